@@ -1,0 +1,50 @@
+"""Hyper-parameters of an agent's model and of its losses: frozen, typed, flat, every one of them live."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+BUNDLED_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+class ModelConfig(BaseModel):
+    """What the model is built from and how it reads a post."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: str = Field(BUNDLED_ENCODER, description="Hub name or local folder of the encoder.")
+    max_length: int = Field(192, ge=16, le=8192, description="Tokens in a window, criterion included.")
+    window_overlap: float = Field(0.25, ge=0, le=0.75, description="Share of a window's post tokens that the next repeats.")
+    window_pooling: Literal["max", "mean", "logsumexp"] = Field("max", description="How windows' criteria logits become the pair's.")
+
+    pooling: Literal["cls", "mean", "max", "attention"] = Field("mean", description="Token states to one vector.")
+    head_depth: int = Field(1, ge=0, le=4, description="Hidden layers in a head; 0 is a linear head.")
+    head_width: int = Field(256, ge=8, le=4096, description="Units in a hidden layer of a head.")
+    head_activation: Literal["gelu", "relu", "tanh", "silu"] = "gelu"
+    head_dropout: float = Field(0.1, ge=0, le=0.9)
+    encoder_dropout: float = Field(0.1, ge=0, le=0.9, description="Hidden and attention dropout inside the encoder.")
+    frozen_layers: int = Field(0, ge=0, description="Embeddings and this many lowest layers are not trained; 0 trains all.")
+    reinitialised_layers: int = Field(0, ge=0, description="Top layers started anew (Zhang et al. 2021, section 4).")
+
+    fusion: Literal["add", "gate", "concat"] = Field("gate", description="joint: how the criteria vector enters the token states.")
+
+
+class LossConfig(BaseModel):
+    """What an agent minimises."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loss: Literal["cross_entropy", "label_smoothing", "focal"] = "cross_entropy"
+    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Mass moved to the other class (loss: label_smoothing).")
+    focal_gamma: float = Field(2.0, ge=0, le=10, description="Lin et al. 2017, equation 4 (loss: focal).")
+    class_weighting: Literal["none", "balanced", "sqrt_balanced"] = Field(
+        "none", description="Weight of positives: 1, negatives/positives, or the root of that."
+    )
+    span_loss: Literal["uniform", "marginal"] = Field(
+        "uniform",
+        description="Several gold spans: equal mass on each, or the sum of their likelihoods (Clark & Gardner 2018).",
+    )
+    no_answer_weight: float = Field(0.5, ge=0, le=10, description="Weight of windows without evidence in the span loss.")
+    evidence_loss_weight: float = Field(0.5, ge=0, le=1, description="share, joint: the span loss's share of the sum.")

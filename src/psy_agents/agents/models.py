@@ -1,0 +1,173 @@
+"""The four agents. B: windows, T: tokens, H: hidden size.
+
+==========  ==================================================================================
+criteria    encoder, pooling, classification head
+evidence    encoder, span head (start and end), position 0 as the no-answer span
+share       one encoder under both heads
+joint       two encoders; the criteria encoder's pooled vector is fused into the evidence encoder's
+            token states, so that the spans know what the whole window says
+==========  ==================================================================================
+
+No agent reads anything that it will not have at inference: every input is the window itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.encoder import freeze_lowest, load_encoder, reinitialise_top
+from psy_agents.agents.heads import Fusion, head
+from psy_agents.agents.pooling import Pooling
+
+
+@dataclass(frozen=True)
+class WindowTensors:
+    """Padded inputs of B windows: ids (B, T), mask (B, T) True on real tokens, types (B, T) or None,
+    answerable (B, T) True on the post's tokens and on position 0, the no-answer position."""
+
+    ids_BT: Tensor
+    mask_BT: Tensor
+    types_BT: Tensor | None
+    answerable_BT: Tensor
+
+
+@dataclass(frozen=True)
+class AgentOutput:
+    """Logits in float32: criterion (B), start and end (B, T) with -inf on tokens that cannot be evidence.
+    What an agent does not predict is None."""
+
+    criterion_B: Tensor | None = None
+    start_BT: Tensor | None = None
+    end_BT: Tensor | None = None
+
+
+class AgentModel(nn.Module):
+    """Base of the four: holds the encoders by name, for the optimiser's groups and for saving."""
+
+    predicts_criterion = False
+    predicts_evidence = False
+    encoder_names: tuple[str, ...] = ("encoder",)
+
+    def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
+        super().__init__()
+        self.config = config
+        for name in self.encoder_names:
+            encoder = load_encoder(encoder_folders[name], config.encoder_dropout)
+            setattr(self, name, encoder)
+        self.hidden = getattr(self, self.encoder_names[0]).config.hidden_size
+
+    @property
+    def encoders(self) -> list[nn.Module]:
+        """The encoders, in the order of ``encoder_names``."""
+        return [getattr(self, name) for name in self.encoder_names]
+
+    def prepare_layers(self) -> None:
+        """Re-initialise the top layers and freeze the lowest, as the configuration asks."""
+        for encoder in self.encoders:
+            reinitialise_top(encoder, self.config.reinitialised_layers)
+            freeze_lowest(encoder, self.config.frozen_layers)
+
+    def _states(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
+        inputs = {"input_ids": windows.ids_BT, "attention_mask": windows.mask_BT.long()}
+        if windows.types_BT is not None:
+            inputs["token_type_ids"] = windows.types_BT
+        return encoder(**inputs).last_hidden_state
+
+    def forward(self, windows: WindowTensors) -> AgentOutput:
+        raise NotImplementedError
+
+
+def _span_logits(logits_BT2: Tensor, answerable_BT: Tensor) -> tuple[Tensor, Tensor]:
+    masked_BT2 = logits_BT2.float().masked_fill(~answerable_BT.unsqueeze(-1), -torch.inf)
+    return masked_BT2[..., 0], masked_BT2[..., 1]
+
+
+class CriteriaAgent(AgentModel):
+    """Is the criterion met?"""
+
+    predicts_criterion = True
+
+    def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
+        super().__init__(config, encoder_folders)
+        self.pooling = Pooling(config.pooling, self.hidden)
+        self.criterion_head = head(config, self.hidden, 1)
+
+    def forward(self, windows: WindowTensors) -> AgentOutput:
+        pooled_BH = self.pooling(self._states(self.encoder, windows), windows.mask_BT)
+        return AgentOutput(criterion_B=self.criterion_head(pooled_BH).float().squeeze(-1))
+
+
+class EvidenceAgent(AgentModel):
+    """Which spans of the post show the criterion, or none."""
+
+    predicts_evidence = True
+
+    def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
+        super().__init__(config, encoder_folders)
+        self.span_head = head(config, self.hidden, 2)
+
+    def forward(self, windows: WindowTensors) -> AgentOutput:
+        states_BTH = self._states(self.encoder, windows)
+        start_BT, end_BT = _span_logits(self.span_head(states_BTH), windows.answerable_BT)
+        return AgentOutput(start_BT=start_BT, end_BT=end_BT)
+
+
+class ShareAgent(AgentModel):
+    """Both answers from one encoder."""
+
+    predicts_criterion = True
+    predicts_evidence = True
+
+    def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
+        super().__init__(config, encoder_folders)
+        self.pooling = Pooling(config.pooling, self.hidden)
+        self.criterion_head = head(config, self.hidden, 1)
+        self.span_head = head(config, self.hidden, 2)
+
+    def forward(self, windows: WindowTensors) -> AgentOutput:
+        states_BTH = self._states(self.encoder, windows)
+        pooled_BH = self.pooling(states_BTH, windows.mask_BT)
+        start_BT, end_BT = _span_logits(self.span_head(states_BTH), windows.answerable_BT)
+        return AgentOutput(self.criterion_head(pooled_BH).float().squeeze(-1), start_BT, end_BT)
+
+
+class JointAgent(AgentModel):
+    """Both answers from two encoders, the criteria encoder's vector fused into the evidence encoder's states."""
+
+    predicts_criterion = True
+    predicts_evidence = True
+    encoder_names = ("criteria_encoder", "evidence_encoder")
+
+    def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
+        super().__init__(config, encoder_folders)
+        self.pooling = Pooling(config.pooling, self.hidden)
+        self.criterion_head = head(config, self.hidden, 1)
+        self.fusion = Fusion(config.fusion, self.hidden, self.hidden)
+        self.span_head = head(config, self.hidden, 2)
+
+    def forward(self, windows: WindowTensors) -> AgentOutput:
+        pooled_BH = self.pooling(self._states(self.criteria_encoder, windows), windows.mask_BT)
+        fused_BTH = self.fusion(self._states(self.evidence_encoder, windows), pooled_BH)
+        start_BT, end_BT = _span_logits(self.span_head(fused_BTH), windows.answerable_BT)
+        return AgentOutput(self.criterion_head(pooled_BH).float().squeeze(-1), start_BT, end_BT)
+
+
+AGENT_CLASSES: dict[str, type[AgentModel]] = {
+    "criteria": CriteriaAgent,
+    "evidence": EvidenceAgent,
+    "share": ShareAgent,
+    "joint": JointAgent,
+}
+
+
+def new_agent(name: str, config: ModelConfig, encoder_folder: Path) -> AgentModel:
+    """Build an untrained agent from a pre-trained encoder (joint: from two copies of it)."""
+    agent_class = AGENT_CLASSES[name]
+    agent = agent_class(config, dict.fromkeys(agent_class.encoder_names, encoder_folder))
+    agent.prepare_layers()
+    return agent

@@ -1,0 +1,95 @@
+"""An agent as a folder in the Hugging Face format, and back.
+
+``encoder/`` (joint: ``criteria_encoder/`` and ``evidence_encoder/``) opens with ``AutoModel``, the folder
+itself with ``AutoTokenizer``; ``heads.safetensors`` holds the heads and ``agent.json`` all the rest. Nothing
+is pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.decoding import DecodingRule
+from psy_agents.agents.models import AGENT_CLASSES, AgentModel
+from psy_agents.errors import UserError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was chosen on validation: the criterion threshold and the decoding rule."""
+
+    threshold: float = 0.5
+    rule: DecodingRule = DecodingRule()
+
+
+def save_agent(
+    folder: Path,
+    agent: AgentModel,
+    name: str,
+    tokenizer: Any,
+    decisions: Decisions,
+    criteria: Mapping[str, str],
+    hyperparameters: Mapping[str, Any],
+) -> None:
+    """Write the agent to ``folder``, replacing it whole: readers see the old folder or the new one."""
+    from safetensors.torch import save_file
+
+    part = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for encoder_name in agent.encoder_names:
+        getattr(agent, encoder_name).save_pretrained(part / encoder_name)
+    prefixes = tuple(f"{encoder_name}." for encoder_name in agent.encoder_names)
+    heads = {k: v.detach().cpu().contiguous() for k, v in agent.state_dict().items() if not k.startswith(prefixes)}
+    save_file(heads, part / "heads.safetensors")
+    tokenizer.save_pretrained(part)
+    description = {
+        "format": FORMAT,
+        "agent": name,
+        "model": agent.config.model_dump(),
+        "threshold": decisions.threshold,
+        "decoding": asdict(decisions.rule),
+        "criteria": dict(criteria),
+        "hyperparameters": dict(hyperparameters),
+    }
+    (part / "agent.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+    if folder.exists():
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        os.replace(folder, old)
+        os.replace(part, folder)
+        shutil.rmtree(old)
+    else:
+        os.replace(part, folder)
+
+
+def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]]:
+    """Read an agent: the model in evaluation mode, its tokenizer, its decisions and ``agent.json`` whole."""
+    from safetensors.torch import load_file
+
+    from psy_agents.agents.encoder import load_tokenizer
+
+    if not (folder / "agent.json").is_file():
+        raise UserError(f"'{folder}' is not a saved agent: it has no agent.json.")
+    description = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
+    if description["format"] != FORMAT:
+        raise UserError(f"'{folder}' was saved in format {description['format']}, this version reads {FORMAT}.")
+    agent_class = AGENT_CLASSES[description["agent"]]
+    agent = agent_class(
+        ModelConfig(**description["model"]), {name: folder / name for name in agent_class.encoder_names}
+    )
+    missing, unexpected = agent.load_state_dict(load_file(folder / "heads.safetensors"), strict=False)
+    prefixes = tuple(f"{name}." for name in agent_class.encoder_names)
+    if unexpected or any(not key.startswith(prefixes) for key in missing):
+        raise UserError(f"'{folder}' does not hold the heads that its agent.json describes: it was changed.")
+    decisions = Decisions(description["threshold"], DecodingRule(**description["decoding"]))
+    return agent.eval(), load_tokenizer(folder), decisions, description

@@ -1,0 +1,116 @@
+"""(post, criterion) pairs as overlapping windows of tokens, with each token's place in the post.
+
+A window reads ``[CLS] criterion [SEP] part of the post [SEP]`` in the encoder's own special tokens. A post
+that does not fit continues in further windows that repeat ``overlap`` of its tokens, so that no pair is
+dropped and no evidence is unreachable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from psy_agents.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+TOKENISER_BATCH = 1024
+MIN_POST_TOKENS = 8
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Ragged token arrays of many pairs, flat. Window ``w`` owns tokens ``first[w]:first[w + 1]``.
+
+    Attributes:
+        ids: token ids of all windows, one after another.
+        types: token types, or None where the encoder has none.
+        starts, ends: character offsets of each token in its post; -1 outside the post's tokens.
+        first: (number of windows + 1) where each window begins.
+        pair: (number of windows) index of the window's pair, never decreasing.
+        n_pairs: number of pairs; each has at least one window.
+    """
+
+    ids: np.ndarray
+    types: np.ndarray | None
+    starts: np.ndarray
+    ends: np.ndarray
+    first: np.ndarray
+    pair: np.ndarray
+    n_pairs: int
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens in each window."""
+        return np.diff(self.first)
+
+    def windows_of_pairs(self) -> np.ndarray:
+        """(n_pairs + 1) where each pair's windows begin."""
+        return np.searchsorted(self.pair, np.arange(self.n_pairs + 1))
+
+
+def check_max_length(max_length: int, longest_criterion: int, positions: int) -> None:
+    """Refuse a window that the encoder cannot hold, or that leaves no room for the post."""
+    if max_length > positions:
+        raise UserError(f"max_length is {max_length}, but the encoder reads at most {positions} tokens.")
+    if max_length < longest_criterion + MIN_POST_TOKENS:
+        raise UserError(
+            f"max_length is {max_length}, but the longest criterion takes {longest_criterion} tokens with special "
+            f"tokens: choose at least {longest_criterion + MIN_POST_TOKENS}."
+        )
+
+
+def tokenise_pairs(
+    tokenizer: PreTrainedTokenizerFast,
+    criteria: Sequence[str],
+    posts: Sequence[str],
+    *,
+    max_length: int,
+    overlap: float,
+    positions: int,
+) -> Windows:
+    """Cut pairs into windows of at most ``max_length`` tokens.
+
+    Args:
+        criteria, posts: the two texts of each pair.
+        overlap: share of a window's room for post tokens that the next window repeats, 0 to 0.75.
+        positions: the longest input that the encoder reads.
+    """
+    longest = max(len(tokenizer(text, "")["input_ids"]) for text in set(criteria))
+    check_max_length(max_length, longest, positions)
+    stride = int(overlap * (max_length - longest))
+    with_types = "token_type_ids" in tokenizer.model_input_names
+    ids, types, starts, ends, lengths, pair = [], [], [], [], [], []
+    for begin in range(0, len(posts), TOKENISER_BATCH):
+        batch = tokenizer(
+            list(criteria[begin : begin + TOKENISER_BATCH]),
+            list(posts[begin : begin + TOKENISER_BATCH]),
+            truncation="only_second",
+            max_length=max_length,
+            stride=stride,
+            return_overflowing_tokens=True,
+            return_offsets_mapping=True,
+            return_token_type_ids=with_types,
+        )
+        for encoding, sample in zip(batch.encodings, batch["overflow_to_sample_mapping"], strict=True):
+            in_post = np.fromiter((s == 1 for s in encoding.sequence_ids), bool, len(encoding.ids))
+            offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
+            ids.append(np.asarray(encoding.ids, dtype=np.int32))
+            types.append(np.asarray(encoding.type_ids, dtype=np.int8))
+            starts.append(np.where(in_post, offsets[:, 0], -1))
+            ends.append(np.where(in_post, offsets[:, 1], -1))
+            lengths.append(len(encoding.ids))
+            pair.append(begin + sample)
+    return Windows(
+        ids=np.concatenate(ids),
+        types=np.concatenate(types) if with_types else None,
+        starts=np.concatenate(starts).astype(np.int32),
+        ends=np.concatenate(ends).astype(np.int32),
+        first=np.concatenate([[0], np.cumsum(lengths)]),
+        pair=np.asarray(pair, dtype=np.int64),
+        n_pairs=len(posts),
+    )

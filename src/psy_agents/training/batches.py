@@ -1,0 +1,131 @@
+"""Which pairs an epoch sees, in which batches, and their tensors. B: windows, T: tokens, P: pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from psy_agents.agents.models import WindowTensors
+from psy_agents.agents.windows import Windows
+from psy_agents.training.data import PairData
+
+BUCKET_BATCHES = 16  # batches of similar length are cut from buckets of this many batches of random pairs
+
+
+def epoch_pairs(data: PairData, negative_ratio: float, generator: np.random.Generator) -> np.ndarray:
+    """Return this epoch's pairs: all annotated ones, and a fresh draw of implicit negatives.
+
+    The draw has ``negative_ratio`` implicit negatives per positive pair, or all there are if there are fewer.
+    """
+    annotated = np.flatnonzero(~data.implicit)
+    implicit = np.flatnonzero(data.implicit)
+    wanted = min(len(implicit), round(negative_ratio * int(data.labels.sum())))
+    return np.concatenate([annotated, generator.choice(implicit, wanted, replace=False)])
+
+
+def bucketed_batches(
+    pairs: np.ndarray, lengths: np.ndarray, batch_size: int, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Shuffle pairs and cut batches of similar length.
+
+    Pairs are shuffled, sorted by length only within buckets of ``BUCKET_BATCHES`` batches, and the batches
+    are shuffled again: padding stays small and every pair may meet many others.
+    """
+    shuffled = generator.permutation(pairs)
+    batches = []
+    for begin in range(0, len(shuffled), batch_size * BUCKET_BATCHES):
+        bucket = shuffled[begin : begin + batch_size * BUCKET_BATCHES]
+        bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
+        batches += [bucket[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def token_budget_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
+    """Cut windows, longest first, into batches of at most ``budget`` padded tokens (at least one window)."""
+    order = np.argsort(-lengths, kind="stable")
+    begin = 0
+    while begin < len(order):
+        size = max(1, budget // int(lengths[order[begin]]))
+        yield order[begin : begin + size]
+        begin += size
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of P whole pairs with their targets.
+
+    Attributes:
+        windows: inputs of B windows.
+        pair_B: which of the P pairs each window belongs to.
+        labels_P: 1 where the criterion is met.
+        start_targets_BT, end_targets_BT: True on gold starts (ends), or on position 0 where there are none.
+        known_B: 0 where the pair's evidence is unknown and its spans must not be learned.
+    """
+
+    windows: WindowTensors
+    pair_B: Tensor
+    labels_P: Tensor
+    start_targets_BT: Tensor
+    end_targets_BT: Tensor
+    known_B: Tensor
+
+
+def window_tensors(windows: Windows, chosen: np.ndarray, pad_id: int, device: torch.device) -> WindowTensors:
+    """Pad the chosen windows to the longest of them."""
+    lengths = windows.lengths[chosen]
+    columns = np.arange(int(lengths.max()))
+    mask = columns < lengths[:, None]
+    at = np.where(mask, windows.first[chosen][:, None] + columns, 0)
+    answerable = mask & (windows.starts[at] >= 0)
+    answerable[:, 0] = True
+    types = None if windows.types is None else _tensor(np.where(mask, windows.types[at], 0), device, torch.long)
+    return WindowTensors(
+        ids_BT=_tensor(np.where(mask, windows.ids[at], pad_id), device, torch.long),
+        mask_BT=_tensor(mask, device, torch.bool),
+        types_BT=types,
+        answerable_BT=_tensor(answerable, device, torch.bool),
+    )
+
+
+def span_targets(windows: Windows, data: PairData, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return start and end targets (B, T). A span cut off by a window's edge is learned as far as it is seen."""
+    width = int(windows.lengths[chosen].max())
+    starts = np.zeros((len(chosen), width), dtype=bool)
+    ends = np.zeros_like(starts)
+    for row, window in enumerate(chosen):
+        inside = slice(windows.first[window], windows.first[window + 1])
+        token_starts, token_ends = windows.starts[inside], windows.ends[inside]
+        for span_start, span_end in data.spans[windows.pair[window]]:
+            covered = np.flatnonzero((token_starts >= 0) & (token_ends > span_start) & (token_starts < span_end))
+            if len(covered):
+                starts[row, covered[0]] = True
+                ends[row, covered[-1]] = True
+        if not starts[row].any():
+            starts[row, 0] = ends[row, 0] = True
+    return starts, ends
+
+
+def training_batch(
+    windows: Windows, data: PairData, pairs: np.ndarray, pad_id: int, device: torch.device
+) -> Batch:
+    """Collect all windows of the given pairs."""
+    first = windows.windows_of_pairs()
+    chosen = np.concatenate([np.arange(first[p], first[p + 1]) for p in pairs])
+    local = np.repeat(np.arange(len(pairs)), first[pairs + 1] - first[pairs])
+    starts, ends = span_targets(windows, data, chosen)
+    return Batch(
+        windows=window_tensors(windows, chosen, pad_id, device),
+        pair_B=_tensor(local, device, torch.long),
+        labels_P=_tensor(data.labels[pairs], device, torch.long),
+        start_targets_BT=_tensor(starts, device, torch.bool),
+        end_targets_BT=_tensor(ends, device, torch.bool),
+        known_B=_tensor(data.known[pairs][local], device, torch.float32),
+    )
+
+
+def _tensor(array: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device=device, dtype=dtype)

@@ -1,0 +1,53 @@
+"""Every hyper-parameter of a trial in one flat, frozen, typed object, and the settings that no search changes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from psy_agents.agents.config import LossConfig, ModelConfig
+
+
+class OptimisationConfig(BaseModel):
+    """AdamW, its groups, its schedule, and the batches that it sees."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    learning_rate: float = Field(1e-4, gt=0, le=1)
+    head_lr_factor: float = Field(3.0, gt=0, le=1000, description="Heads learn at learning_rate times this.")
+    layer_lr_decay: float = Field(1.0, gt=0, le=1, description="Each layer further down learns at this times the one above.")
+    weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled, on matrices only: not on biases and norms.")
+    adam_beta2: float = Field(0.999, gt=0, lt=1)
+    adam_epsilon: float = Field(1e-8, gt=0, le=1)
+    schedule: Literal["linear", "cosine", "cosine_restarts", "polynomial", "constant", "one_cycle"] = "linear"
+    warmup_fraction: float = Field(0.1, ge=0, lt=1, description="Share of all steps in which the rate climbs.")
+    schedule_cycles: int = Field(2, ge=1, le=20, description="Restarts (schedule: cosine_restarts).")
+    schedule_power: float = Field(2.0, gt=0, le=10, description="Exponent (schedule: polynomial).")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients longer than this are scaled to it.")
+    batch_size: int = Field(16, ge=1, le=4096, description="Pairs in a micro-batch.")
+    accumulation_steps: int = Field(1, ge=1, le=256, description="Micro-batches in an optimiser step.")
+    negative_ratio: float = Field(2.0, ge=0, le=100, description="Implicit negatives an epoch per positive pair, drawn anew.")
+
+
+class HyperParameters(ModelConfig, LossConfig, OptimisationConfig):
+    """What a trial is: a search space may name any of these fields, and nothing else."""
+
+
+class TrainingSettings(BaseModel):
+    """What is the same for all trials of a study.
+
+    ``fixed`` holds values of hyper-parameters that differ from their defaults; the search space overrides them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unit: Literal["post", "sentence"] = Field("post", description="criteria agent: read whole posts or sentences.")
+    objective_evidence_weight: float = Field(0.5, ge=0, le=1, description="share, joint: weight of token-F1 in the objective.")
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    evaluation_tokens: int = Field(8192, ge=512, description="Padded tokens in an evaluation batch.")
+    fixed: dict[str, bool | int | float | str] = Field(default_factory=dict)
+
+    def hyperparameters(self, params: dict[str, object]) -> HyperParameters:
+        """Defaults, overridden by ``fixed``, overridden by a trial's parameters."""
+        return HyperParameters(**{**self.fixed, **params})

@@ -1,0 +1,129 @@
+"""A split's pairs as the agents read them: texts, labels and evidence, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from psy_agents.agents.decoding import Span
+from psy_agents.agents.windows import Windows, tokenise_pairs
+from psy_agents.evaluation.spans import sentence_spans
+
+POSITIVE, EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE = "positive", "explicit_negative", "implicit_negative"
+
+
+@dataclass(frozen=True)
+class PairData:
+    """Pairs of one split, one entry a pair.
+
+    Attributes:
+        texts: the post (unit sentence: the sentence).
+        criterion: index into ``criteria``.
+        labels: 1 where the criterion is met.
+        spans: evidence as character spans of the text.
+        known: whether all the evidence is known, so that the spans may be learned.
+        implicit: whether the pair is a negative that nobody annotated.
+    """
+
+    criteria: Mapping[str, str]
+    texts: list[str]
+    criterion: np.ndarray
+    labels: np.ndarray
+    spans: list[list[Span]]
+    known: np.ndarray
+    implicit: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def criterion_texts(self) -> list[str]:
+        """The criterion's wording, pair by pair."""
+        texts = list(self.criteria.values())
+        return [texts[i] for i in self.criterion]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The preprocessing's tables, as a trial receives them."""
+
+    posts: pd.DataFrame
+    pairs: pd.DataFrame
+    sentences: pd.DataFrame
+    splits: pd.DataFrame
+    criteria: Mapping[str, str]
+
+    def split(self, name: str) -> PairData:
+        """All pairs of the posts of one split."""
+        texts = self.posts.set_index("post_id")["text"]
+        members = self.splits.loc[self.splits["split"] == name, "post_id"]
+        pairs = self.pairs[self.pairs["post_id"].isin(members)]
+        index = {criterion: i for i, criterion in enumerate(self.criteria)}
+        return PairData(
+            criteria=self.criteria,
+            texts=pairs["post_id"].map(texts).tolist(),
+            criterion=pairs["criterion"].map(index).to_numpy(dtype=np.int64),
+            labels=pairs["label"].to_numpy(dtype=np.int64),
+            spans=[
+                [(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+                for starts, ends in zip(pairs["starts"], pairs["ends"], strict=True)
+            ],
+            known=pairs["evidence_known"].to_numpy(dtype=bool),
+            implicit=(pairs["origin"] == IMPLICIT_NEGATIVE).to_numpy(),
+        )
+
+    def annotated_sentences(self, name: str) -> PairData:
+        """The annotated sentences of one split against every criterion (unit sentence, for training).
+
+        A sentence annotated for one criterion and not for another is an implicit negative of the other.
+        """
+        texts = self.posts.set_index("post_id")["text"]
+        members = self.splits.loc[self.splits["split"] == name, "post_id"]
+        rows = self.sentences[self.sentences["post_id"].isin(members)]
+        status: dict[tuple[str, int, int], dict[str, int]] = {}
+        for post, criterion, start, end, met in rows[["post_id", "criterion", "start", "end", "status"]].itertuples(
+            index=False
+        ):
+            known = status.setdefault((post, start, end), {})
+            known[criterion] = max(int(met), known.get(criterion, 0))
+        entries = [
+            (texts[post][start:end], i, known.get(criterion, 0), criterion not in known)
+            for (post, start, end), known in status.items()
+            for i, criterion in enumerate(self.criteria)
+        ]
+        return PairData(
+            criteria=self.criteria,
+            texts=[entry[0] for entry in entries],
+            criterion=np.array([entry[1] for entry in entries], dtype=np.int64),
+            labels=np.array([entry[2] for entry in entries], dtype=np.int64),
+            spans=[[] for _ in entries],
+            known=np.zeros(len(entries), dtype=bool),
+            implicit=np.array([entry[3] for entry in entries], dtype=bool),
+        )
+
+
+def tokenise(tokenizer, data: PairData, *, max_length: int, overlap: float, positions: int) -> Windows:
+    """Windows over whole texts."""
+    return tokenise_pairs(
+        tokenizer, data.criterion_texts, data.texts, max_length=max_length, overlap=overlap, positions=positions
+    )
+
+
+def tokenise_sentences(tokenizer, data: PairData, *, max_length: int, overlap: float, positions: int) -> Windows:
+    """Windows that are the posts' sentences, so that pooling over windows scores a post by its sentences."""
+    pair, criteria, sentences = [], [], []
+    for i, (text, criterion) in enumerate(zip(data.texts, data.criterion_texts, strict=True)):
+        for start, end in sentence_spans(text) or [(0, len(text))]:
+            pair.append(i)
+            criteria.append(criterion)
+            sentences.append(text[start:end])
+    windows = tokenise_pairs(
+        tokenizer, criteria, sentences, max_length=max_length, overlap=overlap, positions=positions
+    )
+    return Windows(
+        windows.ids, windows.types, windows.starts, windows.ends, windows.first,
+        np.asarray(pair, dtype=np.int64)[windows.pair], len(data),
+    )  # fmt: skip

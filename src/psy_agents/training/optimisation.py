@@ -1,0 +1,74 @@
+"""AdamW's parameter groups and the learning rate's schedule."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from psy_agents.agents.encoder import depth_of_parameters
+from psy_agents.agents.models import AgentModel
+from psy_agents.training.config import OptimisationConfig
+
+
+def parameter_groups(agent: AgentModel, config: OptimisationConfig) -> list[dict]:
+    """Group trainable parameters by learning rate and weight decay.
+
+    A parameter at depth d of an encoder whose top is D learns at ``learning_rate * layer_lr_decay ** (D - d)``
+    (Howard & Ruder 2018, discriminative fine-tuning); heads at ``learning_rate * head_lr_factor``. Weight decay
+    (Loshchilov & Hutter 2019) acts on matrices only.
+    """
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    in_encoder = set()
+    for encoder in agent.encoders:
+        depths = depth_of_parameters(encoder)
+        top = encoder.config.num_hidden_layers
+        for name, parameter in encoder.named_parameters():
+            in_encoder.add(id(parameter))
+            rate = config.learning_rate * config.layer_lr_decay ** (top - min(depths[name], top))
+            _add(groups, parameter, rate, config.weight_decay)
+    for parameter in agent.parameters():
+        if id(parameter) not in in_encoder:
+            _add(groups, parameter, config.learning_rate * config.head_lr_factor, config.weight_decay)
+    return [{"params": p, "lr": rate, "weight_decay": decay} for (rate, decay), p in groups.items()]
+
+
+def _add(groups: dict, parameter: torch.nn.Parameter, rate: float, decay: float) -> None:
+    if parameter.requires_grad:
+        groups.setdefault((rate, decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+
+
+def optimiser(agent: AgentModel, config: OptimisationConfig) -> torch.optim.AdamW:
+    """AdamW over the agent's groups."""
+    return torch.optim.AdamW(
+        parameter_groups(agent, config), betas=(0.9, config.adam_beta2), eps=config.adam_epsilon, fused=True
+    )
+
+
+def schedule_factor(step: int, total: int, config: OptimisationConfig) -> float:
+    """Factor of the learning rate at ``step`` (from 0) of ``total`` optimiser steps, within [0, 1].
+
+    All schedules climb linearly over ``warmup_fraction`` of the steps; ``one_cycle`` (Smith & Topin 2019) climbs
+    and falls along cosines instead, starting at 1/25 of the peak.
+    """
+    warmup = config.warmup_fraction * total
+    if step < warmup:
+        climb = (step + 1) / (warmup + 1)
+        if config.schedule == "one_cycle":
+            return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * climb)) / 2
+        return climb
+    progress = min((step - warmup) / max(total - warmup, 1), 1.0)
+    match config.schedule:
+        case "constant":
+            return 1.0
+        case "linear":
+            return 1.0 - progress
+        case "polynomial":
+            return (1.0 - progress) ** config.schedule_power
+        case "cosine" | "one_cycle":
+            return (1 + math.cos(math.pi * progress)) / 2
+        case "cosine_restarts":
+            cycle = (progress * config.schedule_cycles) % 1.0
+            return 0.0 if progress >= 1.0 else (1 + math.cos(math.pi * cycle)) / 2
+        case other:
+            raise AssertionError(other)

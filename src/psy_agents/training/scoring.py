@@ -1,0 +1,111 @@
+"""An agent's answers on a split, and the figures they give. P: pairs, B: windows, T: tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from psy_agents.agents.decoding import Candidates, Span, choose_rule, decode, window_candidates
+from psy_agents.agents.models import AgentModel
+from psy_agents.agents.pooling import pool_windows
+from psy_agents.agents.saving import Decisions
+from psy_agents.agents.windows import Windows
+from psy_agents.evaluation.classification import classification_metrics
+from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.thresholds import best_threshold
+from psy_agents.training.batches import token_budget_batches, window_tensors
+from psy_agents.training.data import PairData
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Raw answers, before any threshold: probabilities (P) and candidate spans, or None where not predicted."""
+
+    probabilities_P: np.ndarray | None
+    candidates: Candidates | None
+
+
+def answer(
+    agent: AgentModel, windows: Windows, *, pad_id: int, budget: int, device: torch.device, precision: torch.dtype
+) -> Answers:
+    """Run the agent over all windows in evaluation mode."""
+    agent.eval()
+    logits, candidates = np.zeros(len(windows.pair), dtype=np.float32), []
+    with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        for chosen in token_budget_batches(windows.lengths, budget):
+            tensors = window_tensors(windows, chosen, pad_id, device)
+            output = agent(tensors)
+            if output.criterion_B is not None:
+                logits[chosen] = output.criterion_B.cpu().numpy()
+            if output.start_BT is not None:
+                at = np.where(
+                    tensors.mask_BT.cpu().numpy(), windows.first[chosen][:, None] + np.arange(output.start_BT.shape[1]), 0
+                )
+                candidates.append(
+                    window_candidates(
+                        output.start_BT, output.end_BT, windows.starts[at], windows.ends[at], windows.pair[chosen]
+                    )
+                )
+    probabilities = None
+    if agent.predicts_criterion:
+        pooled = pool_windows(
+            torch.from_numpy(logits), torch.from_numpy(windows.pair), windows.n_pairs, agent.config.window_pooling
+        )
+        probabilities = pooled.sigmoid().numpy()
+    return Answers(probabilities, Candidates.concatenate(candidates) if candidates else None)
+
+
+class SplitScorer:
+    """Scores answers on one split; the gold side is prepared once.
+
+    Args:
+        span_lengths: the lengths of training spans in tokens, from which the longest span allowed is chosen.
+        evidence_weight: weight of the evidence token-F1 in the objective of agents that predict both.
+    """
+
+    def __init__(self, data: PairData, span_lengths: list[int], evidence_weight: float) -> None:
+        self.data = data
+        self.span_lengths = span_lengths
+        self.evidence_weight = evidence_weight
+        self._evidence = None
+
+    @property
+    def evidence(self) -> EvidenceScorer:
+        """Prepared on first use: the criteria agent never needs it."""
+        if self._evidence is None:
+            self._evidence = EvidenceScorer(self.data.texts, self.data.spans)
+        return self._evidence
+
+    def choose(self, answers: Answers) -> Decisions:
+        """Choose threshold and decoding rule on this split."""
+        chosen = {}
+        if answers.probabilities_P is not None:
+            chosen["threshold"] = best_threshold(self.data.labels, answers.probabilities_P, self.data.criterion)
+        if answers.candidates is not None:
+            chosen["rule"] = choose_rule(answers.candidates, self.data.spans, self.data.texts, self.span_lengths)
+        return Decisions(**chosen)
+
+    def predicted_spans(self, answers: Answers, decisions: Decisions) -> list[list[Span]]:
+        """Decode every pair's evidence."""
+        return decode(answers.candidates, decisions.rule, len(self.data))
+
+    def score(self, answers: Answers, decisions: Decisions) -> tuple[float, dict[str, float]]:
+        """Return the objective and every metric under the given decisions."""
+        metrics: dict[str, float] = {}
+        objectives = []
+        if answers.probabilities_P is not None:
+            predictions = answers.probabilities_P >= decisions.threshold
+            metrics |= classification_metrics(
+                self.data.labels, answers.probabilities_P, predictions, self.data.criterion, list(self.data.criteria)
+            )
+            metrics["threshold"] = decisions.threshold
+            objectives.append((1 - self.evidence_weight, metrics["macro_f1"]))
+        if answers.candidates is not None:
+            metrics |= self.evidence.score(self.predicted_spans(answers, decisions))
+            metrics["no_answer_threshold"] = decisions.rule.threshold
+            objectives.append((self.evidence_weight, metrics["token_f1"]))
+        if len(objectives) == 1:
+            return objectives[0][1], metrics
+        return sum(weight * value for weight, value in objectives), metrics

@@ -1,0 +1,249 @@
+"""One training run: an agent, its hyper-parameters, a seed; epochs come out one by one, the best is kept."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from psy_agents.agents.encoder import load_tokenizer, locate_encoder, max_positions
+from psy_agents.agents.losses import criterion_loss, positive_weight, span_loss
+from psy_agents.agents.models import new_agent
+from psy_agents.agents.pooling import pool_windows
+from psy_agents.agents.saving import Decisions, save_agent
+from psy_agents.agents.windows import Windows
+from psy_agents.errors import UserError
+from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch
+from psy_agents.training.config import HyperParameters, TrainingSettings
+from psy_agents.training.data import Corpus, PairData, tokenise, tokenise_sentences
+from psy_agents.training.optimisation import optimiser, schedule_factor
+from psy_agents.training.scoring import SplitScorer, answer
+
+SPAN_LENGTH_QUANTILES = (0.75, 0.95, 1.0)
+
+
+class NonFiniteLoss(Exception):
+    """The loss became infinite or not a number; says in which step."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A finished epoch, counted from 1: mean training loss of each optimiser step, objective and metrics."""
+
+    number: int
+    losses: tuple[float, ...]
+    value: float
+    metrics: dict[str, float]
+    decisions: Decisions
+
+
+def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
+    """``auto`` is bfloat16 where the hardware multiplies in it, float32 elsewhere."""
+    if precision == "auto":
+        if device.type == "cuda":
+            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+            fast = fast and "avx512_bf16" in _cpu_flags()
+        return torch.bfloat16 if fast else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def _cpu_flags() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    return cpuinfo.read_text() if cpuinfo.is_file() else ""
+
+
+class Reader:
+    """Tokenised splits of a corpus, made once per (agent's unit, encoder, max_length, overlap) in a process."""
+
+    def __init__(self, corpus: Corpus, agent: str, settings: TrainingSettings, train: str = "train") -> None:
+        self.by_sentence = settings.unit == "sentence"
+        if self.by_sentence and agent != "criteria":
+            raise UserError(f"unit: sentence is for the criteria agent only, not for {agent}: use unit: post.")
+        self.train = corpus.annotated_sentences(train) if self.by_sentence else corpus.split(train)
+        self.validation = corpus.split("validation")
+        for name, data in ((train, self.train), ("validation", self.validation)):
+            if not data.labels.any():
+                raise UserError(f"The {name} split has no positive pair, so nothing can be learned or scored: "
+                                "use more posts or other split ratios.")  # fmt: skip
+        self._cache: dict[tuple, tuple[Windows, Windows, list[int]]] = {}
+        self._tokenizers: dict[Path, object] = {}
+
+    def tokenizer(self, folder: Path):
+        """The tokenizer of an encoder folder, loaded once."""
+        if folder not in self._tokenizers:
+            self._tokenizers[folder] = load_tokenizer(folder)
+        return self._tokenizers[folder]
+
+    def windows(self, folder: Path, config: HyperParameters, positions: int) -> tuple[Windows, Windows, list[int]]:
+        """Training windows, validation windows, and the training spans' lengths in tokens to choose from."""
+        key = (folder, config.max_length, config.window_overlap)
+        if key not in self._cache:
+            options = {"max_length": config.max_length, "overlap": config.window_overlap, "positions": positions}
+            tokenizer = self.tokenizer(folder)
+            train = tokenise(tokenizer, self.train, **options)
+            cut = tokenise_sentences if self.by_sentence else tokenise
+            self._cache[key] = (train, cut(tokenizer, self.validation, **options), span_lengths(train, self.train))
+        return self._cache[key]
+
+
+def span_lengths(windows: Windows, data: PairData) -> list[int]:
+    """Quantiles of the gold spans' lengths in tokens; [1] where there are no spans."""
+    lengths = []
+    first = windows.windows_of_pairs()
+    for pair in np.flatnonzero([len(spans) > 0 for spans in data.spans]):
+        inside = slice(windows.first[first[pair]], windows.first[first[pair + 1]])
+        starts, ends = windows.starts[inside], windows.ends[inside]
+        for start, end in data.spans[pair]:
+            # Tokens repeated by the windows' overlap count once: by their place in the text.
+            lengths.append(len(np.unique(starts[(starts >= 0) & (ends > start) & (starts < end)])))
+    return [max(1, int(np.quantile(lengths, q))) for q in SPAN_LENGTH_QUANTILES] if lengths else [1]
+
+
+class TrainingRun:
+    """Trains one agent and remembers its best epoch.
+
+    Args:
+        agent: criteria, evidence, share or joint.
+        seed: seeds weights, draws, batches and dropout.
+        epochs, patience: the most epochs, and those without a better objective after which training ends.
+        micro_batch_divisor: micro-batches shrink and accumulation grows by it; the effective batch stays.
+    """
+
+    def __init__(
+        self,
+        agent: str,
+        config: HyperParameters,
+        settings: TrainingSettings,
+        reader: Reader,
+        *,
+        seed: int,
+        epochs: int,
+        patience: int,
+        micro_batch_divisor: int = 1,
+        device: str | None = None,
+    ) -> None:
+        self.name, self.config, self.reader = agent, config, reader
+        self.n_epochs, self.patience = epochs, patience
+        self.micro_batch = max(1, config.batch_size // micro_batch_divisor)
+        self.accumulation = config.accumulation_steps * math.ceil(config.batch_size / self.micro_batch)
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.precision = resolve_precision(settings.precision, self.device)
+        self.evaluation_tokens = settings.evaluation_tokens
+
+        self.seed = seed
+        torch.manual_seed(seed)
+        self.generator = np.random.default_rng(seed)
+        folder = locate_encoder(config.encoder)
+        self.agent = new_agent(agent, config, folder).to(self.device)
+        self.tokenizer = reader.tokenizer(folder)
+        self.train_windows, self.validation_windows, lengths = reader.windows(
+            folder, config, max_positions(self.agent.encoders[0])
+        )
+        self.scorer = SplitScorer(reader.validation, lengths, settings.objective_evidence_weight)
+        self.positive_weight = positive_weight(torch.from_numpy(reader.train.labels[self._epoch_pairs(0)]), config)
+        self.lengths = np.maximum.reduceat(self.train_windows.lengths, self.train_windows.windows_of_pairs()[:-1])
+        self.optimiser = optimiser(self.agent, config)
+        self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.steps_per_epoch = len(self._steps(self._batches(self._epoch_pairs(0))))
+        self.step = 0
+        self.best: Epoch | None = None
+        self.best_weights: dict[str, torch.Tensor] | None = None
+
+    def _epoch_pairs(self, epoch: int) -> np.ndarray:
+        # An own generator per epoch: the draw does not depend on what was drawn before it.
+        return epoch_pairs(self.reader.train, self.config.negative_ratio, np.random.default_rng([self.seed, epoch]))
+
+    def _batches(self, pairs: np.ndarray) -> list[np.ndarray]:
+        return bucketed_batches(pairs, self.lengths, self.micro_batch, self.generator)
+
+    def _steps(self, batches: list[np.ndarray]) -> list[list[np.ndarray]]:
+        return [batches[i : i + self.accumulation] for i in range(0, len(batches), self.accumulation)]
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train and yield each epoch; ends after ``epochs``, or when patience is out.
+
+        Raises:
+            NonFiniteLoss: training diverged.
+        """
+        for number in range(1, self.n_epochs + 1):
+            losses = self._train_epoch(number)
+            answers = answer(
+                self.agent,
+                self.validation_windows,
+                pad_id=self.tokenizer.pad_token_id,
+                budget=self.evaluation_tokens,
+                device=self.device,
+                precision=self.precision,
+            )
+            decisions = self.scorer.choose(answers)
+            value, metrics = self.scorer.score(answers, decisions)
+            metrics["train_loss"] = float(np.mean(losses))
+            epoch = Epoch(number, tuple(losses), value, metrics, decisions)
+            if self.best is None or value > self.best.value:
+                self.best = epoch
+                self.best_weights = {k: v.detach().cpu().clone() for k, v in self.agent.state_dict().items()}
+            yield epoch
+            if number - self.best.number >= self.patience:
+                return
+
+    def _train_epoch(self, epoch: int) -> list[float]:
+        self.agent.train()
+        losses = []
+        for batches in self._steps(self._batches(self._epoch_pairs(epoch))):
+            for group, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
+                group["lr"] = rate * schedule_factor(self.step, self.steps_per_epoch * self.n_epochs, self.config)
+            loss = self.training_step(batches)
+            self.step += 1
+            if not math.isfinite(loss):
+                raise NonFiniteLoss(f"loss is {loss} in optimiser step {self.step}")
+            losses.append(loss)
+        return losses
+
+    def training_step(self, batches: list[np.ndarray]) -> float:
+        """One optimiser step over its micro-batches; returns the mean loss of the step's pairs and windows."""
+        counts = self.train_windows.windows_of_pairs()
+        n_pairs = sum(len(pairs) for pairs in batches)
+        n_windows = sum(int((counts[pairs + 1] - counts[pairs]).sum()) for pairs in batches)
+        total = 0.0
+        self.optimiser.zero_grad(set_to_none=True)
+        for pairs in batches:
+            batch = training_batch(
+                self.train_windows, self.reader.train, pairs, self.tokenizer.pad_token_id, self.device
+            )
+            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+                loss = self._loss(batch, n_pairs, n_windows)
+            loss.backward()
+            total += float(loss.detach())
+        torch.nn.utils.clip_grad_norm_(self.agent.parameters(), self.config.max_grad_norm)
+        self.optimiser.step()
+        return total
+
+    def _loss(self, batch: Batch, n_pairs: int, n_windows: int) -> torch.Tensor:
+        output = self.agent(batch.windows)
+        config = self.config
+        parts = []
+        if output.criterion_B is not None:
+            logits_P = pool_windows(output.criterion_B, batch.pair_B, len(batch.labels_P), config.window_pooling)
+            parts.append(criterion_loss(logits_P, batch.labels_P, config, self.positive_weight) / n_pairs)
+        if output.start_BT is not None:
+            targets = (batch.start_targets_BT, batch.end_targets_BT)
+            parts.append(span_loss(output.start_BT, output.end_BT, *targets, batch.known_B, config) / n_windows)
+        if len(parts) == 1:
+            return parts[0]
+        return (1 - config.evidence_loss_weight) * parts[0] + config.evidence_loss_weight * parts[1]
+
+    def save(self, folder: Path) -> None:
+        """Save the best epoch's agent with its decisions."""
+        best = copy.copy(self.agent)
+        best.load_state_dict(self.best_weights)
+        save_agent(
+            folder, best, self.name, self.tokenizer, self.best.decisions, self.reader.train.criteria,
+            self.config.model_dump(),
+        )  # fmt: skip
