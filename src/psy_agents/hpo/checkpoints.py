@@ -1,0 +1,50 @@
+"""The weights of the best trials, and of no others."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState
+
+_OURS = re.compile(r"trial_\d{4,}(\..*)?")
+
+
+class Checkpoints:
+    """Folders ``trial_0007`` under a root; a trial writes to ``trial_0007.partial`` until it has completed."""
+
+    def __init__(self, root: Path, keep: int) -> None:
+        self.root, self.keep = root, keep
+
+    def folder(self, number: int) -> Path:
+        """Where a trial's weights lie if they are kept."""
+        return self.root / f"trial_{number:04d}"
+
+    def kept(self, number: int) -> Path | None:
+        """The folder of a trial's weights, or None."""
+        folder = self.folder(number)
+        return folder if folder.is_dir() else None
+
+    def target(self, number: int) -> Path | None:
+        """Where a running trial writes; None where no weights are kept."""
+        return self.root / f"trial_{number:04d}.partial" if self.keep else None
+
+    def accept(self, number: int) -> None:
+        """The trial has completed: its weights get their name."""
+        partial = self.target(number)
+        if partial is not None and partial.is_dir():
+            partial.replace(self.folder(number))
+
+    def tidy(self, trials: Iterable[FrozenTrial], running: Iterable[int] = ()) -> None:
+        """Delete all trial folders but those of the best complete trials and of running ones."""
+        if not self.root.is_dir():
+            return
+        complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+        best = sorted(complete, key=lambda trial: (-trial.value, trial.number))[: self.keep]
+        wanted = {self.folder(trial.number).name for trial in best}
+        active = tuple(f"trial_{number:04d}." for number in running)
+        for folder in self.root.iterdir():
+            if _OURS.fullmatch(folder.name) and folder.name not in wanted and not folder.name.startswith(active):
+                shutil.rmtree(folder) if folder.is_dir() and not folder.is_symlink() else folder.unlink()

@@ -1,0 +1,83 @@
+"""One stage of the search, typed: how many trials, how long, on what, and what ends a trial early."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _auto_or_count(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise ValueError(f"must be 'auto' or a whole number of at least 1, not {value!r}")
+
+
+AutoOrCount = Annotated[int | Literal["auto"], BeforeValidator(_auto_or_count)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SamplerConfig(_Frozen):
+    """Who proposes the parameters that no baseline fixes."""
+
+    name: Literal["tpe", "random"] = "tpe"
+    n_startup_trials: int = Field(10, ge=0, description="tpe: finished trials before it proposes; random until then.")
+    n_ei_candidates: int = Field(24, ge=1, description="tpe: candidates drawn for each proposal.")
+
+
+class PrunerConfig(_Frozen):
+    """When a trial that is worse than the others at its epoch is stopped."""
+
+    name: Literal["none", "median"] = "none"
+    startup_trials: int = Field(5, ge=0, description="median: complete trials before any is pruned.")
+    warmup_fraction: float = Field(1 / 3, ge=0, le=1, description="median: share of the epochs in which none is pruned.")
+
+
+class Timeouts(_Frozen):
+    """Seconds after which a worker counts as hung, and a trial as too long; None is no limit."""
+
+    startup: float = Field(300, gt=0, description="From a worker's start to its objective being made.")
+    silence: float | None = Field(3600, gt=0, description="Between two reports: the worker is replaced, the trial retried.")
+    total: float | None = Field(None, gt=0, description="For a whole trial: it fails for good.")
+
+
+class StageConfig(_Frozen):
+    """A stage: its budget, its sampler and pruner, its workers and their limits."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$", description="Such as stage0.")
+    label: str = Field(pattern=r"^[a-z0-9_]+$", description="Such as sanity.")
+    n_trials: int = Field(ge=1)
+    epochs: int = Field(ge=1, description="The most epochs that a trial trains.")
+    patience: int = Field(ge=1, description="Epochs without a better value after which a trial ends.")
+    top_k: int = Field(5, ge=1, description="Trials in the stage's list of the best.")
+    keep_checkpoints: int = Field(1, ge=0, description="Best trials whose weights stay on disk.")
+    seed: int = Field(0, ge=0)
+    sampler: SamplerConfig = SamplerConfig()
+    pruner: PrunerConfig = PrunerConfig()
+    workers: AutoOrCount = Field("auto", description="Trials at a time; auto: one per GPU, else one per CPU core.")
+    threads_per_worker: AutoOrCount = Field("auto", description="auto: the cores, shared evenly by the workers.")
+    trials_per_worker: int = Field(50, ge=1, description="Trials after which a worker process is replaced.")
+    timeouts: Timeouts = Timeouts()
+    max_retries: int = Field(3, ge=0, description="Times a trial is run again after its worker died or hung.")
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs' names for CUDA_VISIBLE_DEVICES; torch is asked only where a driver is there."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
+    if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/dxg").exists() and not Path("/dev/kfd").exists():
+        return []
+    import torch
+
+    return [str(index) for index in range(torch.cuda.device_count())]
+
+
+def cpu_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,163 @@
+"""What the engine tells about trials and stages: to listeners, and as a stage's result."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from optuna.trial import FrozenTrial, TrialState
+
+from psy_agents.hpo.protocol import EpochReport
+
+
+class Failure(StrEnum):
+    """Why a trial failed."""
+
+    DIED = "worker died"
+    HUNG = "worker hung"
+    DEVICE = "device error"
+    ORPHAN = "orphan of a dead run"
+    INTERRUPTED = "interrupted"
+    OUT_OF_MEMORY = "out of memory"
+    DIVERGED = "diverged"
+    TIMEOUT = "time is up"
+    ERROR = "error"
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """A trial as it stands.
+
+    Attributes:
+        index: its place among the stage's trials, from 0; a retry has the index of the trial that it repeats.
+        number: its number in the study.
+        state: running, complete, pruned or failed.
+        final: False for a failure that will be run again.
+        value, best_epoch, metrics: of the best epoch; of the last one where the trial was pruned or failed.
+        failure, reason: the kind of failure and its details, without any text from the data.
+        checkpoint: the folder of its weights, while they are kept.
+    """
+
+    index: int
+    number: int
+    params: Mapping[str, Any]
+    seed: int
+    state: str
+    final: bool = False
+    slot: int | None = None
+    baseline: bool = False
+    retry_of: int | None = None
+    micro_batch_divisor: int = 1
+    value: float | None = None
+    best_epoch: int | None = None
+    epochs_run: int = 0
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    seconds: float = 0.0
+    failure: str | None = None
+    reason: str | None = None
+    checkpoint: Path | None = None
+
+
+@dataclass(frozen=True)
+class StageInfo:
+    """A stage as it starts: what it will do, and what was done before."""
+
+    study_name: str
+    stage: str
+    label: str
+    n_trials: int
+    epochs: int
+    workers: int
+    done: int
+    best: TrialRecord | None
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A finished stage: its deciding trials, one per index."""
+
+    study_name: str
+    records: tuple[TrialRecord, ...]
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The complete trial of the highest value; None where none completed."""
+        return best_record(self.records)
+
+    @property
+    def states(self) -> dict[str, int]:
+        """How many trials ended how; failed ones by their reason."""
+        return count_states(self.records)
+
+
+class Listener(Protocol):
+    """Follows a stage. What it raises is logged and stops nothing: a computed trial is stored before it hears of it."""
+
+    def stage_started(self, info: StageInfo) -> None: ...
+
+    def trial_started(self, record: TrialRecord) -> None: ...
+
+    def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None: ...
+
+    def trial_finished(self, record: TrialRecord) -> None: ...
+
+    def stage_finished(self, result: StageResult | None) -> None:
+        """``result`` is None where the stage was interrupted or gave up."""
+
+
+def best_record(records: Iterable[TrialRecord]) -> TrialRecord | None:
+    """The complete record of the highest value, the earlier of equal ones."""
+    complete = [record for record in records if record.state == "complete"]
+    return min(complete, key=lambda record: (-record.value, record.number), default=None)
+
+
+def count_states(records: Iterable[TrialRecord]) -> dict[str, int]:
+    """Counts of ``complete``, ``pruned`` and ``failed: {why}``."""
+    counts = Counter(r.state if r.failure is None else f"{r.state}: {r.failure}" for r in records)
+    return dict(sorted(counts.items()))
+
+
+STATE_NAMES = {
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
+
+
+def record_of(trial: FrozenTrial, *, final: bool, checkpoint: Path | None = None) -> TrialRecord:
+    """Read a stored trial."""
+    attrs = trial.user_attrs
+    value = trial.value if trial.state.is_finished() and trial.state is not TrialState.FAIL else None
+    return TrialRecord(
+        index=attrs["index"],
+        number=trial.number,
+        params=dict(trial.params),
+        seed=attrs["seed"],
+        state=STATE_NAMES[trial.state],
+        final=final,
+        slot=attrs.get("slot"),
+        baseline=attrs.get("baseline", False),
+        retry_of=attrs.get("retry_of"),
+        micro_batch_divisor=attrs.get("micro_batch_divisor", 1),
+        value=value if value is None or math.isfinite(value) else None,
+        best_epoch=attrs.get("best_epoch"),
+        epochs_run=attrs.get("epochs_run", 0),
+        metrics=attrs.get("metrics", {}),
+        seconds=attrs.get("seconds", 0.0),
+        failure=attrs.get("failure"),
+        reason=attrs.get("reason"),
+        checkpoint=checkpoint,
+    )
+
+
+def finite_or_none(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    """Metrics as JSON can hold them: what is not finite is None."""
+    return {name: value if math.isfinite(value) else None for name, value in metrics.items()}

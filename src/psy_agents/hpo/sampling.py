@@ -1,0 +1,39 @@
+"""Samplers, pruners and seeds, made from a stage's configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import optuna
+
+from psy_agents.hpo.config import SamplerConfig, StageConfig
+
+
+def derive_seed(seed: int, purpose: str, index: int) -> int:
+    """A seed for one purpose and one trial, the same in every run."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}/{index}".encode()).digest()[:4]) >> 1
+
+
+def new_sampler(config: SamplerConfig, seed: int) -> optuna.samplers.BaseSampler:
+    """A sampler that knows nothing but the seed and what the study holds.
+
+    The engine makes one for every trial, so that a proposal depends on the stored trials and the trial's index
+    alone, never on what this process has drawn before.
+    """
+    if config.name == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    return optuna.samplers.TPESampler(
+        n_startup_trials=config.n_startup_trials,
+        n_ei_candidates=config.n_ei_candidates,
+        seed=seed,
+    )
+
+
+def new_pruner(config: StageConfig) -> optuna.pruners.BasePruner:
+    """The pruner of a stage; its warm-up is a share of the stage's epochs."""
+    if config.pruner.name == "none":
+        return optuna.pruners.NopPruner()
+    warmup = math.ceil(config.pruner.warmup_fraction * config.epochs)
+    # Optuna prunes from the step n_warmup_steps on, and our first epoch is step 1.
+    return optuna.pruners.MedianPruner(n_startup_trials=config.pruner.startup_trials, n_warmup_steps=warmup + 1)

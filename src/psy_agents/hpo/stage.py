@@ -1,0 +1,405 @@
+"""A stage of the search, run by one writer: ask, dispatch, report, prune, tell, until exactly n trials are done.
+
+Everything that decides what happens next is derived from the study, so that the same command, run again after any
+crash, goes on where the last one stopped and ends at the same number of trials.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from psy_agents.errors import UserError
+from psy_agents.hpo import worker
+from psy_agents.hpo.checkpoints import Checkpoints
+from psy_agents.hpo.config import StageConfig, cpu_cores, visible_gpus
+from psy_agents.hpo.ledger import INFRASTRUCTURE, Ledger
+from psy_agents.hpo.protocol import EpochReport, TrialOutcome, TrialSpec
+from psy_agents.hpo.records import Failure, Listener, StageInfo, StageResult, TrialRecord, best_record, finite_or_none, record_of  # fmt: skip
+from psy_agents.hpo.sampling import derive_seed, new_pruner, new_sampler
+from psy_agents.hpo.slot import Lost, Slot, preload
+from psy_agents.hpo.space import SearchSpace
+from psy_agents.hpo.store import StudyStore, digest
+
+log = logging.getLogger(__name__)
+
+
+class SearchInterrupted(KeyboardInterrupt):
+    """A signal ended the search; nothing computed is lost, and the same command goes on."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"search interrupted by {signal.Signals(signum).name}: run the same command to go on")
+        self.signal = signum
+
+
+@dataclass
+class _Running:
+    """A trial on a slot."""
+
+    trial_id: int
+    record: TrialRecord
+    started: float
+    reports: list[EpochReport] = field(default_factory=list)
+
+
+class StageRunner:
+    """Runs a stage's trials to their number.
+
+    Args:
+        baselines: parameters of the first trials; defaults fill in what they leave out.
+        store: open, that is, inside its ``with`` block.
+        objective: ``module:Class``, made in each worker as ``Class(setup)``.
+        checkpoint_root: folder of this study's weights, and of nothing else.
+        attributes: JSON values describing the study, such as agent, space_hash, data_hash and versions.
+        log_dir: folder for what trials print, one file each; None prints to this process's output.
+        preload_modules: imported once, before the workers are forked.
+    """
+
+    def __init__(
+        self,
+        config: StageConfig,
+        space: SearchSpace,
+        baselines: Sequence[Mapping[str, Any]],
+        store: StudyStore,
+        study_name: str,
+        *,
+        objective: str,
+        setup: Any,
+        checkpoint_root: Path,
+        listeners: Sequence[Listener] = (),
+        attributes: Mapping[str, Any] | None = None,
+        log_dir: Path | None = None,
+        preload_modules: tuple[str, ...] = ("torch", "transformers"),
+    ) -> None:
+        self.config, self.space, self.store = config, space, store
+        self.baselines = [space.complete(baseline) for baseline in baselines][: config.n_trials]
+        self.study_name, self.listeners = study_name, tuple(listeners)
+        self.attributes = dict(attributes or {})
+        self.checkpoints = Checkpoints(Path(checkpoint_root), config.keep_checkpoints)
+        self._objective, self._setup, self._log_dir, self._preload = objective, setup, log_dir, preload_modules
+        self._running: dict[Slot, _Running] = {}
+        self._failed_starts = 0
+
+    def run(self) -> StageResult:
+        """Run until every trial is settled; at once where they are.
+
+        Raises:
+            UserError: the objective refused to work, or workers cannot start.
+            SearchInterrupted: SIGINT or SIGTERM arrived; run again to go on.
+        """
+        if not self.store.owned:
+            raise RuntimeError("open the store first: with StudyStore(path) as store: ...")
+        self._open_study()
+        slots: list[Slot] = []
+        result = None
+        with _interrupt_signal() as interrupt:
+            try:
+                self._reconcile()
+                slots = self._new_slots()
+                self._tell_listeners("stage_started", self._info(len(slots)))
+                while self._ledger.pending() or self._running:
+                    self._fill(slots)
+                    interrupt.wait(slots)
+                    for slot in slots:
+                        for message in slot.messages():
+                            self._handle(slot, message)
+                result = StageResult(self.study_name, self._records())
+            finally:
+                self._stop(slots, orderly=result is not None)
+                self._tell_listeners("stage_finished", result)
+        return result
+
+    def _open_study(self) -> None:
+        self.study = self.store.study(self.study_name)
+        self.study.pruner = new_pruner(self.config)
+        self._storage = self.store.storage
+        self._study_id = self._storage.get_study_id_from_name(self.study_name)
+        known = self.study.user_attrs
+        described = {
+            "stage": self.config.name,
+            "label": self.config.label,
+            "space_hash": digest(self.space.canonical()),
+            **self.attributes,
+        }
+        for key, value in described.items():
+            if key not in known:
+                self.study.set_user_attr(key, value)
+            elif key in ("space_hash", "data_hash", "agent") and known[key] != value:
+                raise UserError(f"The study {self.study_name} was made with another {key}: give this search another name.")
+        self.study.set_user_attr("checkpoint_root", str(self.checkpoints.root))
+
+    def _reconcile(self) -> None:
+        """Whoever owns the store knows that no trial runs: those said to be running are orphans."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
+            self._fail(trial._trial_id, Failure.ORPHAN, "the run that started it ended")
+        self._ledger = Ledger(
+            self.study.get_trials(deepcopy=False), n_trials=self.config.n_trials, max_retries=self.config.max_retries
+        )
+        self._tidy()
+
+    def _new_slots(self) -> list[Slot]:
+        pending = len(self._ledger.pending())
+        if not pending:
+            return []
+        preload(self._preload)
+        gpus, config = visible_gpus(), self.config
+        workers = (len(gpus) or cpu_cores()) if config.workers == "auto" else config.workers
+        threads = max(1, cpu_cores() // workers) if config.threads_per_worker == "auto" else config.threads_per_worker
+        return [
+            Slot(
+                index,
+                worker.WorkerJob(
+                    self._objective, self._setup, threads, gpus[index % len(gpus)] if gpus else None, self._log_dir
+                ),
+                config.timeouts,
+            )
+            for index in range(min(workers, pending))
+        ]
+
+    def _fill(self, slots: Sequence[Slot]) -> None:
+        """Give idle slots trials, and start as many workers as there are trials left for."""
+        for slot in slots:
+            if slot.state == "idle" and slot.trials_run >= self.config.trials_per_worker:
+                slot.retire()
+            if slot.state == "idle" and (pending := self._ledger.pending()):
+                self._begin(slot, pending[0])
+        wanted = len(self._ledger.pending()) - sum(slot.state == "starting" for slot in slots)
+        for slot in [slot for slot in slots if slot.state == "down"][: max(0, wanted)]:
+            slot.start()
+
+    def _begin(self, slot: Slot, index: int) -> None:
+        trial_id = self._ask(index, slot.index)
+        trial = self._note(trial_id)
+        record = record_of(trial, final=False)
+        self._running[slot] = _Running(trial_id, record, time.monotonic())
+        slot.dispatch(
+            TrialSpec(
+                number=trial.number,
+                params=record.params,
+                seed=record.seed,
+                epochs=self.config.epochs,
+                patience=self.config.patience,
+                micro_batch_divisor=record.micro_batch_divisor,
+                checkpoint=self.checkpoints.target(trial.number),
+            )
+        )
+        self._tell_listeners("trial_started", record)
+
+    def _ask(self, index: int, slot: int) -> int:
+        """Make the running trial of an index: a retry, a baseline, or what the sampler proposes.
+
+        A retry or a baseline is stored in one step. A proposal is stored parameter by parameter, its index last:
+        without an index it is no attempt, and the next run asks again, from the same seed.
+        """
+        attrs = {
+            "seed": derive_seed(self.config.seed, "trial", index),
+            "baseline": index < len(self.baselines),
+            "slot": slot,
+        }
+        retry = self._ledger.retry(index)
+        if retry is not None:
+            attrs |= {"retry_of": retry.retry_of, "micro_batch_divisor": retry.micro_batch_divisor}
+            return self._create(index, retry.params, attrs)
+        if index < len(self.baselines):
+            return self._create(index, self.baselines[index], attrs)
+        self.study.sampler = new_sampler(self.config.sampler, derive_seed(self.config.seed, "sampler", index))
+        trial = self.study.ask()
+        self.space.suggest(trial)
+        for key, value in {**attrs, "index": index}.items():
+            trial.set_user_attr(key, value)
+        return trial._trial_id
+
+    def _create(self, index: int, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> int:
+        trial = optuna.create_trial(
+            state=TrialState.RUNNING,
+            params=dict(params),
+            distributions=self.space.distributions(params),
+            user_attrs={**attrs, "index": index},
+        )
+        return self._storage.create_new_trial(self._study_id, template_trial=trial)
+
+    def _handle(self, slot: Slot, message: worker.Message | Lost) -> None:
+        if slot not in self._running:
+            self._handle_start(slot, message)
+            return
+        match message:
+            case worker.Reported(report):
+                self._report(slot, report)
+            case worker.Finished(outcome):
+                self._finish(self._running.pop(slot), outcome)
+            case worker.Pruned():
+                self._finish(self._running.pop(slot), None)
+            case worker.Refused(text):
+                raise UserError(text)
+            case worker.Failed(failure, reason) | Lost(failure, reason):
+                if isinstance(message, Lost) or failure in INFRASTRUCTURE or failure is Failure.OUT_OF_MEMORY:
+                    slot.kill()
+                running = self._running.pop(slot)
+                self._store_progress(running)
+                self._fail(running.trial_id, failure, reason)
+                self._close(running)
+
+    def _handle_start(self, slot: Slot, message: worker.Message | Lost) -> None:
+        """A worker without a trial: ready, or failed before it had one."""
+        match message:
+            case worker.Ready():
+                self._failed_starts = 0
+            case worker.Refused(text):
+                raise UserError(text)
+            case worker.Failed(Failure.ERROR, reason):
+                raise UserError(f"The objective {self._objective} cannot be made: {reason}.")
+            case worker.Failed(failure, reason) | Lost(failure, reason):
+                slot.kill()
+                self._failed_starts += 1
+                if self._failed_starts > self.config.max_retries:
+                    raise UserError(f"Workers failed {self._failed_starts} times while starting: {failure}, {reason}.")
+
+    def _report(self, slot: Slot, report: EpochReport) -> None:
+        running = self._running[slot]
+        running.reports.append(report)
+        self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, report.value)
+        # In its last epoch a trial is done anyway.
+        last = report.epoch >= self.config.epochs
+        stop = not last and self.study.pruner.prune(self.study, self._storage.get_trial(running.trial_id))
+        slot.answer(not stop)
+        self._tell_listeners("epoch_finished", running.record, report)
+
+    def _finish(self, running: _Running, outcome: TrialOutcome | None) -> None:
+        """Store a trial that has completed, or was pruned where there is no outcome."""
+        self._store_progress(running, outcome)
+        if outcome is None:
+            self.study.tell(running.record.number, state=TrialState.PRUNED)
+        else:
+            self.checkpoints.accept(running.record.number)
+            self.study.tell(running.record.number, outcome.value)
+        self._close(running)
+
+    def _store_progress(self, running: _Running, outcome: TrialOutcome | None = None) -> None:
+        attrs: dict[str, Any] = {"seconds": round(time.monotonic() - running.started, 3)}
+        if running.reports:
+            names = list(dict.fromkeys(name for report in running.reports for name in report.metrics))
+            rows = [finite_or_none(report.metrics) for report in running.reports]
+            attrs["epochs"] = {
+                "epoch": [report.epoch for report in running.reports],
+                "value": [report.value for report in running.reports],
+                "metrics": {name: [row.get(name) for row in rows] for name in names},
+            }
+            best = max(running.reports, key=lambda report: (report.value, -report.epoch))
+            attrs |= {"best_epoch": best.epoch, "epochs_run": len(running.reports), "metrics": finite_or_none(best.metrics)}
+        if outcome is not None:
+            attrs |= {
+                "best_epoch": outcome.best_epoch,
+                "epochs_run": outcome.epochs_run,
+                "metrics": finite_or_none(outcome.metrics),
+            }
+        for key, value in attrs.items():
+            self._storage.set_trial_user_attr(running.trial_id, key, value)
+
+    def _fail(self, trial_id: int, failure: Failure, reason: str) -> None:
+        self._storage.set_trial_user_attr(trial_id, "failure", str(failure))
+        self._storage.set_trial_user_attr(trial_id, "reason", reason)
+        self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+
+    def _close(self, running: _Running) -> None:
+        """The trial is stored: take note, tidy up, and only then let others know."""
+        trial = self._note(running.trial_id)
+        self._tidy()
+        self._tell_listeners("trial_finished", self._record(trial, final=self._ledger.settled(running.record.index)))
+
+    def _stop(self, slots: Sequence[Slot], *, orderly: bool) -> None:
+        """Leave no process and no running trial behind."""
+        for slot in slots:
+            slot.retire() if orderly else slot.kill()
+        while self._running:
+            _, running = self._running.popitem()
+            self._store_progress(running)
+            self._fail(running.trial_id, Failure.INTERRUPTED, "the search was stopped")
+            self._close(running)
+
+    def _note(self, trial_id: int) -> FrozenTrial:
+        trial = self._storage.get_trial(trial_id)
+        self._ledger.note(trial)
+        return trial
+
+    def _tidy(self) -> None:
+        running = [running.record.number for running in self._running.values()]
+        self.checkpoints.tidy(self._ledger.deciding(), running)
+
+    def _record(self, trial: FrozenTrial, *, final: bool) -> TrialRecord:
+        return record_of(trial, final=final, checkpoint=self.checkpoints.kept(trial.number))
+
+    def _records(self) -> tuple[TrialRecord, ...]:
+        return tuple(self._record(trial, final=True) for trial in self._ledger.deciding())
+
+    def _info(self, workers: int) -> StageInfo:
+        records = self._records()
+        return StageInfo(
+            study_name=self.study_name,
+            stage=self.config.name,
+            label=self.config.label,
+            n_trials=self.config.n_trials,
+            epochs=self.config.epochs,
+            workers=workers,
+            done=len(records),
+            best=best_record(records),
+            attributes=self.study.user_attrs,
+        )
+
+    def _tell_listeners(self, event: str, *args: Any) -> None:
+        for listener in self.listeners:
+            try:
+                getattr(listener, event)(*args)
+            except Exception as error:
+                log.warning("%s failed in %s: %s", type(listener).__name__, event, worker.where(error))
+
+
+class _Interrupt:
+    """Turns a signal into an exception at a place where nothing is half done."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._wake, self._waker = os.pipe()
+        os.set_blocking(self._waker, False)
+
+    def __call__(self, signum: int, _frame: object) -> None:
+        self.signal = signum
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._waker, b"!")
+
+    def wait(self, slots: Sequence[Slot]) -> None:
+        """Sleep until a worker speaks or ends, a deadline passes or a signal comes."""
+        waitables = [self._wake, *(waitable for slot in slots for waitable in slot.waitables())]
+        deadlines = [left for slot in slots if (left := slot.seconds_left()) is not None]
+        connection.wait(waitables, min(deadlines, default=None))
+        if self.signal is not None:
+            raise SearchInterrupted(self.signal)
+
+    def close(self) -> None:
+        os.close(self._wake)
+        os.close(self._waker)
+
+
+@contextlib.contextmanager
+def _interrupt_signal() -> Iterator[_Interrupt]:
+    interrupt = _Interrupt()
+    main = threading.current_thread() is threading.main_thread()  # Only there may handlers be set.
+    signals = (signal.SIGINT, signal.SIGTERM) if main else ()
+    previous = {number: signal.signal(number, interrupt) for number in signals}
+    try:
+        yield interrupt
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        interrupt.close()

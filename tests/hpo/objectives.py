@@ -1,0 +1,73 @@
+"""Small objectives whose behaviour a test chooses by the setup; no model is trained."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from psy_agents.errors import UserError
+from psy_agents.hpo.protocol import EpochReport, TrialDiverged, TrialOutcome, TrialPruned
+
+CANARY = "canary-sentence-of-a-post"
+
+
+class Curve:
+    """A learning curve that rises to a height given by x; ``setup`` maps a trial's number to a mishap."""
+
+    def __init__(self, setup: dict) -> None:
+        self.setup = setup
+
+    def __call__(self, spec, report):
+        best = None
+        with Path(self.setup["diary"]).open("a") as diary:
+            diary.write(f"{spec.number} {os.getpid()} {spec.micro_batch_divisor}\n")
+        for epoch in range(1, spec.epochs + 1):
+            time.sleep(self.setup.get("pause", 0.0))
+            mishap(self.setup.get("mishaps", {}).get(spec.number), epoch, spec)
+            value = (1 - (spec.params["x"] - 0.7) ** 2) * (1 - 0.5**epoch)
+            if best is None or value > best[0]:
+                best = (value, epoch)
+                if spec.checkpoint:
+                    spec.checkpoint.mkdir(parents=True, exist_ok=True)
+                    (spec.checkpoint / "weights").write_text(str(value))
+            if not report(EpochReport(epoch, value, {"f1": value, "loss": float("nan")})):
+                raise TrialPruned
+        return TrialOutcome(best[0], best[1], spec.epochs, {"f1": best[0], "seed": float(spec.seed)})
+
+
+def mishap(kind: str | None, epoch: int, spec) -> None:
+    """Go wrong in the second epoch."""
+    if kind is None or epoch < 2:
+        return
+    if kind == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "hang":
+        time.sleep(1000)
+    if kind == "memory" and spec.micro_batch_divisor == 1:
+        raise MemoryError
+    if kind == "memory always":
+        raise MemoryError
+    if kind == "diverge":
+        raise TrialDiverged("loss is nan in optimiser step 7")
+    if kind == "error":
+        raise ValueError(CANARY)
+    if kind == "refuse":
+        raise UserError("There is no encoder folder models/missing.")
+    if kind == "cuda":
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+class Broken:
+    """Cannot be made."""
+
+    def __init__(self, setup: dict) -> None:
+        raise ValueError(CANARY)
+
+
+class Dying:
+    """Dies while it is made."""
+
+    def __init__(self, setup: dict) -> None:
+        os._exit(3)
