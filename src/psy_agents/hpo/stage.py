@@ -32,6 +32,7 @@ from psy_agents.hpo.sampling import derive_seed, new_pruner, new_sampler
 from psy_agents.hpo.slot import Lost, Slot, preload
 from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.store import StudyStore, digest
+from psy_agents.hpo.topk import installed_versions
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ class StageRunner:
         self._study_id = self._storage.get_study_id_from_name(self.study_name)
         known = self.study.user_attrs
         described = {
+            "versions": installed_versions(),
             "stage": self.config.name,
             "label": self.config.label,
             "space_hash": digest(self.space.canonical()),
@@ -138,7 +140,8 @@ class StageRunner:
                 self.study.set_user_attr(key, value)
             elif key in ("space_hash", "data_hash", "agent") and known[key] != value:
                 raise UserError(f"The study {self.study_name} was made with another {key}: give this search another name.")
-        self.study.set_user_attr("checkpoint_root", str(self.checkpoints.root))
+        for key, value in (("checkpoint_root", str(self.checkpoints.root)), ("max_retries", self.config.max_retries)):
+            self.study.set_user_attr(key, value)
 
     def _reconcile(self) -> None:
         """Whoever owns the store knows that no trial runs: those said to be running are orphans."""
