@@ -153,7 +153,7 @@ def test_a_criterion_has_many_ways_to_say_it(criterion):
     rng = np.random.default_rng(0)
     assert len(WORDING[criterion].statements) >= 10
     sentences = {evidence(criterion, rng) for _ in range(300)}
-    assert len(sentences) > 240
+    assert len(sentences) > 200
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)

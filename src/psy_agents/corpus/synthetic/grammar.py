@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TypeVar
 
 import numpy as np
@@ -49,7 +49,7 @@ def as_sentence(text: str) -> str:
     return text if text[-1] in ".!?" else f"{text}."
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(template: str) -> tuple[Part, ...]:
     """Read a template once; ``ValueError`` where its brackets do not match."""
     tokens = [token for token in _MARKS.split(template) if token]

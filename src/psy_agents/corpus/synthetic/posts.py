@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -73,15 +75,15 @@ def compose_post(rng: np.random.Generator) -> Post:
     criteria = draw_criteria(rng)
     if len(criteria) > 1 and rng.random() < DOUBLE_EVIDENCE_RATE:
         pair = [criteria[i] for i in rng.permutation(len(criteria))[:2]]
-        sentences.add(lambda: double_evidence(*pair, rng), *(Mention(criterion) for criterion in pair))
+        sentences.add(partial(double_evidence, *pair, rng), *(Mention(criterion) for criterion in pair))
     for criterion in criteria:
         for _ in range(1 + rng.poisson(0.35 + 0.04 * length)):
-            sentences.add(lambda: evidence(criterion, rng), Mention(criterion))
+            sentences.add(partial(evidence, criterion, rng), Mention(criterion))
     for _ in range(rng.poisson(0.4 + 0.08 * length + 0.5 * (not criteria))):
         criterion, kind = pick(CRITERIA, rng), pick(tuple(HardNegative), rng)
-        sentences.add(lambda: hard_negative(criterion, kind, rng), Mention(criterion, kind))
+        sentences.add(partial(hard_negative, criterion, kind, rng), Mention(criterion, kind))
     while len(sentences) < length:
-        sentences.add(lambda: daily_sentence(rng))
+        sentences.add(partial(daily_sentence, rng))
     order = tuple(sentences.shuffled(rng))
     return Post(order, _join([sentence.text for sentence in order], rng))
 
@@ -109,7 +111,7 @@ _CHANCES = _chances_given_some()
 
 
 class _Distinct:
-    """Sentences of a growing post, none twice, so that a sentence has one place in the text."""
+    """Sentences of a growing post, none inside another, so that a sentence has one place in the text."""
 
     def __init__(self) -> None:
         self._by_text: dict[str, Sentence] = {}
@@ -117,9 +119,10 @@ class _Distinct:
     def __len__(self) -> int:
         return len(self._by_text)
 
-    def add(self, compose, *mentions: Mention) -> None:
-        while (text := compose()) in self._by_text:
-            pass
+    def add(self, compose: Callable[[], str], *mentions: Mention) -> None:
+        text = compose()
+        while any(text in other or other in text for other in self._by_text):
+            text = compose()
         self._by_text[text] = Sentence(text, mentions)
 
     def shuffled(self, rng: np.random.Generator) -> list[Sentence]:

@@ -43,7 +43,7 @@ DEPRESSED_MOOD = CriterionWording(
         "[unhappy|miserable|gloomy|down|blue], that is the [only|best] word for how I've been {lately}",
         "[hope|hopefulness|optimism] [left me|went out of the window|dried up] {since}",
         "{someone} [noticed|pointed out|says] that I [look|seem|come across as] [so|terribly|] [sad|unhappy|low|down] {lately}",
-        "I [sit|sat] [in the car park|on the stairs|at the kitchen table] and [weep|sob|let the tears run] [most evenings|again today|nearly every day now]",
+        "I sit [in the car park|on the stairs|at the kitchen table] and [weep|sob|let the tears run] [most evenings|again today|nearly every day now]",
         "[smiling|laughing along|putting on a cheerful face] is an act, because underneath [it's all sorrow|I'm miserable|I feel dreadful]",
         "{since}, my [mood|spirits|heart] [has|have] been [at rock bottom|on the floor|as low as can be]",
         "it's like [winter never ends|somebody dimmed the lights|the sun stopped rising] [in my head|inside me|for me]",

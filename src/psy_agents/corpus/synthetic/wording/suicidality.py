@@ -39,6 +39,8 @@ SUICIDAL_THOUGHTS = CriterionWording(
         "[staying alive|another year of being alive|living on] [feels like more than I want|is not something I wish for] {lately}",
         "[a world without me in it|my own absence], I [picture that a lot|think about it most days] {since}",
         "[I'm still here only for|the only one keeping me in this life is] [my dog|my little girl|my mum], [otherwise I'd rather not be|and some days that is barely enough]",
+        "{lately} [it scares me how often|more and more,] I [no longer care if I live|feel done with being alive|long to be out of this world]",
+        "[turning forty|growing old|next summer]? [Some days|{often}] I [hope not to be around for it|don't wish to live that long]",
         "not waking up tomorrow [sounds peaceful|would be fine by me|is a thought that comforts me]",
     ),
     denials=(

@@ -27,7 +27,7 @@ WORTHLESSNESS = CriterionWording(
         ),
         Phrase(
             ("deserve", "deserves", "deserved"),
-            "[nothing good|no kindness], [or so it feels|in {my} own eyes]",
+            "[nothing good|no kindness] [at all|in {my} own eyes]",
         ),
         Phrase(
             ("see", "sees", "saw"), "{myself} as [a burden|a fraud|the weak link] [to everyone|in every room]"

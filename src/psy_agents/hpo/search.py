@@ -1,0 +1,136 @@
+"""A stage of the search for one agent: from the preprocessed corpus to its best trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from psy_agents.agents.encoder import locate_encoder
+from psy_agents.corpus.fingerprint import data_hash
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.objective import SearchSetup
+from psy_agents.hpo.records import Listener, StageResult
+from psy_agents.hpo.space import SearchSpace
+from psy_agents.hpo.stage import StageRunner
+from psy_agents.hpo.store import StudyStore, digest, study_name
+from psy_agents.hpo.topk import top_k
+from psy_agents.training.config import HyperParameters, TrainingSettings
+from psy_agents.training.data import Corpus
+
+_SPAN_ONLY = {"span_loss", "no_answer_weight"}
+_CRITERION_ONLY = {"loss", "label_smoothing", "focal_gamma", "class_weighting", "pooling", "window_pooling"}
+DEAD_FIELDS: dict[str, set[str]] = {
+    "criteria": _SPAN_ONLY | {"evidence_loss_weight", "fusion"},
+    "evidence": _CRITERION_ONLY | {"evidence_loss_weight", "fusion"},
+    "share": {"fusion"},
+    "joint": set(),
+}
+"""Hyper-parameters that nothing in an agent reads: its search space may not name them."""
+
+
+class SpaceConfig(BaseModel):
+    """A search space of one size: what all agents share, and what each adds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    common: dict[str, dict[str, Any]] = {}
+    criteria: dict[str, dict[str, Any]] = {}
+    evidence: dict[str, dict[str, Any]] = {}
+    share: dict[str, dict[str, Any]] = {}
+    joint: dict[str, dict[str, Any]] = {}
+
+
+class SearchSpaceConfig(BaseModel):
+    """``parameters_search_space.yml``: two sizes, and the parameters of the trials that go first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    small: SpaceConfig
+    large: SpaceConfig
+    baselines: dict[Literal["criteria", "evidence", "share", "joint"], list[dict[str, Any]]] = {}
+
+    def space(self, agent: str, size: str, settings: TrainingSettings) -> SearchSpace:
+        """The agent's space; fails on a name that the agent does not read."""
+        chosen: SpaceConfig = getattr(self, size)
+        defaults = settings.hyperparameters({}).model_dump()
+        known = {name: value for name, value in defaults.items() if name not in DEAD_FIELDS[agent]}
+        return SearchSpace.from_config({**chosen.common, **getattr(chosen, agent)}, known)
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """The top-k as plain data and the stage's records."""
+
+    top_k: dict[str, Any]
+    result: StageResult
+
+
+def encoders_of(space: SearchSpace, settings: TrainingSettings) -> list[str]:
+    """Every encoder that a trial may use."""
+    for parameter in space.canonical():
+        if parameter["name"] == "encoder":
+            return list(parameter["choices"])
+    return [HyperParameters(**settings.fixed).encoder]
+
+
+def run_stage(
+    agent: str,
+    corpus: Corpus,
+    stage: StageConfig,
+    settings: TrainingSettings,
+    spaces: SearchSpaceConfig,
+    *,
+    size: str,
+    store: Path,
+    checkpoints: Path,
+    logs: Path | None = None,
+    listeners: Sequence[Listener] = (),
+    attributes: Mapping[str, Any] | None = None,
+) -> StageOutput:
+    """Search, or go on with, one stage; afterwards exactly ``stage.n_trials`` trials are settled.
+
+    Args:
+        size: small or large search space.
+        store: the sqlite file of all studies. checkpoints: parent of this study's folder of weights.
+
+    Raises:
+        UserError: an encoder is missing, or the space or a baseline does not fit the agent.
+    """
+    space = spaces.space(agent, size, settings)
+    for encoder in encoders_of(space, settings):
+        locate_encoder(encoder)
+    fingerprint = data_hash(corpus.posts, corpus.pairs, corpus.sentences, corpus.splits, corpus.criteria)
+    baselines = spaces.baselines.get(agent, [])
+    identity = {
+        "space": space.canonical(),
+        "baselines": baselines,
+        "data": fingerprint,
+        "settings": settings.model_dump(mode="json"),
+        "stage": stage.model_dump(mode="json", include={"epochs", "patience", "seed", "sampler", "pruner"}),
+    }
+    name = study_name(agent, stage.name, stage.label, identity)
+    with StudyStore(store) as opened:
+        runner = StageRunner(
+            stage,
+            space,
+            baselines,
+            opened,
+            name,
+            objective="psy_agents.hpo.objective:AgentObjective",
+            setup=SearchSetup(agent, settings, corpus),
+            checkpoint_root=checkpoints / name,
+            listeners=listeners,
+            attributes={
+                "agent": agent,
+                "space_hash": digest(space.canonical()),
+                "data_hash": fingerprint,
+                **(attributes or {}),
+            },
+            log_dir=logs,
+        )
+        result = runner.run()
+        return StageOutput(top_k(opened.study(name), stage.top_k), result)
