@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ class Curve:
 
     def __call__(self, spec, report):
         best = None
+        print("trial", spec.number, "runs")
         with Path(self.setup["diary"]).open("a") as diary:
             diary.write(f"{spec.number} {os.getpid()} {spec.micro_batch_divisor}\n")
         for epoch in range(1, spec.epochs + 1):
@@ -45,6 +47,8 @@ def mishap(kind: str | None, epoch: int, spec) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "hang":
         time.sleep(1000)
+    if kind == "hang hard":
+        re.match("(a+)+$", "a" * 64 + "b")  # Computes for ages and lets no other thread run.
     if kind == "memory" and spec.micro_batch_divisor == 1:
         raise MemoryError
     if kind == "memory always":

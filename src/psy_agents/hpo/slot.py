@@ -143,4 +143,4 @@ class Slot:
 
 def preload(modules: tuple[str, ...]) -> None:
     """Have the fork server import modules once for all workers; without effect once it runs."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload(list(modules))
+    multiprocessing.get_context("forkserver").set_forkserver_preload([serve.__module__, *modules])

@@ -145,7 +145,7 @@ def _suggest(trial: optuna.Trial, parameter: Parameter) -> Any:
 
 
 def _suggestion(name: str, names: Any) -> str:
-    close = difflib.get_close_matches(str(name), [str(n) for n in names], n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), sorted(str(n) for n in names), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}" if close else ""
 
 

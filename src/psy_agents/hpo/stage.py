@@ -103,12 +103,11 @@ class StageRunner:
         if not self.store.owned:
             raise RuntimeError("open the store first: with StudyStore(path) as store: ...")
         self._open_study()
-        slots: list[Slot] = []
+        self._reconcile()
+        slots = self._new_slots()
         result = None
         with _interrupt_signal() as interrupt:
             try:
-                self._reconcile()
-                slots = self._new_slots()
                 self._tell_listeners("stage_started", self._info(len(slots)))
                 while self._ledger.pending() or self._running:
                     self._fill(slots)
@@ -120,6 +119,8 @@ class StageRunner:
             finally:
                 self._stop(slots, orderly=result is not None)
                 self._tell_listeners("stage_finished", result)
+            if interrupt.signal is not None:  # It came when the last trial had ended: what follows must not start.
+                raise SearchInterrupted(interrupt.signal)
         return result
 
     def _open_study(self) -> None:

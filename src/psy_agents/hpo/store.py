@@ -49,6 +49,9 @@ class StudyStore:
             connection.close()
             self._backend = _backend(self.path)
             self.storage = optuna.storages.get_storage(self._backend)
+        except sqlite3.DatabaseError:
+            self._unlock()
+            raise UserError(f"The study store {self.path} is not an sqlite file, or is damaged: choose another path.") from None
         except BaseException:
             self._unlock()
             raise

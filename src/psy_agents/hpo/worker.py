@@ -7,6 +7,7 @@ only the exception's type and the places in the code.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import math
 import os
@@ -15,7 +16,7 @@ import sys
 import threading
 import traceback
 from dataclasses import dataclass
-from multiprocessing import connection, parent_process
+from multiprocessing import connection, forkserver, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from psy_agents.hpo.protocol import EpochReport, Objective, TrialDiverged, Trial
 from psy_agents.hpo.records import Failure
 
 FRAMES = 4
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -92,23 +94,48 @@ def serve(pipe: connection.Connection, job: WorkerJob) -> None:
     try:
         _prepare(job)
         objective = _new_objective(job)
-        pipe.send(Ready())
-        while (spec := pipe.recv()) is not None:
+        _say(pipe, Ready())
+        while (spec := _hear(pipe)) is not None:
             with _log(job.log_dir, spec.number):
                 message = _run(objective, spec, pipe)
-            pipe.send(message)
-    except (EOFError, ConnectionError):
-        pass  # The parent has gone or let go of this worker.
+            _say(pipe, message)
+    except _ParentGone:
+        pass
     except UserError as error:
-        pipe.send(Refused(str(error)))
+        _say(pipe, Refused(str(error)))
     except BaseException as error:
-        failure, reason = _classify(error)
-        pipe.send(Failed(failure, reason))
+        _say(pipe, Failed(*_classify(error)))
+
+
+class _ParentGone(BaseException):
+    """The parent has died or let go of this worker; no objective's ``except Exception`` stops it."""
+
+
+def _say(pipe: connection.Connection, message: Message) -> None:
+    try:
+        pipe.send(message)
+    except OSError:
+        raise _ParentGone from None
+
+
+def _hear(pipe: connection.Connection) -> Any:
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        raise _ParentGone from None
 
 
 def _end_with_parent() -> None:
-    """Leave the terminal's process group, and die with the parent even in the midst of a computation."""
+    """Leave the terminal's process group, and die with the parent even in the midst of a computation.
+
+    A thread watches the parent and ends this process with all that it started. A computation that never lets
+    other threads run is ended by the kernel (Linux): it kills this process when the fork server ends, and the
+    fork server ends with the parent once no worker holds the pipe by which it knows of living clients.
+    """
     os.setsid()
+    os.close(forkserver._forkserver._forkserver_alive_fd)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     sentinel = parent_process().sentinel
 
     def watch() -> None:
@@ -142,8 +169,8 @@ def _run(objective: Objective, spec: TrialSpec, pipe: connection.Connection) -> 
         if not math.isfinite(epoch.value):
             raise TrialDiverged(f"the value of epoch {epoch.epoch} is {epoch.value}")
         metrics = {str(name): float(value) for name, value in epoch.metrics.items()}
-        pipe.send(Reported(EpochReport(int(epoch.epoch), float(epoch.value), metrics)))
-        go_on = pipe.recv()
+        _say(pipe, Reported(EpochReport(int(epoch.epoch), float(epoch.value), metrics)))
+        go_on = _hear(pipe)
         stopped = not go_on
         return go_on
 
@@ -159,20 +186,10 @@ def _run(objective: Objective, spec: TrialSpec, pipe: connection.Connection) -> 
         return Pruned()
     except UserError as error:
         return Refused(str(error))
-    except (EOFError, ConnectionError):
-        if not pipe_is_open(pipe):
-            raise
-        return Failed(Failure.ERROR, "the objective lost a connection of its own")
+    except _ParentGone:
+        raise
     except BaseException as error:
         return Failed(*_classify(error))
-
-
-def pipe_is_open(pipe: connection.Connection) -> bool:
-    """Whether the parent is still at the other end."""
-    try:
-        return not pipe.poll() or not pipe.closed
-    except OSError:
-        return False
 
 
 def _classify(error: BaseException) -> tuple[Failure, str]:

@@ -1,0 +1,106 @@
+"""Kills and signals at a running search: it goes on where it stopped, and leaves no process behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from psy_agents.hpo.ledger import Ledger
+
+PROGRAM = Path(__file__).parent / "search_process.py"
+
+
+class Program:
+    """The search as a process of its own, with all the processes below it."""
+
+    def __init__(self, folder: Path, **options) -> None:
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM.parent), *sys.path])}
+        command = [sys.executable, str(PROGRAM), str(folder), json.dumps(options)]
+        self.process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+        self.family: list[psutil.Process] = []
+
+    def send(self, signum: int) -> None:
+        self.family = psutil.Process(self.process.pid).children(recursive=True)
+        assert len(self.family) >= 3  # The resource tracker, the fork server, a worker.
+        self.process.send_signal(signum)
+        self.process.wait(10)
+
+    def survivors(self, patience: float = 5.0) -> list[psutil.Process]:
+        return psutil.wait_procs(self.family, timeout=patience)[1]
+
+
+def wait_for(condition, patience: float = 20.0) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def wanted(search):
+    return [(record.index, dict(record.params), record.seed, record.value) for record in search.records()]
+
+
+OPTIONS = {"n_trials": 7, "sampler": {"n_startup_trials": 2}, "baselines": [{"x": 0.2}]}
+
+
+def test_a_killed_search_goes_on_and_asks_the_sequence_of_an_uninterrupted_one(search, tmp_path):
+    search.run(name="whole", **OPTIONS)
+    begun = len(search.diary_lines())
+    for n_trials_begun in (1, 4):
+        program = Program(tmp_path, pause=0.15, **OPTIONS)
+        wait_for(lambda n=n_trials_begun: len(search.diary_lines()) >= begun + n)
+        program.send(signal.SIGKILL)
+        assert program.survivors() == []
+        begun = len(search.diary_lines())
+    result = search.run(**OPTIONS)
+    assert result.states == {"complete": 7}
+    whole = search.records("whole")
+    assert [(r.params, r.seed, r.value) for r in result.records] == [(r.params, r.seed, r.value) for r in whole]
+    failures = [trial.user_attrs.get("failure") for trial in search.study().trials if "failure" in trial.user_attrs]
+    assert failures == ["orphan of a dead run"] * 2
+
+
+@pytest.mark.parametrize("kind", ["hang", "hang hard"])
+def test_a_hung_worker_does_not_outlive_a_killed_parent(search, tmp_path, kind):
+    program = Program(tmp_path, mishaps={0: kind})
+    wait_for(lambda: search.store.exists() and search.diary_lines())
+    time.sleep(0.3)
+    program.send(signal.SIGKILL)
+    assert program.survivors() == []
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_promptly_and_leaves_the_search_resumable(search, tmp_path, signum):
+    program = Program(tmp_path, pause=0.2, mishaps={2: "hang"}, workers=2, n_trials=5)
+    wait_for(lambda: len(search.diary_lines()) >= 3)
+    started = time.monotonic()
+    program.send(signum)
+    assert time.monotonic() - started < 3
+    assert f"SearchInterrupted: search interrupted by {signum.name}" in program.process.stderr.read()
+    assert program.survivors() == []
+    states = {trial.state.name for trial in search.study().trials}
+    assert "RUNNING" not in states
+    assert search.run(n_trials=5).states == {"complete": 5}
+
+
+def test_orphans_use_up_no_retries(search):
+    search.run(n_trials=1)
+    trials = search.study().trials
+    orphan = trials[0]
+    orphan.state, orphan.user_attrs["failure"] = type(orphan.state).FAIL, "orphan of a dead run"
+    ledger = Ledger([orphan], n_trials=1, max_retries=0)
+    assert ledger.pending() == [0]
+
+
+def test_handlers_are_restored_and_no_process_is_left_when_a_stage_ends(search):
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    search.run(workers=2)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+    workers = {process for _, process, _ in search.diary_lines()}
+    assert not any(psutil.pid_exists(process) for process in workers)
