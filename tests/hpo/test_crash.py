@@ -42,19 +42,15 @@ def wait_for(condition, patience: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def wanted(search):
-    return [(record.index, dict(record.params), record.seed, record.value) for record in search.records()]
-
-
 OPTIONS = {"n_trials": 7, "sampler": {"n_startup_trials": 2}, "baselines": [{"x": 0.2}]}
 
 
 def test_a_killed_search_goes_on_and_asks_the_sequence_of_an_uninterrupted_one(search, tmp_path):
     search.run(name="whole", **OPTIONS)
     begun = len(search.diary_lines())
-    for n_trials_begun in (1, 4):
+    for n_more in (1, 4):
         program = Program(tmp_path, pause=0.15, **OPTIONS)
-        wait_for(lambda n=n_trials_begun: len(search.diary_lines()) >= begun + n)
+        wait_for(lambda wanted=begun + n_more: len(search.diary_lines()) >= wanted)
         program.send(signal.SIGKILL)
         assert program.survivors() == []
         begun = len(search.diary_lines())

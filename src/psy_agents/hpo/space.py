@@ -78,7 +78,7 @@ class SearchSpace:
             if name not in known:
                 raise UserError(f"Search space: there is no parameter {name!r}{_suggestion(name, known)}.")
             if not isinstance(spec, Mapping):
-                raise UserError(f"Search space: {name} must be a mapping with a type, such as {{type: float, low: 0, high: 1}}.")  # fmt: skip
+                raise UserError(f"Search space: {name} must be a mapping such as {{type: float, low: 0, high: 1}}.")
             distribution = _distribution(name, spec)
             parameters[name] = Parameter(name, distribution, _conditions(name, spec.get("when"), parameters, mapping))
         return cls(tuple(parameters.values()), known)
@@ -231,6 +231,7 @@ def _conditions(
             raise UserError(f"Search space: {name} depends on no value of {other}: list at least one.")
         for value in values:
             if not earlier[other].allows(value):
-                raise UserError(f"Search space: {name} waits for {other} to be {value!r}, but it is {earlier[other].describe()}.")  # fmt: skip
+                wanted = earlier[other].describe()
+                raise UserError(f"Search space: {name} waits for {other} to be {value!r}, but it is {wanted}.")
         conditions[other] = values
     return conditions

@@ -27,7 +27,16 @@ from psy_agents.hpo.checkpoints import Checkpoints
 from psy_agents.hpo.config import StageConfig, cpu_cores, visible_gpus
 from psy_agents.hpo.ledger import INFRASTRUCTURE, Ledger
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome, TrialSpec
-from psy_agents.hpo.records import Failure, Listener, StageInfo, StageResult, TrialRecord, best_record, finite_or_none, record_of  # fmt: skip
+from psy_agents.hpo.records import (
+    Failure,
+    Listener,
+    StageInfo,
+    StageResult,
+    TrialRecord,
+    best_record,
+    finite_or_none,
+    record_of,
+)
 from psy_agents.hpo.sampling import derive_seed, new_pruner, new_sampler
 from psy_agents.hpo.slot import Lost, Slot, preload
 from psy_agents.hpo.space import SearchSpace

@@ -111,7 +111,7 @@ def _sqlite_path(path: str | Path) -> Path:
     if text.startswith("sqlite:///"):
         return Path(text.removeprefix("sqlite:///"))
     if "://" in text:
-        raise UserError(f"The study store {text.split('://')[0]}://... is not supported: give the path of an sqlite file.")
+        raise UserError(f"The study store {text.split('://')[0]}://... is not supported: give an sqlite file's path.")
     return Path(text)
 
 

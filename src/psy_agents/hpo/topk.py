@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from psy_agents.errors import UserError
