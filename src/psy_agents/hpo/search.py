@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any
 
 from psy_agents.agents.encoder import locate_encoder
 from psy_agents.corpus.fingerprint import data_hash
@@ -15,50 +13,12 @@ from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.records import Listener, StageResult
 from psy_agents.hpo.space import SearchSpace
+from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.hpo.stage import StageRunner
 from psy_agents.hpo.store import StudyStore, digest, study_name
 from psy_agents.hpo.topk import top_k
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.data import Corpus
-
-_SPAN_ONLY = {"span_loss", "no_answer_weight"}
-_CRITERION_ONLY = {"loss", "label_smoothing", "focal_gamma", "class_weighting", "pooling", "window_pooling"}
-DEAD_FIELDS: dict[str, set[str]] = {
-    "criteria": _SPAN_ONLY | {"evidence_loss_weight", "fusion"},
-    "evidence": _CRITERION_ONLY | {"evidence_loss_weight", "fusion"},
-    "share": {"fusion"},
-    "joint": set(),
-}
-"""Hyper-parameters that nothing in an agent reads: its search space may not name them."""
-
-
-class SpaceConfig(BaseModel):
-    """A search space of one size: what all agents share, and what each adds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    common: dict[str, dict[str, Any]] = {}
-    criteria: dict[str, dict[str, Any]] = {}
-    evidence: dict[str, dict[str, Any]] = {}
-    share: dict[str, dict[str, Any]] = {}
-    joint: dict[str, dict[str, Any]] = {}
-
-
-class SearchSpaceConfig(BaseModel):
-    """``parameters_search_space.yml``: two sizes, and the parameters of the trials that go first."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    small: SpaceConfig
-    large: SpaceConfig
-    baselines: dict[Literal["criteria", "evidence", "share", "joint"], list[dict[str, Any]]] = {}
-
-    def space(self, agent: str, size: str, settings: TrainingSettings) -> SearchSpace:
-        """The agent's space; fails on a name that the agent does not read."""
-        chosen: SpaceConfig = getattr(self, size)
-        defaults = settings.hyperparameters({}).model_dump()
-        known = {name: value for name, value in defaults.items() if name not in DEAD_FIELDS[agent]}
-        return SearchSpace.from_config({**chosen.common, **getattr(chosen, agent)}, known)
 
 
 @dataclass(frozen=True)

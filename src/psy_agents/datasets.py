@@ -1,0 +1,77 @@
+"""JSON that is checked when it is saved and when it is loaded, and never half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractVersionedDataset, DatasetError, Version
+from kedro.utils import load_obj
+
+from psy_agents.errors import UserError
+from psy_agents.resolvers import PROJECT
+
+
+class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any]]):
+    """JSON of a pydantic model, written to a temporary name and renamed.
+
+    Args:
+        filepath: where; relative to the project.
+        model: dotted name of the pydantic model that the data must fit.
+    """
+
+    def __init__(
+        self, *, filepath: str, model: str, version: Version | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self.metadata = metadata
+        self._model = model
+        path = Path(filepath)
+        super().__init__(
+            filepath=PurePosixPath((path if path.is_absolute() else PROJECT / path).as_posix()),
+            version=version,
+            exists_function=lambda name: Path(name).exists(),
+            glob_function=lambda pattern: [p.as_posix() for p in Path("/").glob(pattern.lstrip("/"))],
+        )
+
+    def _check(self, data: Any) -> dict[str, Any]:
+        from pydantic import ValidationError
+
+        try:
+            return load_obj(self._model).model_validate(data).model_dump(mode="json")
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            place = ".".join(map(str, first["loc"])) or "the whole"
+            raise UserError(f"{self._filepath.name} does not fit its schema: {place}: {first['msg']}.") from None
+
+    def load(self) -> dict[str, Any]:
+        path = Path(self._get_load_path())
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise UserError(f"{path} is not whole JSON (line {error.lineno}): delete it and run its stage again.") from None
+        return self._check(data)
+
+    def save(self, data: dict[str, Any]) -> None:
+        path = Path(self._get_save_path())
+        text = json.dumps(self._check(data), indent=2, ensure_ascii=False) + "\n"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with part.open("w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _exists(self) -> bool:
+        try:
+            return Path(self._get_load_path()).is_file()
+        except DatasetError:
+            return False
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "model": self._model, "version": self._version}

@@ -1,0 +1,17 @@
+"""Every pipeline, written out."""
+
+from kedro.pipeline import Pipeline
+
+from psy_agents.agents.names import AGENTS
+from psy_agents.pipelines import hpo_stages, preprocessing, synthetic_corpus
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Name each pipeline; a stage brings the preprocessing along, so that one command is enough."""
+    prepared = preprocessing.create_pipeline()
+    return {
+        "__default__": prepared,
+        "synthetic_corpus": synthetic_corpus.create_pipeline(),
+        "preprocessing": prepared,
+        "hpo_stage0": prepared + sum((hpo_stages.create_pipeline("stage0", agent) for agent in AGENTS), Pipeline([])),
+    }

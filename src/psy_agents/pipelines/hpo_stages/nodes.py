@@ -1,0 +1,67 @@
+"""A stage of the search for one agent, as a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.space_config import SearchSpaceConfig
+from psy_agents.training.config import TrainingSettings
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+
+class SearchPaths(BaseModel):
+    """Where the search keeps what it needs to go on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: Path
+    checkpoints: Path
+    logs: Path
+
+
+def stage_search(agent: str, size: str) -> Callable:
+    """Make the node's function for one agent and one size of search space."""
+
+    def search(
+        posts: pd.DataFrame,
+        pairs: pd.DataFrame,
+        sentences: pd.DataFrame,
+        splits: pd.DataFrame,
+        criteria: dict,
+        stage: StageConfig,
+        training: TrainingSettings,
+        search_space: SearchSpaceConfig,
+        paths: SearchPaths,
+    ) -> tuple[dict, Figure]:
+        """Run the stage to its number of trials; return its top-k and the plot of its history."""
+        from psy_agents.hooks import git_commit
+        from psy_agents.hpo.plots import history_plot
+        from psy_agents.hpo.progress import ProgressDisplay
+        from psy_agents.hpo.search import run_stage
+        from psy_agents.tracking import MlflowListener
+        from psy_agents.training.data import Corpus
+
+        output = run_stage(
+            agent,
+            Corpus(posts, pairs, sentences, splits, criteria),
+            stage,
+            training,
+            search_space,
+            size=size,
+            store=paths.store,
+            checkpoints=paths.checkpoints,
+            logs=paths.logs,
+            listeners=[ProgressDisplay(), MlflowListener({"git_commit": git_commit()})],
+        )
+        return output.top_k, history_plot(output.result.records, title=output.result.study_name)
+
+    search.__name__ = f"search_{agent}"
+    return search

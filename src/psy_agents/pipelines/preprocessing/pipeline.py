@@ -1,0 +1,24 @@
+"""preprocessing: raw files -> posts, pairs, sentences, criteria -> splits."""
+
+from kedro.pipeline import Pipeline, node
+
+from psy_agents.pipelines.preprocessing.nodes import pair_posts, split
+
+INPUTS = {"posts_raw", "annotations_raw", "criteria_raw"}
+OUTPUTS = {"posts", "pairs", "sentences", "criteria", "splits", "preprocessing_report"}
+
+
+def create_pipeline() -> Pipeline:
+    """Two nodes in the namespace ``preprocessing``; the datasets keep their plain names."""
+    nodes = [
+        node(
+            pair_posts,
+            inputs=["posts_raw", "annotations_raw", "criteria_raw", "params:preprocessing"],
+            outputs=["posts", "pairs", "sentences", "criteria", "preprocessing_report"],
+            name="pair_posts",
+        ),
+        node(split, inputs=["posts", "pairs", "params:preprocessing"], outputs="splits", name="split_posts"),
+    ]
+    return Pipeline(
+        nodes, namespace="preprocessing", inputs=INPUTS, outputs=OUTPUTS, parameters={"params:preprocessing"}
+    )

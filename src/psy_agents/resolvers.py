@@ -1,0 +1,28 @@
+"""What configuration files may compute: absolute paths, and whole numbers from the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from psy_agents.errors import UserError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def project_path(relative: str) -> str:
+    """An absolute path in the project: the same from every working directory."""
+    return (PROJECT / relative).as_posix()
+
+
+def env_int(name: str, default: int) -> int:
+    """A whole number of at least 1 from the environment, or the default where it is not set."""
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise UserError(f"{name} is {text!r} in the environment: set a whole number of at least 1, or unset it.")
+    return int(text)
+
+
+RESOLVERS = {"project_path": project_path, "env_int": env_int}
