@@ -39,7 +39,7 @@ def test_a_parameter_behind_an_inactive_one_is_inactive():
     ("mapping", "message"),
     [
         ({"learning_rat": {"type": "float", "low": 0, "high": 1}}, "'learning_rat'; did you mean learning_rate"),
-        ({"dropout": {"type": "float", "low": 0, "high": 1, "stepp": 0.1}}, "dropout .float. has no setting 'stepp'; did you mean step"),
+        ({"dropout": {"type": "float", "stepp": 0.1}}, "dropout .float. has no setting 'stepp'; did you mean step"),
         ({"dropout": {"type": "real", "low": 0, "high": 1}}, "dropout has type 'real'"),
         ({"dropout": {"type": "float", "low": 1, "high": 1}}, "dropout has low 1 and high 1"),
         ({"dropout": {"type": "float", "low": "1e-5", "high": 1}}, "dropout has low '1e-5'.*write 1e-05"),

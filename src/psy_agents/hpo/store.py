@@ -51,7 +51,9 @@ class StudyStore:
             self.storage = optuna.storages.get_storage(self._backend)
         except sqlite3.DatabaseError:
             self._unlock()
-            raise UserError(f"The study store {self.path} is not an sqlite file, or is damaged: choose another path.") from None
+            raise UserError(
+                f"The study store {self.path} is not an sqlite file, or is damaged: choose another path."
+            ) from None
         except BaseException:
             self._unlock()
             raise
