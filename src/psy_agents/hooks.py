@@ -1,13 +1,19 @@
-"""Tags on the pipeline's MLflow run: which code, which agent."""
+"""What happens around a run: its inputs are there, and MLflow knows which code and which agent it was."""
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
 
-from psy_agents.resolvers import PROJECT
+from psy_agents.errors import UserError
+from psy_agents.resolvers import PROJECT, shown_path
+
+log = logging.getLogger(__name__)
 
 
 def git_commit() -> str:
@@ -22,6 +28,40 @@ def git_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return commit + ("+changes" if dirty else "")
+
+
+class InputHooks:
+    """Refuses a run whose files are missing, before a node or MLflow has begun."""
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        if run_params["only_missing_outputs"]:  # The runner may leave out the nodes that read them.
+            return
+        for name in sorted(pipeline.inputs()):
+            if name == "parameters" or name.startswith("params:") or catalog.exists(name):
+                continue
+            file = getattr(catalog.get(name), "_filepath", None)
+            if file is not None:
+                raise UserError(
+                    f"{shown_path(file)} is missing (dataset {name}): put it there, or run the pipeline that makes it."
+                )
+
+
+class OutputHooks:
+    """Says where results lie."""
+
+    def __init__(self) -> None:
+        self._catalog: CatalogProtocol | None = None
+
+    @hook_impl
+    def after_catalog_created(self, catalog: CatalogProtocol) -> None:
+        self._catalog = catalog
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str) -> None:
+        file = getattr(self._catalog.get(dataset_name), "_filepath", None)
+        if file is not None:
+            log.info("saved %s: %s", dataset_name, shown_path(file))
 
 
 class TrackingHooks:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kedro.utils import find_kedro_project
+
 from psy_agents.errors import UserError
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = find_kedro_project(Path(__file__).resolve().parent) or find_kedro_project(Path.cwd()) or Path.cwd()
 
 
 def project_path(relative: str) -> str:
@@ -15,12 +17,18 @@ def project_path(relative: str) -> str:
     return (PROJECT / relative).as_posix()
 
 
+def shown_path(path: str | Path) -> str:
+    """A path as messages show it: relative to the project where it lies inside."""
+    path = Path(path)
+    return (path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path).as_posix()
+
+
 def env_int(name: str, default: int) -> int:
     """A whole number of at least 1 from the environment, or the default where it is not set."""
-    text = os.environ.get(name)
-    if text is None:
+    text = os.environ.get(name, "").strip()
+    if not text:
         return default
-    if not text.strip().isdecimal() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise UserError(f"{name} is {text!r} in the environment: set a whole number of at least 1, or unset it.")
     return int(text)
 

@@ -1,25 +1,34 @@
-"""The session: one agent by name, every runtime parameter known, errors of one line, runs that end as killed."""
+"""The session: one agent by name, every parameter known, mistakes in one line, runs that end as killed."""
 
 from __future__ import annotations
 
-import difflib
+import logging
+import re
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
+import yaml
+from kedro.config import MissingConfigException
+from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
 from kedro.io.core import DatasetError
-from kedro.validation.exceptions import ParameterValidationError
+from kedro.pipeline import Pipeline
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
 
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
+from psy_agents.parameters import Parameters, check_parameters, closest
+from psy_agents.resolvers import shown_path
 
-SECTIONS = ("hpo", "preprocessing", "search_space", "synthetic_corpus", "training")
 SHARED_NAMESPACE = "preprocessing"
+FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
 
 
 class AgentSession(KedroSession):
@@ -35,6 +44,11 @@ class AgentSession(KedroSession):
         session._agent = agent
         return session
 
+    def load_context(self) -> KedroContext:
+        """Load the context as Kedro does; a mistake in the configuration ends in one line."""
+        with _one_line_errors():
+            return super().load_context()
+
     def run(
         self,
         pipeline_name: str | None = None,
@@ -43,65 +57,65 @@ class AgentSession(KedroSession):
         namespaces: Iterable[str] | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """Run as Kedro does; a mistake of the user ends in one line."""
+        """Run as Kedro does; what the user can mend is refused before anything is written, in one line."""
         names = list(pipeline_names or ([pipeline_name] if pipeline_name else ["__default__"]))
-        with _one_line_errors(), _sigterm_interrupts():
-            self._check_parameters()
+        with _one_line_errors(), _interrupts():
+            parameters = self._check_configuration(names)
+            nodes = _registered(names)
             if self._agent is not None:
-                namespaces = _namespaces_of(self._agent, names, namespaces)
+                namespaces = _namespaces_of(self._agent, names, nodes, namespaces)
             try:
-                return super().run(pipeline_names=names, namespaces=namespaces, **kwargs)
-            except KeyboardInterrupt:
-                _end_mlflow_runs_as_killed()
-                raise
+                chosen = nodes.filter(node_namespaces=namespaces, **{key: kwargs.get(key) for key in FILTERS})
+            except ValueError as error:
+                raise UserError(str(error)) from None
+            _check_spaces(chosen, parameters)
+            return super().run(pipeline_names=names, namespaces=namespaces, **kwargs)
 
-    def _check_parameters(self) -> None:
-        """Refuse parameters that nothing reads, wherever they come from."""
-        loader = settings.CONFIG_LOADER_CLASS(
-            conf_source=self._conf_source, env=self.store.get("env"), **settings.CONFIG_LOADER_ARGS
-        )
-        known = loader["parameters"]
-        for section in known:
-            if section not in SECTIONS:
-                raise UserError(f"conf: parameters have no section '{section}'{_closest(section, SECTIONS)}.")
-        _refuse_unknown(self.store.get("runtime_params") or {}, known, "")
-
-
-def _refuse_unknown(given: Mapping[str, Any], known: Mapping[str, Any], path: str) -> None:
-    for name, value in given.items():
-        here = f"{path}{name}"
-        if name not in known:
-            also = "" if path else f"; agent is one of {', '.join(AGENTS)}"
-            raise UserError(f"--params {here}: there is no such parameter{_closest(name, known)}{also}.")
-        if isinstance(value, Mapping) and isinstance(known[name], Mapping) and known[name]:
-            _refuse_unknown(value, known[name], f"{here}.")
+    def _check_configuration(self, names: list[str]) -> Parameters:
+        """Type all parameters, and leave tracking out where all pipelines are without it: it costs seconds."""
+        loader = self._get_config_loader()
+        parameters = check_parameters(loader["parameters"], self.store.get("runtime_params") or {})
+        untracked = loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
+        if set(names) <= set(untracked):
+            self._hook_manager.unregister(name="mlflow_hook")
+        return parameters
 
 
-def _closest(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(str(name), [str(n) for n in names], n=1)
-    return f", did you mean '{near[0]}'?" if near else f" (there are: {', '.join(map(str, names))})"
-
-
-def _namespaces_of(agent: str, names: list[str], namespaces: Iterable[str] | None) -> list[str]:
-    if agent not in AGENTS:
-        raise UserError(f"--params agent={agent}: there is no such agent, choose one of {', '.join(AGENTS)}.")
-    if namespaces:
-        raise UserError("--params agent=... and --namespaces say the same thing: give one of them.")
-    chosen = []
+def _registered(names: list[str]) -> Pipeline:
+    pipelines.set_requested(None)
     for name in names:
         if name not in pipelines:
-            near = difflib.get_close_matches(name, list(pipelines), n=1)
-            raise UserError(f"There is no pipeline '{name}'{f', did you mean {near[0]}?' if near else ''}.")
-        present = {node.namespace for node in pipelines[name].nodes}
-        if agent not in present:
+            raise UserError(f"There is no pipeline '{name}'{closest(name, pipelines)}")
+    return sum((pipelines[name] for name in names), Pipeline([]))
+
+
+def _namespaces_of(agent: str, names: list[str], nodes: Pipeline, namespaces: Iterable[str] | None) -> list[str]:
+    if agent not in AGENTS:
+        raise UserError(f"--params agent={agent}: there is no such agent{closest(agent, AGENTS)}")
+    if namespaces:
+        raise UserError("--params agent=... and --namespaces say the same thing: give one of them.")
+    for name in names:
+        if not any(node.namespace == agent for node in pipelines[name].nodes):
             raise UserError(f"Pipeline '{name}' does not work on one agent: leave out --params agent={agent}.")
-        chosen += [space for space in (SHARED_NAMESPACE, agent) if space in present]
-    return list(dict.fromkeys(chosen))
+    present = {node.namespace for node in nodes.nodes}
+    return [space for space in (SHARED_NAMESPACE, agent) if space in present]
+
+
+def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:
+    """Refuse a search space or a baseline that does not fit an agent that will run."""
+    for agent in (agent for agent in AGENTS if any(node.namespace == agent for node in chosen.nodes)):
+        for size in ("small", "large"):
+            space = parameters.search_space.space(agent, size, parameters.training)
+        for baseline in parameters.search_space.baselines.get(agent, []):
+            space.complete(baseline)
 
 
 @contextmanager
-def _one_line_errors():
+def _one_line_errors() -> Iterator[None]:
     """Turn what the user can mend into one line: as Click's error on the command line, as UserError elsewhere."""
+    handlers = logging.getLogger().handlers
+    for handler in handlers:
+        handler.addFilter(_unless_told)
     try:
         yield
     except Exception as error:
@@ -110,50 +124,93 @@ def _one_line_errors():
             raise
         if click.get_current_context(silent=True) is None:
             raise found from None
-        raise click.ClickException(str(found)) from None
+        raise click.ClickException(" ".join(str(found).split())) from None
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_unless_told)
+
+
+def _unless_told(record: logging.LogRecord) -> bool:
+    """Drop what Kedro logs about an error that will be told in one line."""
+    error = sys.exc_info()[1]
+    return not (isinstance(error, Exception) and record.name.startswith("kedro") and _user_error(error))
 
 
 def _user_error(error: BaseException) -> UserError | None:
+    """The user's error behind an exception, or None where it is the program's."""
     chain: list[BaseException] = []
-    while error is not None and error not in chain:
-        chain.append(error)
-        error = error.__cause__ or error.__context__
-    for link in chain:
-        if isinstance(link, UserError):
-            return link
-    for link in chain:
-        if isinstance(link, ParameterValidationError):
-            return UserError("Parameters: " + " ".join(str(link).split()))
-    if isinstance(chain[0], DatasetError):
-        missing = next((link for link in chain if isinstance(link, FileNotFoundError) and link.filename), None)
-        if missing is not None:
-            return UserError(f"File {missing.filename} is missing: put it there, or name another corpus in conf.")
-        root = chain[-1]
-        dataset = str(chain[0]).split("(")[0].strip().rstrip(".")
-        # The root's own message may quote cells of a file, so only its kind is told.
-        return UserError(f"{' '.join(dataset.split())}: {type(root).__name__}: check that the file is complete and UTF-8.")
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    told = next((link for link in chain if isinstance(link, UserError)), None)
+    if told is not None:
+        return told
+    # OmegaConf drops the cause of a resolver's error and keeps its words.
+    resolver = re.search(r"UserError raised while resolving interpolation: (.*?)\s+full_key:", str(error), re.S)
+    if resolver is not None:
+        return UserError(resolver[1])
+    match error:
+        case DatasetError():
+            return _dataset_error(error, chain)
+        case yaml.YAMLError() | OmegaConfBaseException() | MissingConfigException():
+            return UserError(f"conf: {' '.join(str(error).split())}")
+        case ValueError() if str(error).startswith("Duplicate keys found in"):
+            return UserError(f"conf: {' '.join(str(error).split())}")
+        case ValidationError() if error.title == "KedroMlflowConfig":
+            first = error.errors(include_url=False)[0]
+            return UserError(f"conf: mlflow.yml: {'.'.join(map(str, first['loc']))}: {first['msg']}.")
     return None
 
 
-@contextmanager
-def _sigterm_interrupts():
-    """Let SIGTERM end a run as Ctrl-C does, so that what it holds is closed in order."""
+def _dataset_error(error: DatasetError, chain: list[BaseException]) -> UserError | None:
+    """A file that cannot be read or written; its own message may quote cells, so only its kind is told."""
+    failed = re.match(r"Failed while (loading|saving) data \w+ dataset .*?filepath=(?:\w+\(')?([^',)]+)", str(error), re.S)
+    if failed is None:
+        return None
+    doing, file = failed.groups()
+    missing = any(isinstance(link, FileNotFoundError) for link in chain)
+    if doing == "loading" and missing:
+        return UserError(f"{shown_path(file)} is missing: put it there, or run the pipeline that makes it.")
+    kind = type(chain[-1]).__name__
+    if doing == "loading":
+        return UserError(f"{shown_path(file)} cannot be read ({kind}): is it complete, and is its text UTF-8?")
+    return UserError(f"{shown_path(file)} cannot be written ({kind}): is there space, and may you write there?")
 
-    def interrupt(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt(f"stopped by {signal.Signals(signum).name}")
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM."""
+
+    signal = signal.SIGTERM
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does, end MLflow's runs as killed, and exit as a shell expects."""
+
+    def interrupt(_signum: int, _frame: object) -> None:
+        raise Terminated("stopped by SIGTERM")
 
     try:
         before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread: whoever owns it decides
-        yield
-        return
+    except ValueError:  # Not the main thread: whoever owns it decides.
+        before = None
+    outer = _active_mlflow_run()
     try:
         yield
+    except KeyboardInterrupt as error:
+        while (run := _active_mlflow_run()) is not None and run != outer:
+            sys.modules["mlflow"].end_run("KILLED")
+        if click.get_current_context(silent=True) is None:
+            raise
+        click.echo(f"Stopped: {error or 'interrupted'}", err=True)
+        raise click.exceptions.Exit(128 + getattr(error, "signal", signal.SIGINT)) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
 
 
-def _end_mlflow_runs_as_killed() -> None:
+def _active_mlflow_run() -> str | None:
     mlflow = sys.modules.get("mlflow")
-    while mlflow is not None and mlflow.active_run() is not None:
-        mlflow.end_run("KILLED")
+    run = mlflow.active_run() if mlflow is not None else None
+    return None if run is None else run.info.run_id

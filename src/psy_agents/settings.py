@@ -2,11 +2,11 @@
 
 from kedro.config import OmegaConfigLoader
 
-from psy_agents.hooks import TrackingHooks
+from psy_agents.hooks import InputHooks, OutputHooks, TrackingHooks
 from psy_agents.resolvers import RESOLVERS
 from psy_agents.session import AgentSession
 
-HOOKS = (TrackingHooks(),)
+HOOKS = (InputHooks(), OutputHooks(), TrackingHooks())
 SESSION_CLASS = AgentSession
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
@@ -14,4 +14,5 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft"},
     "custom_resolvers": RESOLVERS,
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
 }
