@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 CALIBRATION_BINS = 15
 
@@ -17,44 +16,77 @@ def classification_metrics(
     criterion_index: np.ndarray,
     criteria: Sequence[str],
 ) -> dict[str, float]:
-    """Return macro, micro, per-criterion and calibration figures of (pairs,) arrays.
+    """Return macro, micro, per-criterion and calibration figures of (pairs,) arrays, each between 0 and 1.
 
-    Macro figures average over the criteria that have a positive in the labels: elsewhere recall is undefined.
-    ``f1/<criterion>`` is given for those. AUPRC is average precision; ``brier`` the mean squared error (Brier
-    1950); ``ece`` uses 15 bins of equal width (Guo et al. 2017, equation 3).
+    With TP, P and G a criterion's pairs that are both, predicted and gold positive:
+
+    - ``macro_precision``, ``macro_recall``, ``macro_f1``: the means of TP / P (0 where P is 0), TP / G and
+      2 TP / (P + G) over the criteria that have a positive in the labels: elsewhere recall is undefined.
+    - ``micro_precision``, ``micro_recall``, ``micro_f1``: the same of TP, P and G summed over all criteria.
+    - ``macro_auprc``: the mean average precision over the same criteria; see `average_precision`.
+    - ``brier``: the mean of (probability - label)^2 over all pairs (Brier 1950, one class).
+    - ``ece``: see `expected_calibration_error`.
+    - ``f1/<criterion>``: 2 TP / (P + G) of each criterion that has a positive in the labels.
+
+    Args:
+        labels: 0 or 1.
+        probabilities: of label 1.
+        predictions: 0 or 1, or bool.
+        criterion_index: each pair's criterion as an index into ``criteria``.
+        criteria: ids.
     """
     labels, predictions = labels.astype(bool), predictions.astype(bool)
     hits, predicted, gold = (
-        np.bincount(criterion_index, flags, len(criteria))
-        for flags in (labels & predictions, predictions, labels)
+        np.bincount(criterion_index[flags], minlength=len(criteria)) for flags in (labels & predictions, predictions, labels)
     )
-    present = np.flatnonzero(gold > 0)
-    f1 = 2 * hits[present] / (predicted[present] + gold[present])
-    precision = np.divide(hits, predicted, out=np.zeros(len(criteria)), where=predicted > 0)[present]
+    present = np.flatnonzero(gold)
+    precision = hits[present] / np.maximum(predicted[present], 1)
     recall = hits[present] / gold[present]
-    auprc = [
-        average_precision_score(labels[criterion_index == i], probabilities[criterion_index == i]) for i in present
-    ]
-    total = predicted.sum() + gold.sum()
+    f1 = 2 * hits[present] / (predicted[present] + gold[present])
+    auprc = [average_precision(labels[criterion_index == i], probabilities[criterion_index == i]) for i in present]
     metrics = {
         "macro_f1": _mean(f1),
         "macro_precision": _mean(precision),
         "macro_recall": _mean(recall),
         "macro_auprc": _mean(auprc),
-        "micro_f1": float(2 * hits.sum() / total) if total else 0.0,
-        "micro_precision": float(hits.sum() / predicted.sum()) if predicted.sum() else 0.0,
-        "micro_recall": float(hits.sum() / gold.sum()) if gold.sum() else 0.0,
-        "brier": float(np.mean((probabilities - labels) ** 2)),
+        "micro_f1": _ratio(2 * hits.sum(), predicted.sum() + gold.sum()),
+        "micro_precision": _ratio(hits.sum(), predicted.sum()),
+        "micro_recall": _ratio(hits.sum(), gold.sum()),
+        "brier": _mean((probabilities.astype(np.float64) - labels) ** 2),
         "ece": expected_calibration_error(labels, probabilities),
     }
     return metrics | {f"f1/{criteria[i]}": float(value) for i, value in zip(present, f1, strict=True)}
 
 
+def average_precision(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Area under the precision-recall curve as a sum over thresholds of (R_n - R_{n-1}) P_n.
+
+    R_n and P_n are recall and precision at the n-th highest different probability; nothing is interpolated,
+    as in scikit-learn's ``average_precision_score``. The labels must hold a positive.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    last_of_ties = np.append(np.diff(probabilities[order]) != 0, True)
+    hits = np.cumsum(labels[order])[last_of_ties]
+    precision = hits / (np.flatnonzero(last_of_ties) + 1)
+    return float(np.sum(np.diff(hits, prepend=0) * precision) / hits[-1])
+
+
 def expected_calibration_error(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean distance of confidence and accuracy over bins of the positive class's probability."""
+    """Sum over 15 bins of equal width of (bin's share of the pairs) |share of positives - mean probability|.
+
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, equation 3. Theirs bins the confidence
+    in the predicted class; here the probability of label 1 is binned, so that overrating a rare criterion
+    shows. A bin holds its lower edge, the last one also 1.
+    """
+    if not len(labels):
+        return 0.0
     bins = np.minimum((probabilities * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    gaps = np.bincount(bins, probabilities - labels, CALIBRATION_BINS)
+    gaps = np.bincount(bins, probabilities.astype(np.float64) - labels, CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / len(labels))
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0
 
 
 def _mean(values: Sequence[float] | np.ndarray) -> float:

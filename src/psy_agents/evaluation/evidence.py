@@ -2,84 +2,188 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
-from psy_agents.evaluation.spans import Span, intersection, length, merge, sentence_spans, touched, word_spans
+from psy_agents.evaluation.spans import Span, merge, sentence_spans, shared_lengths, word_spans
 
 
-def precision_recall_f1(hits: float, predicted: float, gold: float) -> tuple[float, float, float]:
-    """Precision, recall and F1 from counts; 0 where nothing was predicted or there was nothing to find."""
-    precision = hits / predicted if predicted else 0.0
-    recall = hits / gold if gold else 0.0
-    return precision, recall, 2 * hits / (predicted + gold) if predicted + gold else 0.0
+def evidence_metrics(
+    texts: Sequence[str], gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
+) -> dict[str, float]:
+    """Score once; `EvidenceScorer` says what each figure is."""
+    return EvidenceScorer(texts, gold).score(predicted)
 
 
 class EvidenceScorer:
     """Scores predictions for the same pairs again and again; the gold side is prepared once.
 
     ``token_*`` pools words over all pairs, so that predicting nothing scores 0. SQuAD's mean over pairs
-    (Rajpurkar et al. 2018) would give it the share of pairs without evidence, about 0.85 here; that view is
-    reported apart as ``has_answer_f1`` and ``no_answer_accuracy``.
+    (Rajpurkar, Jia and Liang, "Know What You Don't Know", ACL 2018) would give it the share of pairs without
+    evidence, about 0.85 here; that view is reported apart as ``has_answer_f1`` and ``no_answer_accuracy``.
 
     Args:
         texts: each pair's post.
         gold: each pair's annotated evidence, as character spans of the post; empty where there is none.
+        known: (pairs) False where the evidence is annotated but its place is unknown, or partly: such a pair
+            is left out of every figure. None: all are known.
     """
 
-    def __init__(self, texts: Sequence[str], gold: Sequence[Sequence[Span]]) -> None:
+    def __init__(
+        self, texts: Sequence[str], gold: Sequence[Sequence[Span]], known: Sequence[bool] | np.ndarray | None = None
+    ) -> None:
+        self._n_given = len(texts)
+        self._kept = np.flatnonzero(np.ones(len(texts), dtype=bool) if known is None else np.asarray(known, dtype=bool))
         # Pairs of one post share its text: each is cut into words and sentences once.
-        units: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        for text in texts:
-            if text not in units:
-                sentences = np.array(sentence_spans(text), dtype=np.int64).reshape(-1, 2)
-                units[text] = (word_spans(text), sentences)
-        self._units = [units[text] for text in texts]
-        self._gold = [merge(spans) for spans in gold]
-        self._gold_sets = [set(map(tuple, spans)) for spans in gold]
-        self._gold_hits = [
-            tuple(touched(unit, spans) for unit in both) for both, spans in zip(self._units, self._gold, strict=True)
-        ]
-        self._has_answer = np.array([len(spans) > 0 for spans in gold])
+        code = {text: number for number, text in enumerate(dict.fromkeys(texts[i] for i in self._kept))}
+        text_of_pair = np.array([code[texts[i]] for i in self._kept], dtype=np.int64)
+        lengths = np.array([len(text) for text in code], dtype=np.int64)
+        self._lengths = lengths[text_of_pair]
+        self._words = _Axis.of_units([word_spans(text) for text in code], lengths, text_of_pair)
+        sentences = [np.array(sentence_spans(text), dtype=np.int64).reshape(-1, 2) for text in code]
+        self._sentences = _Axis.of_units(sentences, lengths, text_of_pair)
+        self._characters = _Axis.of_characters(self._lengths)
+
+        spans = self._flat(gold)
+        self._gold = {axis: axis.intervals(*spans) for axis in (self._words, self._sentences, self._characters)}
+        self._gold_codes = self._codes(*spans)
+        self._has_answer = np.bincount(spans[0], minlength=len(self._kept)) > 0
 
     def score(self, predicted: Sequence[Sequence[Span]]) -> dict[str, float]:
-        """Return every evidence metric, each between 0 and 1.
+        """Return every evidence metric, each between 0 and 1; 0 too where it has no pair to speak of.
 
-        token_precision, token_recall, token_f1: words touched, pooled over pairs.
-        sentence_precision, sentence_recall, sentence_f1: the same for sentences touched.
-        character_iou: shared by united characters, pooled. exact_match: the span sets are equal, among
-        pairs with evidence. has_answer_f1: mean token F1 among those. no_answer_accuracy: nothing predicted,
-        among pairs without. answer_f1: F1 of "there is evidence".
+        - ``token_precision``, ``token_recall``, ``token_f1``: a word is a run of word characters, and gold or
+          predicted if a span holds any character of it. With TP, P and G the words that are both, predicted and
+          gold, summed over all pairs: TP / P, TP / G and 2 TP / (P + G).
+        - ``sentence_precision``, ``sentence_recall``, ``sentence_f1``: the same with the post's sentences.
+        - ``character_iou``: characters in both over characters in either (Jaccard), summed over all pairs.
+        - ``exact_match``: the share of pairs with evidence whose set of spans is the gold set.
+        - ``has_answer_f1``: the mean over pairs with evidence of the pair's own token F1. SQuAD compares bags of
+          words; here a word counts at its place.
+        - ``no_answer_accuracy``: the share of pairs without evidence for which nothing was predicted.
+        - ``answer_precision``, ``answer_recall``, ``answer_f1``: of the decision that a pair has evidence.
+
+        Args:
+            predicted: spans of each pair given to the constructor, in any order; they may overlap.
         """
-        counts = np.zeros((2, 3))
-        shared = united = 0
-        exact, answer_f1 = [], []
-        for both, gold_hits, gold, gold_set, spans in zip(
-            self._units, self._gold_hits, self._gold, self._gold_sets, predicted, strict=True
-        ):
-            merged = merge(spans)
-            for kind, (units, truth) in enumerate(zip(both, gold_hits, strict=True)):
-                found = touched(units, merged)
-                row = (int((found & truth).sum()), int(found.sum()), int(truth.sum()))
-                counts[kind] += row
-                if kind == 0 and gold:
-                    answer_f1.append(precision_recall_f1(*row)[2])
-            common = intersection(gold, merged)
-            shared += common
-            united += length(gold) + length(merged) - common
-            if gold:
-                exact.append(gold_set == set(map(tuple, spans)))
-        answered = np.array([len(spans) > 0 for spans in predicted])
-        token, sentence = (precision_recall_f1(*row) for row in counts)
-        both_answer = int((answered & self._has_answer).sum())
-        unanswerable = ~self._has_answer
+        if len(predicted) != self._n_given:
+            raise ValueError(f"There are {len(predicted)} predictions for {self._n_given} pairs.")
+        spans = self._flat(predicted)
+        token, sentence, character = (self._counts(axis, spans) for axis in (self._words, self._sentences, self._characters))
+        shared, marked, gold = (counts.sum() for counts in character)
+        answered = np.bincount(spans[0], minlength=len(self._kept)) > 0
+        answer = (answered & self._has_answer, answered, self._has_answer)
         return {
-            **dict(zip(("token_precision", "token_recall", "token_f1"), token, strict=True)),
-            **dict(zip(("sentence_precision", "sentence_recall", "sentence_f1"), sentence, strict=True)),
-            "character_iou": shared / united if united else 0.0,
-            "exact_match": float(np.mean(exact)) if exact else 0.0,
-            "has_answer_f1": float(np.mean(answer_f1)) if answer_f1 else 0.0,
-            "no_answer_accuracy": float((~answered[unanswerable]).mean()) if unanswerable.any() else 0.0,
-            "answer_f1": precision_recall_f1(both_answer, int(answered.sum()), int(self._has_answer.sum()))[2],
+            **_named("token", *(counts.sum() for counts in token)),
+            **_named("sentence", *(counts.sum() for counts in sentence)),
+            "character_iou": _ratio(shared, marked + gold - shared),
+            "exact_match": _mean(self._exact(spans)[self._has_answer]),
+            "has_answer_f1": _mean(_f1_of_pairs(*token)[self._has_answer]),
+            "no_answer_accuracy": _mean(~answered[~self._has_answer]),
+            **_named("answer", *(flags.sum() for flags in answer)),
         }
+
+    def _flat(self, spans_of_pairs: Sequence[Sequence[Span]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pair, start and end of every span of the kept pairs that holds a character."""
+        kept = [spans_of_pairs[i] for i in self._kept]
+        pair = np.repeat(np.arange(len(kept)), np.fromiter(map(len, kept), np.int64, len(kept)))
+        flat = np.fromiter(chain.from_iterable(chain.from_iterable(kept)), np.int64).reshape(-1, 2)
+        start, end = flat[:, 0], flat[:, 1]
+        if (start < 0).any() or (end > self._lengths[pair]).any():
+            raise ValueError("A span reaches outside its post.")
+        filled = end > start
+        return pair[filled], start[filled], end[filled]
+
+    def _counts(self, axis: _Axis, spans: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For each pair, the units that are both, predicted and gold."""
+        gold, marked = self._gold[axis], axis.intervals(*spans)
+        return (
+            axis.sum_by_pair(marked[0], shared_lengths(marked, gold)),
+            axis.sum_by_pair(marked[0], marked[1] - marked[0]),
+            axis.sum_by_pair(gold[0], gold[1] - gold[0]),
+        )
+
+    def _codes(self, pair: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        """One whole number for each different span of each pair."""
+        first = self._characters.first[pair]
+        return np.unique((first + start) * (self._lengths.max(initial=0) + 1) + end)
+
+    def _exact(self, spans: tuple[np.ndarray, ...]) -> np.ndarray:
+        codes = self._codes(*spans)
+        wrong = np.setxor1d(codes, self._gold_codes, assume_unique=True) // (self._lengths.max(initial=0) + 1)
+        return self._characters.sum_by_pair(wrong, np.ones(len(wrong))) == 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Axis:
+    """All pairs' units of one kind, laid end to end with a gap after each pair.
+
+    On it a span of a pair is an interval of whole numbers, the units that it touches, so that all pairs are
+    counted at once.
+
+    Attributes:
+        first: (pairs) the place of each pair's first unit.
+        locate: pair, start and end of spans to the places of the first unit touched and of the one after the last.
+    """
+
+    first: np.ndarray
+    locate: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+    @classmethod
+    def of_characters(cls, lengths: np.ndarray) -> _Axis:
+        """Every character of a text is a unit."""
+        first = _firsts(lengths + 1)
+        return cls(first, lambda pair, start, end: (first[pair] + start, first[pair] + end))
+
+    @classmethod
+    def of_units(cls, units: Sequence[np.ndarray], lengths: np.ndarray, text_of_pair: np.ndarray) -> _Axis:
+        """Units of texts, each (units, 2) character offsets: sorted, without overlap."""
+        n_units = np.array([len(unit) for unit in units], dtype=np.int64)
+        first = _firsts(n_units[text_of_pair] + 1)
+        shift = first - _firsts(n_units)[text_of_pair]
+        text_start = _firsts(lengths)
+        character = text_start[text_of_pair]
+        flat = np.concatenate([np.empty((0, 2), np.int64), *units]) + np.repeat(text_start, n_units)[:, None]
+
+        def locate(pair: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            low = np.searchsorted(flat[:, 1], character[pair] + start, side="right")
+            high = np.searchsorted(flat[:, 0], character[pair] + end, side="left")
+            return low + shift[pair], high + shift[pair]
+
+        return cls(first, locate)
+
+    def intervals(self, pair: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Merged intervals of the units that the spans touch."""
+        return merge(*self.locate(pair, start, end))
+
+    def sum_by_pair(self, places: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Sum values that stand at places of the axis over each pair."""
+        pair = np.searchsorted(self.first, places, side="right") - 1
+        return np.bincount(pair, weights=values, minlength=len(self.first))
+
+
+def _firsts(sizes: np.ndarray) -> np.ndarray:
+    return np.cumsum(sizes) - sizes
+
+
+def _f1_of_pairs(both: np.ndarray, predicted: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    return np.divide(2 * both, predicted + gold, out=np.zeros(len(both)), where=predicted + gold > 0)
+
+
+def _named(name: str, both: float, predicted: float, gold: float) -> dict[str, float]:
+    return {
+        f"{name}_precision": _ratio(both, predicted),
+        f"{name}_recall": _ratio(both, gold),
+        f"{name}_f1": _ratio(2 * both, predicted + gold),
+    }
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else 0.0

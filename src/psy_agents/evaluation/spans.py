@@ -1,9 +1,11 @@
-"""Character intervals, words and sentences of a text."""
+"""Intervals of whole numbers as sorted arrays, and the words and sentences of a text.
+
+Every interval is half open: ``start`` belongs to it and ``end`` does not. Offsets count characters.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -13,58 +15,46 @@ _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
 
 
-def merge(spans: Sequence[Span]) -> list[Span]:
-    """Sort intervals and join those that overlap or touch."""
-    merged: list[Span] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
+def merge(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort intervals, join those that overlap or touch and drop those that are empty."""
+    filled = ends > starts
+    order = np.argsort(starts[filled], kind="stable")
+    starts, ends = starts[filled][order], np.maximum.accumulate(ends[filled][order])
+    opens = np.ones(len(starts), dtype=bool)
+    opens[1:] = starts[1:] > ends[:-1]
+    return starts[opens], ends[np.roll(opens, -1)]
 
 
-def length(spans: Sequence[Span]) -> int:
-    """Characters covered by merged intervals."""
-    return sum(end - start for start, end in spans)
+def covered_below(points: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """For each point, how many whole numbers below it lie in any of the merged intervals."""
+    begun = np.searchsorted(starts, points, side="right")
+    length_of_first = np.concatenate([[0], np.cumsum(ends - starts)])
+    end_of_last = np.concatenate([[np.iinfo(np.int64).min], ends])[begun]
+    return length_of_first[begun] - (np.maximum(end_of_last, points) - points)
 
 
-def intersection(a: Sequence[Span], b: Sequence[Span]) -> int:
-    """Characters covered by both of two merged lists of intervals."""
-    i = j = shared = 0
-    while i < len(a) and j < len(b):
-        shared += max(0, min(a[i][1], b[j][1]) - max(a[i][0], b[j][0]))
-        if a[i][1] <= b[j][1]:
-            i += 1
-        else:
-            j += 1
-    return shared
+def shared_lengths(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """For each interval of merged ``a``, the length of its intersection with merged ``b``."""
+    return covered_below(a[1], *b) - covered_below(a[0], *b)
 
 
 def word_spans(text: str) -> np.ndarray:
-    """(words, 2) character offsets of the runs of word characters."""
+    r"""(words, 2) character offsets of the runs of word characters, the matches of ``\w+``."""
     return np.array([match.span() for match in _WORD.finditer(text)], dtype=np.int64).reshape(-1, 2)
 
 
 def sentence_spans(text: str) -> list[Span]:
     """Offsets of sentences: cut after . ! ? or an ellipsis followed by white space, and at line breaks.
 
-    A plain rule, the same for every corpus and agent: abbreviations may cut a sentence in two.
+    A closing quotation mark or bracket stays with its sentence. A plain rule, the same for every corpus and
+    agent: an abbreviation may cut a sentence in two.
     """
     spans, start = [], 0
     for match in [*_SENTENCE_END.finditer(text), None]:
-        stop = len(text) if match is None else match.start()
+        stop = len(text) if match is None else match.end()
         piece = text[start:stop]
         if piece.strip():
             lead = len(piece) - len(piece.lstrip())
             spans.append((start + lead, start + len(piece.rstrip())))
-        start = stop if match is None else match.end()
+        start = stop
     return spans
-
-
-def touched(units: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
-    """For each unit (start, end), whether it shares a character with any of the intervals."""
-    hit = np.zeros(len(units), dtype=bool)
-    for start, end in spans:
-        hit |= (units[:, 0] < end) & (units[:, 1] > start)
-    return hit

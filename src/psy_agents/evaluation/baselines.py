@@ -1,0 +1,164 @@
+"""What simple rules reach on the same pairs: the figures that an agent must beat.
+
+Criteria: ``all_positive``; ``majority``, each criterion's more frequent label in train; ``tfidf_logistic``, one
+logistic regression per criterion on TF-IDF. Evidence: ``whole_post`` and ``first_sentence``, for every pair;
+``tfidf_sentence``, the sentence nearest to the criterion's text by TF-IDF cosine; ``tfidf_logistic_sentence``,
+that sentence where ``tfidf_logistic`` says that the criterion is met. Like an agent's, thresholds are chosen on
+validation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+
+from psy_agents.evaluation.classification import classification_metrics
+from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.spans import Span, sentence_spans
+from psy_agents.evaluation.thresholds import best_no_answer_threshold, best_threshold
+
+Spans = list[list[Span]]
+
+
+@dataclass(frozen=True)
+class SplitPairs:
+    """The pairs of one split. ``text`` and ``criterion`` are each pair's index into ``texts`` and the criteria."""
+
+    texts: list[str]
+    text: np.ndarray
+    criterion: np.ndarray
+    labels: np.ndarray
+    gold: Spans
+    known: np.ndarray
+
+
+def baseline_table(
+    posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, criteria: Mapping[str, str], split: str
+) -> dict[str, dict[str, float]]:
+    """Every baseline's metrics on one split, by the baseline's name.
+
+    Criteria baselines have the keys of `classification_metrics`, evidence baselines those of `EvidenceScorer`,
+    which leaves out pairs whose evidence is unknown.
+
+    Args:
+        posts, pairs, splits, criteria: the tables of preprocessing.
+        split: the split to score; the baselines learn from train.
+    """
+    train, validation, scored = (
+        _split_pairs(posts, pairs, splits, criteria, name) for name in ("train", "validation", split)
+    )
+    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", ngram_range=(1, 2), sublinear_tf=True)
+    vectorizer.fit(train.texts)
+
+    logistic, tuning = logistic_probabilities(vectorizer, train, [scored, validation])
+    threshold = best_threshold(validation.labels, tuning, validation.criterion)
+    prevalence = np.bincount(train.criterion, train.labels, len(criteria)) / np.bincount(
+        train.criterion, minlength=len(criteria)
+    )
+    probabilities = {
+        "all_positive": np.ones(len(scored.labels)),
+        "majority": prevalence[scored.criterion],
+        "tfidf_logistic": logistic,
+    }
+    table = {
+        name: classification_metrics(
+            scored.labels,
+            values,
+            values >= (threshold if name == "tfidf_logistic" else 0.5),
+            scored.criterion,
+            list(criteria),
+        )
+        for name, values in probabilities.items()
+    }
+
+    nearest, similarity = nearest_sentences(vectorizer, scored, criteria)
+    least = nearest_sentence_threshold(vectorizer, validation, criteria)
+    spans = {
+        "whole_post": _of_pairs([[(0, len(text))] for text in scored.texts], scored.text),
+        "first_sentence": _of_pairs([sentence_spans(text)[:1] for text in scored.texts], scored.text),
+        "tfidf_sentence": _where(nearest, similarity >= least),
+        "tfidf_logistic_sentence": _where(nearest, logistic >= threshold),
+    }
+    scorer = _evidence_scorer(scored)
+    return table | {name: scorer.score(predicted) for name, predicted in spans.items()}
+
+
+def logistic_probabilities(
+    vectorizer: TfidfVectorizer, train: SplitPairs, targets: Sequence[SplitPairs]
+) -> list[np.ndarray]:
+    """Probabilities for the pairs of each target, of one logistic regression per criterion fitted on train.
+
+    Classes are weighted to equal sums, so that one threshold suits rare and frequent criteria; calibration
+    suffers. A criterion with one class in train gives that class's label.
+    """
+    features = vectorizer.transform(train.texts)
+    target_features = [vectorizer.transform(target.texts) for target in targets]
+    probabilities = [np.zeros(len(target.labels)) for target in targets]
+    for criterion in np.unique(train.criterion):
+        rows = train.criterion == criterion
+        labels = train.labels[rows]
+        one_class = labels.min() == labels.max()
+        if not one_class:
+            model = LogisticRegression(class_weight="balanced", max_iter=1000)
+            model.fit(features[train.text[rows]], labels)
+        for target, matrix, values in zip(targets, target_features, probabilities, strict=True):
+            wanted = target.criterion == criterion
+            if one_class:
+                values[wanted] = labels[0]
+            elif wanted.any():
+                values[wanted] = model.predict_proba(matrix[target.text[wanted]])[:, 1]
+    return probabilities
+
+
+def nearest_sentences(
+    vectorizer: TfidfVectorizer, pairs: SplitPairs, criteria: Mapping[str, str]
+) -> tuple[Spans, np.ndarray]:
+    """Each pair's sentence with the highest TF-IDF cosine to the criterion's text, and that cosine."""
+    sentences = [sentence_spans(text) for text in pairs.texts]
+    first = np.cumsum([0, *map(len, sentences)])
+    pieces = [text[s:e] for text, spans in zip(pairs.texts, sentences, strict=True) for s, e in spans]
+    cosine = (vectorizer.transform(pieces) @ vectorizer.transform(criteria.values()).T).toarray()
+    best = np.array([cosine[a:b].argmax(axis=0) for a, b in zip(first[:-1], first[1:], strict=True)])
+    chosen = best[pairs.text, pairs.criterion]
+    spans = [[sentences[text][i]] for text, i in zip(pairs.text, chosen, strict=True)]
+    return spans, cosine[first[pairs.text] + chosen, pairs.criterion]
+
+
+def nearest_sentence_threshold(vectorizer: TfidfVectorizer, validation: SplitPairs, criteria: Mapping[str, str]) -> float:
+    """The least cosine at which the nearest sentence is given as evidence, by token-F1 on validation."""
+    spans, similarity = nearest_sentences(vectorizer, validation, criteria)
+    scorer = _evidence_scorer(validation)
+    return best_no_answer_threshold(similarity, lambda least: scorer.score(_where(spans, similarity >= least))["token_f1"])
+
+
+def _split_pairs(
+    posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, criteria: Mapping[str, str], name: str
+) -> SplitPairs:
+    members = splits.loc[splits["split"] == name, "post_id"]
+    chosen = posts[posts["post_id"].isin(members)]
+    rows = pairs[pairs["post_id"].isin(members)]
+    return SplitPairs(
+        texts=chosen["text"].tolist(),
+        text=pd.Index(chosen["post_id"]).get_indexer(rows["post_id"]),
+        criterion=pd.Index(list(criteria)).get_indexer(rows["criterion"]),
+        labels=rows["label"].to_numpy(dtype=np.int64),
+        gold=[list(zip(starts, ends, strict=True)) for starts, ends in zip(rows["starts"], rows["ends"], strict=True)],
+        known=rows["evidence_known"].to_numpy(dtype=bool),
+    )
+
+
+def _evidence_scorer(pairs: SplitPairs) -> EvidenceScorer:
+    return EvidenceScorer([pairs.texts[i] for i in pairs.text], pairs.gold, pairs.known)
+
+
+def _of_pairs(spans_of_texts: Spans, text: np.ndarray) -> Spans:
+    return [spans_of_texts[i] for i in text]
+
+
+def _where(spans: Spans, flags: np.ndarray) -> Spans:
+    return [span if flag else [] for span, flag in zip(spans, flags.tolist(), strict=True)]

@@ -1,0 +1,81 @@
+"""Baselines: what each one must and cannot reach."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from psy_agents.corpus.pairs import build_pairs
+from psy_agents.corpus.splits import split_posts
+from psy_agents.evaluation.baselines import baseline_table
+
+CRITERIA = {"sleep": "Sleeps badly, lies awake at night.", "grey": "Feels low, every day is grey.", "never": "Never met."}
+SENTENCES = {"sleep": "I lie awake at night number {}.", "grey": "My day {} is grey and low."}
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    rng = np.random.default_rng(0)
+    posts, annotations = [], []
+    for i in range(120):
+        parts = [f"Hello from post {i}.", f"The weather was {rng.choice(['fine', 'wet'])}.", f"I went out {i}."]
+        for criterion, wording in SENTENCES.items():
+            if rng.random() < 0.3:
+                parts.insert(rng.integers(1, len(parts) + 1), wording.format(i))
+                annotations.append((f"p{i}", wording.format(i), criterion, 1))
+        posts.append((f"p{i}", " ".join(parts)))
+    posts = pd.DataFrame(posts, columns=["post_id", "text"])
+    annotations = pd.DataFrame(annotations, columns=["post_id", "sentence_text", "criterion", "status"])
+    pairs = build_pairs(posts, annotations.astype({"status": "int8"}), CRITERIA).pairs
+    return posts, pairs, split_posts(posts, pairs, 0.6, 0.2, 0.2, seed=0)
+
+
+@pytest.fixture(scope="module")
+def table(corpus):
+    return baseline_table(*corpus, CRITERIA, "test")
+
+
+def test_every_baseline_of_both_kinds_is_there(table):
+    criteria = [name for name, metrics in table.items() if "macro_f1" in metrics]
+    evidence = [name for name, metrics in table.items() if "token_f1" in metrics]
+    assert criteria == ["all_positive", "majority", "tfidf_logistic"]
+    assert evidence == ["whole_post", "first_sentence", "tfidf_sentence", "tfidf_logistic_sentence"]
+
+
+def test_all_positive_finds_everything_at_the_prevalence(table, corpus):
+    posts, pairs, splits = corpus
+    scored = pairs.merge(splits[splits["split"] == "test"])
+    assert table["all_positive"]["macro_recall"] == 1.0
+    assert table["all_positive"]["micro_precision"] == pytest.approx(scored["label"].mean())
+
+
+def test_majority_predicts_nothing_of_rare_criteria_and_is_calibrated(table):
+    assert table["majority"]["macro_f1"] == 0.0
+    assert table["majority"]["ece"] < 0.1
+
+
+def test_words_that_give_a_criterion_away_are_learned(table):
+    assert table["tfidf_logistic"]["macro_f1"] > 0.9
+
+
+def test_the_whole_post_holds_all_evidence_and_much_else(table):
+    assert table["whole_post"]["token_recall"] == table["whole_post"]["answer_recall"] == 1.0
+    assert table["whole_post"]["token_precision"] < 0.2
+    assert table["first_sentence"]["token_f1"] == 0.0
+
+
+def test_the_nearest_sentence_is_the_evidence_here(table):
+    assert table["tfidf_sentence"]["token_f1"] > 0.9
+    assert table["tfidf_logistic_sentence"]["exact_match"] > 0.9
+
+
+def test_the_table_is_the_same_again(table, corpus):
+    assert baseline_table(*corpus, CRITERIA, "test") == table
+
+
+def test_baselines_learn_nothing_from_the_scored_split(table, corpus):
+    posts, pairs, splits = corpus
+    in_test = pairs["post_id"].isin(splits.loc[splits["split"] == "test", "post_id"])
+    flipped = pairs.assign(label=np.where(in_test, 1 - pairs["label"], pairs["label"]))
+    other = baseline_table(posts, flipped, splits, CRITERIA, "test")
+    # The same predictions against opposite labels: right and wrong change places.
+    assert other["tfidf_logistic"]["micro_precision"] == pytest.approx(1 - table["tfidf_logistic"]["micro_precision"])

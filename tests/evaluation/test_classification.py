@@ -1,0 +1,93 @@
+"""Criteria metrics against scikit-learn's, and the cases that it leaves undefined."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, brier_score_loss, precision_recall_fscore_support
+
+from psy_agents.evaluation.classification import (
+    average_precision,
+    classification_metrics,
+    expected_calibration_error,
+)
+
+CRITERIA = ["sleep", "mood", "a/b %", "never"]
+
+
+def random_pairs(seed, decimals):
+    """Labels of which ``never`` has no positive; few decimals make ties."""
+    rng = np.random.default_rng(seed)
+    criterion = rng.integers(0, len(CRITERIA), 400)
+    labels = (rng.random(400) < np.array([0.5, 0.2, 0.05, 0.0])[criterion]).astype(int)
+    probabilities = np.clip(rng.normal(0.3 + 0.3 * labels, 0.2), 0, 1).round(decimals)
+    return labels, probabilities, probabilities >= 0.5, criterion
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("decimals", [1, 8])
+def test_figures_equal_scikit_learns_over_the_criteria_that_have_a_positive(seed, decimals):
+    labels, probabilities, predictions, criterion = random_pairs(seed, decimals)
+    metrics = classification_metrics(labels, probabilities, predictions, criterion, CRITERIA)
+    each = [
+        precision_recall_fscore_support(
+            labels[criterion == i], predictions[criterion == i], average="binary", zero_division=0
+        )[:3]
+        for i in range(3)
+    ]
+    macro = np.mean(each, axis=0)
+    micro = precision_recall_fscore_support(labels, predictions, average="binary")[:3]
+    expected = {
+        **dict(zip(("macro_precision", "macro_recall", "macro_f1"), macro, strict=True)),
+        **dict(zip(("micro_precision", "micro_recall", "micro_f1"), micro, strict=True)),
+        "macro_auprc": np.mean(
+            [average_precision_score(labels[criterion == i], probabilities[criterion == i]) for i in range(3)]
+        ),
+        "brier": brier_score_loss(labels, probabilities),
+        "ece": metrics["ece"],
+        **{f"f1/{CRITERIA[i]}": each[i][2] for i in range(3)},
+    }
+    assert metrics == pytest.approx(expected)
+    assert all(type(value) is float for value in metrics.values())
+
+
+def test_a_criterion_without_positives_weighs_on_micro_figures_only():
+    labels, criterion = np.array([1, 0, 0, 0]), np.array([0, 0, 1, 1])
+    predictions = np.array([1, 0, 1, 1])
+    metrics = classification_metrics(labels, predictions.astype(float), predictions, criterion, ["a", "b"])
+    assert metrics["macro_f1"] == metrics["macro_precision"] == metrics["f1/a"] == 1.0
+    assert metrics["micro_precision"] == pytest.approx(1 / 3)
+    assert "f1/b" not in metrics
+
+
+def test_predicting_nothing_scores_zero():
+    labels = np.array([1, 0])
+    metrics = classification_metrics(labels, np.zeros(2), np.zeros(2), np.zeros(2, int), ["a"])
+    assert metrics["macro_f1"] == metrics["macro_precision"] == metrics["micro_precision"] == 0.0
+
+
+@pytest.mark.parametrize("labels", [np.zeros(3, int), np.zeros(0, int)])
+def test_without_positives_the_figures_are_zero_and_not_missing(labels):
+    n = len(labels)
+    metrics = classification_metrics(labels, np.zeros(n), np.zeros(n), np.zeros(n, int), ["a"])
+    assert set(metrics.values()) == {0.0}
+
+
+def test_average_precision_treats_ties_as_one_threshold():
+    assert average_precision(np.array([1, 0, 0, 1]), np.array([0.5] * 4)) == pytest.approx(0.5)
+    assert average_precision(np.array([0, 1]), np.array([0.1, 0.9])) == 1.0
+
+
+def test_calibration_error_is_the_weighted_gap_of_15_bins():
+    # Bin [0.2, 0.267): mean 0.25, 1 of 2 positive. Bin [0.933, 1]: mean 0.975, 0 of 2 positive.
+    labels, probabilities = np.array([1, 0, 0, 0]), np.array([0.24, 0.26, 0.95, 1.0])
+    assert expected_calibration_error(labels, probabilities) == pytest.approx((0.25 + 0.975) / 2)
+    assert expected_calibration_error(np.array([0, 1]), np.array([0.0, 1.0])) == 0.0
+
+
+def test_calibration_error_equals_a_loop_over_bins():
+    labels, probabilities, _, _ = random_pairs(0, 8)
+    total = 0.0
+    for low in np.arange(15) / 15:
+        inside = (probabilities >= low) & ((probabilities < low + 1 / 15) | (low == 14 / 15))
+        if inside.any():
+            total += inside.mean() * abs(labels[inside].mean() - probabilities[inside].mean())
+    assert expected_calibration_error(labels, probabilities) == pytest.approx(total)

@@ -1,0 +1,73 @@
+"""Thresholds are the best there are, by trying all."""
+
+import time
+
+import numpy as np
+import pytest
+
+from psy_agents.evaluation.classification import classification_metrics
+from psy_agents.evaluation.thresholds import CANDIDATES, best_no_answer_threshold, best_threshold
+
+
+def macro_f1(labels, probabilities, criterion, threshold):
+    criteria = [str(i) for i in range(criterion.max() + 1)]
+    return classification_metrics(labels, probabilities, probabilities >= threshold, criterion, criteria)["macro_f1"]
+
+
+def random_pairs(seed, n, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    criterion = rng.integers(0, 4, n)
+    labels = (rng.random(n) < np.array([0.4, 0.2, 0.1, 0.0])[criterion]).astype(int)
+    labels[0] = 1
+    probabilities = 1 / (1 + np.exp(-rng.normal(2 * labels - 2, 1)))
+    return labels, probabilities.astype(dtype), criterion
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_threshold_reaches_the_best_macro_f1_of_all_thresholds(seed, dtype):
+    labels, probabilities, criterion = random_pairs(seed, 300, dtype)
+    found = macro_f1(labels, probabilities, criterion, best_threshold(labels, probabilities, criterion))
+    assert found == max(macro_f1(labels, probabilities, criterion, cut) for cut in np.unique(probabilities))
+
+
+def test_with_more_positives_than_candidates_the_threshold_is_within_a_hair_of_the_best():
+    labels, probabilities, criterion = random_pairs(0, 20_000)
+    assert labels.sum() > 10 * CANDIDATES
+    begin = time.perf_counter()
+    found = macro_f1(labels, probabilities, criterion, best_threshold(labels, probabilities, criterion))
+    assert time.perf_counter() - begin < 1
+    best = max(macro_f1(labels, probabilities, criterion, cut) for cut in np.linspace(0, 1, 400))
+    assert found == pytest.approx(best, abs=2e-3)
+
+
+def test_the_threshold_stands_halfway_between_what_it_parts():
+    labels, probabilities = np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.6, 0.9])
+    assert best_threshold(labels, probabilities, np.zeros(4, int)) == pytest.approx(0.4)
+
+
+def test_all_can_be_predicted_where_that_is_best():
+    labels, probabilities = np.array([1, 1, 0]), np.array([0.3, 0.7, 0.5])
+    assert best_threshold(labels, probabilities, np.zeros(3, int)) <= 0.3
+    assert best_threshold(np.ones(3), np.full(3, 0.2), np.zeros(3, int)) == 0.2
+
+
+def test_neighbouring_floats_are_still_parted():
+    low = np.float32(0.5)
+    high = np.nextafter(low, np.float32(1))
+    threshold = best_threshold(np.array([0, 1]), np.array([low, high]), np.zeros(2, int))
+    assert (np.array([low, high]) >= threshold).tolist() == [False, True]
+
+
+def test_without_positives_the_threshold_is_a_half():
+    assert best_threshold(np.zeros(3), np.array([0.1, 0.2, 0.9]), np.zeros(3, int)) == 0.5
+
+
+def test_the_no_answer_threshold_maximises_any_objective_and_prefers_silence():
+    scores = np.array([0.1, 0.4, 0.4, 0.8])
+    assert best_no_answer_threshold(scores, lambda threshold: -abs(threshold - 0.45)) == 0.4
+    assert best_no_answer_threshold(scores, lambda threshold: 1.0) == 0.8
+    tried = []
+    best_no_answer_threshold(np.linspace(0, 1, 1000), lambda threshold: tried.append(threshold) or 0.0)
+    assert len(tried) == 50
+    assert (min(tried), max(tried)) == (0.0, 1.0)
