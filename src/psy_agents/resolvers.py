@@ -12,9 +12,9 @@ from psy_agents.errors import UserError
 PROJECT = find_kedro_project(Path(__file__).resolve().parent) or find_kedro_project(Path.cwd()) or Path.cwd()
 
 
-def project_path(relative: str) -> str:
+def project_path(relative: str, project: Path = PROJECT) -> str:
     """An absolute path in the project: the same from every working directory."""
-    return (PROJECT / relative).as_posix()
+    return (project / relative).as_posix()
 
 
 def shown_path(path: str | Path) -> str:

@@ -8,24 +8,25 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import click
 import yaml
-from kedro.config import MissingConfigException
+from kedro.config import AbstractConfigLoader, MissingConfigException
 from kedro.framework.context import KedroContext
-from kedro.framework.project import pipelines, settings
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io.core import DatasetError
 from kedro.pipeline import Pipeline
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
 from psy_agents.parameters import Parameters, check_parameters, closest
-from psy_agents.resolvers import shown_path
+from psy_agents.resolvers import project_path, shown_path
 
 SHARED_NAMESPACE = "preprocessing"
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
@@ -43,6 +44,12 @@ class AgentSession(KedroSession):
         session = super().create(*args, runtime_params=params, **kwargs)
         session._agent = agent
         return session
+
+    def _get_config_loader(self) -> AbstractConfigLoader:
+        """Let ``project_path`` mean this session's project: a process may hold sessions of several."""
+        in_project = partial(project_path, project=self._project_path)
+        OmegaConf.register_new_resolver("project_path", in_project, replace=True)
+        return super()._get_config_loader()
 
     def load_context(self) -> KedroContext:
         """Load the context as Kedro does; a mistake in the configuration ends in one line."""

@@ -1,96 +1,153 @@
-"""A stage in MLflow: one run for the stage, one child run a trial."""
+"""A stage in MLflow: one run for the stage below the pipeline's, and below it one run for each trial."""
 
 from __future__ import annotations
 
+import functools
+import logging
 import math
+import re
+import sys
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from psy_agents.hpo.protocol import EpochReport
-from psy_agents.hpo.records import StageInfo, StageResult, TrialRecord
+from psy_agents.hpo.records import Failure, StageInfo, StageResult, TrialRecord
 
-STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED"}
+log = logging.getLogger(__name__)
+
+PARENT = "mlflow.parentRunId"
+HASHES = ("agent", "space_hash", "data_hash")
+
+
+def _once_broken_silent(method: Callable) -> Callable:
+    """Let a failure of MLflow end the tracking of the stage, with one warning, and never the search."""
+
+    @functools.wraps(method)
+    def guarded(self: MlflowListener, *args: Any) -> None:
+        if self._broken:
+            return
+        try:
+            method(self, *args)
+        except Exception as error:
+            self._broken = True
+            log.warning("MLflow failed (%s): the search goes on without tracking", type(error).__name__)
+
+    return guarded
 
 
 class MlflowListener:
-    """Listens to a stage; a stage that goes on later finds its own run again by the study's name.
+    """Listens to a stage, and does nothing where no MLflow run is active.
+
+    A stage that goes on later finds its own run again by the study's name, and so do its trials by their index:
+    however often it was interrupted, a finished stage has one run for each trial. A trial that is run again
+    replaces the run of its last attempt; MLflow keeps that one among the deleted runs.
 
     Args:
         tags: put on the stage's run and on each trial's.
     """
 
-    def __init__(self, tags: dict[str, str]) -> None:
+    def __init__(self, tags: Mapping[str, str]) -> None:
+        self._tags = dict(tags)
+        self._broken = False
+        self._stage: str | None = None
+        self._runs: dict[int, str] = {}
+
+    @_once_broken_silent
+    def stage_started(self, info: StageInfo) -> None:
+        """Open the stage's run, or go on with it."""
         import mlflow
 
-        self._mlflow, self._client, self._tags = mlflow, mlflow.MlflowClient(), tags
-        self._stage_run: str | None = None
-        self._trials: dict[int, str] = {}
-
-    def stage_started(self, info: StageInfo) -> None:
-        """Open the stage's run, below the pipeline's, and end what a dead process left running."""
-        active = self._mlflow.active_run()
-        if active is None:  # tracking is disabled for this pipeline
+        pipeline = mlflow.active_run()
+        if pipeline is None:
             return
-        self._experiment = active.info.experiment_id
-        hashes = {k: str(v) for k, v in info.attributes.items() if k in ("agent", "space_hash", "data_hash")}
-        self._tags = {**self._tags, **hashes, "study": info.study_name, "stage": info.stage}
-        found = self._search(f"tags.study = '{info.study_name}' and tags.kind = 'stage'")
-        if found:
-            self._stage_run = found[0].info.run_id
-            self._client.update_run(self._stage_run, status="RUNNING")
-            for run in self._search(f"tags.`mlflow.parentRunId` = '{self._stage_run}' and attributes.status = 'RUNNING'"):
-                self._client.set_terminated(run.info.run_id, "KILLED")
+        self._client, self._experiment = mlflow.MlflowClient(), pipeline.info.experiment_id
+        hashes = {name: str(value) for name, value in info.attributes.items() if name in HASHES}
+        self._tags |= {**hashes, "study": info.study_name, "stage": info.stage}
+        runs = self._client.search_runs([self._experiment], f"tags.study = '{info.study_name}'", max_results=50_000)
+        self._runs = {int(run.data.tags["index"]): run.info.run_id for run in runs if "index" in run.data.tags}
+        self._open = {run.info.run_id for run in runs if run.info.status == "RUNNING"}
+        stages = [run.info.run_id for run in runs if run.data.tags.get("kind") == "stage"]
+        if stages:
+            self._stage = stages[0]
+            self._client.update_run(self._stage, status="RUNNING")
+            self._client.set_tag(self._stage, PARENT, pipeline.info.run_id)
         else:
-            self._stage_run = self._new_run(info.study_name, active.info.run_id, {"kind": "stage"})
+            self._stage = self._create(info.study_name, pipeline.info.run_id, {"kind": "stage"})
+            for name in ("n_trials", "epochs"):
+                self._client.log_param(self._stage, name, getattr(info, name))
 
+    @_once_broken_silent
     def trial_started(self, record: TrialRecord) -> None:
-        """Open the trial's run with its parameters."""
-        if self._stage_run is None:
-            return
-        tags = {"kind": "trial", "trial": str(record.number), "index": str(record.index), "seed": str(record.seed)}
-        run = self._new_run(f"trial {record.number}", self._stage_run, tags)
-        self._trials[record.number] = run
-        for name, value in record.params.items():
-            self._client.log_param(run, name, value)
+        """Open the trial's run with its parameters, in place of an earlier attempt's."""
+        if self._stage is not None:
+            self._begin(record)
 
+    @_once_broken_silent
     def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None:
         """Log the epoch's objective and metrics."""
-        if record.number in self._trials:
-            self._log(self._trials[record.number], {"objective": report.value, **report.metrics}, report.epoch)
+        if self._stage is not None:
+            self._log(self._runs[record.index], {"objective": report.value, **report.metrics}, report.epoch)
 
+    @_once_broken_silent
     def trial_finished(self, record: TrialRecord) -> None:
         """Close the trial's run with its state and reason."""
-        run = self._trials.pop(record.number, None)
-        if run is None:
-            return
-        if record.value is not None:
-            self._log(run, {"best_objective": record.value, "seconds": record.seconds}, 0)
-        self._client.set_tag(run, "state", record.state)
-        if record.reason:
-            self._client.set_tag(run, "reason", f"{record.failure}: {record.reason}")
-        self._client.set_terminated(run, STATUS[record.state])
+        if self._stage is not None:
+            self._end(record)
 
+    @_once_broken_silent
     def stage_finished(self, result: StageResult | None) -> None:
-        """Close the stage's run; KILLED, with its trials, where it was interrupted."""
-        for run in self._trials.values():
-            self._client.set_terminated(run, "KILLED")
-        self._trials.clear()
-        if self._stage_run is None:
+        """Close the stage's run, once it holds every trial that the study holds."""
+        if self._stage is None:
             return
-        if result is not None and result.best is not None:
-            self._log(self._stage_run, {"best_objective": result.best.value}, 0)
-        self._client.set_terminated(self._stage_run, "KILLED" if result is None else "FINISHED")
+        if result is None:
+            killed = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+            self._client.set_terminated(self._stage, "KILLED" if killed else "FAILED")
+            return
+        for record in result.records:
+            if record.index not in self._runs or self._runs[record.index] in self._open:
+                self._begin(record)
+                self._log(self._runs[record.index], dict(record.metrics), record.best_epoch or 0)
+                self._end(record)
+        if result.best is not None:
+            self._log(self._stage, {"best_objective": result.best.value}, 0)
+        self._client.set_terminated(self._stage, "FINISHED")
 
-    def _search(self, query: str) -> list[Any]:
-        return list(self._client.search_runs([self._experiment], query))
+    def _begin(self, record: TrialRecord) -> None:
+        from mlflow.entities import Param
 
-    def _new_run(self, name: str, parent: str, tags: dict[str, str]) -> str:
-        tags = {**self._tags, **tags, "mlflow.parentRunId": parent}
+        if record.index in self._runs:
+            self._client.delete_run(self._runs[record.index])
+        tags = {"kind": "trial", "index": str(record.index), "trial": str(record.number), "seed": str(record.seed)}
+        if record.retry_of is not None:
+            tags["retry_of"] = str(record.retry_of)
+        run = self._create(f"trial {record.index + 1}", self._stage, tags)
+        self._runs[record.index] = run
+        self._open.add(run)
+        self._client.log_batch(run, params=[Param(name, str(value)) for name, value in record.params.items()])
+
+    def _end(self, record: TrialRecord) -> None:
+        run = self._runs[record.index]
+        self._log(run, {"best_objective": record.value, "seconds": record.seconds}, record.best_epoch or 0)
+        self._client.set_tag(run, "state", record.state)
+        if record.failure is not None:
+            self._client.set_tag(run, "reason", f"{record.failure}: {record.reason}")
+        if record.failure == Failure.INTERRUPTED:
+            status = "KILLED"
+        else:
+            status = "FAILED" if record.failure is not None else "FINISHED"
+        self._client.set_terminated(run, status)
+        self._open.discard(run)
+
+    def _create(self, name: str, parent: str, tags: dict[str, str]) -> str:
+        tags = {**self._tags, **tags, PARENT: parent}
         return self._client.create_run(self._experiment, run_name=name, tags=tags).info.run_id
 
-    def _log(self, run: str, metrics: dict[str, float | None], step: int) -> None:
+    def _log(self, run: str, metrics: Mapping[str, float | None], step: int) -> None:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        finite = {k: v for k, v in metrics.items() if v is not None and math.isfinite(v)}
-        self._client.log_batch(run, [Metric(k.replace("/", "."), float(v), now, step) for k, v in finite.items()])
+        finite = {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}
+        # A metric may carry a criterion's id, in which MLflow does not allow every character.
+        names = {name: re.sub(r"[^\w./ :-]", "_", name) for name in finite}
+        self._client.log_batch(run, [Metric(names[name], float(value), now, step) for name, value in finite.items()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -12,9 +12,6 @@ from pydantic import BaseModel, ConfigDict
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.training.config import TrainingSettings
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 
 class SearchPaths(BaseModel):
@@ -40,8 +37,8 @@ def stage_search(agent: str, size: str) -> Callable:
         training: TrainingSettings,
         search_space: SearchSpaceConfig,
         paths: SearchPaths,
-    ) -> tuple[dict, Figure]:
-        """Run the stage to its number of trials; return its top-k and the plot of its history."""
+    ) -> tuple[dict, Any]:
+        """Run the stage to its number of trials; return its top-k and the plotly figure of its history."""
         from psy_agents.hooks import git_commit
         from psy_agents.hpo.plots import history_plot
         from psy_agents.hpo.progress import ProgressDisplay
