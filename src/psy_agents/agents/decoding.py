@@ -49,6 +49,11 @@ class Candidates:
         fields = ("pair", "start", "end", "margin", "tokens")
         return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
 
+    def of_pairs(self, wanted: np.ndarray) -> Candidates:
+        """Only the candidates of the pairs that ``wanted`` (pairs) marks True."""
+        keep = wanted[self.pair]
+        return Candidates(self.pair[keep], self.start[keep], self.end[keep], self.margin[keep], self.tokens[keep])
+
 
 def window_candidates(
     start_BT: Tensor, end_BT: Tensor, char_start_BT: np.ndarray, char_end_BT: np.ndarray, pair_B: np.ndarray

@@ -75,7 +75,7 @@ class SplitScorer:
     def evidence(self) -> EvidenceScorer:
         """Prepared on first use: the criteria agent never needs it."""
         if self._evidence is None:
-            self._evidence = EvidenceScorer(self.data.texts, self.data.spans)
+            self._evidence = EvidenceScorer(self.data.texts, self.data.spans, self.data.known)
         return self._evidence
 
     def choose(self, answers: Answers) -> Decisions:
@@ -84,7 +84,8 @@ class SplitScorer:
         if answers.probabilities_P is not None:
             chosen["threshold"] = best_threshold(self.data.labels, answers.probabilities_P, self.data.criterion)
         if answers.candidates is not None:
-            chosen["rule"] = choose_rule(answers.candidates, self.data.spans, self.data.texts, self.span_lengths)
+            known = answers.candidates.of_pairs(self.data.known)
+            chosen["rule"] = choose_rule(known, self.data.spans, self.data.texts, self.span_lengths)
         return Decisions(**chosen)
 
     def predicted_spans(self, answers: Answers, decisions: Decisions) -> list[list[Span]]:
