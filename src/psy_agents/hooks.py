@@ -19,9 +19,7 @@ log = logging.getLogger(__name__)
 def git_commit() -> str:
     """The commit of the code, "+changes" behind it where files differ; "unknown" outside a checkout."""
     try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
         dirty = subprocess.run(
             ["git", "status", "--porcelain"], cwd=PROJECT, capture_output=True, text=True, check=True
         ).stdout.strip()
@@ -42,9 +40,7 @@ class InputHooks:
                 continue
             file = getattr(catalog.get(name), "_filepath", None)
             if file is not None:
-                raise UserError(
-                    f"{shown_path(file)} is missing (dataset {name}): put it there, or run the pipeline that makes it."
-                )
+                raise UserError(f"{shown_path(file)} is missing (dataset {name}): put it there, or run the pipeline that makes it.")
 
 
 class OutputHooks:
@@ -65,7 +61,13 @@ class OutputHooks:
 
 
 class TrackingHooks:
-    """Runs after kedro-mlflow has opened the pipeline's run."""
+    """Keeps MLflow quiet while it sets up, and tags the pipeline's run once kedro-mlflow has opened it."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self) -> None:
+        # Both set their own level when they are imported, which is after conf/logging.yml was read.
+        for name in ("mlflow", "kedro_mlflow"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ class AgentSession(KedroSession):
     ) -> dict[str, Any]:
         """Run as Kedro does; what the user can mend is refused before anything is written, in one line."""
         names = list(pipeline_names or ([pipeline_name] if pipeline_name else ["__default__"]))
-        with _one_line_errors(), _interrupts():
+        with _one_line_errors(), _told_once(), _interrupts():
             parameters = self._check_configuration(names)
             nodes = _registered(names)
             if self._agent is not None:
@@ -120,9 +120,6 @@ def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
     """Turn what the user can mend into one line: as Click's error on the command line, as UserError elsewhere."""
-    handlers = logging.getLogger().handlers
-    for handler in handlers:
-        handler.addFilter(_unless_told)
     try:
         yield
     except Exception as error:
@@ -132,13 +129,22 @@ def _one_line_errors() -> Iterator[None]:
         if click.get_current_context(silent=True) is None:
             raise found from None
         raise click.ClickException(" ".join(str(found).split())) from None
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Drop what Kedro logs about an error that will be told in one line."""
+    handlers = list(logging.getLogger().handlers)
+    for handler in handlers:
+        handler.addFilter(_unless_told)
+    try:
+        yield
     finally:
         for handler in handlers:
             handler.removeFilter(_unless_told)
 
 
 def _unless_told(record: logging.LogRecord) -> bool:
-    """Drop what Kedro logs about an error that will be told in one line."""
     error = sys.exc_info()[1]
     return not (isinstance(error, Exception) and record.name.startswith("kedro") and _user_error(error))
 
@@ -172,7 +178,7 @@ def _user_error(error: BaseException) -> UserError | None:
 
 def _dataset_error(error: DatasetError, chain: list[BaseException]) -> UserError | None:
     """A file that cannot be read or written; its own message may quote cells, so only its kind is told."""
-    failed = re.match(r"Failed while (loading|saving) data \w+ dataset .*?filepath=(?:\w+\(')?([^',)]+)", str(error), re.S)
+    failed = re.search(r"Failed while (loading|saving) data \w+ dataset .*?filepath=(?:\w+\(')?([^',)]+)", str(error), re.S)
     if failed is None:
         return None
     doing, file = failed.groups()

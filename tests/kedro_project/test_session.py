@@ -85,6 +85,7 @@ def test_agent_and_namespaces_together_are_refused(session):
         ({"training": {"fixed": {"learning_rat": 1}}}, "training.fixed.learning_rat: .*did you mean 'learning_rate'"),
         ({"hpo": {"stage0": {"n_trials": 0}}}, "--params hpo.stage0.n_trials: .*greater than or equal to 1, not 0"),
         ({"hpo": {"stage0": {"epochs": "many"}}}, "hpo.stage0.epochs: .*not 'many'"),
+        ({"training": {"precision": "float8"}}, "--params training.precision: .*not 'float8'"),
         ({"preprocessing": 3}, "--params preprocessing: "),
         ({"search_space": {"small": {"comon": {}}}}, "search_space.small.comon: .*did you mean 'common'"),
     ],
@@ -164,7 +165,7 @@ def test_a_broken_file_is_named_without_its_content(session, project):
     assert "canary" not in str(caught.value)
 
 
-def test_a_check_of_the_corpus_ends_in_its_own_words_and_kedro_keeps_quiet(session, project, caplog):
+def test_a_check_of_the_corpus_ends_in_its_own_words(session, project):
     (project / "data/01_raw/synthetic/posts.csv").write_text("id,text\n1,hello\n")
     with pytest.raises(UserError, match=r"posts\.csv: column post_id missing"):
         session().run()

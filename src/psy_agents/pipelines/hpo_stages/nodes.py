@@ -39,6 +39,8 @@ def stage_search(agent: str, size: str) -> Callable:
         paths: SearchPaths,
     ) -> tuple[dict, Any]:
         """Run the stage to its number of trials; return its top-k and the plotly figure of its history."""
+        import optuna
+
         from psy_agents.hooks import git_commit
         from psy_agents.hpo.plots import history_plot
         from psy_agents.hpo.progress import ProgressDisplay
@@ -46,6 +48,7 @@ def stage_search(agent: str, size: str) -> Callable:
         from psy_agents.tracking import MlflowListener
         from psy_agents.training.data import Corpus
 
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         output = run_stage(
             agent,
             Corpus(posts, pairs, sentences, splits, criteria),

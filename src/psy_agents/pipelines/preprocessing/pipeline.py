@@ -19,6 +19,4 @@ def create_pipeline() -> Pipeline:
         ),
         node(split, inputs=["posts", "pairs", "params:preprocessing"], outputs="splits", name="split_posts"),
     ]
-    return Pipeline(
-        nodes, namespace="preprocessing", inputs=INPUTS, outputs=OUTPUTS, parameters={"params:preprocessing"}
-    )
+    return Pipeline(nodes, namespace="preprocessing", inputs=INPUTS, outputs=OUTPUTS, parameters={"params:preprocessing"})
