@@ -30,7 +30,9 @@ def criterion_loss(logits_P: Tensor, labels_P: Tensor, config: LossConfig, weigh
         targets_P = targets_P * (1 - config.label_smoothing) + config.label_smoothing / 2
     losses_P = F.binary_cross_entropy_with_logits(logits_P, targets_P, reduction="none")
     if config.loss == "focal":
-        losses_P = losses_P * (1 - torch.exp(-losses_P)) ** config.focal_gamma
+        # Above zero, where a power below 1 has no slope: a certain answer would make the gradient not a number.
+        missed_P = (-torch.expm1(-losses_P)).clamp_min(1e-12)
+        losses_P = losses_P * missed_P**config.focal_gamma
     return (losses_P * torch.where(labels_P > 0, weight, 1.0)).sum()
 
 

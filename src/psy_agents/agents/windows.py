@@ -80,7 +80,8 @@ def tokenise_pairs(
         overlap: share of a window's room for post tokens that the next window repeats, 0 to 0.75.
         positions: the longest input that the encoder reads.
     """
-    longest = max(len(tokenizer(text, "")["input_ids"]) for text in set(criteria))
+    special = tokenizer.num_special_tokens_to_add(pair=True)
+    longest = special + max(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in set(criteria))
     check_max_length(max_length, longest, positions)
     stride = int(overlap * (max_length - longest))
     with_types = "token_type_ids" in tokenizer.model_input_names

@@ -1,0 +1,72 @@
+"""Every agent on every family of encoders: one epoch of training, saving and loading."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_agents import ENCODERS, POSITIONS, SETTINGS, parameters
+
+from psy_agents.agents.encoder import load_encoder, max_positions
+from psy_agents.agents.names import AGENTS
+from psy_agents.agents.saving import load_agent
+from psy_agents.training.scoring import answer
+from psy_agents.training.trainer import Reader, TrainingRun
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_longest_input_is_what_the_encoder_can_read(encoders, kind):
+    encoder = load_encoder(Path(encoders[kind]), 0.0).eval()
+    assert max_positions(encoder) == POSITIONS
+    ids = torch.full((1, POSITIONS), 5)
+    states = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+    assert states.shape == (1, POSITIONS, 16)
+    assert torch.isfinite(states).all()
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("agent", AGENTS)
+def test_trains_saves_and_loads(encoders, corpus, tmp_path, agent, kind):
+    run = TrainingRun(
+        agent, parameters(encoders[kind]), SETTINGS, Reader(corpus, agent, SETTINGS), seed=1, epochs=1, patience=1, device="cpu"
+    )
+    assert (run.train_windows.types is not None) == (kind in ("bert", "electra", "deberta-v2"))
+    assert len(run.train_windows.pair) > run.train_windows.n_pairs
+    before = {name: value.clone() for name, value in run.agent.named_parameters()}
+    (epoch,) = run.epochs()
+    assert len(epoch.losses) == run.steps_per_epoch > 1
+    assert all(math.isfinite(loss) for loss in epoch.losses)
+    assert all(math.isfinite(value) for name, value in epoch.metrics.items() if name != "no_answer_threshold")
+    for name, value in run.agent.named_parameters():
+        assert value.grad is not None, f"{name} has no part in the loss"
+        assert not torch.equal(value, before[name]), f"{name} did not learn"
+
+    run.save(tmp_path / "agent")
+    loaded, tokenizer, decisions, description = load_agent(tmp_path / "agent")
+    assert description["agent"] == agent
+    assert decisions == epoch.decisions
+    assert not loaded.training
+    post, criterion = run.reader.validation.texts[0], run.reader.validation.criterion_texts[0]
+    assert tokenizer(criterion, post)["input_ids"] == run.tokenizer(criterion, post)["input_ids"]
+    options = {"pad_id": tokenizer.pad_token_id, "budget": 2048, "device": run.device, "precision": torch.float32}
+    ours, theirs = (answer(model, run.validation_windows, **options) for model in (run.agent, loaded))
+    if ours.probabilities_P is None:
+        assert theirs.probabilities_P is None
+    else:
+        np.testing.assert_array_equal(ours.probabilities_P, theirs.probabilities_P)
+    if ours.candidates is None:
+        assert theirs.candidates is None
+    else:
+        for name in ("pair", "start", "end", "margin", "tokens"):
+            np.testing.assert_array_equal(getattr(ours.candidates, name), getattr(theirs.candidates, name))
+
+
+def test_padding_does_not_change_an_answer(encoders, corpus):
+    for kind in ENCODERS:
+        run = TrainingRun(
+            "joint", parameters(encoders[kind]), SETTINGS, Reader(corpus, "joint", SETTINGS), seed=1, epochs=1, patience=1, device="cpu"
+        )
+        options = {"pad_id": run.tokenizer.pad_token_id, "device": run.device, "precision": torch.float32}
+        together, alone = (answer(run.agent, run.validation_windows, budget=b, **options) for b in (100_000, 1))
+        np.testing.assert_allclose(together.probabilities_P, alone.probabilities_P, atol=1e-5)

@@ -1,0 +1,104 @@
+"""Spans from logits, and the decoding rule, against plain enumeration."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from psy_agents.agents.decoding import Candidates, DecodingRule, choose_rule, decode, ranked_spans, window_candidates
+from psy_agents.evaluation.evidence import EvidenceScorer
+
+
+def candidates(*rows):
+    pair, start, end, margin, tokens = zip(*rows, strict=True)
+    return Candidates(np.array(pair), np.array(start), np.array(end), np.array(margin, dtype=float), np.array(tokens))
+
+
+def test_decode_by_hand():
+    found = candidates(
+        (0, 0, 5, 3.0, 1), (0, 3, 9, 2.9, 2), (0, 10, 15, 2.0, 1), (0, 20, 25, 1.0, 1), (1, 0, 9, 0.5, 3), (2, 0, 90, 9.0, 40)
+    )
+    assert decode(found, DecodingRule(0.0, 4, 64), 4) == [[(0, 5), (10, 15), (20, 25)], [(0, 9)], [(0, 90)], []]
+    assert decode(found, DecodingRule(1.0, 2, 3), 4) == [[(0, 5), (10, 15)], [], [], []]
+    assert decode(found, DecodingRule(2.95, 4, 1), 4) == [[(0, 5)], [], [], []]
+    assert decode(found, DecodingRule(float("inf"), 4, 64), 4) == [[], [], [], []]
+
+
+def test_touching_spans_do_not_overlap():
+    assert decode(candidates((0, 5, 9, 2.0, 1), (0, 0, 5, 1.0, 1)), DecodingRule(), 1) == [[(0, 5), (5, 9)]]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_window_candidates_are_all_spans_of_answerable_tokens(seed):
+    rng = np.random.default_rng(seed)
+    n, width = 3, 10
+    start, end = torch.tensor(rng.normal(size=(2, n, width)), dtype=torch.float32)
+    answerable = rng.random((n, width)) < 0.7
+    answerable[:, 0] = True
+    start[torch.tensor(~answerable)] = -torch.inf
+    end[torch.tensor(~answerable)] = -torch.inf
+    char_start = np.where(answerable, np.arange(width) * 3, -1)
+    char_end = np.where(answerable, np.arange(width) * 3 + 2, -1)
+    pair = np.array([0, 0, 1])
+    found = window_candidates(start, end, char_start, char_end, pair)
+    got = {
+        (p, s, e, t): m
+        for p, s, e, m, t in zip(found.pair, found.start, found.end, found.margin, found.tokens, strict=True)
+        if p == 1
+    }
+    expected = {
+        (1, 3 * i, 3 * j + 2, j - i + 1): float(start[2, i] + end[2, j] - start[2, 0] - end[2, 0])
+        for i, j in itertools.combinations_with_replacement(range(1, width), 2)
+        if answerable[2, i] and answerable[2, j]
+    }
+    assert got.keys() == expected.keys()
+    for key, margin in expected.items():
+        assert got[key] == pytest.approx(margin, abs=1e-5)
+
+
+def random_case(seed):
+    rng = np.random.default_rng(seed)
+    texts = [" ".join(["word"] * 12) for _ in range(4)]
+    rows = []
+    for pair in range(4):
+        for _ in range(10):
+            first = int(rng.integers(12))
+            last = min(11, first + int(rng.integers(4)))
+            rows.append((pair, 5 * first, 5 * last + 4, round(float(rng.normal()), 1), last - first + 1))
+    gold = [[], [(0, 14)], [(10, 19), (40, 59)], [(25, 34)]]
+    return candidates(*rows), gold, texts
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_ranked_spans_are_greedy(seed):
+    found, _, _ = random_case(seed)
+    ranked = ranked_spans(found, 3)
+    assert (np.diff(ranked.margin) <= 0).all()
+    assert ranked.tokens.max() <= 3
+    kept = list(zip(ranked.pair.tolist(), ranked.start.tolist(), ranked.end.tolist(), ranked.margin.tolist(), strict=True))
+    for (p, s, e, _), (q, t, f, _) in itertools.combinations(kept, 2):
+        assert p != q or e <= t or f <= s
+    for p, s, e, m, t in zip(found.pair, found.start, found.end, found.margin, found.tokens, strict=True):
+        if t <= 3:
+            assert any(p == q and s < f and a < e and better >= m for q, a, f, better in kept)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_chosen_rule_is_the_best_of_all(seed):
+    found, gold, texts = random_case(seed)
+    lengths = [1, 2, 4]
+    scorer = EvidenceScorer(texts, gold)
+
+    def f1(rule):
+        return scorer.score(decode(found, rule, len(texts)))["token_f1"]
+
+    rules = itertools.product(np.unique(found.margin), (1, 2, 3, 5, 8), lengths)
+    best = max(f1(DecodingRule(float(t), spans, tokens)) for t, spans, tokens in rules)
+    assert f1(choose_rule(found, gold, texts, lengths)) == pytest.approx(best)
+
+
+def test_without_candidates_nothing_is_evidence():
+    found = candidates((0, 0, 4, 1.0, 9))
+    rule = choose_rule(found, [[(0, 4)]], ["word"], [1])
+    assert decode(found, rule, 1) == [[]]

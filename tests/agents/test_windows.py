@@ -1,0 +1,138 @@
+"""Windows over long posts: nothing is lost, offsets are right, limits are refused."""
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_agents import CRITERIA, ENCODERS, FILLERS, SIGNS
+
+from psy_agents.agents.encoder import load_tokenizer
+from psy_agents.agents.windows import MIN_POST_TOKENS, tokenise_pairs
+from psy_agents.errors import UserError
+from psy_agents.training.batches import span_targets, training_batch
+from psy_agents.training.data import PairData
+
+LONG = " ".join(itertools.islice(itertools.cycle(FILLERS), 20)) + " " + SIGNS["sleep"][0]
+TEXTS = [FILLERS[0], LONG, f"Ünïcode — 日本 “quoted” text… {LONG}", "  spaced \n\n out  " + LONG]
+CRITERION = CRITERIA["sleep"]
+
+
+def cut(tokenizer, texts, max_length=40, overlap=0.25):
+    return tokenise_pairs(tokenizer, [CRITERION] * len(texts), texts, max_length=max_length, overlap=overlap, positions=64)
+
+
+def taken(tokenizer):
+    """Tokens of a window that the criterion and the special tokens take."""
+    return tokenizer.num_special_tokens_to_add(pair=True) + len(tokenizer(CRITERION, add_special_tokens=False)["input_ids"])
+
+
+def post_tokens(windows, window):
+    inside = slice(windows.first[window], windows.first[window + 1])
+    in_post = windows.starts[inside] >= 0
+    return windows.starts[inside][in_post], windows.ends[inside][in_post], windows.ids[inside][in_post]
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("overlap", [0.0, 0.25, 0.75])
+def test_windows_cover_every_token_with_the_overlap(encoders, kind, overlap):
+    tokenizer = load_tokenizer(Path(encoders[kind]))
+    windows = cut(tokenizer, TEXTS, overlap=overlap)
+    assert windows.n_pairs == len(TEXTS)
+    assert (np.diff(windows.pair) >= 0).all()
+    assert windows.lengths.max() <= 40
+    first = windows.windows_of_pairs()
+    assert first[1] == 1
+    stride = int(overlap * (40 - taken(tokenizer)))
+    for pair, text in enumerate(TEXTS):
+        whole = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids = []
+        for window in range(first[pair], first[pair + 1]):
+            new = post_tokens(windows, window)[2].tolist()
+            if ids and stride:
+                assert new[:stride] == ids[-stride:]
+            ids += new[stride if ids else 0 :]
+        assert ids == whole["input_ids"]
+        if pair:
+            assert first[pair + 1] - first[pair] > 2
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_offsets_cut_the_tokens_text(encoders, kind):
+    tokenizer = load_tokenizer(Path(encoders[kind]))
+    windows = cut(tokenizer, [LONG], overlap=0.0)
+    pieces = []
+    for window in range(len(windows.pair)):
+        starts, ends, ids = post_tokens(windows, window)
+        for start, end, token in zip(starts, ends, ids, strict=True):
+            pieces.append(LONG[start:end])
+            decoded = tokenizer.decode([int(token)]).replace("##", "").strip()
+            assert decoded.lower() == pieces[-1].strip().lower()
+    assert "".join("".join(pieces).split()) == "".join(LONG.split())
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_criterion_and_special_tokens_are_no_part_of_the_post(encoders, kind):
+    tokenizer = load_tokenizer(Path(encoders[kind]))
+    windows = cut(tokenizer, [LONG])
+    word = tokenizer("soup", add_special_tokens=False)["input_ids"]
+    head = tokenizer(CRITERION, "soup")["input_ids"]
+    head = [*head[: taken(tokenizer) - 1], *head[taken(tokenizer) - 1 + len(word) :]]
+    for window in range(len(windows.pair)):
+        inside = slice(windows.first[window], windows.first[window + 1])
+        outside = windows.ids[inside][windows.starts[inside] < 0]
+        assert outside.tolist() == head
+
+
+def pair_data(text, spans):
+    return PairData(
+        criteria={"sleep": CRITERION}, texts=[text], criterion=np.array([0]), labels=np.array([1]), spans=[spans],
+        known=np.array([True]), implicit=np.array([False]),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_span_beyond_the_first_window_is_a_target(encoders, kind):
+    tokenizer = load_tokenizer(Path(encoders[kind]))
+    windows = cut(tokenizer, [LONG], max_length=60)
+    sign = SIGNS["sleep"][0]
+    span = (LONG.index(sign), LONG.index(sign) + len(sign))
+    batch = training_batch(windows, pair_data(LONG, [span]), np.array([0]), tokenizer.pad_token_id, torch.device("cpu"))
+    starts, ends = batch.start_targets_BT.numpy(), batch.end_targets_BT.numpy()
+    assert starts[0].nonzero()[0].tolist() == ends[0].nonzero()[0].tolist() == [0]
+    assert not starts[-1, 0]
+    at, last = int(starts[-1].argmax()), int(ends[-1].argmax())
+    offset = windows.first[-2]
+    found = LONG[windows.starts[offset + at] : windows.ends[offset + last]].strip()
+    assert sign.endswith(found)
+    seen = any(
+        not row[0] and LONG[windows.starts[windows.first[w] + row.argmax()] :].strip() == sign
+        for w, row in enumerate(starts)
+    )
+    assert seen
+    assert batch.windows.answerable_BT[:, 0].all()
+    assert (batch.windows.answerable_BT | ~batch.start_targets_BT).all()
+    assert (batch.windows.answerable_BT | ~batch.end_targets_BT).all()
+
+
+def test_two_spans_and_no_span(encoders):
+    tokenizer = load_tokenizer(Path(encoders["bert"]))
+    text = "I was tired all day. We had soup for dinner. I was tired all day."
+    windows = cut(tokenizer, [text])
+    spans = [(0, 20), (45, 65)]
+    starts, ends = span_targets(windows, pair_data(text, spans), np.array([0]))
+    assert [(windows.starts[s], windows.ends[e]) for s, e in zip(starts[0].nonzero()[0], ends[0].nonzero()[0], strict=True)] == spans
+    starts, ends = span_targets(windows, replace(pair_data(text, spans), spans=[[]]), np.array([0]))
+    assert starts[0].nonzero()[0].tolist() == ends[0].nonzero()[0].tolist() == [0]
+
+
+def test_max_length_limits(encoders):
+    tokenizer = load_tokenizer(Path(encoders["bert"]))
+    with pytest.raises(UserError, match="at most 64"):
+        cut(tokenizer, [LONG], max_length=65)
+    least = taken(tokenizer) + MIN_POST_TOKENS
+    assert len(cut(tokenizer, [LONG], max_length=least).pair) > 5
+    with pytest.raises(UserError, match=f"at least {least}"):
+        cut(tokenizer, [LONG], max_length=least - 1)

@@ -1,0 +1,183 @@
+"""Tiny encoders with random weights and a tiny corpus, made on the spot: nothing is downloaded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoModel,
+    BertConfig,
+    DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
+    ModernBertConfig,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    XLMRobertaConfig,
+)
+
+from psy_agents.training.config import HyperParameters, TrainingSettings
+from psy_agents.training.data import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE, Corpus
+
+torch.set_num_threads(1)
+
+CRITERIA = {"sleep": "trouble with sleep at night", "energy": "low energy or tired most days"}
+SIGNS = {
+    "sleep": ["I could not sleep last night.", "Sleep comes late and I wake early."],
+    "energy": ["I was tired all day.", "There is no energy left in me."],
+}
+DENIALS = {"sleep": "I sleep well.", "energy": "My energy is fine."}
+FILLERS = [
+    "The weather was nice.",
+    "We had soup for dinner.",
+    "My sister called me about her new job.",
+    "I walked the dog to the park and back.",
+    "It rained a little in the afternoon.",
+    "The bus was late again this morning.",
+]
+SENTENCES = [*CRITERIA.values(), *sum(SIGNS.values(), []), *DENIALS.values(), *FILLERS]
+POSITIONS = 64
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+ENCODERS = ("bert", "roberta", "xlm-roberta", "distilbert", "electra", "deberta-v2", "modernbert")
+SETTINGS = TrainingSettings(precision="float32")
+
+
+def _wordpiece() -> PreTrainedTokenizerFast:
+    backend = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.decoder = decoders.WordPiece()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    backend.train_from_iterator(SENTENCES, trainers.WordPieceTrainer(vocab_size=150, special_tokens=special))
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return backend, dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
+
+
+def _roberta_special() -> tuple[list[str], dict[str, str]]:
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    names = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token", "mask_token"), special, strict=True))
+    return special, names | {"cls_token": "<s>", "sep_token": "</s>"}
+
+
+def _byte_level():
+    special, names = _roberta_special()
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    backend.train_from_iterator(
+        SENTENCES, trainers.BpeTrainer(vocab_size=420, special_tokens=special, initial_alphabet=alphabet)
+    )
+    backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True, add_prefix_space=False)
+    return backend, names
+
+
+def _metaspace():
+    special, names = _roberta_special()
+    backend = Tokenizer(models.Unigram())
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    backend.decoder = decoders.Metaspace()
+    backend.train_from_iterator(
+        SENTENCES, trainers.UnigramTrainer(vocab_size=120, special_tokens=special, unk_token="<unk>")
+    )
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return backend, names
+
+
+def build_encoder(kind: str, folder, seed: int = 0):
+    """Save a tiny encoder with its tokenizer to ``folder`` and return the folder as text."""
+    make = {"roberta": _byte_level, "xlm-roberta": _metaspace}.get(kind, _wordpiece)
+    backend, special = make()
+    with_types = kind in ("bert", "electra", "deberta-v2")
+    inputs = ["input_ids", *(["token_type_ids"] if with_types else []), "attention_mask"]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_input_names=inputs, **special)
+    vocab = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
+    spread = {"initializer_range": 0.2}  # wide enough for random states to differ from token to token
+    if kind == "bert":
+        config = BertConfig(**SIZES, **vocab, **spread, max_position_embeddings=POSITIONS)
+    elif kind == "roberta":
+        config = RobertaConfig(**SIZES, **vocab, **spread, max_position_embeddings=POSITIONS + 2, type_vocab_size=1)
+    elif kind == "xlm-roberta":
+        config = XLMRobertaConfig(**SIZES, **vocab, **spread, max_position_embeddings=POSITIONS + 2, type_vocab_size=1)
+    elif kind == "distilbert":
+        config = DistilBertConfig(
+            **vocab, **spread, dim=16, n_layers=2, n_heads=2, hidden_dim=32, max_position_embeddings=POSITIONS
+        )
+    elif kind == "electra":
+        config = ElectraConfig(**SIZES, **vocab, **spread, embedding_size=8, max_position_embeddings=POSITIONS)
+    elif kind == "deberta-v2":
+        config = DebertaV2Config(
+            **SIZES, **vocab, **spread, max_position_embeddings=POSITIONS, type_vocab_size=0, relative_attention=True,
+            position_buckets=16, pos_att_type=["p2c", "c2p"], share_att_key=True, norm_rel_ebd="layer_norm",
+            position_biased_input=False,
+        )  # fmt: skip
+    elif kind == "modernbert":
+        ids = {"cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3}
+        config = ModernBertConfig(**SIZES, **vocab, **ids, **spread, max_position_embeddings=POSITIONS, local_attention=16)
+    else:
+        raise AssertionError(kind)
+    torch.manual_seed(seed)
+    AutoModel.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def build_corpus(n_posts: int = 24, seed: int = 0) -> Corpus:
+    """Posts of 2 to 12 sentences; every third is validation. Some pairs are denied, some unknown in place."""
+    rng = np.random.default_rng(seed)
+    posts, pairs, sentences, splits = [], [], [], []
+    for number in range(n_posts):
+        post_id = f"post{number}"
+        parts: list[tuple[str, str | None, int]] = [
+            (FILLERS[i], None, 0) for i in rng.integers(len(FILLERS), size=2 + number % 9)
+        ]
+        for position, criterion in enumerate(CRITERIA):
+            if (number + position) % 3 == 0:
+                for sign in SIGNS[criterion][: 1 + number % 2]:
+                    parts.insert(int(rng.integers(len(parts) + 1)), (sign, criterion, 1))
+            elif (number + position) % 5 == 0:
+                parts.insert(int(rng.integers(len(parts) + 1)), (DENIALS[criterion], criterion, 0))
+        text, found = "", {criterion: [] for criterion in CRITERIA}
+        status = dict.fromkeys(CRITERIA)
+        for sentence, criterion, met in parts:
+            start = len(text) + bool(text)
+            text = f"{text} {sentence}" if text else sentence
+            if criterion:
+                status[criterion] = met
+                sentences.append((post_id, criterion, start, len(text), met))
+                if met:
+                    found[criterion].append((start, len(text)))
+        posts.append((post_id, text))
+        splits.append((post_id, "validation" if number % 4 == 3 else "train"))
+        for criterion in CRITERIA:
+            spans, label = found[criterion], int(bool(found[criterion]))
+            origin = POSITIVE if label else IMPLICIT_NEGATIVE if status[criterion] is None else EXPLICIT_NEGATIVE
+            known = not (label and number == 0)
+            pairs.append(
+                (post_id, criterion, label, [s for s, _ in spans] if known else [], [e for _, e in spans] if known else [],
+                 known, origin)
+            )  # fmt: skip
+    return Corpus(
+        posts=pd.DataFrame(posts, columns=["post_id", "text"]),
+        pairs=pd.DataFrame(
+            pairs, columns=["post_id", "criterion", "label", "starts", "ends", "evidence_known", "origin"]
+        ),
+        sentences=pd.DataFrame(sentences, columns=["post_id", "criterion", "start", "end", "status"]),
+        splits=pd.DataFrame(splits, columns=["post_id", "split"]),
+        criteria=CRITERIA,
+    )
+
+
+def parameters(encoder: str, **changes) -> HyperParameters:
+    """A fast configuration whose learning rate is high enough for a few steps to show."""
+    values = {
+        "encoder": encoder, "max_length": 40, "learning_rate": 2e-3, "batch_size": 6, "head_width": 16,
+        "warmup_fraction": 0.25, "negative_ratio": 1.0,
+    } | changes  # fmt: skip
+    return HyperParameters(**values)

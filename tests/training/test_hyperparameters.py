@@ -1,0 +1,142 @@
+"""Every hyper-parameter is live: changing it alone changes what a run does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from tiny_agents import SETTINGS, parameters
+
+from psy_agents.hpo.space_config import DEAD_FIELDS
+from psy_agents.training.config import HyperParameters
+from psy_agents.training.scoring import answer
+from psy_agents.training.trainer import Reader, TrainingRun
+
+
+@dataclass(frozen=True)
+class Case:
+    """The value that a field changes to, the base in which it is live, and what must differ."""
+
+    name: str
+    value: object
+    base: dict = field(default_factory=dict)
+    agent: str = "share"
+    shows: str = "losses"
+
+
+CASES = [
+    Case("encoder", "other"),
+    Case("max_length", 32, shows="windows"),
+    Case("window_overlap", 0.6, shows="windows"),
+    Case("window_pooling", "mean", agent="criteria"),
+    Case("window_pooling", "logsumexp", agent="criteria"),
+    *(Case("pooling", kind, agent="criteria") for kind in ("cls", "max", "attention")),
+    Case("head_depth", 0),
+    Case("head_depth", 2),
+    Case("head_width", 24),
+    *(Case("head_activation", kind) for kind in ("relu", "tanh", "silu")),
+    Case("head_dropout", 0.5),
+    Case("encoder_dropout", 0.4),
+    Case("frozen_layers", 1),
+    Case("reinitialised_layers", 1),
+    Case("fusion", "add", agent="joint"),
+    Case("fusion", "concat", agent="joint"),
+    Case("loss", "label_smoothing"),
+    Case("loss", "focal"),
+    Case("label_smoothing", 0.3, {"loss": "label_smoothing"}),
+    Case("focal_gamma", 0.5, {"loss": "focal"}),
+    Case("class_weighting", "balanced"),
+    Case("class_weighting", "sqrt_balanced"),
+    Case("span_loss", "marginal", agent="evidence"),
+    Case("no_answer_weight", 1.0, agent="evidence"),
+    Case("evidence_loss_weight", 0.9),
+    Case("evidence_loss_weight", 0.9, agent="joint"),
+    Case("learning_rate", 5e-3),
+    Case("head_lr_factor", 10.0),
+    Case("layer_lr_decay", 0.3),
+    Case("weight_decay", 0.5),
+    Case("adam_beta2", 0.9),
+    Case("adam_epsilon", 1e-2),
+    *(Case("schedule", kind) for kind in ("cosine", "cosine_restarts", "polynomial", "constant", "one_cycle")),
+    Case("warmup_fraction", 0.0),
+    Case("schedule_cycles", 4, {"schedule": "cosine_restarts"}),
+    Case("schedule_power", 0.5, {"schedule": "polynomial"}),
+    Case("max_grad_norm", 0.01),
+    Case("batch_size", 4, shows="batches"),
+    Case("accumulation_steps", 2, shows="steps"),
+    Case("negative_ratio", 0.5, shows="batches"),
+]
+
+
+def test_every_field_has_a_case():
+    assert {case.name for case in CASES} == set(HyperParameters.model_fields)
+
+
+@pytest.fixture(scope="module")
+def results(encoders, corpus):
+    """Run a configuration once: what it read, in which batches, its losses, weights and answers."""
+    known, readers = {}, {}
+
+    def result(agent, changes):
+        key = (agent, *sorted(changes.items()))
+        if key not in known:
+            reader = readers.setdefault(agent, Reader(corpus, agent, SETTINGS))
+            config = parameters(**{"encoder": encoders["bert"], "encoder_dropout": 0.1} | changes)
+            run = TrainingRun(agent, config, SETTINGS, reader, seed=3, epochs=2, patience=2, device="cpu")
+            steps, step = [], run.training_step
+
+            def recorded(batches):
+                steps.append(tuple(tuple(pairs.tolist()) for pairs in batches))
+                return step(batches)
+
+            run.training_step = recorded
+            losses = tuple(loss for epoch in run.epochs() for loss in epoch.losses)
+            options = {"pad_id": 0, "budget": 4096, "device": run.device, "precision": torch.float32}
+            answers = answer(run.agent, run.validation_windows, **options)
+            known[key] = {
+                "windows": (run.train_windows.ids.tobytes(), run.validation_windows.ids.tobytes()),
+                "steps": tuple(steps),
+                "batches": tuple(batch for batches in steps for batch in batches),
+                "losses": losses,
+                "weights": torch.cat([value.flatten() for value in run.agent.state_dict().values()]).numpy(),
+                "answers": np.concatenate(
+                    [
+                        np.empty(0) if answers.probabilities_P is None else answers.probabilities_P,
+                        np.empty(0) if answers.candidates is None else answers.candidates.margin,
+                    ]
+                ),
+            }
+        return known[key]
+
+    return result
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.agent}-{case.name}-{case.value}")
+def test_field_is_live(results, encoders, case):
+    base = results(case.agent, case.base)
+    value = encoders[case.value] if case.name == "encoder" else case.value
+    changed = results(case.agent, case.base | {case.name: value})
+    assert base[case.shows] != changed[case.shows]
+    if case.shows != "windows" and case.shows != "batches":
+        assert base["windows"] == changed["windows"]
+    if case.shows == "losses":
+        assert base["steps"] == changed["steps"], "the same pairs were read, so the losses can be compared"
+        assert any(abs(a - b) > 1e-6 for a, b in zip(base["losses"], changed["losses"], strict=True))
+    assert not np.array_equal(base["weights"], changed["weights"])
+    assert not np.array_equal(base["answers"], changed["answers"])
+
+
+OTHER_VALUES = {case.name: case.value for case in CASES}
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"), [(agent, name) for agent, names in DEAD_FIELDS.items() for name in sorted(names)]
+)
+def test_field_that_no_search_may_name_is_dead(results, agent, name):
+    base, changed = results(agent, {}), results(agent, {name: OTHER_VALUES[name]})
+    assert base["steps"] == changed["steps"]
+    assert base["losses"] == changed["losses"]
+    if name != "window_pooling":
+        np.testing.assert_array_equal(base["weights"], changed["weights"])
