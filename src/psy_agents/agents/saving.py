@@ -55,7 +55,7 @@ def save_agent(
     description = {
         "format": FORMAT,
         "agent": name,
-        "model": agent.config.model_dump(),
+        "model": agent.config.model_dump(include=set(ModelConfig.model_fields)),
         "threshold": decisions.threshold,
         "decoding": asdict(decisions.rule),
         "criteria": dict(criteria),
