@@ -7,7 +7,9 @@ import pandas as pd
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
+    AutoConfig,
     AutoModel,
+    AutoTokenizer,
     BertConfig,
     DebertaV2Config,
     DistilBertConfig,
@@ -90,7 +92,7 @@ def _metaspace():
     return backend, names
 
 
-def build_encoder(kind: str, folder, seed: int = 0):
+def build_encoder(kind: str, folder):
     """Save a tiny encoder with its tokenizer to ``folder`` and return the folder as text."""
     make = {"roberta": _byte_level, "xlm-roberta": _metaspace}.get(kind, _wordpiece)
     backend, special = make()
@@ -122,9 +124,17 @@ def build_encoder(kind: str, folder, seed: int = 0):
         config = ModernBertConfig(**SIZES, **vocab, **ids, **spread, max_position_embeddings=POSITIONS, local_attention=16)
     else:
         raise AssertionError(kind)
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     AutoModel.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def build_other_weights(encoder: str, folder):
+    """Save an encoder of the same config and tokenizer with other weights; a tokenizer trained anew may cut other windows."""
+    torch.manual_seed(1)
+    AutoModel.from_config(AutoConfig.from_pretrained(encoder)).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(encoder).save_pretrained(folder)
     return str(folder)
 
 

@@ -17,10 +17,8 @@ import tiny_agents
 def encoders(tmp_path_factory):
     """Folders of the tiny encoders that training needs."""
     root = tmp_path_factory.mktemp("encoders")
-    return {
-        "bert": tiny_agents.build_encoder("bert", root / "bert"),
-        "other": tiny_agents.build_encoder("bert", root / "other", seed=1),
-    }
+    bert = tiny_agents.build_encoder("bert", root / "bert")
+    return {"bert": bert, "other": tiny_agents.build_other_weights(bert, root / "other")}
 
 
 @pytest.fixture(scope="session")
