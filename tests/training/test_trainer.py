@@ -11,9 +11,11 @@ from tiny_agents import SETTINGS, build_corpus, parameters
 from psy_agents.agents.encoder import depth_of_parameters
 from psy_agents.agents.saving import load_agent
 from psy_agents.errors import UserError
+from psy_agents.training import precision
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
-from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun, resolve_precision
+from psy_agents.training.precision import resolve_precision
+from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun
 
 
 def start(encoders, corpus, agent="share", *, seed=5, epochs=2, patience=9, divisor=1, settings=SETTINGS, **changes):
@@ -189,6 +191,23 @@ def test_bfloat16_run_is_finite(encoders, corpus):
     run = start(encoders, corpus, "joint", settings=TrainingSettings(precision="bfloat16"), epochs=1)
     assert run.precision == torch.bfloat16 == resolve_precision("bfloat16", torch.device("cpu"))
     assert all(math.isfinite(loss) for loss in history(run)[0][0])
+
+
+@pytest.mark.parametrize(("bfloat16_seconds", "dtype"), [(0.5, torch.bfloat16), (0.9, torch.float32), (2.0, torch.float32)])
+def test_auto_precision_is_what_this_cpu_is_faster_in(monkeypatch, bfloat16_seconds, dtype):
+    seconds = {torch.float32: 1.0, torch.bfloat16: bfloat16_seconds}
+    monkeypatch.setattr(precision, "_product_seconds", seconds.get)
+    monkeypatch.setattr(precision, "_cpu_flags", lambda: {"avx512_bf16"})
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    precision.bfloat16_is_faster.cache_clear()
+    try:
+        assert resolve_precision("auto", torch.device("cpu")) == dtype
+    finally:
+        precision.bfloat16_is_faster.cache_clear()
+
+
+def test_a_product_is_timed_in_either_format():
+    assert precision._product_seconds(torch.float32) > 0 < precision._product_seconds(torch.bfloat16)
 
 
 def test_learns_what_can_be_learned(encoders):

@@ -22,6 +22,7 @@ from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, tr
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.data import Corpus, PairData, tokenise, tokenise_sentences
 from psy_agents.training.optimisation import optimiser, schedule_factor
+from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import SplitScorer, answer
 
 SPAN_LENGTH_QUANTILES = (0.75, 0.95, 1.0)
@@ -40,23 +41,6 @@ class Epoch:
     value: float
     metrics: dict[str, float]
     decisions: Decisions
-
-
-def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """``auto`` is bfloat16 where the hardware multiplies in it, float32 elsewhere."""
-    if precision == "auto":
-        if device.type == "cuda":
-            fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        else:
-            fast = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-            fast = fast and "avx512_bf16" in _cpu_flags()
-        return torch.bfloat16 if fast else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
-
-
-def _cpu_flags() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    return cpuinfo.read_text() if cpuinfo.is_file() else ""
 
 
 class Reader:
