@@ -24,7 +24,7 @@ class ModelConfig(BaseModel):
     head_width: int = Field(256, ge=8, le=4096, description="Units in a hidden layer of a head.")
     head_activation: Literal["gelu", "relu", "tanh", "silu"] = "gelu"
     head_dropout: float = Field(0.1, ge=0, le=0.9)
-    encoder_dropout: float = Field(0.1, ge=0, le=0.9, description="Hidden and attention dropout inside the encoder.")
+    encoder_dropout: float = Field(0.1, ge=0, le=0.9, description="Dropout of the encoder's hidden states; attention weights have none.")
     frozen_layers: int = Field(0, ge=0, description="Embeddings and this many lowest layers are not trained; 0 trains all.")
     reinitialised_layers: int = Field(0, ge=0, description="Top layers started anew (Zhang et al. 2021, section 4).")
 

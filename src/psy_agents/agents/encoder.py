@@ -20,14 +20,9 @@ BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 ENCODER_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "tokenizer*"]
 
 # Each family spells its dropouts differently; the names present in a config are all set.
-DROPOUT_NAMES = (
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "dropout",
-    "attention_dropout",
-    "embedding_dropout",
-    "mlp_dropout",
-)
+HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout")
+# Dropout of attention weights keeps attention out of the fused kernels: none, whatever the encoder's config says.
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 def locate_encoder(name: str) -> Path:
@@ -100,14 +95,19 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 
 def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
-    """Load an encoder in float32 with the given dropout and without a pooler, which no agent uses."""
+    """Load an encoder in float32, without a pooler, which no agent uses.
+
+    Args:
+        dropout: of hidden states; attention weights have none.
+    """
     import torch
     from transformers import AutoConfig, AutoModel
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    for name in DROPOUT_NAMES:
-        if getattr(config, name, None) is not None:
-            setattr(config, name, dropout)
+    for names, rate in ((HIDDEN_DROPOUTS, dropout), (ATTENTION_DROPOUTS, 0.0)):
+        for name in names:
+            if getattr(config, name, None) is not None:
+                setattr(config, name, rate)
     encoder = AutoModel.from_pretrained(folder, config=config, local_files_only=True, dtype=torch.float32)
     return without_pooler(encoder)
 
