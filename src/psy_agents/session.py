@@ -26,9 +26,9 @@ from pydantic import ValidationError
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
 from psy_agents.parameters import Parameters, check_parameters, closest
+from psy_agents.pipelines import preprocessing
 from psy_agents.resolvers import project_path, shown_path
 
-SHARED_NAMESPACE = "preprocessing"
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
 
 
@@ -105,7 +105,7 @@ def _namespaces_of(agent: str, names: list[str], nodes: Pipeline, namespaces: It
         if not any(node.namespace == agent for node in pipelines[name].nodes):
             raise UserError(f"Pipeline '{name}' does not work on one agent: leave out --params agent={agent}.")
     present = {node.namespace for node in nodes.nodes}
-    return [space for space in (SHARED_NAMESPACE, agent) if space in present]
+    return [space for space in (preprocessing.NAMESPACE, agent) if space in present]
 
 
 def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:

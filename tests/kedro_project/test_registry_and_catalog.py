@@ -19,7 +19,7 @@ def catalog(session):
 
 def test_every_pipeline_is_registered_and_the_default_is_the_cheap_one(session):
     session()
-    assert {"__default__", "synthetic_corpus", "preprocessing", "hpo_stage0"} <= set(pipelines)
+    assert {"__default__", "synthetic_corpus", "preprocessing", "baselines", "hpo_stage0"} <= set(pipelines)
     assert pipelines["__default__"].nodes == pipelines["preprocessing"].nodes
 
 

@@ -35,12 +35,13 @@ def ran(monkeypatch):
 def untracked(project):
     """Leaves MLflow out of stages: its database takes seconds to make."""
     file = project / "conf" / "base" / "mlflow.yml"
-    file.write_text(file.read_text().replace("preprocessing]", "preprocessing, hpo_stage0]"))
+    file.write_text(file.read_text().replace("baselines]", "baselines, hpo_stage0]"))
 
 
 def test_one_agent_runs_with_the_preprocessing(session, ran, untracked):
     session(agent="evidence").run(pipeline_names=["hpo_stage0"])
-    assert sorted(ran) == ["evidence.search_stage0", "preprocessing.pair_posts", "preprocessing.split_posts"]
+    shared = ["preprocessing.pair_posts", "preprocessing.score_baselines", "preprocessing.split_posts"]
+    assert sorted(ran) == ["evidence.search_stage0", *shared]
 
 
 def test_without_an_agent_all_run(session, ran, untracked):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from psy_agents.agents.config import ModelConfig
 
@@ -19,6 +20,32 @@ def head(config: ModelConfig, hidden: int, outputs: int) -> nn.Sequential:
         layers += [ACTIVATIONS[config.head_activation]()]
         width = config.head_width
     return nn.Sequential(*layers, nn.Dropout(config.head_dropout), nn.Linear(width, outputs))
+
+
+class Similarity(nn.Module):
+    """How alike a window's criterion and post are: the cosine of their mean token states, scaled and shifted.
+
+    Reimers & Gurevych 2019, section 3, on states that have seen each other. An encoder trained for sentence
+    similarity knows the answer before the first step; an MLP alone would have to learn it anew from few pairs.
+    """
+
+    SCALE, MIDDLE = 8.0, 0.5  # what the two learned numbers start from: a logit of 4 for equal texts
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = nn.Linear(1, 1)
+        nn.init.constant_(self.line.weight, self.SCALE)
+        nn.init.constant_(self.line.bias, -self.SCALE * self.MIDDLE)
+
+    def forward(self, states_BTH: Tensor, criterion_BT: Tensor, post_BT: Tensor) -> Tensor:
+        """Return logits (B) in float32; the masks are True on the tokens of either text."""
+        criterion_BH, post_BH = (_mean(states_BTH.float(), mask_BT) for mask_BT in (criterion_BT, post_BT))
+        return self.line(F.cosine_similarity(criterion_BH, post_BH, dim=-1).unsqueeze(-1)).float().squeeze(-1)
+
+
+def _mean(states_BTH: Tensor, mask_BT: Tensor) -> Tensor:
+    keep_BT1 = mask_BT.unsqueeze(-1)
+    return (states_BTH * keep_BT1).sum(1) / keep_BT1.sum(1).clamp_min(1)
 
 
 class Fusion(nn.Module):

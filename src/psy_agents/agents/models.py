@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoder import freeze_lowest, load_encoder, reinitialise_top
-from psy_agents.agents.heads import Fusion, head
+from psy_agents.agents.heads import Fusion, Similarity, head
 from psy_agents.agents.pooling import Pooling
 
 
@@ -34,6 +34,18 @@ class WindowTensors:
     mask_BT: Tensor
     types_BT: Tensor | None
     answerable_BT: Tensor
+
+    @property
+    def post_BT(self) -> Tensor:
+        """True on the post's tokens."""
+        post_BT = self.answerable_BT.clone()
+        post_BT[:, 0] = False
+        return post_BT
+
+    @property
+    def criterion_BT(self) -> Tensor:
+        """True on the criterion's tokens and on the separators behind either text."""
+        return self.mask_BT & ~self.answerable_BT
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,7 @@ class AgentModel(nn.Module):
             encoder = load_encoder(encoder_folders[name], config.encoder_dropout)
             setattr(self, name, encoder)
         self.hidden = getattr(self, self.encoder_names[0]).config.hidden_size
+        self.similarity = Similarity() if config.similarity == "cosine" else None
 
     @property
     def encoders(self) -> list[nn.Module]:
@@ -78,13 +91,25 @@ class AgentModel(nn.Module):
             inputs["token_type_ids"] = windows.types_BT
         return encoder(**inputs).last_hidden_state
 
+    def _criterion_logits(self, pooled_BH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
+        logits_B = self.criterion_head(pooled_BH).float().squeeze(-1)
+        return logits_B + self._similarity(states_BTH, windows)
+
+    def _span_logits(self, token_BTH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> tuple[Tensor, Tensor]:
+        """Start and end logits from ``token_BTH``; the more alike the texts of ``states_BTH``, the less "no answer"."""
+        logits_BT2 = self.span_head(token_BTH).float()
+        none_BT2 = torch.zeros_like(logits_BT2)
+        none_BT2[:, 0] = self._similarity(states_BTH, windows).unsqueeze(-1)
+        masked_BT2 = (logits_BT2 - none_BT2).masked_fill(~windows.answerable_BT.unsqueeze(-1), -torch.inf)
+        return masked_BT2[..., 0], masked_BT2[..., 1]
+
+    def _similarity(self, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
+        if self.similarity is None:
+            return states_BTH.new_zeros(len(states_BTH), dtype=torch.float32)
+        return self.similarity(states_BTH, windows.criterion_BT, windows.post_BT)
+
     def forward(self, windows: WindowTensors) -> AgentOutput:
         raise NotImplementedError
-
-
-def _span_logits(logits_BT2: Tensor, answerable_BT: Tensor) -> tuple[Tensor, Tensor]:
-    masked_BT2 = logits_BT2.float().masked_fill(~answerable_BT.unsqueeze(-1), -torch.inf)
-    return masked_BT2[..., 0], masked_BT2[..., 1]
 
 
 class CriteriaAgent(AgentModel):
@@ -98,8 +123,9 @@ class CriteriaAgent(AgentModel):
         self.criterion_head = head(config, self.hidden, 1)
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
-        pooled_BH = self.pooling(self._states(self.encoder, windows), windows.mask_BT)
-        return AgentOutput(criterion_B=self.criterion_head(pooled_BH).float().squeeze(-1))
+        states_BTH = self._states(self.encoder, windows)
+        pooled_BH = self.pooling(states_BTH, windows.mask_BT)
+        return AgentOutput(criterion_B=self._criterion_logits(pooled_BH, states_BTH, windows))
 
 
 class EvidenceAgent(AgentModel):
@@ -113,7 +139,7 @@ class EvidenceAgent(AgentModel):
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
         states_BTH = self._states(self.encoder, windows)
-        start_BT, end_BT = _span_logits(self.span_head(states_BTH), windows.answerable_BT)
+        start_BT, end_BT = self._span_logits(states_BTH, states_BTH, windows)
         return AgentOutput(start_BT=start_BT, end_BT=end_BT)
 
 
@@ -132,8 +158,8 @@ class ShareAgent(AgentModel):
     def forward(self, windows: WindowTensors) -> AgentOutput:
         states_BTH = self._states(self.encoder, windows)
         pooled_BH = self.pooling(states_BTH, windows.mask_BT)
-        start_BT, end_BT = _span_logits(self.span_head(states_BTH), windows.answerable_BT)
-        return AgentOutput(self.criterion_head(pooled_BH).float().squeeze(-1), start_BT, end_BT)
+        start_BT, end_BT = self._span_logits(states_BTH, states_BTH, windows)
+        return AgentOutput(self._criterion_logits(pooled_BH, states_BTH, windows), start_BT, end_BT)
 
 
 class JointAgent(AgentModel):
@@ -151,10 +177,11 @@ class JointAgent(AgentModel):
         self.span_head = head(config, self.hidden, 2)
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
-        pooled_BH = self.pooling(self._states(self.criteria_encoder, windows), windows.mask_BT)
+        states_BTH = self._states(self.criteria_encoder, windows)
+        pooled_BH = self.pooling(states_BTH, windows.mask_BT)
         fused_BTH = self.fusion(self._states(self.evidence_encoder, windows), pooled_BH)
-        start_BT, end_BT = _span_logits(self.span_head(fused_BTH), windows.answerable_BT)
-        return AgentOutput(self.criterion_head(pooled_BH).float().squeeze(-1), start_BT, end_BT)
+        start_BT, end_BT = self._span_logits(fused_BTH, states_BTH, windows)
+        return AgentOutput(self._criterion_logits(pooled_BH, states_BTH, windows), start_BT, end_BT)
 
 
 AGENT_CLASSES: dict[str, type[AgentModel]] = {

@@ -10,7 +10,6 @@ import numpy as np
 
 from psy_agents.corpus.synthetic.grammar import pick
 from psy_agents.corpus.synthetic.sentences import (
-    CRITERIA,
     HardNegative,
     daily_sentence,
     double_evidence,
@@ -31,9 +30,11 @@ CRITERION_RATES = {
 }
 """Share of posts that meet each criterion, skewed in the order of ReDSM5."""
 
+_RATE_SHARES = np.array(list(CRITERION_RATES.values())) / sum(CRITERION_RATES.values())
+
 NO_CRITERION_RATE = 0.25
 
-MEDIAN_SENTENCES, LENGTH_SPREAD, MAX_SENTENCES = 4.2, 0.9, 90
+MEDIAN_SENTENCES, LENGTH_SPREAD, MAX_SENTENCES = 1.8, 1.1, 60
 """Posts' lengths in sentences are log-normal with this median and sigma, cut at the maximum."""
 
 DOUBLE_EVIDENCE_RATE = 0.25
@@ -77,10 +78,12 @@ def compose_post(rng: np.random.Generator) -> Post:
         pair = [criteria[i] for i in rng.permutation(len(criteria))[:2]]
         sentences.add(partial(double_evidence, *pair, rng), *(Mention(criterion) for criterion in pair))
     for criterion in criteria:
-        for _ in range(1 + rng.poisson(0.35 + 0.04 * length)):
+        for _ in range(1 + rng.poisson(0.3 + 0.04 * length)):
             sentences.add(partial(evidence, criterion, rng), Mention(criterion))
-    for _ in range(rng.poisson(0.4 + 0.08 * length + 0.5 * (not criteria))):
-        criterion, kind = pick(CRITERIA, rng), pick(tuple(HardNegative), rng)
+    for _ in range(rng.poisson(1.4 + 0.15 * length)):
+        # As skewed as the evidence: else a frequent criterion's vocabulary alone would give it away.
+        criterion = str(rng.choice(tuple(CRITERION_RATES), p=_RATE_SHARES))
+        kind = pick(tuple(HardNegative), rng)
         sentences.add(partial(hard_negative, criterion, kind, rng), Mention(criterion, kind))
     while len(sentences) < length:
         sentences.add(partial(daily_sentence, rng))

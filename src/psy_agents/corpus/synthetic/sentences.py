@@ -27,8 +27,14 @@ class HardNegative(StrEnum):
 STATEMENT_SHARE = 0.6
 """Share of evidence written as a statement of its own; the rest puts a phrase into a frame."""
 
+CLAIMED_SHARE = 0.5
+"""Share of evidence that stands in a frame whose words the quoted hard negatives use too."""
+
+QUOTED_SHARE = 0.6
+"""Share of negated, past and other people's sentences that hold a piece of evidence, word for word."""
+
 WHOLE_DENIAL_SHARE = 0.5
-"""Share of negated sentences written as a denial of their own; the rest negates a phrase."""
+"""Share of the other negated sentences written as a denial of their own; the rest negates a phrase."""
 
 NEAR_SHARE = 0.45
 """Share of daily-life sentences that borrow a criterion's vocabulary."""
@@ -36,10 +42,22 @@ NEAR_SHARE = 0.45
 
 def evidence(criterion: str, rng: np.random.Generator) -> str:
     """A sentence in which the writer has the symptom now."""
+    if rng.random() < CLAIMED_SHARE:
+        return _around(shared.CLAIMED_FRAMES, criterion, shared.SLOTS, rng)
+    return _plain_evidence(criterion, rng)
+
+
+def _plain_evidence(criterion: str, rng: np.random.Generator) -> str:
     slots = _first_person_slots(criterion)
     if rng.random() < STATEMENT_SHARE:
         return as_sentence(expand(pick(WORDING[criterion].statements, rng), slots, rng))
     return _framed(shared.POSITIVE_FRAMES, criterion, PRESENT, slots, rng)
+
+
+def _around(frames: tuple[str, ...], criterion: str, slots: Slots, rng: np.random.Generator) -> str:
+    """A frame around a piece of evidence: only the frame says whose it is and whether it holds."""
+    quoted = _plain_evidence(criterion, rng).rstrip(".")
+    return as_sentence(expand(pick(frames, rng), ChainMap({"sentence": (quoted,), "someone": shared.SOMEONE}, slots), rng))
 
 
 def double_evidence(first: str, second: str, rng: np.random.Generator) -> str:
@@ -59,12 +77,19 @@ def hard_negative(criterion: str, kind: HardNegative, rng: np.random.Generator) 
     wording, slots = WORDING[criterion], _first_person_slots(criterion)
     if kind is HardNegative.FIGURATIVE:
         return as_sentence(expand(pick(wording.figures, rng), slots, rng))
+    quoted = rng.random() < QUOTED_SHARE
     if kind is HardNegative.PAST:
+        if quoted:
+            return _around(shared.QUOTED_PAST_FRAMES, criterion, shared.SLOTS, rng)
         return _framed(shared.PAST_FRAMES, criterion, PAST, slots, rng)
     if kind is HardNegative.OTHER_PERSON:
         person = pick(shared.OTHER_PEOPLE, rng)
         one_person = {**person, "person": (pick(person["person"], rng),)}
+        if quoted:
+            return _around(shared.QUOTED_OTHER_FRAMES, criterion, ChainMap(one_person, shared.SLOTS), rng)
         return _framed(shared.OTHER_PERSON_FRAMES, criterion, THIRD_PERSON, ChainMap(one_person, slots), rng)
+    if quoted:
+        return _around(shared.QUOTED_DENIAL_FRAMES, criterion, shared.SLOTS, rng)
     if rng.random() < WHOLE_DENIAL_SHARE:
         return as_sentence(expand(pick(wording.denials, rng), slots, rng))
     return _framed(shared.DENIAL_FRAMES, criterion, PRESENT, slots, rng)

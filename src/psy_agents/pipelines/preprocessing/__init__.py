@@ -1,5 +1,5 @@
 """The preprocessing pipeline."""
 
-from psy_agents.pipelines.preprocessing.pipeline import create_pipeline
+from psy_agents.pipelines.preprocessing.pipeline import NAMESPACE, create_pipeline
 
-__all__ = ["create_pipeline"]
+__all__ = ["NAMESPACE", "create_pipeline"]

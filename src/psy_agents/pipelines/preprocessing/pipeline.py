@@ -4,12 +4,15 @@ from kedro.pipeline import Pipeline, node
 
 from psy_agents.pipelines.preprocessing.nodes import pair_posts, split
 
+NAMESPACE = "preprocessing"
+"""Of what all agents share: it runs with whichever of them is chosen."""
+
 INPUTS = {"posts_raw", "annotations_raw", "criteria_raw"}
 OUTPUTS = {"posts", "pairs", "sentences", "criteria", "splits", "preprocessing_report"}
 
 
 def create_pipeline() -> Pipeline:
-    """Two nodes in the namespace ``preprocessing``; the datasets keep their plain names."""
+    """Two nodes in the shared namespace; the datasets keep their plain names."""
     nodes = [
         node(
             pair_posts,
@@ -19,4 +22,4 @@ def create_pipeline() -> Pipeline:
         ),
         node(split, inputs=["posts", "pairs", "params:preprocessing"], outputs="splits", name="split_posts"),
     ]
-    return Pipeline(nodes, namespace="preprocessing", inputs=INPUTS, outputs=OUTPUTS, parameters={"params:preprocessing"})
+    return Pipeline(nodes, namespace=NAMESPACE, inputs=INPUTS, outputs=OUTPUTS, parameters={"params:preprocessing"})

@@ -134,6 +134,41 @@ PAST_FRAMES = (
     "[my old diary says|I remember] that {long_ago} I {phrase}, {over}",
 )
 
+CLAIMED_FRAMES = (
+    'I [told|wrote to|admitted to] {someone}: "{sentence}"',
+    'my diary [from last night|from Sunday|of this week] says "{sentence}", [and I meant it|word for word]',
+    'on the [form|questionnaire] it said "{sentence}", and I ticked [yes|that box|the top of the scale]',
+    '[I read|I heard] "{sentence}" [in a novel|in a song|on a forum], and [it could be me talking|that is me to the letter]',
+    "{someone} [is fine again|is full of plans|has no such trouble], [but as for me|whereas with me it's this]: {sentence}",
+    "[years ago|back in college|as a teenager] I was [fine|another person], [and now|but today it's this]: {sentence}",
+    "{someone} asked [how I am|what is going on], [and there is no nice answer|so I said it straight out]: {sentence}",
+    '"{sentence}": [I catch myself saying it every day|that sums up my week|my own words, and still true]',
+)
+"""What a writer says of a sentence that holds for them now. The words are those of the frames below."""
+
+QUOTED_DENIAL_FRAMES = (
+    'on the [form|questionnaire] it said "{sentence}", and I ticked [no|never|the bottom of the scale]',
+    '"{sentence}": [nobody will hear me say that|that is not me|not my words, and not true of me]',
+    '{someone} [thinks|fears] my line would be "{sentence}", but [it is not like that|that is not me at all]',
+    '[I read|I heard] "{sentence}" [in a novel|in a song|on a forum], and [I could not relate|it is nothing like my life]',
+)
+
+QUOTED_OTHER_FRAMES = (
+    '{person} [told me|wrote to me|admitted to me]: "{sentence}"',
+    '"{sentence}": [I hear it from {person} every day|that sums up what {person} writes to me]',
+    "I am [fine|full of plans], [but as for {person}|whereas with {person} it's this]: \"{sentence}\"",
+    'I asked {person} [how things are|what is going on], and the answer was "{sentence}"',
+)
+
+QUOTED_PAST_FRAMES = (
+    'my diary {long_ago} says "{sentence}", {over}',
+    "{long_ago} it was [bad|another story]: {sentence}, {over}",
+    'I [told|wrote to|admitted to] {someone} {long_ago}: "{sentence}", {over}',
+    '[years ago|back in college|as a teenager] I would have ticked "{sentence}", {over}',
+)
+
+SOMEONE = ("my sister", "my brother", "{helper}", "my doctor", "my mum", "my dad", "a colleague", "my best friend")
+
 FIRST_PERSON = {"my": ("my",), "me": ("me",), "myself": ("myself",)}
 
 _HER = {"my": ("her",), "me": ("her",), "myself": ("herself",), "them": ("her",)}
