@@ -21,7 +21,7 @@ from psy_agents.corpus.synthetic.wording import WORDING
 from psy_agents.errors import UserError
 
 COMMITTED = Path(__file__).parents[2] / "data" / "01_raw" / "synthetic"
-COMMITTED_POSTS, COMMITTED_SEED = 200, 20
+COMMITTED_POSTS, COMMITTED_SEED = 160, 20
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ _RATE_SHARES = np.array(list(CRITERION_RATES.values())) / sum(CRITERION_RATES.va
 
 NO_CRITERION_RATE = 0.25
 
-MEDIAN_SENTENCES, LENGTH_SPREAD, MAX_SENTENCES = 1.8, 1.1, 60
+MEDIAN_SENTENCES, LENGTH_SPREAD, MAX_SENTENCES = 1.4, 1.25, 90
 """Posts' lengths in sentences are log-normal with this median and sigma, cut at the maximum."""
 
 DOUBLE_EVIDENCE_RATE = 0.25
@@ -78,9 +78,9 @@ def compose_post(rng: np.random.Generator) -> Post:
         pair = [criteria[i] for i in rng.permutation(len(criteria))[:2]]
         sentences.add(partial(double_evidence, *pair, rng), *(Mention(criterion) for criterion in pair))
     for criterion in criteria:
-        for _ in range(1 + rng.poisson(0.3 + 0.04 * length)):
+        for _ in range(1 + rng.poisson(0.2 + 0.05 * length)):
             sentences.add(partial(evidence, criterion, rng), Mention(criterion))
-    for _ in range(rng.poisson(1.4 + 0.15 * length)):
+    for _ in range(rng.poisson(1.0 + 0.12 * length)):
         # As skewed as the evidence: else a frequent criterion's vocabulary alone would give it away.
         criterion = str(rng.choice(tuple(CRITERION_RATES), p=_RATE_SHARES))
         kind = pick(tuple(HardNegative), rng)
