@@ -88,6 +88,27 @@ def baseline_table(
     return table | {name: scorer.score(predicted) for name, predicted in spans.items()}
 
 
+# Criteria and evidence baselines of one mind, so that both halves of an objective come from the same rule.
+PAIRED = {"all_positive": "whole_post", "tfidf_logistic": "tfidf_logistic_sentence"}
+
+
+def baseline_objectives(table: Mapping[str, Mapping[str, float]], agent: str, evidence_weight: float) -> dict[str, float]:
+    """What baselines reach in an agent's objective: macro-F1, token-F1, or the weighted mean of both.
+
+    Args:
+        table: as `baseline_table` returns it.
+        agent: criteria, evidence, or one that predicts both.
+        evidence_weight: weight of token-F1 in the mean.
+    """
+    if agent in ("criteria", "evidence"):
+        metric = {"criteria": "macro_f1", "evidence": "token_f1"}[agent]
+        return {name: figures[metric] for name, figures in table.items() if metric in figures}
+    return {
+        name: (1 - evidence_weight) * table[name]["macro_f1"] + evidence_weight * table[evidence]["token_f1"]
+        for name, evidence in PAIRED.items()
+    }
+
+
 def logistic_probabilities(
     vectorizer: TfidfVectorizer, train: SplitPairs, targets: Sequence[SplitPairs]
 ) -> list[np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from psy_agents.hpo.records import TrialRecord
@@ -13,8 +13,14 @@ if TYPE_CHECKING:
 STATE_COLOURS = {"complete": "#0072b2", "pruned": "#e69f00", "failed": "#7f7f7f"}
 
 
-def history_plot(records: Iterable[TrialRecord], title: str = "Search history") -> Figure:
-    """Values by trial with the best so far; pruned trials at their last value, failed ones on the axis."""
+def history_plot(
+    records: Iterable[TrialRecord], title: str = "Search history", baselines: Mapping[str, float] | None = None
+) -> Figure:
+    """Values by trial with the best so far; pruned trials at their last value, failed ones on the axis.
+
+    Args:
+        baselines: objective of each, drawn as a dotted line.
+    """
     import plotly.graph_objects as go
 
     records = sorted(records, key=lambda record: record.index)
@@ -42,6 +48,9 @@ def history_plot(records: Iterable[TrialRecord], title: str = "Search history") 
     if steps:
         xs, ys = zip(*steps, strict=True)
         figure.add_scatter(x=xs, y=ys, mode="lines", line={"shape": "hv", "color": "#d55e00"}, name="best so far")
+    for name, value in (baselines or {}).items():
+        label = f"{name} {value:.3f}"
+        figure.add_hline(value, line={"dash": "dot", "color": "#7f7f7f", "width": 1}, annotation={"text": label, "font_size": 10})
     figure.update_layout(title=title, xaxis_title="Trial", yaxis_title="Objective (best epoch)", template="plotly_white")
     return figure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.training.config import TrainingSettings
+
+log = logging.getLogger(__name__)
 
 
 class SearchPaths(BaseModel):
@@ -33,14 +36,16 @@ def stage_search(agent: str, size: str) -> Callable:
         sentences: pd.DataFrame,
         splits: pd.DataFrame,
         criteria: dict,
+        baselines: dict,
         stage: StageConfig,
         training: TrainingSettings,
         search_space: SearchSpaceConfig,
         paths: SearchPaths,
     ) -> tuple[dict, Any]:
-        """Run the stage to its number of trials; return its top-k and the plotly figure of its history."""
+        """Run the stage to its number of trials; return its top-k and the figure of its history beside baselines."""
         import optuna
 
+        from psy_agents.evaluation.baselines import baseline_objectives
         from psy_agents.hooks import git_commit
         from psy_agents.hpo.plots import history_plot
         from psy_agents.hpo.progress import ProgressDisplay
@@ -61,7 +66,9 @@ def stage_search(agent: str, size: str) -> Callable:
             logs=paths.logs,
             listeners=[ProgressDisplay(), MlflowListener({"git_commit": git_commit()})],
         )
-        return output.top_k, history_plot(output.result.records, title=output.result.study_name)
+        reached = baseline_objectives(baselines, agent, training.objective_evidence_weight)
+        log.info("baselines in the objective of %s: %s", agent, ", ".join(f"{k} {v:.4f}" for k, v in reached.items()))
+        return output.top_k, history_plot(output.result.records, output.result.study_name, reached)
 
     search.__name__ = f"search_{agent}"
     return search

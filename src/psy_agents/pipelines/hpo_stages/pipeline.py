@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from psy_agents.pipelines.hpo_stages.nodes import stage_search
 
-CORPUS = ("posts", "pairs", "sentences", "splits", "criteria")
+SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "baselines")
 
 
 def create_pipeline(stage: str, agent: str, size: str = "small") -> Pipeline:
@@ -17,8 +17,8 @@ def create_pipeline(stage: str, agent: str, size: str = "small") -> Pipeline:
     parameters = [f"params:hpo.{stage}", "params:training", "params:search_space", "params:hpo.paths"]
     search = node(
         stage_search(agent, size),
-        inputs=[*CORPUS, *parameters],
+        inputs=[*SHARED, *parameters],
         outputs=[f"hpo_{stage}_topk", f"hpo_{stage}_history"],
         name=f"search_{stage}",
     )
-    return Pipeline([search], namespace=agent, inputs=set(CORPUS), parameters=set(parameters))
+    return Pipeline([search], namespace=agent, inputs=set(SHARED), parameters=set(parameters))
