@@ -6,7 +6,7 @@ import pytest
 
 from psy_agents.corpus.pairs import build_pairs
 from psy_agents.corpus.splits import split_posts
-from psy_agents.evaluation.baselines import baseline_table
+from psy_agents.evaluation.baselines import baseline_objectives, baseline_table
 
 CRITERIA = {"sleep": "Sleeps badly, lies awake at night.", "grey": "Feels low, every day is grey.", "never": "Never met."}
 SENTENCES = {"sleep": "I lie awake at night number {}.", "grey": "My day {} is grey and low."}
@@ -79,3 +79,16 @@ def test_baselines_learn_nothing_from_the_scored_split(table, corpus):
     other = baseline_table(posts, flipped, splits, CRITERIA, "test")
     # The same predictions against opposite labels: right and wrong change places.
     assert other["tfidf_logistic"]["micro_precision"] == pytest.approx(1 - table["tfidf_logistic"]["micro_precision"])
+
+
+@pytest.mark.parametrize(("agent", "metric"), [("criteria", "macro_f1"), ("evidence", "token_f1")])
+def test_an_agent_of_one_answer_is_compared_with_every_baseline_of_it(table, agent, metric):
+    assert baseline_objectives(table, agent, 0.5) == {name: m[metric] for name, m in table.items() if metric in m}
+
+
+@pytest.mark.parametrize("agent", ["share", "joint"])
+def test_an_agent_of_both_answers_is_compared_with_the_weighted_mean(table, agent):
+    reached = baseline_objectives(table, agent, 0.25)
+    assert set(reached) == {"all_positive", "tfidf_logistic"}
+    expected = 0.75 * table["tfidf_logistic"]["macro_f1"] + 0.25 * table["tfidf_logistic_sentence"]["token_f1"]
+    assert reached["tfidf_logistic"] == pytest.approx(expected)

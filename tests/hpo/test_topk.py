@@ -55,6 +55,13 @@ def test_the_history_shows_every_trial_and_the_best_so_far(search):
     assert list(figure.data[-1].y) == sorted(figure.data[-1].y)
 
 
+def test_the_history_shows_what_baselines_reach(search):
+    result = search.run(n_trials=2, baselines=BASELINES)
+    figure = history_plot(result.records, baselines={"all_positive": 0.25})
+    assert [line.y0 for line in figure.layout.shapes] == [0.25]
+    assert [label.text for label in figure.layout.annotations] == ["all_positive 0.250"]
+
+
 def test_progress_is_a_line_per_trial_where_there_is_no_terminal(search, caplog):
     with caplog.at_level(logging.INFO, "psy_agents"), ProgressDisplay(Console(file=io.StringIO())) as progress:
         search.run(n_trials=3, mishaps={1: "die"}, listeners=[progress])
