@@ -86,6 +86,8 @@ def test_a_stage_ranks_its_trials_keeps_the_best_weights_and_lets_no_text_out(tm
     model, tokenizer, decisions, described = load_agent(Path(top_k.trials[0].checkpoint))
     assert described["agent"] == agent and described["criteria"] == CRITERIA
     assert top_k.trials[1].checkpoint is None
+    logs = tmp_path / "logs" / top_k.study
+    assert sorted(file.name for file in logs.iterdir()) == ["trial_0000.log", "trial_0001.log"]
 
     for path in tmp_path.rglob("*"):
         if path.is_file():

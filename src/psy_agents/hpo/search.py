@@ -55,7 +55,7 @@ def run_stage(
 
     Args:
         size: small or large search space.
-        store: the sqlite file of all studies. checkpoints: parent of this study's folder of weights.
+        store: the sqlite file of all studies. checkpoints, logs: parents of this study's folder of weights, and of its trials' logs.
 
     Raises:
         UserError: an encoder is missing, or the space or a baseline does not fit the agent.
@@ -90,7 +90,7 @@ def run_stage(
                 "data_hash": fingerprint,
                 **(attributes or {}),
             },
-            log_dir=logs,
+            log_dir=None if logs is None else logs / name,
         )
         result = runner.run()
         return StageOutput(top_k(opened.study(name), stage.top_k), result)
