@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoder import freeze_lowest, load_encoder, reinitialise_top
+from psy_agents.agents.frozen import FrozenLayers
 from psy_agents.agents.heads import Fusion, Similarity, head
 from psy_agents.agents.pooling import Pooling
 
@@ -28,12 +29,14 @@ from psy_agents.agents.pooling import Pooling
 @dataclass(frozen=True)
 class WindowTensors:
     """Padded inputs of B windows: ids (B, T), mask (B, T) True on real tokens, types (B, T) or None,
-    answerable (B, T) True on the post's tokens and on position 0, the no-answer position."""
+    answerable (B, T) True on the post's tokens and on position 0, the no-answer position; frozen (B, T, H) the
+    states after the encoders' frozen layers, or None to have them computed."""
 
     ids_BT: Tensor
     mask_BT: Tensor
     types_BT: Tensor | None
     answerable_BT: Tensor
+    frozen_BTH: Tensor | None = None
 
     @property
     def post_BT(self) -> Tensor:
@@ -46,6 +49,12 @@ class WindowTensors:
     def criterion_BT(self) -> Tensor:
         """True on the criterion's tokens and on the separators behind either text."""
         return self.mask_BT & ~self.answerable_BT
+
+    @property
+    def encoder_inputs(self) -> dict[str, Tensor]:
+        """Arguments of an encoder's forward pass."""
+        inputs = {"input_ids": self.ids_BT, "attention_mask": self.mask_BT.long()}
+        return inputs if self.types_BT is None else {**inputs, "token_type_ids": self.types_BT}
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,7 @@ class AgentModel(nn.Module):
             setattr(self, name, encoder)
         self.hidden = getattr(self, self.encoder_names[0]).config.hidden_size
         self.similarity = Similarity() if config.similarity == "cosine" else None
+        self.frozen: dict[nn.Module, FrozenLayers] = {}
 
     @property
     def encoders(self) -> list[nn.Module]:
@@ -84,12 +94,21 @@ class AgentModel(nn.Module):
         for encoder in self.encoders:
             reinitialise_top(encoder, self.config.reinitialised_layers)
             freeze_lowest(encoder, self.config.frozen_layers)
+            if self.config.frozen_layers:
+                self.frozen[encoder] = FrozenLayers(encoder, self.config.frozen_layers)
+
+    def train(self, mode: bool = True) -> AgentModel:
+        """As in torch, but frozen layers are never put into training mode."""
+        super().train(mode)
+        for frozen in self.frozen.values():
+            frozen.without_dropout()
+        return self
 
     def _states(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
-        inputs = {"input_ids": windows.ids_BT, "attention_mask": windows.mask_BT.long()}
-        if windows.types_BT is not None:
-            inputs["token_type_ids"] = windows.types_BT
-        return encoder(**inputs).last_hidden_state
+        if windows.frozen_BTH is None:
+            return encoder(**windows.encoder_inputs).last_hidden_state
+        with self.frozen[encoder].left_out(windows.frozen_BTH):
+            return encoder(**windows.encoder_inputs).last_hidden_state
 
     def _criterion_logits(self, pooled_BH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
         logits_B = self.criterion_head(pooled_BH).float().squeeze(-1)

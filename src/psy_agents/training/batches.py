@@ -74,7 +74,9 @@ class Batch:
     known_B: Tensor
 
 
-def window_tensors(windows: Windows, chosen: np.ndarray, pad_id: int, device: torch.device) -> WindowTensors:
+def window_tensors(
+    windows: Windows, chosen: np.ndarray, pad_id: int, device: torch.device, frozen_BTH: Tensor | None = None
+) -> WindowTensors:
     """Pad the chosen windows to the longest of them."""
     lengths = windows.lengths[chosen]
     columns = np.arange(int(lengths.max()))
@@ -88,6 +90,7 @@ def window_tensors(windows: Windows, chosen: np.ndarray, pad_id: int, device: to
         mask_BT=_tensor(mask, device, torch.bool),
         types_BT=types,
         answerable_BT=_tensor(answerable, device, torch.bool),
+        frozen_BTH=frozen_BTH,
     )
 
 
@@ -109,16 +112,27 @@ def span_targets(windows: Windows, data: PairData, chosen: np.ndarray) -> tuple[
     return starts, ends
 
 
-def training_batch(
-    windows: Windows, data: PairData, pairs: np.ndarray, pad_id: int, device: torch.device
-) -> Batch:
-    """Collect all windows of the given pairs."""
+def windows_of(windows: Windows, pairs: np.ndarray) -> np.ndarray:
+    """Return the windows of the given pairs, pair by pair."""
     first = windows.windows_of_pairs()
-    chosen = np.concatenate([np.arange(first[p], first[p + 1]) for p in pairs])
+    return np.concatenate([np.arange(first[p], first[p + 1]) for p in pairs])
+
+
+def training_batch(
+    windows: Windows,
+    data: PairData,
+    pairs: np.ndarray,
+    pad_id: int,
+    device: torch.device,
+    frozen_BTH: Tensor | None = None,
+) -> Batch:
+    """Collect all windows of the given pairs; ``frozen_BTH`` are those windows' states after frozen layers."""
+    first = windows.windows_of_pairs()
+    chosen = windows_of(windows, pairs)
     local = np.repeat(np.arange(len(pairs)), first[pairs + 1] - first[pairs])
     starts, ends = span_targets(windows, data, chosen)
     return Batch(
-        windows=window_tensors(windows, chosen, pad_id, device),
+        windows=window_tensors(windows, chosen, pad_id, device, frozen_BTH),
         pair_B=_tensor(local, device, torch.long),
         labels_P=_tensor(data.labels[pairs], device, torch.long),
         start_targets_BT=_tensor(starts, device, torch.bool),

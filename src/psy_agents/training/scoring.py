@@ -17,6 +17,7 @@ from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.thresholds import best_threshold
 from psy_agents.training.batches import token_budget_batches, window_tensors
 from psy_agents.training.data import PairData
+from psy_agents.training.frozen_states import FrozenStates
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,22 @@ class Answers:
 
 
 def answer(
-    agent: AgentModel, windows: Windows, *, pad_id: int, budget: int, device: torch.device, precision: torch.dtype
+    agent: AgentModel,
+    windows: Windows,
+    *,
+    pad_id: int,
+    budget: int,
+    device: torch.device,
+    precision: torch.dtype,
+    frozen: FrozenStates | None = None,
 ) -> Answers:
-    """Run the agent over all windows in evaluation mode."""
+    """Run the agent over all windows in evaluation mode; ``frozen`` are all windows' states after frozen layers."""
     agent.eval()
     logits, candidates = np.zeros(len(windows.pair), dtype=np.float32), []
     with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
         for chosen in token_budget_batches(windows.lengths, budget):
-            tensors = window_tensors(windows, chosen, pad_id, device)
+            given_BTH = None if frozen is None else frozen.of(windows, chosen)
+            tensors = window_tensors(windows, chosen, pad_id, device, given_BTH)
             output = agent(tensors)
             if output.criterion_B is not None:
                 logits[chosen] = output.criterion_B.cpu().numpy()

@@ -18,9 +18,10 @@ from psy_agents.agents.pooling import pool_windows
 from psy_agents.agents.saving import Decisions, save_agent
 from psy_agents.agents.windows import Windows
 from psy_agents.errors import UserError
-from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch
+from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch, windows_of
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.data import Corpus, PairData, tokenise, tokenise_sentences
+from psy_agents.training.frozen_states import FrozenStatesCache
 from psy_agents.training.optimisation import optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import SplitScorer, answer
@@ -44,7 +45,10 @@ class Epoch:
 
 
 class Reader:
-    """Tokenised splits of a corpus, made once per (agent's unit, encoder, max_length, overlap) in a process."""
+    """Tokenised splits of a corpus, made once per (agent's unit, encoder, max_length, overlap) in a process.
+
+    It also keeps the token states after frozen layers, for the trials that freeze as many.
+    """
 
     def __init__(self, corpus: Corpus, agent: str, settings: TrainingSettings, train: str = "train") -> None:
         self.by_sentence = settings.unit == "sentence"
@@ -58,6 +62,7 @@ class Reader:
                                 "use more posts or other split ratios.")  # fmt: skip
         self._cache: dict[tuple, tuple[Windows, Windows, list[int]]] = {}
         self._tokenizers: dict[Path, object] = {}
+        self.frozen_states = FrozenStatesCache(settings.frozen_states_gib)
 
     def tokenizer(self, folder: Path):
         """The tokenizer of an encoder folder, loaded once."""
@@ -130,6 +135,16 @@ class TrainingRun:
         self.train_windows, self.validation_windows, lengths = reader.windows(
             folder, config, max_positions(self.agent.encoders[0])
         )
+        frozen = reader.frozen_states.get(
+            (folder, config.max_length, config.window_overlap, self.precision),
+            self.agent,
+            (self.train_windows, self.validation_windows),
+            pad_id=self.tokenizer.pad_token_id,
+            budget=self.evaluation_tokens,
+            device=self.device,
+            precision=self.precision,
+        )
+        self.train_frozen, self.validation_frozen = frozen or (None, None)
         self.scorer = SplitScorer(reader.validation, lengths, settings.objective_evidence_weight)
         self.positive_weight = positive_weight(torch.from_numpy(reader.train.labels[self._epoch_pairs(0)]), config)
         self.lengths = np.maximum.reduceat(self.train_windows.lengths, self.train_windows.windows_of_pairs()[:-1])
@@ -165,6 +180,7 @@ class TrainingRun:
                 budget=self.evaluation_tokens,
                 device=self.device,
                 precision=self.precision,
+                frozen=self.validation_frozen,
             )
             decisions = self.scorer.choose(answers)
             value, metrics = self.scorer.score(answers, decisions)
@@ -198,8 +214,11 @@ class TrainingRun:
         total = 0.0
         self.optimiser.zero_grad(set_to_none=True)
         for pairs in batches:
+            given_BTH = None
+            if self.train_frozen is not None:
+                given_BTH = self.train_frozen.of(self.train_windows, windows_of(self.train_windows, pairs))
             batch = training_batch(
-                self.train_windows, self.reader.train, pairs, self.tokenizer.pad_token_id, self.device
+                self.train_windows, self.reader.train, pairs, self.tokenizer.pad_token_id, self.device, given_BTH
             )
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 loss = self._loss(batch, n_pairs, n_windows)

@@ -1,0 +1,127 @@
+"""Token states after frozen layers, kept in memory for every epoch and trial. B: windows, T: tokens, H: hidden size.
+
+A trial that freezes f of L layers pays for them in every epoch and in every evaluation, although they always give
+the same. They are computed once for all windows of a split, always in the same batches, so that a trial's figures
+do not depend on what a worker did before it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from psy_agents.agents.models import AgentModel
+from psy_agents.agents.windows import Windows
+from psy_agents.training.batches import token_budget_batches, window_tensors
+
+log = logging.getLogger(__name__)
+
+GIB = 2**30
+PROBED_WINDOWS = 4
+
+
+@dataclass(frozen=True)
+class FrozenStates:
+    """States of all windows of a split, one row a token, in the order of `Windows.ids`."""
+
+    depth: int
+    states_NH: Tensor
+
+    def of(self, windows: Windows, chosen: np.ndarray) -> Tensor:
+        """Return the chosen windows' states (B, T, H), zeros behind a window's end."""
+        lengths = windows.lengths[chosen]
+        columns = np.arange(int(lengths.max()))
+        mask_BT = columns < lengths[:, None]
+        at_BT = np.where(mask_BT, windows.first[chosen][:, None] + columns, 0)
+        device = self.states_NH.device
+        states_BTH = self.states_NH[torch.from_numpy(at_BT).to(device)]
+        return states_BTH * torch.from_numpy(mask_BT).to(device).unsqueeze(-1)
+
+
+class FrozenStatesCache:
+    """Frozen states by encoder, split and depth, up to a size.
+
+    Args:
+        gib: memory that all of them together may take; 0 keeps none, so that frozen layers are run each time.
+    """
+
+    def __init__(self, gib: float) -> None:
+        self._room = int(gib * GIB)
+        self._kept: dict[Hashable, dict[int, tuple[FrozenStates, ...]]] = {}
+
+    def get(
+        self,
+        key: Hashable,
+        agent: AgentModel,
+        splits: tuple[Windows, ...],
+        *,
+        pad_id: int,
+        budget: int,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> tuple[FrozenStates, ...] | None:
+        """Return each split's states after the agent's frozen layers, or None where they are to be run each time.
+
+        They are run each time where nothing is frozen, where a frozen layer is re-initialised (each trial draws
+        other weights), where the states do not fit, and where the encoder cannot go on from them.
+
+        Args:
+            key: of the encoder's weights, the splits and the precision.
+        """
+        depth = agent.config.frozen_layers
+        layers = agent.encoders[0].config.num_hidden_layers
+        if depth == 0 or depth + agent.config.reinitialised_layers > layers:
+            return None
+        rows = sum(len(windows.ids) for windows in splits)
+        if rows * agent.hidden * torch.float32.itemsize > self._room:
+            return None
+        agent.eval()
+        with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            probe = window_tensors(splits[0], np.arange(min(PROBED_WINDOWS, len(splits[0].pair))), pad_id, device)
+            if not all(agent.frozen[encoder].can_be_left_out(probe.encoder_inputs) for encoder in agent.encoders):
+                log.info("the frozen layers of %s are run in every epoch: it does not go on from their states",
+                         agent.encoders[0].config.model_type)  # fmt: skip
+                return None
+            depths = self._kept.setdefault(key, {})
+            if depth not in depths:
+                below = max((kept for kept in depths if kept < depth), default=None)
+                made = tuple(
+                    _run_frozen(agent, windows, None if below is None else depths[below][i], pad_id, budget, device)
+                    for i, windows in enumerate(splits)
+                )
+                self._make_room(sum(states.states_NH.nbytes for states in made))
+                self._kept.setdefault(key, {})[depth] = made
+            return self._kept[key][depth]
+
+    def _make_room(self, wanted: int) -> None:
+        """Let the oldest states go until the wanted bytes fit."""
+        sizes = {
+            (key, depth): sum(states.states_NH.nbytes for states in kept)
+            for key, depths in self._kept.items()
+            for depth, kept in depths.items()
+        }
+        taken = sum(sizes.values())
+        for (key, depth), size in sizes.items():
+            if taken + wanted <= self._room:
+                return
+            del self._kept[key][depth]
+            taken -= size
+
+
+def _run_frozen(
+    agent: AgentModel, windows: Windows, below: FrozenStates | None, pad_id: int, budget: int, device: torch.device
+) -> FrozenStates:
+    frozen = agent.frozen[agent.encoders[0]]
+    states_NH = torch.empty(len(windows.ids), agent.hidden, device=device)
+    for chosen in token_budget_batches(windows.lengths, budget):
+        tensors = window_tensors(windows, chosen, pad_id, device)
+        from_below = None if below is None else (below.depth, below.of(windows, chosen))
+        states_BTH = frozen.alone(tensors.encoder_inputs, from_below)
+        at_N = np.concatenate([np.arange(windows.first[w], windows.first[w + 1]) for w in chosen])
+        states_NH[torch.from_numpy(at_N).to(device)] = states_BTH[tensors.mask_BT].float()
+    return FrozenStates(frozen.depth, states_NH)
