@@ -52,64 +52,64 @@ class FrozenStatesCache:
 
     def __init__(self, gib: float) -> None:
         self._room = int(gib * GIB)
-        self._kept: dict[Hashable, dict[int, tuple[FrozenStates, ...]]] = {}
+        self._kept: dict[Hashable, dict[int, FrozenStates]] = {}
 
     def get(
         self,
         key: Hashable,
         agent: AgentModel,
-        splits: tuple[Windows, ...],
+        windows: Windows,
         *,
+        tokens_to_run: int,
         pad_id: int,
         budget: int,
         device: torch.device,
         precision: torch.dtype,
-    ) -> tuple[FrozenStates, ...] | None:
-        """Return each split's states after the agent's frozen layers, or None where they are to be run each time.
+    ) -> FrozenStates | None:
+        """Return the windows' states after the agent's frozen layers, or None where they are to be run each time.
 
         They are run each time where nothing is frozen, where a frozen layer is re-initialised (each trial draws
-        other weights), where the states do not fit, and where the encoder cannot go on from them.
+        other weights), where a trial would run fewer tokens than the windows have, where the states do not fit, and
+        where the encoder cannot go on from them.
 
         Args:
-            key: of the encoder's weights, the splits and the precision.
+            key: of the encoder's weights, the windows and the precision.
+            tokens_to_run: what the trial runs through its frozen layers without kept states.
         """
         depth = agent.config.frozen_layers
         layers = agent.encoders[0].config.num_hidden_layers
-        if depth == 0 or depth + agent.config.reinitialised_layers > layers:
+        if depth == 0 or depth + agent.config.reinitialised_layers > layers or tokens_to_run < len(windows.ids):
             return None
-        rows = sum(len(windows.ids) for windows in splits)
-        if rows * agent.hidden * torch.float32.itemsize > self._room:
+        size = len(windows.ids) * agent.hidden * torch.float32.itemsize
+        if size > self._room:
             return None
         agent.eval()
         with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            probe = window_tensors(splits[0], np.arange(min(PROBED_WINDOWS, len(splits[0].pair))), pad_id, device)
+            probe = window_tensors(windows, np.arange(min(PROBED_WINDOWS, len(windows.pair))), pad_id, device)
             if not all(agent.frozen[encoder].can_be_left_out(probe.encoder_inputs) for encoder in agent.encoders):
-                log.info("the frozen layers of %s are run in every epoch: it does not go on from their states",
-                         agent.encoders[0].config.model_type)  # fmt: skip
-                return None
-            depths = self._kept.setdefault(key, {})
-            if depth not in depths:
-                below = max((kept for kept in depths if kept < depth), default=None)
-                made = tuple(
-                    _run_frozen(agent, windows, None if below is None else depths[below][i], pad_id, budget, device)
-                    for i, windows in enumerate(splits)
+                log.info(
+                    "the frozen layers of %s are run in every epoch: it does not go on from their states",
+                    agent.encoders[0].config.model_type,
                 )
-                self._make_room(sum(states.states_NH.nbytes for states in made))
-                self._kept.setdefault(key, {})[depth] = made
-            return self._kept[key][depth]
+                return None
+            kept = self._kept.setdefault(key, {})
+            if depth not in kept:
+                below = max((made for made in kept if made < depth), default=None)
+                made = _run_frozen(agent, windows, None if below is None else kept[below], pad_id, budget, device)
+                self._make_room(size)
+                kept[depth] = made
+            return kept[depth]
 
     def _make_room(self, wanted: int) -> None:
         """Let the oldest states go until the wanted bytes fit."""
-        sizes = {
-            (key, depth): sum(states.states_NH.nbytes for states in kept)
-            for key, depths in self._kept.items()
-            for depth, kept in depths.items()
-        }
-        taken = sum(sizes.values())
-        for (key, depth), size in sizes.items():
+        sizes = [
+            (states.states_NH.nbytes, depths, depth) for depths in self._kept.values() for depth, states in depths.items()
+        ]
+        taken = sum(size for size, _, _ in sizes)
+        for size, depths, depth in sizes:
             if taken + wanted <= self._room:
                 return
-            del self._kept[key][depth]
+            del depths[depth]
             taken -= size
 
 

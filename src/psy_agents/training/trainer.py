@@ -21,7 +21,7 @@ from psy_agents.errors import UserError
 from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch, windows_of
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.data import Corpus, PairData, tokenise, tokenise_sentences
-from psy_agents.training.frozen_states import FrozenStatesCache
+from psy_agents.training.frozen_states import FrozenStates, FrozenStatesCache
 from psy_agents.training.optimisation import optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import SplitScorer, answer
@@ -135,16 +135,11 @@ class TrainingRun:
         self.train_windows, self.validation_windows, lengths = reader.windows(
             folder, config, max_positions(self.agent.encoders[0])
         )
-        frozen = reader.frozen_states.get(
-            (folder, config.max_length, config.window_overlap, self.precision),
-            self.agent,
-            (self.train_windows, self.validation_windows),
-            pad_id=self.tokenizer.pad_token_id,
-            budget=self.evaluation_tokens,
-            device=self.device,
-            precision=self.precision,
+        train_tokens = int(self.train_windows.lengths[windows_of(self.train_windows, self._epoch_pairs(1))].sum())
+        self.train_frozen = self._frozen_states("train", self.train_windows, train_tokens)
+        self.validation_frozen = self._frozen_states(
+            "validation", self.validation_windows, len(self.validation_windows.ids)
         )
-        self.train_frozen, self.validation_frozen = frozen or (None, None)
         self.scorer = SplitScorer(reader.validation, lengths, settings.objective_evidence_weight)
         self.positive_weight = positive_weight(torch.from_numpy(reader.train.labels[self._epoch_pairs(0)]), config)
         self.lengths = np.maximum.reduceat(self.train_windows.lengths, self.train_windows.windows_of_pairs()[:-1])
@@ -154,6 +149,19 @@ class TrainingRun:
         self.step = 0
         self.best: Epoch | None = None
         self.best_weights: dict[str, torch.Tensor] | None = None
+
+    def _frozen_states(self, split: str, windows: Windows, tokens_an_epoch: int) -> FrozenStates | None:
+        encoder = self.config.encoder, self.config.max_length, self.config.window_overlap
+        return self.reader.frozen_states.get(
+            (split, *encoder, self.precision),
+            self.agent,
+            windows,
+            tokens_to_run=tokens_an_epoch * self.n_epochs,
+            pad_id=self.tokenizer.pad_token_id,
+            budget=self.evaluation_tokens,
+            device=self.device,
+            precision=self.precision,
+        )
 
     def _epoch_pairs(self, epoch: int) -> np.ndarray:
         # An own generator per epoch: the draw does not depend on what was drawn before it.
