@@ -1,0 +1,52 @@
+"""The project's secret for hashed ids, as a dataset: made when it is first needed, and never logged."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+from psy_agents.resolvers import PROJECT
+
+BYTES = 32
+
+
+class IdSaltDataset(AbstractDataset[None, str]):
+    """Random hex digits in a file that only its owner reads.
+
+    Whoever knows the salt can test whether a post of a known id is behind a hashed one, so it stays on this
+    machine: the file lies in conf/local, which git ignores.
+
+    Args:
+        filepath: where; relative to the project.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self.metadata = metadata
+        self._filepath = PROJECT / filepath
+
+    def load(self) -> str:
+        if not self._filepath.exists():
+            self._filepath.parent.mkdir(parents=True, exist_ok=True)
+            part = self._filepath.with_name(f".{self._filepath.name}.{os.getpid()}.tmp")
+            part.touch(mode=0o600)
+            part.write_text(secrets.token_hex(BYTES), encoding="ascii")
+            try:
+                os.link(part, self._filepath)  # Unlike a rename this leaves another process's salt alone.
+            except FileExistsError:
+                pass  # It was first; its salt is read below.
+            finally:
+                part.unlink()
+        return self._filepath.read_text(encoding="ascii")
+
+    def save(self, data: None) -> None:
+        raise DatasetError("The salt of hashed ids is made, never saved.")
+
+    def _exists(self) -> bool:
+        return True  # It is made when it is read.
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": Path(self._filepath).as_posix()}

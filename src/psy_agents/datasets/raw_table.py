@@ -1,0 +1,53 @@
+"""Raw files of a corpus in the catalog: read to the letter, never written."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+from kedro.io import AbstractDataset
+
+from psy_agents.corpus.agreement import check_confirmed, named_agreement
+from psy_agents.corpus.tables import read_json, read_table
+from psy_agents.errors import UserError
+from psy_agents.resolvers import PROJECT, shown_path
+
+
+class RawTableDataset(AbstractDataset[Any, pd.DataFrame | dict[str, Any]]):
+    """A table as `read_table` reads it, or a JSON object as `read_json` does where the suffix is ``.json``.
+
+    Args:
+        filepath: where; relative to the project. Its suffix says what the file is.
+        agreement: name and url of the data agreement without whose confirmation the file is not read.
+    """
+
+    def __init__(
+        self, *, filepath: str, agreement: dict[str, str] | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self.metadata = metadata
+        self._agreement = named_agreement(agreement) if agreement else None
+        path = Path(filepath)
+        self._filepath = PurePosixPath((path if path.is_absolute() else PROJECT / path).as_posix())
+
+    def load(self) -> pd.DataFrame | dict[str, Any]:
+        path = Path(self._filepath)
+        if self._agreement is not None:
+            check_confirmed(self._agreement, path.parent)
+        read = read_json if path.suffix.lower() == ".json" else read_table
+        return read(path, shown_path(path))
+
+    def save(self, data: Any) -> None:
+        raise UserError(f"{shown_path(self._filepath)} is raw data, which is never written: save to another dataset.")
+
+    def _exists(self) -> bool:
+        try:
+            Path(self._filepath).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # Something is there that may not be looked at: loading it says why.
+            return True
+        return True
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
