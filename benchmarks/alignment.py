@@ -1,0 +1,150 @@
+"""How often `align` finds damaged sentences, how often at the right place, and how fast.
+
+    python benchmarks/alignment.py FOLDER [--sentences 1000] [--seed 0]
+
+FOLDER holds posts.csv and annotations.csv. Sentences that are annotated with status 1 and stand verbatim, and once, in
+their post are damaged in known ways and looked for again. The last kind are sentences of other posts, which the post
+does not hold in any typing: each one that is found is wrong.
+
+A threshold only sets aside places of a lower score, so each kind is aligned once, at the lowest threshold.
+
+    recall       sentences with a place that shares at least 0.8 of the characters of its union with the true one
+    right        places that do so, of all places: the precision
+    exact        places with both offsets right, of all places
+    wrong        places that are not right
+    ms           milliseconds a sentence, at the lowest threshold
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from psy_agents.corpus.alignment import STAGES, Alignment, align
+from psy_agents.corpus.normalisation import trim
+
+THRESHOLDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+RIGHT_OVERLAP = 0.8
+LETTERS = list("abcdefghijklmnopqrstuvwxyz")
+FULL_WIDTH = str.maketrans({code: code + 0xFEE0 for code in range(ord("!"), ord("~") + 1)})
+TYPINGS: tuple[Callable[[str], str], ...] = (
+    str.upper,
+    str.title,
+    lambda sentence: sentence.translate(str.maketrans("'’\"“”", "’‘„\"«")),
+    lambda sentence: sentence.translate(str.maketrans("-–—", "—-‑")),
+    lambda sentence: sentence.replace("...", "…").replace("fi", "ﬁ"),
+    lambda sentence: sentence.replace(" ", "\u00a0\n "),
+    lambda sentence: "\ufeff" + sentence.replace(" ", " \u200b").replace("e", "e\u00ad"),
+    lambda sentence: unicodedata.normalize("NFD", sentence),
+    lambda sentence: sentence.translate(FULL_WIDTH),
+)
+
+
+def typed_otherwise(sentence: str, rng: np.random.Generator, vocabulary: np.ndarray) -> str:
+    for number in rng.choice(len(TYPINGS), size=3, replace=False):
+        sentence = TYPINGS[number](sentence)
+    return sentence
+
+
+def words_replaced(sentence: str, rng: np.random.Generator, vocabulary: np.ndarray) -> str:
+    """20 % of the words are other words of the corpus."""
+    words = sentence.split()
+    for number in rng.choice(len(words), size=round(0.2 * len(words)), replace=False):
+        words[number] = rng.choice(vocabulary)
+    return " ".join(words)
+
+
+def words_replaced_and_typed_otherwise(sentence: str, rng: np.random.Generator, vocabulary: np.ndarray) -> str:
+    return typed_otherwise(words_replaced(sentence, rng, vocabulary), rng, vocabulary)
+
+
+def typos(sentence: str, rng: np.random.Generator, vocabulary: np.ndarray) -> str:
+    """10 % of the characters are left out, doubled or another letter."""
+    typed = []
+    for character in sentence:
+        choices = ("", 2 * character, str(rng.choice(LETTERS)))
+        typed.append(choices[rng.integers(3)] if rng.random() < 0.1 else character)
+    return "".join(typed)
+
+
+DAMAGES: dict[str, Callable[[str, np.random.Generator, np.ndarray], str]] = {
+    "(a) none": lambda sentence, rng, vocabulary: sentence,
+    "(b) typing": typed_otherwise,
+    "(c) words": words_replaced,
+    "(d) b and c": words_replaced_and_typed_otherwise,
+    "(e) typos": typos,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sentences", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(arguments.seed)
+
+    posts = pd.read_csv(arguments.folder / "posts.csv", dtype=str, keep_default_na=False)
+    rows = pd.read_csv(arguments.folder / "annotations.csv", dtype=str, keep_default_na=False)
+    rows = rows[rows["status"] == "1"]
+    texts = posts["text"].tolist()
+    vocabulary = np.array(sorted({word for text in texts for word in text.split()}), dtype=object)
+    post = pd.Index(posts["post_id"]).get_indexer(rows["post_id"])
+    sentences = rows["sentence_text"].map(trim).to_numpy(dtype=object)
+    once = [bool(sentence) and texts[i].count(sentence) == 1 for i, sentence in zip(post, sentences, strict=True)]
+    chosen = rng.permutation(np.flatnonzero(once))[: arguments.sentences]
+    post, sentences = post[chosen], sentences[chosen]
+    start = np.array([texts[i].index(sentence) for i, sentence in zip(post, sentences, strict=True)])
+    end = start + np.array([len(sentence) for sentence in sentences])
+
+    print(f"{len(chosen)} sentences of {len(np.unique(post))} posts, seed {arguments.seed}")
+    print(f"{'kind':12} threshold {' '.join(f'{stage:>10}' for stage in STAGES[:4])} recall  right  exact wrong    ms")
+    for kind, damage in DAMAGES.items():
+        damaged = [damage(sentence, rng, vocabulary) for sentence in sentences]
+        found, milliseconds = timed(texts, post, damaged)
+        which = found.sentence
+        shared = np.minimum(found.end, end[which]) - np.maximum(found.start, start[which])
+        union = np.maximum(found.end, end[which]) - np.minimum(found.start, start[which])
+        right = shared >= RIGHT_OVERLAP * union
+        exact = (found.start == start[which]) & (found.end == end[which])
+        show(kind, found, right, exact, milliseconds)
+
+    other = np.array([rng.choice(np.flatnonzero(post != i)) for i in post])
+    absent = align(texts, post, sentences[other], None).stage == "not_found"
+    found, milliseconds = timed(texts, post[absent], sentences[other[absent]])
+    never = np.zeros(len(found.sentence), dtype=bool)
+    show("(f) absent", found, never, never, milliseconds)
+
+
+def timed(texts: list[str], post: np.ndarray, sentences: list[str] | np.ndarray) -> tuple[Alignment, float]:
+    """The alignment at the lowest threshold, and milliseconds a sentence."""
+    begin = time.perf_counter()
+    found = align(texts, post, sentences, min(THRESHOLDS))
+    return found, 1000 * (time.perf_counter() - begin) / len(sentences)
+
+
+def show(kind: str, found: Alignment, right: np.ndarray, exact: np.ndarray, milliseconds: float) -> None:
+    """A line for each threshold; ``right`` and ``exact`` are (places) truth values."""
+    for threshold in THRESHOLDS:
+        kept = found.score >= threshold  # nan, for a sentence that no stage found, is not
+        counts = Counter(found.stage[kept])
+        counts["not_found"] = int((~kept).sum())
+        places = kept[found.sentence]
+        n = max(1, int(places.sum()))
+        recall = len(np.unique(found.sentence[places & right])) / len(kept)
+        print(
+            f"{kind:12} {threshold:9.2f} {' '.join(f'{counts[stage]:10d}' for stage in STAGES[:4])}"
+            f" {recall:6.3f} {(places & right).sum() / n:6.4f} {(places & exact).sum() / n:6.3f}"
+            f" {(places & ~right).sum():5d} {milliseconds:5.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
