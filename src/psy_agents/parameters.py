@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from psy_agents.corpus.config import CorpusSettings
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
-from psy_agents.pipelines.preprocessing.nodes import PreprocessingParameters
 from psy_agents.pipelines.synthetic_corpus.nodes import SyntheticCorpusParameters
 from psy_agents.training.config import TrainingSettings
 
@@ -32,7 +32,7 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hpo: HpoParameters
-    preprocessing: PreprocessingParameters
+    preprocessing: CorpusSettings
     search_space: SearchSpaceConfig
     synthetic_corpus: SyntheticCorpusParameters
     training: TrainingSettings

@@ -1,13 +1,11 @@
 """Labels, spans and ledgers of the (post, criterion) pairs."""
 
-import copy
-import time
-
 import pandas as pd
 import pytest
 
+from psy_agents.corpus.config import AlignmentSettings, Policies
 from psy_agents.corpus.fingerprint import data_hash, hashed_id
-from psy_agents.corpus.pairs import build_pairs, check_report, find_all
+from psy_agents.corpus.pairs import build_pairs
 from psy_agents.errors import UserError
 
 CRITERIA = {"sleep": "Sleeps badly.", "mood": "Low mood.", "x/y %": "An id of any shape."}
@@ -28,13 +26,13 @@ def pair(tables, post_id, criterion):
     return pairs[(pairs["post_id"] == post_id) & (pairs["criterion"] == criterion)].squeeze()
 
 
-def test_every_post_with_text_meets_every_criterion_in_order():
-    tables = build_pairs(posts(b="Two.", a="One.", blank=" \n"), annotations(("a", "One.", "mood", 1)), CRITERIA)
+def test_every_post_meets_every_criterion_in_order():
+    tables = build_pairs(posts(b="Two.", a="One."), annotations(("a", "One.", "mood", 1)), CRITERIA)
     assert list(zip(tables.pairs["post_id"], tables.pairs["criterion"], strict=True)) == [
         (post, criterion) for post in ("b", "a") for criterion in CRITERIA
     ]
     assert tables.pairs["label"].dtype == "int8"
-    assert tables.report["posts"] == {"in": 3, "used": 2, "set_aside": {"blank_text": 1}}
+    assert tables.report["pairs"]["in"] == tables.report["pairs"]["used"] == 6
 
 
 def test_one_row_of_status_1_makes_a_pair_positive_and_rows_of_status_0_explicitly_negative():
@@ -45,7 +43,6 @@ def test_one_row_of_status_1_makes_a_pair_positive_and_rows_of_status_0_explicit
     assert pair(tables, "a", "mood")["starts"] == [6]
     assert pair(tables, "a", "sleep")["starts"] == []
     assert tables.report["pairs"]["origins"] == {"implicit_negative": 1, "explicit_negative": 1, "positive": 1}
-    assert tables.report["pairs"]["positives"] == {"sleep": 0, "mood": 1, "x/y %": 0}
 
 
 def test_spans_are_the_stripped_sentences_sorted_without_repeats_at_every_place():
@@ -62,7 +59,8 @@ def test_spans_are_the_stripped_sentences_sorted_without_repeats_at_every_place(
         "I cannot sleep.",
     ]
     assert row["starts"] == sorted(row["starts"])
-    assert tables.report["places"] == {"in": 5, "used": 3, "set_aside": {"repeated": 2}}
+    gone = {"row_set_aside": 0, "repeated": 2, "conflicting_status": 0}
+    assert tables.report["places"] == {"in": 5, "used": 3, "set_aside": gone}
 
 
 def test_sentences_hold_every_placed_row_of_either_status_and_a_conflict_counts_as_shown():
@@ -80,75 +78,89 @@ def test_a_positive_sentence_that_stands_nowhere_keeps_the_label_and_makes_the_e
     tables = build_pairs(posts(a=TEXT), annotations(*rows), CRITERIA)
     assert tables.pairs["label"].tolist() == [1, 0, 0]
     assert tables.pairs["evidence_known"].tolist() == [False, True, True]
-    assert tables.report["spans"]["set_aside"] == {"blank_sentence": 0, "sentence_not_found": 2}
-    assert tables.report["positive_sentences"] == {"in": 2, "not_found": 1}
+    stages = {"exact": 1, "normalised": 0, "fuzzy": 0, "blank": 0}
+    assert tables.report["alignment"]["rows"] == {"in": 3, **stages, "not_found": 2}
+    assert tables.report["alignment"]["positive_rows"] == {"in": 2, **stages, "not_found": 1}
 
 
 def test_a_blank_sentence_hides_evidence_only_where_the_pair_has_no_other():
     rows = [("a", " ", "sleep", 1), ("a", " ", "mood", 1), ("a", "Again.", "mood", 1)]
     tables = build_pairs(posts(a=TEXT), annotations(*rows), CRITERIA)
     assert tables.pairs["evidence_known"].tolist() == [False, True, True]
-    assert tables.report["spans"]["set_aside"]["blank_sentence"] == 2
+    assert tables.report["alignment"]["rows"]["blank"] == 2
 
 
-def test_a_short_sentence_is_not_found_inside_words_unless_it_stands_nowhere_else():
-    assert find_all("A cat. AA A", "A") == [0, 10]
-    assert find_all("concatenate", "cat") == [3]
-    assert find_all("aaaa", "aa") == [0, 2]
-    assert find_all("none", "x") == []
+def test_the_fuzzy_stage_gives_spans_and_is_counted():
+    text = "It is a grey day and I feel so very tired of everything around me. Good night."
+    rows = [("a", "I feel so very tired of all things around me.", "mood", 1)]
+    tables = build_pairs(posts(a=text), annotations(*rows), CRITERIA)
+    assert tables.report["alignment"]["positive_rows"]["fuzzy"] == 1
+    row = pair(tables, "a", "mood")
+    assert "tired of everything around me" in text[row["starts"][0] : row["ends"][0]]
+    exactly = build_pairs(posts(a=text), annotations(*rows), CRITERIA, alignment=AlignmentSettings(fuzzy_threshold=None))
+    assert exactly.report["alignment"]["positive_rows"]["not_found"] == 1
 
 
-def test_ignored_labels_and_posts_without_text_are_counted():
-    rows = [("a", "Again.", "SPECIAL_CASE", 1), ("blank", "Gone.", "mood", 1), ("a", "Again.", "mood", 1)]
-    tables = build_pairs(posts(a=TEXT, blank=" "), annotations(*rows), CRITERIA)
-    assert tables.report["annotations"] == {
-        "in": 3,
-        "used": 1,
-        "set_aside": {"ignored_label": 1, "post_without_text": 1},
-    }
+def test_strict_lists_hashed_ids_and_the_first_row():
+    rows = [("a", "Again.", "mood", 1), ("a", "Not there.", "mood", 0), ("a", "", "sleep", 1)]
+    strict = AlignmentSettings(mode="strict")
+    with pytest.raises(UserError, match=r"2 of 3 rows .*\(1 of them blank; first in row 2 .*in 1 posts") as error:
+        build_pairs(posts(a=TEXT), annotations(*rows), CRITERIA, alignment=strict, salt="salt")
+    assert hashed_id("a", "salt") in str(error.value)
+    assert build_pairs(posts(a=TEXT), annotations(rows[0]), CRITERIA, alignment=strict).pairs["label"].sum() == 1
 
 
-def test_rows_of_unknown_posts_are_refused_with_their_count():
-    rows = [("a", "Again.", "mood", 1), ("ghost", "x", "mood", 1), ("ghost", "y", "mood", 0)]
-    with pytest.raises(UserError, match=r"2 of 3 rows name 1 post_id"):
-        build_pairs(posts(a=TEXT), annotations(*rows), CRITERIA)
+def test_drop_sets_the_row_aside_and_the_pair_only_where_its_evidence_is_unknown():
+    rows = [
+        ("a", "Again.", "sleep", 1),
+        ("a", "Not there.", "sleep", 1),
+        ("a", "Not there.", "mood", 0),
+        ("a", "", "x/y %", 1),
+        ("a", "Again.", "x/y %", 1),
+    ]
+    tables = build_pairs(posts(a=TEXT), annotations(*rows), CRITERIA, alignment=AlignmentSettings(mode="drop"))
+    assert tables.pairs["criterion"].tolist() == ["mood", "x/y %"]
+    assert tables.pairs["origin"].tolist() == ["explicit_negative", "positive"]
+    assert tables.report["pairs"]["set_aside"] == {"evidence_not_aligned": 1}
+    assert tables.against_annotations.tolist() == ["pair_set_aside", "not_aligned", "not_aligned", "not_aligned", ""]
 
 
-def test_unknown_labels_are_refused_by_name_unless_they_are_as_long_as_text():
-    rows = [("a", "Again.", "anger", 1), ("a", "Again.", "I wrote a sentence in the wrong column here", 1)]
-    with pytest.raises(UserError, match=r"2 of 2 rows .*\(anger and 1 more\)") as error:
-        build_pairs(posts(a=TEXT), annotations(*rows), CRITERIA)
-    assert "wrong column" not in str(error.value)
+@pytest.mark.parametrize(
+    ("policy", "origins", "spans", "sentences"),
+    [
+        ("any_positive", ["positive", "positive"], [1, 1], [1, 1]),
+        ("all_positive", ["explicit_negative", "explicit_negative"], [0, 0], [1, 0]),
+        ("drop", [], [], []),
+    ],
+)
+def test_a_pair_of_both_statuses_is_what_the_policy_says(policy, origins, spans, sentences):
+    criteria = {"sleep": "Sleeps badly.", "mood": "Low mood."}
+    rows = [
+        ("a", "Again.", "sleep", 1),  # two sentences of one pair
+        ("a", "Every day is grey.", "sleep", 0),
+        ("a", "Again.", "mood", 1),  # one sentence twice
+        ("a", "Again.", "mood", 0),
+    ]
+    tables = build_pairs(posts(a=TEXT), annotations(*rows), criteria, Policies(conflicting_status=policy))
+    assert tables.pairs["origin"].tolist() == origins
+    assert tables.pairs["starts"].map(len).tolist() == spans
+    start = TEXT.index("Again.")
+    assert tables.sentences.loc[tables.sentences["start"] == start, "status"].tolist() == sentences
+    assert tables.report["pairs"]["conflicting"] == 2
+    assert (tables.against_annotations == "pair_set_aside").sum() == (4 if policy == "drop" else 0)
 
 
-def test_a_label_is_a_criterion_or_ignored_but_not_both():
-    with pytest.raises(UserError, match="mood is both"):
-        build_pairs(posts(a=TEXT), annotations(("a", "Again.", "mood", 1)), CRITERIA, ignored_labels=("mood",))
+def test_overlapping_and_touching_spans_are_all_kept():
+    rows = [("a", "I cannot sleep.  Every", "mood", 1), ("a", "Every day", "mood", 1), ("a", "cannot", "mood", 1), ("a", " is", "mood", 1)]
+    row = pair(build_pairs(posts(a=TEXT), annotations(*rows), CRITERIA), "a", "mood")
+    cut = [TEXT[s:e] for s, e in zip(row["starts"], row["ends"], strict=True)]
+    assert cut == ["I cannot sleep.  Every", "cannot", "Every day", "is", "cannot"]
 
 
-def test_a_report_that_does_not_add_up_is_refused():
-    report = build_pairs(posts(a=TEXT), annotations(("a", "Again.", "mood", 1)), CRITERIA).report
-    for spoil in (lambda r: r["spans"].update(used=0), lambda r: r["pairs"]["origins"].update(positive=7)):
-        broken = copy.deepcopy(report)
-        spoil(broken)
-        with pytest.raises(RuntimeError, match="add up"):
-            check_report(broken)
-
-
-def test_a_corpus_without_annotated_evidence_still_makes_pairs():
-    tables = build_pairs(posts(a=TEXT), annotations(("a", "gone", "SPECIAL_CASE", 1)), CRITERIA)
+def test_a_corpus_without_annotated_rows_still_makes_pairs():
+    tables = build_pairs(posts(a=TEXT), annotations(), CRITERIA)
     assert tables.pairs["label"].sum() == 0
     assert tables.sentences.empty
-
-
-def test_time_grows_with_the_rows():
-    n = 4000
-    many = posts(**{f"p{i}": f"{TEXT} Number {i}." for i in range(n)})
-    rows = annotations(*((f"p{i}", f"Number {i}.", "mood", 1) for i in range(n)))
-    begin = time.perf_counter()
-    tables = build_pairs(many, rows, CRITERIA)
-    assert time.perf_counter() - begin < 3
-    assert tables.report["pairs"]["evidence_unknown"] == 0
 
 
 def hashed(tables, frame, **changes):

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from psy_agents.corpus.config import SplitSettings
 from psy_agents.corpus.pairs import build_pairs
-from psy_agents.corpus.splits import split_posts
+from psy_agents.corpus.prepare import split_corpus
 from psy_agents.evaluation.baselines import baseline_objectives, baseline_table
 
 CRITERIA = {"sleep": "Sleeps badly, lies awake at night.", "grey": "Feels low, every day is grey.", "never": "Never met."}
@@ -26,7 +27,8 @@ def corpus():
     posts = pd.DataFrame(posts, columns=["post_id", "text"])
     annotations = pd.DataFrame(annotations, columns=["post_id", "sentence_text", "criterion", "status"])
     pairs = build_pairs(posts, annotations.astype({"status": "int8"}), CRITERIA).pairs
-    return posts, pairs, split_posts(posts, pairs, 0.6, 0.2, 0.2, seed=0)
+    settings = SplitSettings(train=0.6, validation=0.2, test=0.2, near_duplicates=None)
+    return posts, pairs, split_corpus(posts, pairs, settings)
 
 
 @pytest.fixture(scope="module")

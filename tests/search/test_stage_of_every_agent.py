@@ -7,9 +7,8 @@ import pytest
 
 from psy_agents.agents.names import AGENTS
 from psy_agents.agents.saving import load_agent
-from psy_agents.corpus.pairs import build_pairs
-from psy_agents.corpus.read import check_annotations, check_posts
-from psy_agents.corpus.splits import split_posts
+from psy_agents.corpus.config import CorpusSettings
+from psy_agents.corpus.prepare import prepare_corpus, split_corpus
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.search import run_stage
@@ -50,10 +49,11 @@ def corpus() -> Corpus:
         annotations += [
             {"post_id": f"p{number}", "sentence_text": SENTENCES[c], "DSM5_symptom": c, "status": "1"} for c in met
         ]
-    posts = check_posts(pd.DataFrame(posts), "posts.csv")
-    tables = build_pairs(posts, check_annotations(pd.DataFrame(annotations), "annotations.csv"), CRITERIA)
-    splits = split_posts(posts, tables.pairs, 0.6, 0.2, 0.2, seed=0)
-    return Corpus(posts, tables.pairs, tables.sentences, splits, CRITERIA)
+    splits = {"train": 0.6, "validation": 0.2, "test": 0.2, "near_duplicates": None}
+    settings = CorpusSettings.model_validate({"splits": splits})
+    made = prepare_corpus(pd.DataFrame(posts), pd.DataFrame(annotations), CRITERIA, settings, salt="salt")
+    splits = split_corpus(made.posts, made.pairs, settings.splits)
+    return Corpus(made.posts, made.pairs, made.sentences, splits, made.criteria)
 
 
 SPACES = SearchSpaceConfig(

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psy_agents.corpus.read import has_text
+from psy_agents.corpus.alignment import STAGES, Alignment, align
+from psy_agents.corpus.config import AlignmentSettings, Policies
+from psy_agents.corpus.fingerprint import hashed_id
+from psy_agents.corpus.selection import USED
 from psy_agents.errors import UserError
 
-ORIGINS = np.array(["implicit_negative", "explicit_negative", "positive"], dtype=object)
-LONGEST_LABEL_SHOWN = 40
-LABELS_SHOWN = 10
+IMPLICIT_NEGATIVE, EXPLICIT_NEGATIVE, POSITIVE = "implicit_negative", "explicit_negative", "positive"
+IDS_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -22,16 +24,18 @@ class PairTables:
     """What `build_pairs` makes.
 
     Attributes:
-        pairs: one row per (post with text, criterion), posts and criteria in their given order: post_id,
-            criterion, label (int8), origin (positive, explicit_negative or implicit_negative), starts and ends
-            (lists of character offsets of the evidence in the post's text, sorted, without repeats) and
+        pairs: one row per (post, criterion) that is not set aside, posts and criteria in their given order:
+            post_id, criterion, label (int8), origin (positive, explicit_negative or implicit_negative), starts and
+            ends (lists of character offsets of the evidence in the post's text, sorted, without repeats) and
             evidence_known (False where a positive pair's evidence could not be placed, or not all of it).
         sentences: one row per annotated place: post_id, criterion, start, end, status (int8).
-        report: counts of what went in, was used and was set aside, without any text or id of a post.
+        against_annotations: reason against each annotation, `USED` where there is none.
+        report: counts of pairs, places and stages of the alignment, without any text or id of a post.
     """
 
     pairs: pd.DataFrame
     sentences: pd.DataFrame
+    against_annotations: pd.Series
     report: dict[str, Any]
 
 
@@ -39,171 +43,153 @@ def build_pairs(
     posts: pd.DataFrame,
     annotations: pd.DataFrame,
     criteria: Mapping[str, str],
-    ignored_labels: tuple[str, ...] = ("SPECIAL_CASE",),
+    policies: Policies = Policies(),
+    alignment: AlignmentSettings = AlignmentSettings(),
+    salt: str = "",
 ) -> PairTables:
-    """Pair every post that has text with every criterion, and place the annotated sentences in the posts.
+    """Pair every post with every criterion, and place the annotated sentences in the posts.
 
-    A pair's label is 1 if any of its annotations has status 1; it is an explicit negative if all have status 0,
-    and an implicit negative if it has none. A sentence is placed wherever it stands verbatim in its post, its
-    own outer whitespace aside; one that stands nowhere gives no span but still counts for the label. Rows that
-    mark the same place for the same criterion become one sentence, of status 1 if any of them has it.
+    A pair is an implicit negative if no annotation names it, an explicit one if all its annotations have status 0,
+    and positive if all have status 1; ``policies.conflicting_status`` decides where it has both. Rows that mark the
+    same place for the same criterion become one sentence, whose status the same policy decides.
 
     Args:
-        posts, annotations, criteria: as `check_posts`, `check_annotations` and `check_criteria` return them.
-        ignored_labels: values of the annotations' criterion that are no criteria; their rows are only counted.
+        posts: post_id, text; no text is blank.
+        annotations: post_id (among the posts), sentence_text, criterion (among the criteria), status.
+        criteria: id -> text.
+        salt: for the hashed ids of posts in a message.
+
+    Raises:
+        UserError: ``alignment.mode`` is strict and a sentence is not in its post.
     """
-    usable = has_text(posts)
-    kept = posts.loc[usable].reset_index(drop=True)
-    _refuse_unknown(posts, annotations, criteria, ignored_labels)
-
-    ignored = annotations["criterion"].isin(ignored_labels)
-    textless = ~ignored & annotations["post_id"].isin(posts.loc[~usable, "post_id"])
-    used = annotations.loc[~ignored & ~textless]
-
     ids = list(criteria)
-    post = pd.Index(kept["post_id"]).get_indexer(used["post_id"])
-    criterion = pd.Index(ids).get_indexer(used["criterion"])
-    status = used["status"].to_numpy()
-    origin = np.zeros((len(kept), len(ids)), dtype=np.int8)
-    np.maximum.at(origin, (post, criterion), status + 1)
+    post = pd.Index(posts["post_id"]).get_indexer(annotations["post_id"])
+    criterion = pd.Index(ids).get_indexer(annotations["criterion"])
+    pair = post * len(ids) + criterion
+    status = annotations["status"].to_numpy()
+    n_pairs = len(posts) * len(ids)
 
-    texts = kept["text"].tolist()
-    row, start, end, blank, lost = [], [], [], 0, []
-    for number, (text, sentence) in enumerate(
-        zip((texts[i] for i in post), (s.strip() for s in used["sentence_text"]), strict=True)
-    ):
-        if not sentence:
-            blank += 1
-            continue
-        places = find_all(text, sentence)
-        if not places:
-            lost.append(number)
-        row.extend([number] * len(places))
-        start.extend(places)
-        end.extend(place + len(sentence) for place in places)
+    found = align(posts["text"].tolist(), post, annotations["sentence_text"].tolist(), alignment.fuzzy_threshold)
+    lost = np.isin(found.stage, ["not_found", "blank"])
+    if alignment.mode == "strict" and lost.any():
+        raise UserError(_not_aligned(annotations["post_id"], found, lost, salt))
 
-    placed = pd.DataFrame(
-        {
-            "post": post[row],
-            "criterion": criterion[row],
-            "start": np.asarray(start, dtype=np.int64),
-            "end": np.asarray(end, dtype=np.int64),
-            "status": status[row],
-        }
-    )
-    places = placed.groupby(["post", "criterion", "start", "end"], as_index=False, sort=True)["status"].max()
-    starts, ends = _spans_of_pairs(places.loc[places["status"] == 1], len(kept), len(ids))
+    has_0, has_1 = _flags(pair[status == 0], n_pairs), _flags(pair[status == 1], n_pairs)
+    conflicting = has_0 & has_1
+    # A row without sentence text hides no evidence where other rows show some.
+    placed = _flags(pair[found.sentence][status[found.sentence] == 1], n_pairs)
+    unknown = has_1 & (~placed | _flags(pair[(found.stage == "not_found") & (status == 1)], n_pairs))
+    positive = has_1 & ~has_0 if policies.conflicting_status == "all_positive" else has_1
+    against_pair = np.full(n_pairs, USED, dtype=object)
+    against_annotation = np.full(len(annotations), USED, dtype=object)
+    if alignment.mode == "drop":
+        against_pair[unknown] = "evidence_not_aligned"
+        against_annotation[lost] = "not_aligned"
+    if policies.conflicting_status == "drop":
+        against_pair[conflicting] = "conflicting_status"
+    with_its_pair = (against_pair[pair] != USED) & (against_annotation == USED)
+    against_annotation[with_its_pair] = "pair_set_aside"
 
-    positive = (origin == 2).ravel()
-    evidence_known = ~positive | np.fromiter(map(len, starts), np.int64, len(starts)).astype(bool)
-    lost_positive = np.asarray(lost, dtype=np.int64)[status[lost] == 1]
-    evidence_known[post[lost_positive] * len(ids) + criterion[lost_positive]] = False
+    places, merged = _places(found, pair, status, against_annotation == USED, policies)
+    shown = places.loc[(places["status"] == 1) & positive[places["pair"]]]
+    starts, ends = _spans_of_pairs(shown, n_pairs)
+    origin = np.select([positive, has_0 | has_1], [POSITIVE, EXPLICIT_NEGATIVE], IMPLICIT_NEGATIVE)
+    keep = against_pair == USED
+    evidence_known = ~(positive & unknown)
 
+    post_ids, criterion_ids = posts["post_id"].to_numpy(dtype=object), np.array(ids, dtype=object)
     pairs = pd.DataFrame(
         {
-            "post_id": np.repeat(kept["post_id"].to_numpy(dtype=object), len(ids)),
-            "criterion": np.tile(np.array(ids, dtype=object), len(kept)),
-            "label": positive.astype(np.int8),
-            "origin": ORIGINS[origin.ravel()],
-            "starts": starts,
-            "ends": ends,
-            "evidence_known": evidence_known,
+            "post_id": np.repeat(post_ids, len(ids))[keep],
+            "criterion": np.tile(criterion_ids, len(posts))[keep],
+            "label": positive.astype(np.int8)[keep],
+            "origin": origin[keep],
+            "starts": starts[keep],
+            "ends": ends[keep],
+            "evidence_known": evidence_known[keep],
         }
     ).astype({"post_id": str, "criterion": str, "origin": str})
     sentences = pd.DataFrame(
         {
-            "post_id": kept["post_id"].to_numpy(dtype=object)[places["post"]],
-            "criterion": np.array(ids, dtype=object)[places["criterion"]],
+            "post_id": post_ids[places["pair"] // len(ids)],
+            "criterion": criterion_ids[places["pair"] % len(ids)],
             "start": places["start"],
             "end": places["end"],
             "status": places["status"].astype(np.int8),
         }
     ).astype({"post_id": str, "criterion": str})
     report = {
-        "posts": {"in": len(posts), "used": len(kept), "set_aside": {"blank_text": int((~usable).sum())}},
-        "annotations": {
-            "in": len(annotations),
-            "used": len(used),
-            "set_aside": {"ignored_label": int(ignored.sum()), "post_without_text": int(textless.sum())},
+        "alignment": {
+            "rows": {"in": len(annotations), **{stage: int((found.stage == stage).sum()) for stage in STAGES}},
+            "positive_rows": {
+                "in": int((status == 1).sum()),
+                **{stage: int((found.stage[status == 1] == stage).sum()) for stage in STAGES},
+            },
         },
-        "spans": {
-            "in": len(used),
-            "used": len(set(row)),
-            "set_aside": {"blank_sentence": blank, "sentence_not_found": len(lost)},
-        },
-        "places": {"in": len(placed), "used": len(sentences), "set_aside": {"repeated": len(placed) - len(places)}},
+        "places": {"in": len(found.sentence), "used": len(sentences), "set_aside": merged},
         "pairs": {
-            "in": len(kept) * len(ids),
+            "in": n_pairs,
             "used": len(pairs),
-            "set_aside": {},
-            "origins": {name: int((origin == code).sum()) for code, name in enumerate(ORIGINS)},
-            "positives": dict(zip(ids, (origin == 2).sum(axis=0).tolist(), strict=True)),
-            "evidence_unknown": int((~evidence_known).sum()),
+            "set_aside": {str(k): int(v) for k, v in pd.Series(against_pair[~keep]).value_counts().sort_index().items()},
+            "origins": {name: int((origin[keep] == name).sum()) for name in (IMPLICIT_NEGATIVE, EXPLICIT_NEGATIVE, POSITIVE)},
+            "conflicting": int(conflicting.sum()),
+            "evidence_unknown": int((~evidence_known[keep]).sum()),
         },
-        "positive_sentences": {"in": int((status == 1).sum()), "not_found": len(lost_positive)},
     }
-    check_report(report)
-    return PairTables(pairs, sentences, report)
+    return PairTables(pairs, sentences, pd.Series(against_annotation, index=annotations.index), report)
 
 
-def find_all(text: str, sentence: str) -> list[int]:
-    """Where ``sentence`` stands in ``text``, without overlaps; inside a longer word only if it stands nowhere else."""
-    found = []
-    at = text.find(sentence)
-    while at >= 0:
-        found.append(at)
-        at = text.find(sentence, at + len(sentence))
-    whole = [at for at in found if not _splits_word(text, at) and not _splits_word(text, at + len(sentence))]
-    return whole or found
+def _flags(pairs: np.ndarray, n_pairs: int) -> np.ndarray:
+    flags = np.zeros(n_pairs, dtype=bool)
+    flags[pairs] = True
+    return flags
 
 
-def check_report(report: Mapping[str, Any]) -> None:
-    """Every ledger of the report must add up: what went in was used or set aside, and pairs have one origin."""
-    for name, ledger in report.items():
-        if "set_aside" in ledger and ledger["in"] != ledger["used"] + sum(ledger["set_aside"].values()):
-            raise RuntimeError(f"The report's ledger {name!r} does not add up: {ledger}.")
-    pairs = report["pairs"]
-    if pairs["used"] != sum(pairs["origins"].values()):
-        raise RuntimeError(f"The origins of the pairs do not add up: {pairs}.")
+def _places(
+    found: Alignment, pair: np.ndarray, status: np.ndarray, used: np.ndarray, policies: Policies
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Each place of a pair once: pair, start, end, status, sorted; and how many places went, by reason."""
+    placed = pd.DataFrame(
+        {"pair": pair[found.sentence], "start": found.start, "end": found.end, "status": status[found.sentence]}
+    )
+    of_used = placed[used[found.sentence]]
+    grouped = of_used.groupby(["pair", "start", "end"], sort=True)["status"]
+    places = grouped.agg(["min", "max"]).reset_index()
+    both = places["min"] != places["max"]
+    if policies.conflicting_status == "drop":
+        kept = places[~both]
+    else:
+        kept = places
+    chosen = "min" if policies.conflicting_status == "all_positive" else "max"
+    gone = {
+        "row_set_aside": len(placed) - len(of_used),
+        "repeated": len(of_used) - len(places),
+        "conflicting_status": len(places) - len(kept),
+    }
+    return kept.rename(columns={chosen: "status"})[["pair", "start", "end", "status"]], gone
 
 
-def _splits_word(text: str, at: int) -> bool:
-    return 0 < at < len(text) and text[at - 1].isalnum() and text[at].isalnum()
-
-
-def _refuse_unknown(
-    posts: pd.DataFrame, annotations: pd.DataFrame, criteria: Mapping[str, str], ignored_labels: tuple[str, ...]
-) -> None:
-    both = [label for label in ignored_labels if label in criteria]
-    if both:
-        raise UserError(f"{', '.join(both)} is both a criterion and an ignored label: remove it from one of the two.")
-    unknown = ~annotations["criterion"].isin([*criteria, *ignored_labels])
-    if unknown.any():
-        names = sorted(set(annotations.loc[unknown, "criterion"]))
-        shown = [name for name in names if len(name) <= LONGEST_LABEL_SHOWN][:LABELS_SHOWN]
-        more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
-        raise UserError(
-            f"Annotations: {int(unknown.sum())} of {len(annotations)} rows have a label that is no criterion "
-            f"({', '.join(shown)}{more}): add it to the criteria or to the ignored labels."
-        )
-    missing = ~annotations["post_id"].isin(posts["post_id"])
-    if missing.any():
-        raise UserError(
-            f"Annotations: {int(missing.sum())} of {len(annotations)} rows name "
-            f"{annotations.loc[missing, 'post_id'].nunique()} post_id values that the posts lack: "
-            f"add those posts or remove those rows."
-        )
-
-
-def _spans_of_pairs(positives: pd.DataFrame, n_posts: int, n_criteria: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lists of starts and of ends for each pair, from places that are sorted by post, criterion and start."""
-    n_pairs = n_posts * n_criteria
-    pair = (positives["post"] * n_criteria + positives["criterion"]).to_numpy()
-    first = np.searchsorted(pair, np.arange(n_pairs + 1))
+def _spans_of_pairs(places: pd.DataFrame, n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of starts and of ends for each pair, from places that are sorted by pair and start."""
+    first = np.searchsorted(places["pair"].to_numpy(), np.arange(n_pairs + 1))
+    filled = np.flatnonzero(first[1:] > first[:-1])
     columns = []
-    for offsets in (positives["start"].tolist(), positives["end"].tolist()):
+    for offsets in (places["start"].tolist(), places["end"].tolist()):
         lists = np.empty(n_pairs, dtype=object)
-        for number, (a, b) in enumerate(zip(first[:-1].tolist(), first[1:].tolist(), strict=True)):
-            lists[number] = offsets[a:b]
+        lists.fill([])  # Of all pairs without evidence, nearly all there are, the same list.
+        for number in filled.tolist():
+            lists[number] = offsets[first[number] : first[number + 1]]
         columns.append(lists)
     return columns[0], columns[1]
+
+
+def _not_aligned(post_ids: pd.Series, found: Alignment, lost: np.ndarray, salt: str) -> str:
+    hashed = sorted({hashed_id(post_id, salt) for post_id in post_ids[lost]})
+    more = f" and {len(hashed) - IDS_SHOWN} more" if len(hashed) > IDS_SHOWN else ""
+    blank = int((found.stage == "blank").sum())
+    return (
+        f"Annotations: {int(lost.sum())} of {len(post_ids)} rows have a sentence that is not found in its post "
+        f"({blank} of them blank; first in row {int(post_ids.index[lost.argmax()]) + 1} below the header), "
+        f"in {len(hashed)} posts, whose hashed ids are {', '.join(hashed[:IDS_SHOWN])}{more}: "
+        f"mend those rows, lower preprocessing.alignment.fuzzy_threshold, or choose another preprocessing.alignment.mode."
+    )

@@ -5,63 +5,76 @@ No message ever quotes a post, a sentence or an explanation: files, columns, cou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
+from psy_agents.corpus.config import AnnotationColumns, PostColumns
 from psy_agents.errors import UserError
 
-POST_COLUMNS = ("post_id", "text")
-ANNOTATION_COLUMNS = ("post_id", "sentence_text", "DSM5_symptom", "status")
 STATUSES = {"0": 0, "1": 1}
+NAMES_OF_SPLITS = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
 
 
-def check_posts(frame: pd.DataFrame, source: str) -> pd.DataFrame:
-    """The posts as ``post_id``, ``text``, both str; texts are untouched, so that offsets into them hold.
+def check_posts(frame: pd.DataFrame, source: str, columns: PostColumns = PostColumns()) -> pd.DataFrame:
+    """The posts as ``post_id``, ``text`` and, where the corpus has it, ``split``, all str.
 
-    Outer whitespace of ids is removed. Posts without text stay: `build_pairs` sets them aside and counts them.
+    Texts are untouched, so that offsets into them hold; outer whitespace of ids is removed. Splits are train,
+    validation (or valid, val, dev) or test in the file, whatever their case; a post without text needs none.
 
     Args:
         frame: the file as read, every cell a string.
         source: the file's name, for messages.
+        columns: what the file calls them.
     """
-    posts = _columns_as_text(frame, POST_COLUMNS, source)
+    posts = _columns_as_text(frame, columns.model_dump(exclude_none=True), source)
     posts["post_id"] = posts["post_id"].str.strip()
-    _refuse_blank(posts, "post_id", source)
-    repeated = int(posts["post_id"].duplicated().sum())
-    if repeated:
+    _refuse_blank(posts["post_id"], columns.post_id, source)
+    repeated = posts["post_id"].duplicated()
+    if repeated.any():
         raise UserError(
-            f"{source}: {repeated} of {len(posts)} rows repeat a post_id of an earlier row: "
-            f"keep one row for each post."
+            f"{source}: {int(repeated.sum())} of {len(posts)} rows repeat a {columns.post_id} of an earlier row, "
+            f"first in {_first_row(repeated)}: keep one row for each post."
         )
     if not has_text(posts).any():
-        raise UserError(f"{source}: column text is blank in all {len(posts)} rows: give the posts' texts.")
+        raise UserError(f"{source}: column {columns.text} is blank in all {len(posts)} rows: give the posts' texts.")
+    if "split" in posts:
+        posts["split"] = _named_splits(posts, source, columns.split)
     return posts
 
 
-def check_annotations(frame: pd.DataFrame, source: str) -> pd.DataFrame:
+def check_annotations(
+    frame: pd.DataFrame, source: str, columns: AnnotationColumns = AnnotationColumns()
+) -> pd.DataFrame:
     """The annotations as ``post_id``, ``sentence_text``, ``criterion`` (str) and ``status`` (int8, 0 or 1).
 
-    ``criterion`` is the file's column ``DSM5_symptom``; columns that nothing reads (``sentence_id``,
-    ``explanation``) are left behind and may be missing.
+    Columns that nothing reads (``sentence_id``, ``explanation``) are left behind and may be missing.
 
     Args:
         frame: the file as read, every cell a string.
         source: the file's name, for messages.
+        columns: what the file calls them.
     """
-    annotations = _columns_as_text(frame, ANNOTATION_COLUMNS, source)
-    for column in ("post_id", "DSM5_symptom"):
-        annotations[column] = annotations[column].str.strip()
-        _refuse_blank(annotations, column, source)
+    annotations = _columns_as_text(frame, columns.model_dump(), source)
+    for name, column in (("post_id", columns.post_id), ("criterion", columns.criterion)):
+        annotations[name] = annotations[name].str.strip()
+        _refuse_blank(annotations[name], column, source)
     status = annotations["status"].str.strip().map(STATUSES)
     wrong = status.isna()
     if wrong.any():
         raise UserError(
-            f"{source}: column status is neither 0 nor 1 in {int(wrong.sum())} of {len(annotations)} rows, "
+            f"{source}: column {columns.status} is neither 0 nor 1 in {int(wrong.sum())} of {len(annotations)} rows, "
             f"first in {_first_row(wrong)}: write 1 where the sentence shows the criterion and 0 where it does not."
         )
     annotations["status"] = status.astype("int8")
-    return annotations.rename(columns={"DSM5_symptom": "criterion"})
+    return annotations
 
 
 def check_criteria(mapping: Mapping[str, str], source: str) -> dict[str, str]:
@@ -88,23 +101,37 @@ def has_text(posts: pd.DataFrame) -> pd.Series:
     return posts["text"].str.strip() != ""
 
 
-def _columns_as_text(frame: pd.DataFrame, columns: Sequence[str], source: str) -> pd.DataFrame:
-    missing = [column for column in columns if column not in frame.columns]
+def _named_splits(posts: pd.DataFrame, source: str, column: str) -> pd.Series:
+    named = posts["split"].str.strip().str.casefold().map(NAMES_OF_SPLITS)
+    wrong = named.isna() & has_text(posts)
+    if wrong.any():
+        raise UserError(
+            f"{source}: column {column} names no split in {int(wrong.sum())} of {len(posts)} rows, first in "
+            f"{_first_row(wrong)}: write train, validation (or valid, val, dev) or test."
+        )
+    return named.fillna("")
+
+
+def _columns_as_text(frame: pd.DataFrame, columns: Mapping[str, str], source: str) -> pd.DataFrame:
+    """The columns under our names; ``columns`` maps our name to the file's."""
+    missing = [column for column in columns.values() if column not in frame.columns]
     if missing:
         raise UserError(
             f"{source}: column{'s' * (len(missing) > 1)} {', '.join(missing)} missing from its {len(frame)} rows: "
-            f"name the columns {', '.join(columns)} in the first line, in UTF-8."
+            f"name the columns {', '.join(columns.values())} in the first line, in UTF-8, or say under "
+            f"preprocessing.columns what they are called."
         )
     if frame.empty:
         raise UserError(f"{source}: the file has columns but no rows (0 rows): add at least one row.")
-    return frame.loc[:, list(columns)].fillna("").astype(str).reset_index(drop=True)
+    chosen = {name: frame[column].fillna("").astype(str) for name, column in columns.items()}
+    return pd.DataFrame(chosen).reset_index(drop=True)
 
 
-def _refuse_blank(frame: pd.DataFrame, column: str, source: str) -> None:
-    blank = frame[column] == ""
+def _refuse_blank(cells: pd.Series, column: str, source: str) -> None:
+    blank = cells == ""
     if blank.any():
         raise UserError(
-            f"{source}: column {column} is blank in {int(blank.sum())} of {len(frame)} rows, "
+            f"{source}: column {column} is blank in {int(blank.sum())} of {len(cells)} rows, "
             f"first in {_first_row(blank)}: fill it or remove those rows."
         )
 

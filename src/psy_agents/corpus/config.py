@@ -1,0 +1,131 @@
+"""How a corpus is read, what is done with what does not fit, and how it is split: the section ``preprocessing``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SPLITS = ("train", "validation", "test")
+DEFAULT_FUZZY_THRESHOLD = 0.7  # benchmarks/alignment.py measures what each threshold finds, and how much of it is wrong
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Files(_Settings):
+    """Names of the three files in the corpus's folder; the suffix tells the format."""
+
+    posts: str = "posts.csv"
+    annotations: str = "annotations.csv"
+    criteria: str = "criteria.json"
+
+
+class PostColumns(_Settings):
+    """What the posts' columns are called; ``split`` only where the corpus brings its own splits."""
+
+    post_id: str = "post_id"
+    text: str = "text"
+    split: str | None = None
+
+
+class AnnotationColumns(_Settings):
+    """What the annotations' columns are called."""
+
+    post_id: str = "post_id"
+    sentence_text: str = "sentence_text"
+    criterion: str = "DSM5_symptom"
+    status: str = "status"
+
+
+class Columns(_Settings):
+    """Columns of both tables."""
+
+    posts: PostColumns = PostColumns()
+    annotations: AnnotationColumns = AnnotationColumns()
+
+
+class AlignmentSettings(_Settings):
+    """How annotated sentences are found in their posts, and what becomes of the ones that are not.
+
+    Attributes:
+        mode: strict refuses the corpus; drop sets the row aside, and its pair where the row was positive;
+            keep_for_classification keeps the label and trains no evidence on the pair.
+        fuzzy_threshold: least similarity of the last stage; None leaves that stage out.
+    """
+
+    mode: Literal["strict", "drop", "keep_for_classification"] = "keep_for_classification"
+    fuzzy_threshold: float | None = Field(DEFAULT_FUZZY_THRESHOLD, gt=0, le=1)
+
+
+class Policies(_Settings):
+    """What is done with rows that a clean corpus would not have; each decision is counted in the report.
+
+    Attributes:
+        conflicting_status: a (post, criterion) pair with rows of both statuses is positive, is negative
+            (all_positive: only rows of status 1 alone make a positive), or is set aside.
+        labels: labels that are no criteria, each ignored, made a criterion of its own, or refused.
+        unknown_labels: the same for every label named neither there nor in the criteria.
+        posts_without_rows: negatives, where every post was read by the annotators, or set_aside.
+        orphan_rows: annotations of posts that the corpus lacks.
+        blank_texts: posts without text.
+        duplicate_posts: posts of another post's very text; kept ones share a split.
+    """
+
+    conflicting_status: Literal["any_positive", "all_positive", "drop"] = "any_positive"
+    labels: dict[str, Literal["ignore", "own_class", "error"]] = {"SPECIAL_CASE": "ignore"}
+    unknown_labels: Literal["ignore", "own_class", "error"] = "error"
+    posts_without_rows: Literal["negatives", "set_aside"] = "negatives"
+    orphan_rows: Literal["error", "set_aside"] = "error"
+    blank_texts: Literal["error", "set_aside"] = "set_aside"
+    duplicate_posts: Literal["keep", "set_aside"] = "keep"
+
+
+class SplitSettings(_Settings):
+    """How posts are split; near-duplicates stay together whatever the method.
+
+    Attributes:
+        method: ratios; folds: part ``fold`` of ``folds`` is test, the next one validation, the rest train;
+            column: as the posts' split column says.
+        near_duplicates: least Jaccard similarity of two posts' word shingles at which they share a split; None
+            compares whole texts only.
+    """
+
+    method: Literal["ratios", "folds", "column"] = "ratios"
+    train: float = Field(0.7, gt=0, lt=1)
+    validation: float = Field(0.15, gt=0, lt=1)
+    test: float = Field(0.15, gt=0, lt=1)
+    folds: int = Field(5, ge=3)
+    fold: int = Field(0, ge=0)
+    near_duplicates: float | None = Field(0.8, gt=0, le=1)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> SplitSettings:
+        if abs(self.train + self.validation + self.test - 1) > 1e-6:
+            raise ValueError(f"train, validation and test sum to {self.train + self.validation + self.test:g}: let them sum to 1")
+        if self.fold >= self.folds:
+            raise ValueError(f"fold is {self.fold}, but folds are numbered from 0 to {self.folds - 1}: choose one of them")
+        return self
+
+
+class CorpusSettings(_Settings):
+    """The section ``preprocessing``.
+
+    Attributes:
+        max_posts: a sample of so many posts, to try things on; None takes all.
+    """
+
+    files: Files = Files()
+    columns: Columns = Columns()
+    max_posts: int | None = Field(None, ge=1)
+    alignment: AlignmentSettings = AlignmentSettings()
+    policies: Policies = Policies()
+    splits: SplitSettings = SplitSettings()
+
+    @model_validator(mode="after")
+    def _fits(self) -> CorpusSettings:
+        if (self.splits.method == "column") != (self.columns.posts.split is not None):
+            raise ValueError("splits.method column and columns.posts.split go together: set both or neither")
+        return self

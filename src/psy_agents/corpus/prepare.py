@@ -1,0 +1,114 @@
+"""From raw tables to the corpus that agents read, and an account of every row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from psy_agents.corpus.config import CorpusSettings, SplitSettings
+from psy_agents.corpus.leakage import audit_leakage
+from psy_agents.corpus.near_duplicates import cluster_near_duplicates
+from psy_agents.corpus.pairs import build_pairs
+from psy_agents.corpus.read import check_annotations, check_criteria, check_posts
+from psy_agents.corpus.selection import USED, ledger, select_rows
+from psy_agents.corpus.splits import fold_posts, split_posts
+
+
+@dataclass(frozen=True)
+class PreparedCorpus:
+    """The used posts, their pairs and annotated sentences (see `PairTables`), the criteria, and the account."""
+
+    posts: pd.DataFrame
+    pairs: pd.DataFrame
+    sentences: pd.DataFrame
+    criteria: dict[str, str]
+    account: dict[str, Any]
+
+
+def prepare_corpus(
+    posts_raw: pd.DataFrame,
+    annotations_raw: pd.DataFrame,
+    criteria_raw: Mapping[str, str],
+    settings: CorpusSettings,
+    salt: str,
+) -> PreparedCorpus:
+    """Check the raw tables, choose their rows, place the evidence, and account for every row.
+
+    Args:
+        posts_raw, annotations_raw: every cell a string.
+        salt: of the project, for hashed ids in messages.
+
+    Raises:
+        UserError: the corpus does not have the form that the settings ask for.
+    """
+    all_posts = check_posts(posts_raw, settings.files.posts, settings.columns.posts)
+    all_annotations = check_annotations(annotations_raw, settings.files.annotations, settings.columns.annotations)
+    criteria = check_criteria(criteria_raw, settings.files.criteria)
+    chosen = select_rows(
+        all_posts, all_annotations, criteria, settings.policies, settings.max_posts, settings.splits.seed
+    )
+    posts = all_posts[chosen.posts == USED].reset_index(drop=True)
+    annotations = all_annotations[chosen.annotations == USED]
+    tables = build_pairs(posts, annotations, chosen.criteria, settings.policies, settings.alignment, salt)
+
+    against = chosen.annotations.copy()
+    against[tables.against_annotations.index] = tables.against_annotations
+    account = {"posts": ledger(chosen.posts), "annotations": ledger(against), **tables.report}
+    check_account(account, len(posts_raw), len(annotations_raw), len(posts), len(chosen.criteria))
+    return PreparedCorpus(posts, tables.pairs, tables.sentences, chosen.criteria, account)
+
+
+def split_corpus(posts: pd.DataFrame, pairs: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
+    """Split the posts as the settings ask, and audit what comes out for leaks.
+
+    Returns:
+        post_id, split and cluster (of near-duplicates), in the posts' order.
+
+    Raises:
+        UserError: there are too few posts, or a split that the corpus brings leaks.
+    """
+    clusters = cluster_near_duplicates(posts["text"].tolist(), settings.near_duplicates, settings.seed)
+    match settings.method:
+        case "ratios":
+            ratios = settings.train, settings.validation, settings.test
+            splits = split_posts(posts, pairs, clusters, ratios, settings.seed)
+        case "folds":
+            splits = fold_posts(posts, pairs, clusters, settings.folds, settings.fold, settings.seed)
+        case "column":
+            splits = posts[["post_id", "split"]]
+    audit_leakage(posts, splits, clusters)
+    return splits.assign(cluster=clusters)
+
+
+def check_account(account: Mapping[str, Any], posts_in: int, annotations_in: int, posts_out: int, criteria: int) -> None:
+    """Every row must be accounted for: used or set aside for one reason, and each pair of one origin.
+
+    Args:
+        posts_in, annotations_in: rows of the raw tables. posts_out: rows of the posts' table that was made.
+
+    Raises:
+        RuntimeError: a count does not add up, which is an error of this program.
+    """
+    alignment = account["alignment"]
+    sums = {
+        "posts": (posts_in, posts_out + sum(account["posts"]["set_aside"].values())),
+        "annotations": (
+            annotations_in,
+            account["annotations"]["used"] + sum(account["annotations"]["set_aside"].values()),
+        ),
+        "aligned rows": (alignment["rows"]["in"], _stages(alignment["rows"])),
+        "aligned positive rows": (alignment["positive_rows"]["in"], _stages(alignment["positive_rows"])),
+        "places": (account["places"]["in"], account["places"]["used"] + sum(account["places"]["set_aside"].values())),
+        "pairs": (posts_out * criteria, account["pairs"]["used"] + sum(account["pairs"]["set_aside"].values())),
+        "origins of pairs": (account["pairs"]["used"], sum(account["pairs"]["origins"].values())),
+    }
+    wrong = {name: counts for name, counts in sums.items() if counts[0] != counts[1]}
+    if wrong:
+        raise RuntimeError(f"The account of the corpus does not add up: {wrong}.")
+
+
+def _stages(counts: Mapping[str, int]) -> int:
+    return sum(count for stage, count in counts.items() if stage != "in")
