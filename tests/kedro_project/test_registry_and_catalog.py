@@ -20,7 +20,16 @@ def catalog(session):
 def test_every_pipeline_is_registered_and_the_default_is_the_cheap_one(session):
     session()
     assert {"__default__", "synthetic_corpus", "preprocessing", "baselines", "hpo_stage0"} <= set(pipelines)
-    assert pipelines["__default__"].nodes == pipelines["preprocessing"].nodes
+    assert [node.name for node in pipelines["__default__"].nodes] == ["preprocessing.prepare_corpus", "preprocessing.split_posts"]
+
+
+def test_whoever_asks_for_the_preprocessing_or_more_gets_the_data_quality_report(session):
+    session()
+    reported = {"data_quality", "data_quality_labels", "data_quality_lengths", "data_quality_rows", "data_quality_page"}
+    assert not reported & pipelines["__default__"].datasets()
+    for name in ("preprocessing", "baselines", "hpo_stage0"):
+        assert set(pipelines["__default__"].nodes) < set(pipelines[name].nodes)
+        assert reported <= pipelines[name].datasets()
 
 
 def test_no_dataset_of_any_pipeline_falls_back_to_memory(catalog):
@@ -60,7 +69,7 @@ def test_every_entry_names_its_layer_and_hides_post_text(project):
 def test_an_environment_for_another_corpus_reads_and_writes_elsewhere(session, project):
     base, other = session().load_context().catalog, session(env="contract_nli").load_context().catalog
     for name in sorted(pipelines["hpo_stage0"].datasets()):
-        if not name.startswith("params:"):
+        if not name.startswith("params:") and name != "id_salt":  # The salt is the project's.
             assert base.get(name)._filepath != other.get(name)._filepath, name
 
 

@@ -1,0 +1,338 @@
+"""What a prepared corpus is like, in counts and shares: labels, clusters, lengths in tokens, windows, evidence.
+
+Nothing here holds a text or an id of a post; ids of criteria and counts only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from psy_agents.corpus.config import SPLITS, CorpusSettings
+from psy_agents.corpus.pairs import POSITIVE
+from psy_agents.corpus.prepare import check_account
+from psy_agents.corpus.splits import coverage
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+BINS = 40
+
+
+class _Figures(BaseModel):
+    # "in" is what the account calls its rows, and no name that Python allows.
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+
+
+class Ledger(_Figures):
+    """Rows in, rows used, and rows set aside by reason."""
+
+    rows_in: int = Field(alias="in", ge=0)
+    used: int = Field(ge=0)
+    set_aside: dict[str, int]
+
+
+class PairLedger(Ledger):
+    """Pairs in, used and set aside; of the used ones by origin, and how many have no known evidence."""
+
+    origins: dict[str, int]
+    conflicting: int
+    evidence_unknown: int
+
+
+class AlignedRows(_Figures):
+    """Annotations by the stage that found their sentence: ``in`` and each stage."""
+
+    rows: dict[str, int]
+    positive_rows: dict[str, int]
+
+
+class Account(_Figures):
+    """The account of `prepare_corpus`."""
+
+    posts: Ledger
+    annotations: Ledger
+    alignment: AlignedRows
+    places: Ledger
+    pairs: PairLedger
+
+
+class SplitFigures(_Figures):
+    """What a split holds."""
+
+    posts: int
+    clusters: int
+    pairs: int
+    positives: int
+
+
+class CriterionFigures(_Figures):
+    """Used pairs and positive ones by split; for each split without a positive the reason."""
+
+    pairs: dict[str, int]
+    positives: dict[str, int]
+    clusters_with_a_positive: int
+    absent_because: dict[str, str]
+
+
+class ClusterFigures(_Figures):
+    """Posts that say the same as others: how many clusters hold several, their posts, and posts of the largest."""
+
+    clusters: int
+    of_several_posts: int
+    posts_in_them: int
+    largest: int
+
+
+class LengthFigures(_Figures):
+    """Lengths of the used posts in tokens, special tokens apart.
+
+    Attributes:
+        quantiles: from "0%" (the shortest post) to "100%" (the longest).
+        edges: bins of `posts_in_bin`, whose widths grow with the length; the last bin ends before the last edge.
+    """
+
+    tokens: int
+    mean: FiniteFloat
+    quantiles: dict[str, int]
+    edges: list[int]
+    posts_in_bin: list[int]
+
+
+class WindowFigures(_Figures):
+    """How posts are cut into windows beside the longest criterion; beside a shorter one a window holds more of them.
+
+    Attributes:
+        max_length: tokens of a window. longest_criterion: tokens of it that the longest criterion and the special
+            tokens take. room: what is left of it for the post.
+        overlap: tokens of the room that the next window repeats.
+        windows_a_post: number of posts by number of windows.
+        share_of_tokens_beyond: of all tokens of all posts; None where there are none.
+    """
+
+    encoder: str
+    max_length: int
+    longest_criterion: int
+    room: int
+    overlap: int
+    windows_a_post: dict[int, int]
+    posts_of_several: int
+    share_of_posts_of_several: FiniteFloat
+    tokens_beyond_the_first: int
+    share_of_tokens_beyond: FiniteFloat | None
+
+
+class EvidenceFigures(_Figures):
+    """Where positive pairs have their evidence.
+
+    Attributes:
+        spans_a_pair: number of positive pairs by number of evidence spans; 0 where no place is known.
+        placed: positive pairs with a span. beyond_the_first_window: of those the ones whose spans all begin behind
+            the first window. share_beyond: of the placed ones; None where there are none.
+    """
+
+    positive_pairs: int
+    spans_a_pair: dict[int, int]
+    placed: int
+    beyond_the_first_window: int
+    share_beyond: FiniteFloat | None
+
+
+class DataQuality(_Figures):
+    """The report on one corpus."""
+
+    settings: CorpusSettings
+    account: Account
+    splits: dict[str, SplitFigures]
+    criteria: dict[str, CriterionFigures]
+    clusters: ClusterFigures
+    lengths: LengthFigures
+    windows: WindowFigures
+    evidence: EvidenceFigures
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How an agent reads posts.
+
+    Attributes:
+        encoder: its name, for the report.
+        max_length: tokens of a window.
+        longest_criterion: tokens of a window that the longest criterion and the special tokens take; fewer than
+            ``max_length``.
+        overlap: share of the rest that the next window repeats, below 1.
+        token_ends: for each text the (tokens) character offsets behind its tokens, ascending, special tokens apart.
+    """
+
+    encoder: str
+    max_length: int
+    longest_criterion: int
+    overlap: float
+    token_ends: Callable[[Sequence[str]], Iterable[np.ndarray]]
+
+    @property
+    def room(self) -> int:
+        """Tokens of the post in a window beside the longest criterion."""
+        return self.max_length - self.longest_criterion
+
+    @property
+    def repeated(self) -> int:
+        """Tokens of the room that the next window repeats."""
+        return int(self.overlap * self.room)
+
+
+def describe_quality(
+    account: Mapping[str, Any],
+    posts: pd.DataFrame,
+    pairs: pd.DataFrame,
+    splits: pd.DataFrame,
+    criteria: Mapping[str, str],
+    settings: CorpusSettings,
+    reading: Reading,
+) -> DataQuality:
+    """Count what the corpus holds, and check that the counts add up.
+
+    Args:
+        account, posts, pairs, criteria: as `prepare_corpus` makes them.
+        splits: as `split_corpus` makes them, with the clusters.
+        settings: by which they were made.
+
+    Raises:
+        RuntimeError: a count does not add up: the tables are of different runs, or this program is wrong.
+    """
+    clusters = splits.set_index("post_id")["cluster"].reindex(posts["post_id"]).to_numpy()
+    covered = coverage(posts, pairs, splits, clusters)
+    nothing = {
+        "pairs": dict.fromkeys(SPLITS, 0),
+        "positives": dict.fromkeys(SPLITS, 0),
+        "clusters_with_a_positive": 0,
+        "absent_because": dict.fromkeys(SPLITS, "all its pairs are set aside"),
+    }
+    by_criterion = {
+        criterion: CriterionFigures(**covered["criteria"].get(criterion, nothing)) for criterion in criteria
+    }
+    tokens, first_window = _read(posts["text"].tolist(), reading)
+    report = DataQuality(
+        settings=settings,
+        account=Account.model_validate(account),
+        splits={
+            name: SplitFigures(
+                **counts,
+                pairs=sum(figures.pairs[name] for figures in by_criterion.values()),
+                positives=sum(figures.positives[name] for figures in by_criterion.values()),
+            )
+            for name, counts in covered["splits"].items()
+        },
+        criteria=by_criterion,
+        clusters=_clusters(clusters),
+        lengths=_lengths(tokens),
+        windows=_windows(tokens, reading),
+        evidence=_evidence(posts["post_id"], pairs[pairs["label"] == 1], first_window),
+    )
+    check_sums(report, len(posts), len(pairs))
+    return report
+
+
+def check_sums(report: DataQuality, posts: int, pairs: int) -> None:
+    """Every post and every pair must be in one split, one bin and one line of each table.
+
+    Args:
+        posts, pairs: rows of the tables.
+
+    Raises:
+        RuntimeError: a count does not add up.
+    """
+    account, splits, criteria = report.account, report.splits.values(), report.criteria.values()
+    check_account(
+        account.model_dump(), account.posts.rows_in, account.annotations.rows_in, posts, len(report.criteria)
+    )
+    positives = account.pairs.origins[POSITIVE]
+    windows = report.windows.windows_a_post
+    sums = {
+        "posts used": (account.posts.used, posts),
+        "posts of the splits": (sum(split.posts for split in splits), posts),
+        "clusters of the splits": (sum(split.clusters for split in splits), report.clusters.clusters),
+        "pairs used": (account.pairs.used, pairs),
+        "pairs of the splits": (sum(split.pairs for split in splits), pairs),
+        "pairs of the criteria": (sum(sum(each.pairs.values()) for each in criteria), pairs),
+        "positives of the splits": (sum(split.positives for split in splits), positives),
+        "positives of the criteria": (sum(sum(each.positives.values()) for each in criteria), positives),
+        "posts by length": (sum(report.lengths.posts_in_bin), posts),
+        "posts by windows": (sum(windows.values()), posts),
+        "posts of several windows": (posts - windows.get(1, 0), report.windows.posts_of_several),
+        "positives by spans": (sum(report.evidence.spans_a_pair.values()), positives),
+        "positives with a span": (positives - report.evidence.spans_a_pair.get(0, 0), report.evidence.placed),
+    }
+    wrong = {name: counts for name, counts in sums.items() if counts[0] != counts[1]}
+    if wrong:
+        raise RuntimeError(f"The data-quality report does not add up: {wrong}.")
+
+
+def _read(texts: Sequence[str], reading: Reading) -> tuple[np.ndarray, np.ndarray]:
+    """(posts) tokens of each post, and the character offset at which its first window ends."""
+    tokens = np.zeros(len(texts), dtype=np.int64)
+    first_window = np.zeros(len(texts), dtype=np.int64)
+    for number, (text, ends) in enumerate(zip(texts, reading.token_ends(texts), strict=True)):
+        tokens[number] = len(ends)
+        first_window[number] = ends[reading.room - 1] if len(ends) > reading.room else len(text)
+    return tokens, first_window
+
+
+def _clusters(clusters: np.ndarray) -> ClusterFigures:
+    sizes = np.unique(clusters, return_counts=True)[1]
+    several = sizes[sizes > 1]
+    return ClusterFigures(
+        clusters=len(sizes), of_several_posts=len(several), posts_in_them=several.sum(), largest=sizes.max()
+    )
+
+
+def _lengths(tokens: np.ndarray) -> LengthFigures:
+    steps = (0.0, *QUANTILES, 1.0)
+    quantiles = np.quantile(tokens, steps, method="inverted_cdf")
+    edges = np.unique(np.geomspace(max(tokens.min(), 1), tokens.max() + 1, BINS + 1).round().astype(np.int64))
+    if tokens.min() == 0:
+        edges = np.append(0, edges)
+    bins = np.searchsorted(edges, tokens, side="right") - 1
+    return LengthFigures(
+        tokens=tokens.sum(),
+        mean=tokens.mean(),
+        quantiles={f"{step:.0%}": int(value) for step, value in zip(steps, quantiles, strict=True)},
+        edges=edges.tolist(),
+        posts_in_bin=np.bincount(bins, minlength=len(edges) - 1).tolist(),
+    )
+
+
+def _windows(tokens: np.ndarray, reading: Reading) -> WindowFigures:
+    beyond = np.maximum(tokens - reading.room, 0)
+    further = -(-beyond // (reading.room - reading.repeated))
+    counts = dict(zip(*np.unique(1 + further, return_counts=True), strict=True))
+    return WindowFigures(
+        encoder=reading.encoder,
+        max_length=reading.max_length,
+        longest_criterion=reading.longest_criterion,
+        room=reading.room,
+        overlap=reading.repeated,
+        windows_a_post=counts,
+        posts_of_several=np.count_nonzero(beyond),
+        share_of_posts_of_several=np.count_nonzero(beyond) / len(tokens),
+        tokens_beyond_the_first=beyond.sum(),
+        share_of_tokens_beyond=beyond.sum() / tokens.sum() if tokens.any() else None,
+    )
+
+
+def _evidence(post_ids: pd.Series, positive: pd.DataFrame, first_window: np.ndarray) -> EvidenceFigures:
+    spans = positive["starts"].map(len).to_numpy(dtype=np.int64)
+    placed = positive[spans > 0]
+    ends = first_window[pd.Index(post_ids).get_indexer(placed["post_id"])]
+    # Spans are sorted by their starts: behind a window that ends before the first one are all of them.
+    beyond = np.count_nonzero(np.array([starts[0] for starts in placed["starts"]], dtype=np.int64) >= ends)
+    return EvidenceFigures(
+        positive_pairs=len(positive),
+        spans_a_pair=dict(zip(*np.unique(spans, return_counts=True), strict=True)),
+        placed=len(placed),
+        beyond_the_first_window=beyond,
+        share_beyond=beyond / len(placed) if len(placed) else None,
+    )

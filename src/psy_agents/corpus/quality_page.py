@@ -1,0 +1,379 @@
+"""The data-quality report as one HTML page that needs nothing else: no server, no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from psy_agents.corpus.config import SPLITS
+from psy_agents.corpus.quality import DataQuality, Ledger
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Cell = str | int | None
+
+ABSENT_SHOWN = 5
+NOTABLE_SHARE_BEYOND = 0.1
+NOTABLE_CLUSTER = 0.1
+WINDOWS_SHOWN = 6
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c1e21; --soft: #5a6068; --line: #d8dce1; --page: #ffffff; --box: #f5f6f8;
+  --note: #fff4dc; --note-line: #e69f00; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e8eb; --soft: #a3aab3; --line: #3a4048; --page: #15171a; --box: #1e2125; --note: #33290f; }
+}
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.25rem 1rem 4rem; max-width: 62rem; background: var(--page); color: var(--ink);
+  font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; margin: 0 0 .5rem; }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; padding-top: .75rem; border-top: 1px solid var(--line); }
+.headline { font-size: 1.1rem; margin: 0 0 1rem; }
+.notes { background: var(--note); border-left: 4px solid var(--note-line); padding: .75rem 1rem; }
+.notes h2 { margin: 0; padding: 0; border: 0; font-size: 1rem; }
+.notes ul { margin: .25rem 0 0; padding-left: 1.2rem; }
+p, li { overflow-wrap: anywhere; }
+.soft, figcaption { color: var(--soft); }
+figcaption { font-size: .92rem; max-width: 44rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .92rem; min-width: min(100%, 32rem); }
+th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+td:not(.number) { min-width: 11rem; }
+th[scope=row] { font-weight: 400; overflow-wrap: anywhere; min-width: 8rem; max-width: 22rem; }
+@media (min-width: 40rem) { th[scope=row] { min-width: 15rem; } }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+figure { margin: 1rem 0; }
+"""
+
+# Plotly draws its own colours, so that the page's must be given to it, and again where the reader's theme changes.
+THEME = """
+const dark = matchMedia("(prefers-color-scheme: dark)");
+function theme() {
+  const style = getComputedStyle(document.documentElement);
+  const ink = style.getPropertyValue("--ink"), line = style.getPropertyValue("--line");
+  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
+    Plotly.relayout(plot, {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font.color": ink,
+      "title.font.color": ink, "xaxis.gridcolor": line, "yaxis.gridcolor": line, "xaxis.zerolinecolor": line,
+      "yaxis.zerolinecolor": line});
+  }
+}
+dark.addEventListener("change", theme);
+theme();
+"""
+
+
+def headline(report: DataQuality) -> str:
+    """The corpus in one sentence."""
+    account, windows = report.account, report.windows
+    posts, rows = account.posts, account.alignment.positive_rows
+    placed = rows["exact"] + rows["normalised"] + rows["fuzzy"]
+    positives = sum(split.positives for split in report.splits.values())
+    share = report.windows.share_of_tokens_beyond
+    used = "all used" if posts.used == posts.rows_in else f"{posts.used:,} used"
+    beyond = "" if share is None else f"; {_percent(share)} of the posts' tokens lie beyond the first window of {windows.max_length:,}"
+    return (
+        f"{_count(posts.rows_in, 'post')}, {used}; {placed:,} of {_count(rows['in'], 'positive row')} placed in their posts; "
+        f"{positives:,} of {_count(account.pairs.used, 'pair')} positive{beyond}."
+    )
+
+
+def notes(report: DataQuality) -> list[str]:
+    """What a reader should know before the figures are used: what is missing, set aside, or not certain."""
+    account, windows, rows = report.account, report.windows, report.account.alignment.rows
+    found = _absences(report)
+    for table, ledger in (("posts", account.posts), ("annotations", account.annotations), ("pairs", account.pairs)):
+        if ledger.used < ledger.rows_in:
+            found.append(f"Set aside: {ledger.rows_in - ledger.used:,} of {ledger.rows_in:,} {table} ({_reasons(ledger)}).")
+    if rows["fuzzy"]:
+        found.append(
+            f"Placed by likeness alone (fuzzy): {rows['fuzzy']:,} of {_count(rows['in'], 'sentence')}. Such a place can be "
+            f"wrong: look at some of them."
+        )
+    lost = rows["not_found"] + rows["blank"]
+    if lost:
+        found.append(f"Not placed in their posts: {lost:,} of {_count(rows['in'], 'sentence')}, {rows['blank']:,} of them blank.")
+    if account.pairs.evidence_unknown:
+        found.append(
+            f"Evidence not known, or not all of it: {account.pairs.evidence_unknown:,} of "
+            f"{_count(report.evidence.positive_pairs, 'positive pair')}. They train the criteria side only."
+        )
+    if windows.share_of_tokens_beyond is not None and windows.share_of_tokens_beyond > NOTABLE_SHARE_BEYOND:
+        found.append(
+            f"{_percent(windows.share_of_tokens_beyond)} of all tokens of posts lie beyond the first window (max_length "
+            f"{windows.max_length:,}): they are read in further windows, which costs time; a larger max_length needs fewer."
+        )
+    if report.clusters.largest > NOTABLE_CLUSTER * account.posts.used and report.clusters.largest > 1:
+        found.append(
+            f"The largest cluster of near-duplicates holds {report.clusters.largest:,} of {account.posts.used:,} posts, all "
+            f"in one split: the splits' sizes and labels suffer from it."
+        )
+    return found
+
+
+def quality_page(report: DataQuality, labels: Figure, lengths: Figure, rows: Figure) -> str:
+    """The page.
+
+    Args:
+        labels, lengths, rows: the figures of `quality_plots`.
+    """
+    from plotly.offline import get_plotlyjs
+
+    body = [
+        "<header>",
+        "<h1>Data quality</h1>",
+        f'<p class="headline">{escape(headline(report))}</p>',
+        _notes(report),
+        "</header>",
+        "<main>",
+        *_rows_section(report, rows),
+        *_labels_section(report, labels),
+        *_splits_section(report),
+        *_lengths_section(report, lengths),
+        *_evidence_section(report),
+        *_settings_section(report),
+        "</main>",
+    ]
+    head = (
+        '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>Data quality</title>\n<style>{STYLE}</style>\n<script>{get_plotlyjs()}</script>"
+    )
+    content = "\n".join(body)
+    return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{content}\n<script>{THEME}</script>\n</body>\n</html>\n'
+
+
+def _notes(report: DataQuality) -> str:
+    found = notes(report)
+    if not found:
+        return '<p class="soft">Nothing is missing, set aside or uncertain.</p>'
+    items = "\n".join(f"<li>{escape(note)}</li>" for note in found)
+    return f'<section class="notes" aria-labelledby="notes">\n<h2 id="notes">To know first</h2>\n<ul>\n{items}\n</ul>\n</section>'
+
+
+def _rows_section(report: DataQuality, figure: Figure) -> list[str]:
+    account = report.account
+    ledgers = {
+        "Posts": account.posts,
+        "Annotations": account.annotations,
+        "Places of sentences": account.places,
+        "Pairs of post and criterion": account.pairs,
+    }
+    stages = account.alignment.rows
+    return [
+        "<h2>Rows</h2>",
+        _figure(figure, "rows"),
+        _table(
+            "Every row is used or set aside for one reason. A sentence that stands in its post twice has two places.",
+            ["Table", "In", "Used", "Set aside", "Reasons"],
+            [
+                [name, ledger.rows_in, ledger.used, ledger.rows_in - ledger.used, _reasons(ledger)]
+                for name, ledger in ledgers.items()
+            ],
+        ),
+        _table(
+            "How the annotated sentences were found in their posts",
+            ["Stage", "Rows", "Positive rows"],
+            [
+                [_words(stage), stages[stage], account.alignment.positive_rows[stage]]
+                for stage in sorted(stages, key=lambda stage: stage == "in")
+            ],
+        ),
+        _table(
+            "Used pairs by origin",
+            ["Origin", "Pairs"],
+            [
+                *([_words(name), count] for name, count in account.pairs.origins.items()),
+                ["positive, evidence not or not all known", account.pairs.evidence_unknown],
+                ["pairs in with rows of both statuses", account.pairs.conflicting],
+            ],
+        ),
+    ]
+
+
+def _labels_section(report: DataQuality, figure: Figure) -> list[str]:
+    rows: list[list[Cell]] = []
+    for criterion, figures in report.criteria.items():
+        positives, pairs = sum(figures.positives.values()), sum(figures.pairs.values())
+        by_split = [figures.positives[split] for split in SPLITS]
+        absent = "; ".join(f"{split}: {reason}" for split, reason in figures.absent_because.items()) or "–"
+        rows.append([criterion, *by_split, positives, pairs, _share(positives, pairs), figures.clusters_with_a_positive, absent])
+    return [
+        "<h2>Labels</h2>",
+        _figure(figure, "labels"),
+        _table(
+            "Positive pairs of each criterion by split; a cluster is a post with its near-duplicates",
+            ["Criterion", *map(str.capitalize, SPLITS), "Positive", "Pairs", "Share", "Clusters", "Absent because"],
+            rows,
+        ),
+    ]
+
+
+def _splits_section(report: DataQuality) -> list[str]:
+    clusters = report.clusters
+    return [
+        "<h2>Splits and near-duplicates</h2>",
+        _table(
+            f"Splits by {report.settings.splits.method}",
+            ["Split", "Posts", "Clusters", "Pairs", "Positive", "Share"],
+            [
+                [name, each.posts, each.clusters, each.pairs, each.positives, _share(each.positives, each.pairs)]
+                for name, each in report.splits.items()
+            ],
+        ),
+        _table(
+            "Posts that say the same share a cluster, and a cluster shares a split",
+            ["Near-duplicates", "Count"],
+            [
+                ["clusters", clusters.clusters],
+                ["clusters of several posts", clusters.of_several_posts],
+                ["posts in them", clusters.posts_in_them],
+                ["posts of the largest cluster", clusters.largest],
+            ],
+        ),
+    ]
+
+
+def _lengths_section(report: DataQuality, figure: Figure) -> list[str]:
+    lengths, windows = report.lengths, report.windows
+    return [
+        "<h2>Lengths and windows</h2>",
+        _figure(figure, "lengths"),
+        _table(
+            f"Tokens of a post, by {windows.encoder}",
+            ["Posts", "Tokens"],
+            [
+                *([f"{step} have at most", tokens] for step, tokens in lengths.quantiles.items() if step not in ("0%", "100%")),
+                ["shortest", lengths.quantiles["0%"]],
+                ["longest", lengths.quantiles["100%"]],
+                ["mean", f"{lengths.mean:,.1f}"],
+                ["all", lengths.tokens],
+            ],
+        ),
+        _table(
+            f"A window of {windows.max_length:,} tokens holds {windows.room:,} of the post beside the longest criterion, which "
+            f"takes {windows.longest_criterion:,} with special tokens; the next window repeats {windows.overlap:,}",
+            ["Windows a post", "Posts"],
+            _tail(windows.windows_a_post),
+        ),
+        _table(
+            "What lies beyond the first window",
+            ["What", "Count", "Share"],
+            [
+                ["posts of several windows", windows.posts_of_several, _percent(windows.share_of_posts_of_several)],
+                ["tokens of posts", windows.tokens_beyond_the_first, _percent(windows.share_of_tokens_beyond)],
+            ],
+        ),
+    ]
+
+
+def _evidence_section(report: DataQuality) -> list[str]:
+    evidence = report.evidence
+    return [
+        "<h2>Evidence</h2>",
+        _table(
+            "Evidence spans of a positive pair; 0: no place is known",
+            ["Spans", "Positive pairs"],
+            _tail(evidence.spans_a_pair),
+        ),
+        _table(
+            "Where the evidence lies",
+            ["What", "Count", "Share"],
+            [
+                ["positive pairs with a span", evidence.placed, None],
+                ["all of it beyond the first window", evidence.beyond_the_first_window, _percent(evidence.share_beyond)],
+            ],
+        ),
+    ]
+
+
+def _settings_section(report: DataQuality) -> list[str]:
+    settings = report.settings.model_dump(mode="json")
+    rows: list[list[Cell]] = []
+    for section, values in settings.items():
+        for name, value in values.items() if isinstance(values, dict) else [("", values)]:
+            rows.append([".".join(filter(None, (section, name))), json.dumps(value, ensure_ascii=False)])
+    return ["<h2>Settings</h2>", _table("Section preprocessing of the parameters", ["Parameter", "Value"], rows)]
+
+
+def _absences(report: DataQuality) -> list[str]:
+    absent = [(criterion, figures.absent_because) for criterion, figures in report.criteria.items() if figures.absent_because]
+    found = [
+        f"Criterion {criterion} has no positive pair in {'any split' if len(reasons) == len(SPLITS) else ' and '.join(reasons)}: "
+        f"{'; '.join(dict.fromkeys(reasons.values()))}."
+        for criterion, reasons in absent[:ABSENT_SHOWN]
+    ]
+    if len(absent) > ABSENT_SHOWN:
+        found.append(
+            f"{len(absent) - ABSENT_SHOWN:,} more of {len(report.criteria):,} criteria have no positive pair in some split: see Labels."
+        )
+    return found
+
+
+def _reasons(ledger: Ledger) -> str:
+    return ", ".join(f"{count:,} {_words(reason)}" for reason, count in ledger.set_aside.items() if count) or "–"
+
+
+def _tail(counts: dict[int, int]) -> list[list[Cell]]:
+    """Counts by a whole number, the large numbers together."""
+    rows: list[list[Cell]] = [[f"{number:,}", count] for number, count in sorted(counts.items()) if number < WINDOWS_SHOWN]
+    beyond = {number: count for number, count in counts.items() if number >= WINDOWS_SHOWN}
+    if beyond:
+        rows.append([f"{WINDOWS_SHOWN} to {max(beyond):,}" if max(beyond) > WINDOWS_SHOWN else f"{WINDOWS_SHOWN}", sum(beyond.values())])
+    return rows
+
+
+def _figure(figure: Figure, name: str) -> str:
+    # The page holds plotly once; a name of its own keeps the file the same from run to run.
+    drawn = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config={"responsive": True, "displayModeBar": False})
+    return f"<figure>{drawn}</figure>"
+
+
+def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """A table whose first column names its rows; every cell is escaped, whole numbers get their commas.
+
+    The caption is the figure's: a table's own would scroll away with a table that is wider than a phone.
+    """
+    rows = list(rows)
+    numeric = [False, *(all(_is_number(row[place]) for row in rows) for place in range(1, len(columns)))]
+    head = "".join(f'<th scope="col"{_class(number)}>{escape(name)}</th>' for name, number in zip(columns, numeric, strict=True))
+    body = "".join(
+        f'<tr><th scope="row">{_cell(row[0])}</th>'
+        + "".join(f"<td{_class(number)}>{_cell(value)}</td>" for value, number in zip(row[1:], numeric[1:], strict=True))
+        + "</tr>\n"
+        for row in rows
+    )
+    label = escape(caption)
+    return (
+        f'<figure><figcaption>{label}</figcaption>\n<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
+        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div></figure>"
+    )
+
+
+def _is_number(cell: Cell) -> bool:
+    return cell is None or isinstance(cell, int) or cell.removesuffix("\u00a0%").replace(",", "").replace(".", "").isdecimal()
+
+
+def _class(number: bool) -> str:
+    return ' class="number"' if number else ""
+
+
+def _cell(value: Cell) -> str:
+    return "" if value is None else escape(f"{value:,}" if isinstance(value, int) else value)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _share(part: int, whole: int) -> str | None:
+    return _percent(part / whole) if whole else None
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{100 * share:.1f}\u00a0%"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
