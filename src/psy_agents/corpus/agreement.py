@@ -1,0 +1,151 @@
+"""The data agreement of a gated corpus: someone says once that it is signed, and that stands beside the raw files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from psy_agents.errors import UserError
+
+RECORD = "data_agreement.json"
+"""Name of the record; it lies in the folder of the raw files, which git ignores, since it names a person."""
+
+
+class Agreement(BaseModel):
+    """What has to be signed before a corpus may be used, and where it is to be found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    url: str = Field(min_length=1)
+
+
+class Confirmation(BaseModel):
+    """One person's word that an agreement is signed and kept.
+
+    Attributes:
+        files: name -> SHA-256 of the raw files as they were then. They say what was confirmed and are not compared
+            later: an agreement holds for the corpus, not for one state of its files.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agreement: Agreement
+    confirmed_by: str
+    confirmed_at: AwareDatetime
+    files: dict[str, str]
+
+
+class Record(BaseModel):
+    """All that was confirmed for the files of a folder, oldest first."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    confirmations: list[Confirmation] = []
+
+
+def named_agreement(values: Mapping[str, Any]) -> Agreement:
+    """Type an agreement from a configuration file.
+
+    Raises:
+        UserError: it lacks its name or url, or has more than these.
+    """
+    try:
+        return Agreement.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(["agreement", *map(str, first["loc"])])
+        raise UserError(
+            f"conf: globals.yml: {place}: {first['msg']}: write agreement as a name and a url, or as null."
+        ) from None
+
+
+def check_confirmed(agreement: Agreement, folder: Path) -> None:
+    """Refuse to go on where nobody has confirmed the agreement for the raw files in the folder.
+
+    Raises:
+        UserError: it is not confirmed, or the record is damaged.
+    """
+    if all(each.agreement != agreement for each in _read(folder).confirmations):
+        raise UserError(
+            f"The corpus in {folder.name} is under an agreement, '{agreement.name}' ({agreement.url}), which nobody "
+            f'has confirmed here: sign it and keep to it, then run once with --params data_agreement="YOUR NAME".'
+        )
+
+
+def confirm(agreement: Agreement, files: Sequence[Path], confirmed_by: str) -> list[Path]:
+    """Record that a person has signed the agreement and keeps it.
+
+    A person who has confirmed it before is not written down again.
+
+    Args:
+        files: the raw files; each folder among them gets a record.
+
+    Returns:
+        The records that were written.
+
+    Raises:
+        UserError: the person has no name, a file is not there, or a record is damaged or cannot be written.
+    """
+    person = " ".join(confirmed_by.split())
+    if not any(map(str.isalpha, person)):
+        raise UserError('--params data_agreement="YOUR NAME": give the name of the person who signed the agreement.')
+    sums = {file: _sha256(file) for file in files}
+    written = []
+    for folder in sorted({file.parent for file in files}):
+        record = _read(folder)
+        if any((each.agreement, each.confirmed_by) == (agreement, person) for each in record.confirmations):
+            continue
+        latest = Confirmation(
+            agreement=agreement,
+            confirmed_by=person,
+            confirmed_at=datetime.now(UTC).replace(microsecond=0),
+            files={file.name: sums[file] for file in files if file.parent == folder},
+        )
+        written.append(_write(folder, Record(confirmations=[*record.confirmations, latest])))
+    return written
+
+
+def _read(folder: Path) -> Record:
+    path = folder / RECORD
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Record()
+    except OSError as error:
+        raise UserError(f"{_shown(path)} cannot be read ({error.strerror}): give yourself the permission.") from None
+    except ValidationError:
+        raise UserError(f"{_shown(path)} is damaged: put it back as it was, or remove it and confirm again.") from None
+
+
+def _write(folder: Path, record: Record) -> Path:
+    path = folder / RECORD
+    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        part.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise UserError(f"{_shown(path)} cannot be written ({error.strerror}): is there space, and may you?") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise UserError(f"{_shown(path)} is missing: put it there before you confirm the agreement for it.") from None
+    except OSError as error:
+        raise UserError(f"{_shown(path)} cannot be read ({error.strerror}): give yourself the permission.") from None
+
+
+def _shown(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
