@@ -1,4 +1,15 @@
-"""The one exception that a user is meant to read."""
+"""Errors as a user may read them: mistakes that they can mend, and the program's own without their messages."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+
+SHOW_ERRORS = "PSY_AGENTS_SHOW_ERRORS"
+PACKAGE = Path(__file__).parent.as_posix()
+TYPES = 4
+PLACES = 3
 
 
 class UserError(Exception):
@@ -7,3 +18,40 @@ class UserError(Exception):
     The message never contains post text, only file names, column names, counts and hashed ids.
     The command line shows it as a single line, without a traceback.
     """
+
+
+class ProgramError(Exception):
+    """A mistake of this program: where it is, without the message, which may quote a post."""
+
+
+def withheld(error: BaseException) -> ProgramError:
+    """What is told of an unexpected error."""
+    return ProgramError(
+        f"{where(error)}: this is a mistake of the program, and its message is withheld because it may quote posts: "
+        f"set {SHOW_ERRORS}=1 and run again to read it on this machine, and report only what quotes no post."
+    )
+
+
+def errors_are_shown() -> bool:
+    """True where the user has asked for the messages of unexpected errors."""
+    return os.environ.get(SHOW_ERRORS) == "1"
+
+
+def where(error: BaseException) -> str:
+    """An exception's type, the types that caused it, and its last places in our code and in all, without any message."""
+    types = [_kind(error)]
+    cause = error.__cause__ or error.__context__
+    while cause is not None and len(types) < TYPES:
+        types.append(_kind(cause))
+        cause = cause.__cause__ or cause.__context__
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).as_posix().startswith(PACKAGE)]
+    chosen = ours[-PLACES:] + [frame for frame in frames[-1:] if frame not in ours]
+    places = ", ".join(f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}" for frame in chosen)
+    return f"{' from '.join(types)} at {places or 'an unknown place'}"
+
+
+def _kind(error: BaseException) -> str:
+    """The type's name; an error of the system says which one by its number, in words that hold no path."""
+    told = isinstance(error, OSError) and isinstance(error.errno, int)
+    return f"{type(error).__name__} ({os.strerror(error.errno)})" if told else type(error).__name__

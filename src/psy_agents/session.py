@@ -3,46 +3,48 @@
 from __future__ import annotations
 
 import logging
-import re
-import signal
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-import click
-import yaml
-from kedro.config import AbstractConfigLoader, MissingConfigException
+from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
-from kedro.io.core import DatasetError
 from kedro.pipeline import Pipeline
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from pydantic import ValidationError
 
+from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.names import AGENTS
+from psy_agents.corpus.agreement import check_confirmed, confirm, named_agreement
 from psy_agents.errors import UserError
+from psy_agents.interrupts import interrupts
 from psy_agents.parameters import Parameters, check_parameters, closest
 from psy_agents.pipelines import preprocessing
 from psy_agents.resolvers import project_path, shown_path
+from psy_agents.told_errors import one_line_errors, told_once
+
+log = logging.getLogger(__name__)
 
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
 
 
 class AgentSession(KedroSession):
-    """Turns ``--params agent=NAME`` into Kedro's namespace filter: that agent's nodes and the preprocessing."""
+    """Takes two of ``--params`` for itself, which so never become parameters, nor reach MLflow.
+
+    ``agent=NAME`` becomes Kedro's namespace filter: that agent's nodes and the preprocessing.
+    ``data_agreement=PERSON`` confirms the data agreement of the corpus that the run reads.
+    """
 
     _agent: str | None = None
+    _confirmed_by: Any = None
 
     @classmethod
     def create(cls, *args: Any, runtime_params: dict[str, Any] | None = None, **kwargs: Any) -> AgentSession:
         params = dict(runtime_params or {})
-        agent = params.pop("agent", None)
+        agent, confirmed_by = params.pop("agent", None), params.pop("data_agreement", None)
         session = super().create(*args, runtime_params=params, **kwargs)
-        session._agent = agent
+        session._agent, session._confirmed_by = agent, confirmed_by
         return session
 
     def _get_config_loader(self) -> AbstractConfigLoader:
@@ -53,7 +55,7 @@ class AgentSession(KedroSession):
 
     def load_context(self) -> KedroContext:
         """Load the context as Kedro does; a mistake in the configuration ends in one line."""
-        with _one_line_errors():
+        with one_line_errors():
             return super().load_context()
 
     def run(
@@ -66,7 +68,8 @@ class AgentSession(KedroSession):
     ) -> dict[str, Any]:
         """Run as Kedro does; what the user can mend is refused before anything is written, in one line."""
         names = list(pipeline_names or ([pipeline_name] if pipeline_name else ["__default__"]))
-        with _one_line_errors(), _told_once(), _interrupts():
+        with one_line_errors(), told_once(), interrupts():
+            self._leave_out_run_events()
             parameters = self._check_configuration(names)
             nodes = _registered(names)
             if self._agent is not None:
@@ -76,6 +79,8 @@ class AgentSession(KedroSession):
             except ValueError as error:
                 raise UserError(str(error)) from None
             _check_spaces(chosen, parameters)
+            _check_encoders(chosen, parameters)
+            self._check_agreement(chosen)
             return super().run(pipeline_names=names, namespaces=namespaces, **kwargs)
 
     def _check_configuration(self, names: list[str]) -> Parameters:
@@ -86,6 +91,27 @@ class AgentSession(KedroSession):
         if set(names) <= set(untracked):
             self._hook_manager.unregister(name="mlflow_hook")
         return parameters
+
+    def _leave_out_run_events(self) -> None:
+        """kedro-viz writes the message of each error to .viz/kedro_pipeline_events.json, and it may quote a post."""
+        if self._hook_manager.has_plugin("pipeline-run-hook"):
+            self._hook_manager.unregister(name="pipeline-run-hook")
+
+    def _check_agreement(self, chosen: Pipeline) -> None:
+        """Refuse to read a corpus whose data agreement nobody has confirmed; record whoever does so now."""
+        catalog = self._get_config_loader()["catalog"]
+        gated = [entry for name in sorted(chosen.inputs()) if (entry := catalog.get(name, {})).get("agreement")]
+        if not gated:
+            if self._confirmed_by is not None:
+                raise UserError("--params data_agreement=...: this run reads nothing that is under an agreement: leave it out.")
+            return
+        agreement = named_agreement(gated[0]["agreement"])
+        files = [self._project_path / entry["filepath"] for entry in gated]
+        if self._confirmed_by is not None:
+            for record in confirm(agreement, files, str(self._confirmed_by)):
+                log.info("recorded that '%s' is confirmed: %s", agreement.name, shown_path(record))
+        for folder in {file.parent for file in files}:
+            check_confirmed(agreement, folder)
 
 
 def _registered(names: list[str]) -> Pipeline:
@@ -117,113 +143,14 @@ def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:
             space.complete(baseline)
 
 
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Turn what the user can mend into one line: as Click's error on the command line, as UserError elsewhere."""
-    try:
-        yield
-    except Exception as error:
-        found = _user_error(error)
-        if found is None:
-            raise
-        if click.get_current_context(silent=True) is None:
-            raise found from None
-        raise click.ClickException(" ".join(str(found).split())) from None
-
-
-@contextmanager
-def _told_once() -> Iterator[None]:
-    """Drop what Kedro logs about an error that will be told in one line."""
-    handlers = list(logging.getLogger().handlers)
-    for handler in handlers:
-        handler.addFilter(_unless_told)
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.removeFilter(_unless_told)
-
-
-def _unless_told(record: logging.LogRecord) -> bool:
-    error = sys.exc_info()[1]
-    return not (isinstance(error, Exception) and record.name.startswith("kedro") and _user_error(error))
-
-
-def _user_error(error: BaseException) -> UserError | None:
-    """The user's error behind an exception, or None where it is the program's."""
-    chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    told = next((link for link in chain if isinstance(link, UserError)), None)
-    if told is not None:
-        return told
-    # OmegaConf drops the cause of a resolver's error and keeps its words.
-    resolver = re.search(r"UserError raised while resolving interpolation: (.*?)\s+full_key:", str(error), re.S)
-    if resolver is not None:
-        return UserError(resolver[1])
-    match error:
-        case DatasetError():
-            return _dataset_error(error, chain)
-        case yaml.YAMLError() | OmegaConfBaseException() | MissingConfigException():
-            return UserError(f"conf: {' '.join(str(error).split())}")
-        case ValueError() if str(error).startswith("Duplicate keys found in"):
-            return UserError(f"conf: {' '.join(str(error).split())}")
-        case ValidationError() if error.title == "KedroMlflowConfig":
-            first = error.errors(include_url=False)[0]
-            return UserError(f"conf: mlflow.yml: {'.'.join(map(str, first['loc']))}: {first['msg']}.")
-    return None
-
-
-def _dataset_error(error: DatasetError, chain: list[BaseException]) -> UserError | None:
-    """A file that cannot be read or written; its own message may quote cells, so only its kind is told."""
-    failed = re.search(r"Failed while (loading|saving) data \w+ dataset .*?filepath=(?:\w+\(')?([^',)]+)", str(error), re.S)
-    if failed is None:
-        return None
-    doing, file = failed.groups()
-    missing = any(isinstance(link, FileNotFoundError) for link in chain)
-    if doing == "loading" and missing:
-        return UserError(f"{shown_path(file)} is missing: put it there, or run the pipeline that makes it.")
-    kind = type(chain[-1]).__name__
-    if doing == "loading":
-        return UserError(f"{shown_path(file)} cannot be read ({kind}): is it complete, and is its text UTF-8?")
-    return UserError(f"{shown_path(file)} cannot be written ({kind}): is there space, and may you write there?")
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM."""
-
-    signal = signal.SIGTERM
-
-
-@contextmanager
-def _interrupts() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does, end MLflow's runs as killed, and exit as a shell expects."""
-
-    def interrupt(_signum: int, _frame: object) -> None:
-        raise Terminated("stopped by SIGTERM")
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # Not the main thread: whoever owns it decides.
-        before = None
-    outer = _active_mlflow_run()
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        while (run := _active_mlflow_run()) is not None and run != outer:
-            sys.modules["mlflow"].end_run("KILLED")
-        if click.get_current_context(silent=True) is None:
-            raise
-        click.echo(f"Stopped: {error or 'interrupted'}", err=True)
-        raise click.exceptions.Exit(128 + getattr(error, "signal", signal.SIGINT)) from None
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
-
-
-def _active_mlflow_run() -> str | None:
-    mlflow = sys.modules.get("mlflow")
-    run = mlflow.active_run() if mlflow is not None else None
-    return None if run is None else run.info.run_id
+def _check_encoders(chosen: Pipeline, parameters: Parameters) -> None:
+    """Refuse an encoder that is nowhere, of a search or of what reads the training parameters otherwise."""
+    wanted = set()
+    for node in chosen.nodes:
+        size = getattr(node.func, "space_size", None)
+        if size is not None:
+            wanted.update(parameters.search_space.encoders(node.namespace, size, parameters.training))
+        elif "params:training" in node.inputs:
+            wanted.add(parameters.training.hyperparameters({}).encoder)
+    for encoder in sorted(wanted):
+        locate_encoder(encoder)

@@ -40,8 +40,9 @@ def untracked(project):
 
 def test_one_agent_runs_with_the_preprocessing(session, ran, untracked):
     session(agent="evidence").run(pipeline_names=["hpo_stage0"])
-    shared = ["preprocessing.pair_posts", "preprocessing.score_baselines", "preprocessing.split_posts"]
-    assert sorted(ran) == ["evidence.search_stage0", *shared]
+    shared = ["prepare_corpus", "split_posts", "describe_data_quality", "show_data_quality", "score_baselines"]
+    assert set(ran) == {"evidence.search_stage0", *(f"preprocessing.{name}" for name in shared)}
+    assert len(ran) == len(set(ran))
 
 
 def test_without_an_agent_all_run(session, ran, untracked):
@@ -112,9 +113,9 @@ def test_a_field_that_the_files_leave_out_may_be_given(session, ran):
     ("old", "new", "message"),
     [
         ("preprocessing:", "preprocesing:", "conf: parameter preprocesing: there is no such parameter, did you mean"),
-        ("  seed: 0", "  sede: 0", "conf: parameter preprocessing.sede: .*did you mean 'seed'"),
-        ("  train: 0.7", "  train: [0.7", "conf: .*parameters_preprocessing.yml"),
-        ("  train: 0.7", "  train: 1.7", "conf: parameter preprocessing.train: .*less than 1, not 1.7"),
+        ("    seed: 0", "    sede: 0", "conf: parameter preprocessing.splits.sede: .*did you mean 'seed'"),
+        ("    train: 0.7", "    train: [0.7", "conf: .*parameters_preprocessing.yml"),
+        ("    train: 0.7", "    train: 1.7", "conf: parameter preprocessing.splits.train: .*less than 1, not 1.7"),
     ],
 )
 def test_a_mistake_in_a_file_is_named(session, project, old, new, message):
@@ -161,7 +162,7 @@ def test_a_missing_file_is_named_and_nothing_is_written(session, project):
 
 def test_a_broken_file_is_named_without_its_content(session, project):
     (project / "data/01_raw/synthetic/criteria.json").write_text('{"A": "my canary')
-    with pytest.raises(UserError, match=r"criteria\.json cannot be read \(JSONDecodeError\)") as caught:
+    with pytest.raises(UserError, match=r"criteria\.json, line 1: this is not JSON") as caught:
         session().run()
     assert "canary" not in str(caught.value)
 
@@ -186,3 +187,12 @@ def test_the_synthetic_corpus_leaves_another_corpus_alone(session, project):
     marker.write_text("mine")
     session(env="contract_nli").run(pipeline_names=["synthetic_corpus"])
     assert marker.read_text() == "mine"
+
+
+@pytest.mark.parametrize("pipeline", ["hpo_stage0", "preprocessing"])
+def test_an_encoder_that_is_nowhere_is_refused_before_anything_is_written(session, project, monkeypatch, pipeline):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    before = sorted(project.rglob("*"))
+    with pytest.raises(UserError, match="local folder.*cache.*bundled"):
+        session(training={"fixed": {"encoder": "nobody/no-such-encoder"}}).run(pipeline_names=[pipeline])
+    assert sorted(project.rglob("*")) == before

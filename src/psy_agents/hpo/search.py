@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from psy_agents.agents.encoder import locate_encoder
+from psy_agents.agents.licences import log_licence
 from psy_agents.corpus.fingerprint import data_hash
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.records import Listener, StageResult
-from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.hpo.stage import StageRunner
 from psy_agents.hpo.store import StudyStore, digest, study_name
 from psy_agents.hpo.topk import top_k
-from psy_agents.training.config import HyperParameters, TrainingSettings
+from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
 
 
@@ -27,14 +27,6 @@ class StageOutput:
 
     top_k: dict[str, Any]
     result: StageResult
-
-
-def encoders_of(space: SearchSpace, settings: TrainingSettings) -> list[str]:
-    """Every encoder that a trial may use."""
-    for parameter in space.canonical():
-        if parameter["name"] == "encoder":
-            return list(parameter["choices"])
-    return [HyperParameters(**settings.fixed).encoder]
 
 
 def run_stage(
@@ -61,8 +53,8 @@ def run_stage(
         UserError: an encoder is missing, or the space or a baseline does not fit the agent.
     """
     space = spaces.space(agent, size, settings)
-    for encoder in encoders_of(space, settings):
-        locate_encoder(encoder)
+    for encoder in spaces.encoders(agent, size, settings):
+        log_licence(encoder, locate_encoder(encoder))
     fingerprint = data_hash(corpus.posts, corpus.pairs, corpus.sentences, corpus.splits, corpus.criteria)
     baselines = spaces.baselines.get(agent, [])
     identity = {

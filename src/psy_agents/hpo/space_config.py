@@ -51,3 +51,10 @@ class SearchSpaceConfig(BaseModel):
         defaults = settings.hyperparameters({}).model_dump()
         known = {name: value for name, value in defaults.items() if name not in DEAD_FIELDS[agent]}
         return SearchSpace.from_config({**chosen.common, **getattr(chosen, agent)}, known)
+
+    def encoders(self, agent: str, size: str, settings: TrainingSettings) -> list[str]:
+        """Every encoder that a trial of the agent may use."""
+        for parameter in self.space(agent, size, settings).parameters:
+            if parameter.name == "encoder":
+                return list(parameter.distribution.choices)
+        return [settings.hyperparameters({}).encoder]

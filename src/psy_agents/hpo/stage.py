@@ -21,7 +21,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from psy_agents.errors import UserError
+from psy_agents.errors import UserError, where
 from psy_agents.hpo import worker
 from psy_agents.hpo.checkpoints import Checkpoints
 from psy_agents.hpo.config import StageConfig, cpu_cores, visible_gpus
@@ -375,7 +375,7 @@ class StageRunner:
             try:
                 getattr(listener, event)(*args)
             except Exception as error:
-                log.warning("%s failed in %s: %s", type(listener).__name__, event, worker.where(error))
+                log.warning("%s failed in %s: %s", type(listener).__name__, event, where(error))
 
 
 class _Interrupt:

@@ -14,17 +14,15 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver, parent_process
 from pathlib import Path
 from typing import Any
 
-from psy_agents.errors import UserError
+from psy_agents.errors import UserError, where
 from psy_agents.hpo.protocol import EpochReport, Objective, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.hpo.records import Failure
 
-FRAMES = 4
 PR_SET_PDEATHSIG = 1
 
 
@@ -206,18 +204,6 @@ def _classify(error: BaseException) -> tuple[Failure, str]:
     if isinstance(error, RuntimeError) and message.startswith(("CUDA error", "cuDNN error", "CUDA driver error")):
         return Failure.DEVICE, where(error)
     return Failure.ERROR, where(error)
-
-
-def where(error: BaseException) -> str:
-    """An exception's type, the types that caused it, and its last places in the code, without any message."""
-    types = [type(error).__name__]
-    cause = error.__cause__ or error.__context__
-    while cause is not None and len(types) < FRAMES:
-        types.append(type(cause).__name__)
-        cause = cause.__cause__ or cause.__context__
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-    places = ", ".join(f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}" for frame in frames)
-    return f"{' from '.join(types)} at {places or 'an unknown place'}"
 
 
 @contextlib.contextmanager

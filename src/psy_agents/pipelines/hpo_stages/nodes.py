@@ -71,4 +71,5 @@ def stage_search(agent: str, size: str) -> Callable:
         return output.top_k, history_plot(output.result.records, output.result.study_name, reached)
 
     search.__name__ = f"search_{agent}"
+    search.space_size = size
     return search
