@@ -1,5 +1,6 @@
 """A whole stage of each agent on a tiny random encoder: real workers, a real store, saved weights, no text outside."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -92,6 +93,13 @@ def test_a_stage_ranks_its_trials_keeps_the_best_weights_and_lets_no_text_out(tm
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert CANARY.encode() not in path.read_bytes(), path
+
+
+def test_splits_of_other_posts_are_refused_before_a_study_is_made(tmp_path, corpus, encoder):
+    newer = replace(corpus, posts=pd.concat([corpus.posts, pd.DataFrame({"post_id": ["p99"], "text": ["New."]})]))
+    with pytest.raises(UserError, match="1 of 41 posts have no split"):
+        stage(tmp_path, newer, "criteria", str(encoder))
+    assert not (tmp_path / "studies.db").exists()
 
 
 def test_the_same_stage_elsewhere_gives_the_same_values(tmp_path, corpus, encoder):

@@ -1,7 +1,16 @@
 """Datasets of the catalog that no library has."""
 
+from psy_agents.datasets.atomic import WholeCSVDataset, WholeJSONDataset, WholeParquetDataset, WholeTextDataset
 from psy_agents.datasets.checked_json import CheckedJSONDataset
 from psy_agents.datasets.id_salt import IdSaltDataset
 from psy_agents.datasets.raw_table import RawTableDataset
 
-__all__ = ["CheckedJSONDataset", "IdSaltDataset", "RawTableDataset"]
+__all__ = [
+    "CheckedJSONDataset",
+    "IdSaltDataset",
+    "RawTableDataset",
+    "WholeCSVDataset",
+    "WholeJSONDataset",
+    "WholeParquetDataset",
+    "WholeTextDataset",
+]

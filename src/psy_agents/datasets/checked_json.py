@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro.utils import load_obj
 
+from psy_agents.datasets.atomic import whole_file
 from psy_agents.errors import UserError
 from psy_agents.resolvers import PROJECT
 
@@ -56,16 +56,8 @@ class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any]
     def save(self, data: dict[str, Any]) -> None:
         path = Path(self._get_save_path())
         text = json.dumps(self._check(data), indent=2, ensure_ascii=False) + "\n"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with part.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole_file(path) as part:
+            part.write_text(text, encoding="utf-8")
 
     def _exists(self) -> bool:
         try:

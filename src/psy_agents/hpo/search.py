@@ -10,6 +10,7 @@ from typing import Any
 from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.licences import log_licence
 from psy_agents.corpus.fingerprint import data_hash
+from psy_agents.corpus.leakage import audit_leakage
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.records import Listener, StageResult
@@ -27,6 +28,12 @@ class StageOutput:
 
     top_k: dict[str, Any]
     result: StageResult
+
+
+def _audit(corpus: Corpus) -> None:
+    """Splits may lie beside newer posts, where a preprocessing failed between the two."""
+    clusters = corpus.splits.drop_duplicates("post_id").set_index("post_id")["cluster"]
+    audit_leakage(corpus.posts, corpus.splits, corpus.posts["post_id"].map(clusters).to_numpy())
 
 
 def run_stage(
@@ -50,8 +57,10 @@ def run_stage(
         store: the sqlite file of all studies. checkpoints, logs: parents of this study's folder of weights, and of its trials' logs.
 
     Raises:
-        UserError: an encoder is missing, or the space or a baseline does not fit the agent.
+        UserError: an encoder is missing, the space or a baseline does not fit the agent, or the splits are not
+            those of the posts.
     """
+    _audit(corpus)
     space = spaces.space(agent, size, settings)
     for encoder in spaces.encoders(agent, size, settings):
         log_licence(encoder, locate_encoder(encoder))
