@@ -16,7 +16,7 @@ from psy_agents.corpus.quality import DataQuality, Reading, check_sums, describe
 from psy_agents.corpus.quality_page import headline, notes, quality_page
 from psy_agents.corpus.quality_plots import labels_plot, lengths_plot, rows_plot
 from psy_agents.errors import UserError
-from psy_agents.pipelines.data_quality.nodes import describe, show
+from psy_agents.pipelines.data_quality.nodes import report as report_node
 from psy_agents.training.config import TrainingSettings
 
 CRITERIA = {"sleep": "Sleeps badly.", "mood": "Low mood."}
@@ -289,7 +289,7 @@ def test_windows_and_evidence_are_those_that_agents_read(tiny, encoder, overlap)
 
     corpus = tiny.build_corpus(40)
     training = TrainingSettings(fixed={"encoder": encoder, "max_length": 40, "window_overlap": overlap})
-    report = DataQuality.model_validate(describe(*tables_of(corpus), CorpusSettings(), training))
+    report = DataQuality.model_validate(report_node(*tables_of(corpus), CorpusSettings(), training)[0])
 
     tokenizer = load_tokenizer(Path(encoder))
     longest = max(corpus.criteria.values(), key=lambda text: len(tokenizer(text)["input_ids"]))
@@ -314,15 +314,14 @@ def test_a_criterion_that_leaves_no_room_for_the_post_is_refused(tiny, encoder):
     account, posts, pairs, splits, criteria = tables_of(tiny.build_corpus(8))
     criteria["energy"] = "low energy or tired most days " * 4
     with pytest.raises(UserError, match="max_length is 16, but the longest criterion takes"):
-        describe(account, posts, pairs, splits, criteria, CorpusSettings(), training)
+        report_node(account, posts, pairs, splits, criteria, CorpusSettings(), training)
 
 
-def test_the_nodes_hand_on_plain_json_of_the_datasets_model(tiny, encoder):
+def test_the_node_hands_on_plain_json_of_the_datasets_model(tiny, encoder):
     training = TrainingSettings(fixed={"encoder": encoder, "max_length": 40})
-    report = describe(*tables_of(tiny.build_corpus(20)), CorpusSettings(), training)
+    report, *drawn, page = report_node(*tables_of(tiny.build_corpus(20)), CorpusSettings(), training)
     assert json.loads(json.dumps(report)) == report
     assert DataQuality.model_validate(report).model_dump(mode="json") == report
-    *drawn, page = show(report)
     assert [figure.layout.title.text for figure in drawn] == ["Positive pairs by split", "Posts by length", "What became of the rows"]
     assert page.startswith("<!DOCTYPE html>")
 

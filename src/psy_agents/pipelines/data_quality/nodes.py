@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 TOKENISER_BATCH = 256
 
 
-def describe(
+def report(
     account: dict,
     posts: pd.DataFrame,
     pairs: pd.DataFrame,
@@ -32,25 +32,20 @@ def describe(
     criteria: dict,
     settings: CorpusSettings,
     training: TrainingSettings,
-) -> dict[str, Any]:
-    """Count what the corpus holds, as the encoder of the training parameters reads it."""
+) -> tuple[dict[str, Any], Any, Any, Any, str]:
+    """Count what the corpus holds, as the encoder of the training parameters reads it; draw it and write the page.
+
+    All in one node, so that the page is there before a search of hours begins.
+    """
     from psy_agents.corpus.quality import describe_quality
-
-    reading = _reading(list(criteria.values()), training.hyperparameters({}))
-    report = describe_quality(account, posts, pairs, splits, criteria, settings, reading)
-    return report.model_dump(mode="json")
-
-
-def show(data_quality: dict) -> tuple[Any, Any, Any, str]:
-    """Draw labels, lengths and rows, and write the page with all of them."""
-    from psy_agents.corpus.quality import DataQuality
     from psy_agents.corpus.quality_page import headline, quality_page
     from psy_agents.corpus.quality_plots import labels_plot, lengths_plot, rows_plot
 
-    report = DataQuality.model_validate(data_quality)
-    log.info("%s", headline(report))
-    figures = labels_plot(report), lengths_plot(report), rows_plot(report)
-    return *figures, quality_page(report, *figures)
+    reading = _reading(list(criteria.values()), training.hyperparameters({}))
+    quality = describe_quality(account, posts, pairs, splits, criteria, settings, reading)
+    log.info("%s", headline(quality))
+    figures = labels_plot(quality), lengths_plot(quality), rows_plot(quality)
+    return quality.model_dump(mode="json"), *figures, quality_page(quality, *figures)
 
 
 def _reading(criteria: list[str], parameters: HyperParameters) -> Reading:
