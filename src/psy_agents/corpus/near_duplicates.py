@@ -8,8 +8,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from psy_agents.errors import UserError
 
@@ -235,6 +233,9 @@ def _bands(signatures: np.ndarray, threshold: float) -> Iterator[list[np.ndarray
 
 def _joined(cluster: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """(texts) the clusters, with those of each pair of texts made one."""
+    from scipy.sparse import coo_array  # not at the top: every kedro command would load it
+    from scipy.sparse.csgraph import connected_components
+
     count = cluster.max(initial=-1) + 1
     links = (np.ones(len(pairs), dtype=np.int8), (cluster[pairs[:, 0]], cluster[pairs[:, 1]]))
     return connected_components(coo_array(links, shape=(count, count)), directed=False)[1][cluster]
