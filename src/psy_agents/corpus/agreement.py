@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from psy_agents.errors import UserError
+from psy_agents.whole_file import whole_file
 
 RECORD = "data_agreement.json"
 """Name of the record; it lies in the folder of the raw files, which git ignores, since it names a person."""
@@ -126,14 +126,11 @@ def _read(folder: Path) -> Record:
 
 def _write(folder: Path, record: Record) -> Path:
     path = folder / RECORD
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        part.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        with whole_file(path) as part:
+            part.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{_shown(path)} cannot be written ({error.strerror}): is there space, and may you?") from None
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

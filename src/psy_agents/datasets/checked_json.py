@@ -9,9 +9,9 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro.utils import load_obj
 
-from psy_agents.datasets.atomic import whole_file
 from psy_agents.errors import UserError
 from psy_agents.resolvers import PROJECT
+from psy_agents.whole_file import whole_file
 
 
 class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any]]):

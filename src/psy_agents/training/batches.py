@@ -74,14 +74,24 @@ class Batch:
     known_B: Tensor
 
 
-def window_tensors(
-    windows: Windows, chosen: np.ndarray, pad_id: int, device: torch.device, frozen_BTH: Tensor | None = None
-) -> WindowTensors:
-    """Pad the chosen windows to the longest of them."""
+def padded(windows: Windows, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pad the chosen windows to the longest of them.
+
+    Returns:
+        mask (B, T) True on real tokens, and where each token stands in the flat arrays of `Windows` (B, T), 0 behind
+        a window's end.
+    """
     lengths = windows.lengths[chosen]
     columns = np.arange(int(lengths.max()))
     mask = columns < lengths[:, None]
-    at = np.where(mask, windows.first[chosen][:, None] + columns, 0)
+    return mask, np.where(mask, windows.first[chosen][:, None] + columns, 0)
+
+
+def window_tensors(
+    windows: Windows, chosen: np.ndarray, pad_id: int, device: torch.device, frozen_BTH: Tensor | None = None
+) -> WindowTensors:
+    """Return the chosen windows as an agent reads them."""
+    mask, at = padded(windows, chosen)
     answerable = mask & (windows.starts[at] >= 0)
     answerable[:, 0] = True
     types = None if windows.types is None else _tensor(np.where(mask, windows.types[at], 0), device, torch.long)

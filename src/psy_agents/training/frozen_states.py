@@ -17,7 +17,7 @@ from torch import Tensor
 
 from psy_agents.agents.models import AgentModel
 from psy_agents.agents.windows import Windows
-from psy_agents.training.batches import token_budget_batches, window_tensors
+from psy_agents.training.batches import padded, token_budget_batches, window_tensors
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +34,7 @@ class FrozenStates:
 
     def of(self, windows: Windows, chosen: np.ndarray) -> Tensor:
         """Return the chosen windows' states (B, T, H), zeros behind a window's end."""
-        lengths = windows.lengths[chosen]
-        columns = np.arange(int(lengths.max()))
-        mask_BT = columns < lengths[:, None]
-        at_BT = np.where(mask_BT, windows.first[chosen][:, None] + columns, 0)
+        mask_BT, at_BT = padded(windows, chosen)
         device = self.states_NH.device
         states_BTH = self.states_NH[torch.from_numpy(at_BT).to(device)]
         return states_BTH * torch.from_numpy(mask_BT).to(device).unsqueeze(-1)
@@ -122,6 +119,6 @@ def _run_frozen(
         tensors = window_tensors(windows, chosen, pad_id, device)
         from_below = None if below is None else (below.depth, below.of(windows, chosen))
         states_BTH = frozen.alone(tensors.encoder_inputs, from_below)
-        at_N = np.concatenate([np.arange(windows.first[w], windows.first[w + 1]) for w in chosen])
-        states_NH[torch.from_numpy(at_N).to(device)] = states_BTH[tensors.mask_BT].float()
+        mask_BT, at_BT = padded(windows, chosen)
+        states_NH[torch.from_numpy(at_BT[mask_BT]).to(device)] = states_BTH[tensors.mask_BT].float()
     return FrozenStates(frozen.depth, states_NH)

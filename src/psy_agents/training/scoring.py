@@ -15,7 +15,7 @@ from psy_agents.agents.windows import Windows
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.thresholds import best_threshold
-from psy_agents.training.batches import token_budget_batches, window_tensors
+from psy_agents.training.batches import padded, token_budget_batches, window_tensors
 from psy_agents.training.data import PairData
 from psy_agents.training.frozen_states import FrozenStates
 
@@ -49,9 +49,7 @@ def answer(
             if output.criterion_B is not None:
                 logits[chosen] = output.criterion_B.cpu().numpy()
             if output.start_BT is not None:
-                at = np.where(
-                    tensors.mask_BT.cpu().numpy(), windows.first[chosen][:, None] + np.arange(output.start_BT.shape[1]), 0
-                )
+                _, at = padded(windows, chosen)
                 candidates.append(
                     window_candidates(
                         output.start_BT, output.end_BT, windows.starts[at], windows.ends[at], windows.pair[chosen]
