@@ -1,3 +1,18 @@
 """Find, train and hand over transformer models that recognise DSM-5 symptoms and show the evidence."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psy_agents.training.predictor import Predictor
+
 __version__ = "0.1.0"
+
+
+def load(folder: str | Path) -> Predictor:
+    """A refitted agent, ready to predict: ``load("data/06_models/refit/...").predict(["text of a post"])``."""
+    from psy_agents.training.predictor import Predictor
+
+    return Predictor(Path(folder))

@@ -38,8 +38,12 @@ class InputHooks:
         for name in sorted(pipeline.inputs()):
             if name == "parameters" or name.startswith("params:") or catalog.exists(name):
                 continue
-            file = getattr(catalog.get(name), "_filepath", None)
-            if file is not None:
+            dataset = catalog.get(name)
+            file = getattr(dataset, "_filepath", None)
+            pinned = getattr(getattr(dataset, "_version", None), "load", None)
+            if pinned is not None:
+                raise UserError(f"Version {pinned} of {name} is not there: versions are the folders in {shown_path(file)}.")
+            if file is not None and not getattr(dataset, "optional", False):
                 raise UserError(f"{shown_path(file)} is missing (dataset {name}): put it there, or run the pipeline that makes it.")
 
 

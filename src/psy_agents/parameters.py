@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.errors import UserError
-from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.pipelines.synthetic_corpus.nodes import SyntheticCorpusParameters
@@ -18,12 +18,16 @@ from psy_agents.training.config import TrainingSettings
 
 
 class HpoParameters(BaseModel):
-    """``parameters_hpo.yml``: where the search keeps its things, and each stage."""
+    """``parameters_hpo.yml``: where the search keeps its things, each stage, and the refit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     paths: SearchPaths
     stage0: StageConfig
+    stage1: StageConfig
+    stage2: StageConfig
+    maximal: StageConfig
+    refit: RefitConfig
 
 
 class Parameters(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -12,12 +12,15 @@ from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
 from omegaconf import OmegaConf
 
+from psy_agents.agent_runner import AgentRunner
 from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.names import AGENTS
 from psy_agents.corpus.agreement import check_confirmed, confirm, named_agreement
 from psy_agents.errors import UserError
+from psy_agents.hpo.config import StageConfig
 from psy_agents.interrupts import interrupts
 from psy_agents.parameters import Parameters, check_parameters, closest
 from psy_agents.pipelines import preprocessing
@@ -81,7 +84,10 @@ class AgentSession(KedroSession):
             _check_spaces(chosen, parameters)
             _check_encoders(chosen, parameters)
             self._check_agreement(chosen)
-            return super().run(pipeline_names=names, namespaces=namespaces, **kwargs)
+            runner = kwargs.pop("runner", None)
+            if runner is None or type(runner) is SequentialRunner:
+                runner = AgentRunner(is_async=runner is not None and runner._is_async)
+            return super().run(pipeline_names=names, namespaces=namespaces, runner=runner, **kwargs)
 
     def _check_configuration(self, names: list[str]) -> Parameters:
         """Type all parameters, and leave tracking out where all pipelines are without it: it costs seconds."""
@@ -128,17 +134,26 @@ def _namespaces_of(agent: str, names: list[str], nodes: Pipeline, namespaces: It
     if namespaces:
         raise UserError("--params agent=... and --namespaces say the same thing: give one of them.")
     for name in names:
-        if not any(node.namespace == agent for node in pipelines[name].nodes):
+        if name.endswith("_all") or not any(node.namespace == agent for node in pipelines[name].nodes):
             raise UserError(f"Pipeline '{name}' does not work on one agent: leave out --params agent={agent}.")
     present = {node.namespace for node in nodes.nodes}
     return [space for space in (preprocessing.NAMESPACE, agent) if space in present]
 
 
+def _searches(chosen: Pipeline, parameters: Parameters) -> Iterator[tuple[str, StageConfig]]:
+    """Agent and stage of every search that will run."""
+    for node in chosen.nodes:
+        stage = getattr(node.func, "stage", None)
+        if stage is not None:
+            yield node.namespace, getattr(parameters.hpo, stage)
+
+
 def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:
     """Refuse a search space or a baseline that does not fit an agent that will run."""
-    for agent in (agent for agent in AGENTS if any(node.namespace == agent for node in chosen.nodes)):
-        for size in ("small", "large"):
-            space = parameters.search_space.space(agent, size, parameters.training)
+    for agent, stage in _searches(chosen, parameters):
+        for size in ("small", "large"):  # A mistake in the other one is a mistake too.
+            parameters.search_space.space(agent, size, parameters.training)
+        space = parameters.search_space.space(agent, stage.space, parameters.training)
         for baseline in parameters.search_space.baselines.get(agent, []):
             space.complete(baseline)
 
@@ -146,11 +161,9 @@ def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:
 def _check_encoders(chosen: Pipeline, parameters: Parameters) -> None:
     """Refuse an encoder that is nowhere, of a search or of what reads the training parameters otherwise."""
     wanted = set()
-    for node in chosen.nodes:
-        size = getattr(node.func, "space_size", None)
-        if size is not None:
-            wanted.update(parameters.search_space.encoders(node.namespace, size, parameters.training))
-        elif "params:training" in node.inputs:
-            wanted.add(parameters.training.hyperparameters({}).encoder)
+    for agent, stage in _searches(chosen, parameters):
+        wanted.update(parameters.search_space.encoders(agent, stage.space, parameters.training))
+    if any("params:training" in node.inputs and not hasattr(node.func, "stage") for node in chosen.nodes):
+        wanted.add(parameters.training.hyperparameters({}).encoder)
     for encoder in sorted(wanted):
         locate_encoder(encoder)

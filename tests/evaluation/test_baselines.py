@@ -7,7 +7,9 @@ import pytest
 from psy_agents.corpus.config import SplitSettings
 from psy_agents.corpus.pairs import build_pairs
 from psy_agents.corpus.prepare import split_corpus
-from psy_agents.evaluation.baselines import baseline_objectives, baseline_table
+from psy_agents.evaluation.baselines import baseline_objectives, baseline_predictions, baseline_table
+from psy_agents.evaluation.evaluate import evaluate
+from psy_agents.evaluation.predictions import COLUMNS
 
 CRITERIA = {"sleep": "Sleeps badly, lies awake at night.", "grey": "Feels low, every day is grey.", "never": "Never met."}
 SENTENCES = {"sleep": "I lie awake at night number {}.", "grey": "My day {} is grey and low."}
@@ -94,3 +96,40 @@ def test_an_agent_of_both_answers_is_compared_with_the_weighted_mean(table, agen
     assert set(reached) == {"all_positive", "tfidf_logistic"}
     expected = 0.75 * table["tfidf_logistic"]["macro_f1"] + 0.25 * table["tfidf_logistic_sentence"]["token_f1"]
     assert reached["tfidf_logistic"] == pytest.approx(expected)
+
+
+@pytest.fixture(scope="module")
+def predictions(corpus):
+    return baseline_predictions(*corpus, CRITERIA, "test")
+
+
+def test_every_baseline_predicts_each_pair_of_the_split_in_order(predictions, table, corpus):
+    posts, pairs, splits = corpus
+    expected = pairs[pairs["post_id"].isin(splits.loc[splits["split"] == "test", "post_id"])]
+    assert list(predictions) == list(table)
+    for found in predictions.values():
+        assert list(found) == COLUMNS
+        assert found[["post_id", "criterion", "label"]].values.tolist() == expected[["post_id", "criterion", "label"]].values.tolist()
+
+
+def test_criteria_baselines_predict_no_spans_and_evidence_baselines_spans_alone(predictions, table):
+    for name, found in predictions.items():
+        spans = "token_f1" in table[name]
+        assert found["starts"].notna().all() == found["probability"].isna().all() == spans
+        assert found["starts"].isna().all() == found["probability"].notna().all() == (not spans)
+        if spans:
+            assert found["predicted"].tolist() == [int(len(starts) > 0) for starts in found["starts"]]
+
+
+def test_evaluations_of_the_predictions_are_the_table(predictions, table, corpus):
+    texts = dict(zip(corpus[0]["post_id"], corpus[0]["text"], strict=True))
+    for name, found in predictions.items():
+        evaluation = evaluate(name, "baseline", found, texts, list(CRITERIA), resamples=0)
+        if evaluation.criterion is None:
+            figures = {metric: estimate.value for metric, estimate in evaluation.evidence.scores.items()}
+            assert figures == pytest.approx(table[name], abs=1e-12)
+        else:
+            macro = evaluation.criterion.macro
+            assert (macro.f1.value, macro.auprc.value, evaluation.criterion.ece.value) == pytest.approx(
+                (table[name]["macro_f1"], table[name]["macro_auprc"], table[name]["ece"]), abs=1e-12
+            )

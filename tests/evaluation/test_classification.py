@@ -8,6 +8,7 @@ from psy_agents.evaluation.classification import (
     average_precision,
     classification_metrics,
     expected_calibration_error,
+    weighted_average_precision,
 )
 
 CRITERIA = ["sleep", "mood", "a/b %", "never"]
@@ -74,6 +75,15 @@ def test_without_positives_the_figures_are_zero_and_not_missing(labels):
 def test_average_precision_treats_ties_as_one_threshold():
     assert average_precision(np.array([1, 0, 0, 1]), np.array([0.5] * 4)) == pytest.approx(0.5)
     assert average_precision(np.array([0, 1]), np.array([0.1, 0.9])) == 1.0
+
+
+@pytest.mark.parametrize("decimals", [1, 8])
+def test_average_precision_under_weights_is_that_of_repeated_pairs(decimals):
+    labels, probabilities, _, _ = random_pairs(0, decimals)
+    weights = np.random.default_rng(1).poisson(0.7, size=(20, len(labels)))
+    expected = [average_precision_score(np.repeat(labels, row), np.repeat(probabilities, row)) for row in weights]
+    assert weighted_average_precision(labels, probabilities, weights) == pytest.approx(expected)
+    assert np.isnan(weighted_average_precision(labels, probabilities, (1 - labels)[None, :])).all()
 
 
 def test_calibration_error_is_the_weighted_gap_of_15_bins():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psy_agents.evaluation.evidence import EvidenceScorer, evidence_metrics
+from psy_agents.evaluation.evidence import EvidenceScorer, evidence_figures, evidence_metrics
 from psy_agents.evaluation.spans import sentence_spans, word_spans
 
 TEXT = "I cannot sleep. Every day is grey. I eat well."
@@ -58,6 +58,15 @@ def test_a_pair_with_unknown_evidence_is_left_out():
     texts, gold, predicted = [TEXT] * 3, [[SLEEP], [], [EAT]], [[SLEEP], [GREY], []]
     scorer = EvidenceScorer(texts, gold, known=[True, False, True])
     assert scorer.score(predicted) == evidence_metrics([TEXT] * 2, [[SLEEP], [EAT]], [[SLEEP], []])
+
+
+def test_sums_of_the_counts_of_any_pairs_give_their_figures():
+    texts, gold, predicted = [TEXT] * 5, [[SLEEP], [EAT], [], [GREY], []], [[SLEEP, GREY], [], [EAT], [(20, 40)], []]
+    counts = EvidenceScorer(texts, gold, known=[True, True, True, True, False]).counts(predicted)
+    assert not counts[4].any()
+    for rows in ([0], [1, 2], [3, 0, 0, 2], [0, 1, 2, 3]):
+        expected = evidence_metrics([TEXT] * len(rows), [gold[i] for i in rows], [predicted[i] for i in rows])
+        assert evidence_figures(counts[rows].sum(axis=0)) == pytest.approx(expected)
 
 
 def test_no_pairs_and_texts_without_words_score_zero():

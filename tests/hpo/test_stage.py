@@ -61,7 +61,7 @@ def test_baselines_come_first_completed_with_defaults_and_only_once(search):
         {"x": 0.5, "loss": "focal", "gamma": 2.0},
         {"x": 0.2, "loss": "focal", "gamma": 1.0},
     ]
-    assert [record.baseline for record in records] == [True, True, True, False, False]
+    assert [record.enqueued for record in records] == [True, True, True, False, False]
     assert len(search.study().trials) == 5
 
 

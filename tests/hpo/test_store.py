@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from psy_agents.errors import UserError
-from psy_agents.hpo.store import StudyStore, digest, read_study, study_name
+from psy_agents.hpo.store import StudyStore, read_study
 
 
 def test_a_second_owner_is_refused_and_told_who_owns_the_store(tmp_path):
@@ -40,11 +40,3 @@ def test_what_is_not_there_or_not_a_store_is_said_so(tmp_path):
     (tmp_path / "text.db").write_text("no database " * 100)
     with pytest.raises(UserError, match="not an sqlite file"), StudyStore(tmp_path / "text.db"):
         pass
-
-
-def test_a_name_depends_on_what_makes_results_comparable():
-    name = study_name("evidence", "stage0", "sanity", {"space": [1], "data": "abc"})
-    assert name == study_name("evidence", "stage0", "sanity", {"data": "abc", "space": [1]})
-    assert name.startswith("evidence-stage0-sanity-") and len(name.rsplit("-")[-1]) == 8
-    assert name != study_name("evidence", "stage0", "sanity", {"space": [2], "data": "abc"})
-    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})

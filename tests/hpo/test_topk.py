@@ -1,13 +1,14 @@
 import io
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
 from psy_agents.errors import UserError
-from psy_agents.hpo.plots import history_plot
+from psy_agents.hpo.plots import history_plot, hover_text
 from psy_agents.hpo.progress import ProgressDisplay
 from psy_agents.hpo.topk import TopK, top_k
 
@@ -60,6 +61,15 @@ def test_the_history_shows_what_baselines_reach(search):
     figure = history_plot(result.records, baselines={"all_positive": 0.25})
     assert [line.y0 for line in figure.layout.shapes] == [0.25]
     assert [label.text for label in figure.layout.annotations] == ["all_positive 0.250"]
+
+
+def test_a_trial_is_told_letter_by_letter_with_the_reason_of_its_failure(search):
+    records = search.run(n_trials=2, baselines=BASELINES, mishaps={1: "diverge"}).records
+    told = hover_text(records[1]).split("<br>")
+    assert told[:2] == ["trial 2: diverged", "loss is nan in optimiser step 7"]
+    assert {"x = 0.7", "loss = plain"} == set(told[2:])
+    marked = replace(records[0], params={"<b>": "<i>"}, value=None)
+    assert hover_text(marked) == "trial 1: complete<br>&lt;b&gt; = &lt;i&gt;"
 
 
 def test_progress_is_a_line_per_trial_where_there_is_no_terminal(search, caplog):

@@ -98,7 +98,12 @@ def ranked_spans(candidates: Candidates, max_span_tokens: int) -> Candidates:
 
 def decode(candidates: Candidates, rule: DecodingRule, n_pairs: int) -> list[list[Span]]:
     """Return each pair's evidence spans, in the post's order; an empty list is "no evidence"."""
-    spans: list[list[Span]] = [[] for _ in range(n_pairs)]
+    return [[(start, end) for start, end, _ in found] for found in decode_with_margins(candidates, rule, n_pairs)]
+
+
+def decode_with_margins(candidates: Candidates, rule: DecodingRule, n_pairs: int) -> list[list[tuple[int, int, float]]]:
+    """The same with each span's margin over no answer behind it."""
+    spans: list[list[tuple[int, int, float]]] = [[] for _ in range(n_pairs)]
     ranked = ranked_spans(candidates, rule.max_span_tokens)
     for pair, start, end, margin in zip(
         ranked.pair.tolist(), ranked.start.tolist(), ranked.end.tolist(), ranked.margin.tolist(), strict=True
@@ -106,7 +111,7 @@ def decode(candidates: Candidates, rule: DecodingRule, n_pairs: int) -> list[lis
         if margin < rule.threshold:
             break
         if len(spans[pair]) < rule.max_spans:
-            spans[pair].append((start, end))
+            spans[pair].append((start, end, margin))
     return [sorted(found) for found in spans]
 
 

@@ -20,7 +20,7 @@ from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.models import AGENT_CLASSES, AgentModel
 from psy_agents.errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,21 @@ class Decisions:
     rule: DecodingRule = DecodingRule()
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How the agent reads posts; needed to give its answers again.
+
+    Attributes:
+        unit: post or sentence.
+        precision: number format of its matrix products, such as bfloat16.
+        evaluation_tokens: padded tokens in a batch.
+    """
+
+    unit: str = "post"
+    precision: str = "float32"
+    evaluation_tokens: int = 8192
+
+
 def save_agent(
     folder: Path,
     agent: AgentModel,
@@ -39,6 +54,7 @@ def save_agent(
     decisions: Decisions,
     criteria: Mapping[str, str],
     hyperparameters: Mapping[str, Any],
+    reading: Reading,
 ) -> None:
     """Write the agent to ``folder``, replacing it whole: readers see the old folder or the new one."""
     from safetensors.torch import save_file
@@ -58,6 +74,7 @@ def save_agent(
         "model": agent.config.model_dump(include=set(ModelConfig.model_fields)),
         "threshold": decisions.threshold,
         "decoding": asdict(decisions.rule),
+        "reading": asdict(reading),
         "criteria": dict(criteria),
         "hyperparameters": dict(hyperparameters),
     }

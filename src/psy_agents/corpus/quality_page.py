@@ -3,66 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
 from psy_agents.corpus.quality import DataQuality, Ledger
+from psy_agents.html_page import Cell, html_document, html_figure, html_table
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-
-Cell = str | int | None
 
 ABSENT_SHOWN = 5
 NOTABLE_SHARE_BEYOND = 0.1
 NOTABLE_CLUSTER = 0.1
 WINDOWS_SHOWN = 6
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c1e21; --soft: #5a6068; --line: #d8dce1; --page: #ffffff; --box: #f5f6f8;
-  --note: #fff4dc; --note-line: #e69f00; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e8eb; --soft: #a3aab3; --line: #3a4048; --page: #15171a; --box: #1e2125; --note: #33290f; }
-}
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.25rem 1rem 4rem; max-width: 62rem; background: var(--page); color: var(--ink);
-  font: 1rem/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.5rem; margin: 0 0 .5rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; padding-top: .75rem; border-top: 1px solid var(--line); }
-.headline { font-size: 1.1rem; margin: 0 0 1rem; }
-.notes { background: var(--note); border-left: 4px solid var(--note-line); padding: .75rem 1rem; }
-.notes h2 { margin: 0; padding: 0; border: 0; font-size: 1rem; }
-.notes ul { margin: .25rem 0 0; padding-left: 1.2rem; }
-p, li { overflow-wrap: anywhere; }
-.soft, figcaption { color: var(--soft); }
-figcaption { font-size: .92rem; max-width: 44rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .92rem; min-width: min(100%, 32rem); }
-th, td { padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-td:not(.number) { min-width: 11rem; }
-th[scope=row] { font-weight: 400; overflow-wrap: anywhere; min-width: 8rem; max-width: 22rem; }
-@media (min-width: 40rem) { th[scope=row] { min-width: 15rem; } }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-figure { margin: 1rem 0; }
-"""
-
-# Plotly draws its own colours, so that the page's must be given to it, and again where the reader's theme changes.
-THEME = """
-const dark = matchMedia("(prefers-color-scheme: dark)");
-function theme() {
-  const style = getComputedStyle(document.documentElement);
-  const ink = style.getPropertyValue("--ink"), line = style.getPropertyValue("--line");
-  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
-    Plotly.relayout(plot, {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "font.color": ink,
-      "title.font.color": ink, "xaxis.gridcolor": line, "yaxis.gridcolor": line, "xaxis.zerolinecolor": line,
-      "yaxis.zerolinecolor": line});
-  }
-}
-dark.addEventListener("change", theme);
-theme();
-"""
 
 
 def headline(report: DataQuality) -> str:
@@ -119,8 +73,6 @@ def quality_page(report: DataQuality, labels: Figure, lengths: Figure, rows: Fig
     Args:
         labels, lengths, rows: the figures of `quality_plots`.
     """
-    from plotly.offline import get_plotlyjs
-
     body = [
         "<header>",
         "<h1>Data quality</h1>",
@@ -136,12 +88,7 @@ def quality_page(report: DataQuality, labels: Figure, lengths: Figure, rows: Fig
         *_settings_section(report),
         "</main>",
     ]
-    head = (
-        '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Data quality</title>\n<style>{STYLE}</style>\n<script>{get_plotlyjs()}</script>"
-    )
-    content = "\n".join(body)
-    return f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{content}\n<script>{THEME}</script>\n</body>\n</html>\n'
+    return html_document("Data quality", body)
 
 
 def _notes(report: DataQuality) -> str:
@@ -163,8 +110,8 @@ def _rows_section(report: DataQuality, figure: Figure) -> list[str]:
     stages = account.alignment.rows
     return [
         "<h2>Rows</h2>",
-        _figure(figure, "rows"),
-        _table(
+        html_figure(figure, "rows"),
+        html_table(
             "Every row is used or set aside for one reason. A sentence that stands in its post twice has two places.",
             ["Table", "In", "Used", "Set aside", "Reasons"],
             [
@@ -172,7 +119,7 @@ def _rows_section(report: DataQuality, figure: Figure) -> list[str]:
                 for name, ledger in ledgers.items()
             ],
         ),
-        _table(
+        html_table(
             "How the annotated sentences were found in their posts",
             ["Stage", "Rows", "Positive rows"],
             [
@@ -180,7 +127,7 @@ def _rows_section(report: DataQuality, figure: Figure) -> list[str]:
                 for stage in sorted(stages, key=lambda stage: stage == "in")
             ],
         ),
-        _table(
+        html_table(
             "Used pairs by origin",
             ["Origin", "Pairs"],
             [
@@ -201,8 +148,8 @@ def _labels_section(report: DataQuality, figure: Figure) -> list[str]:
         rows.append([criterion, *by_split, positives, pairs, _share(positives, pairs), figures.clusters_with_a_positive, absent])
     return [
         "<h2>Labels</h2>",
-        _figure(figure, "labels"),
-        _table(
+        html_figure(figure, "labels"),
+        html_table(
             "Positive pairs of each criterion by split; a cluster is a post with its near-duplicates",
             ["Criterion", *map(str.capitalize, SPLITS), "Positive", "Pairs", "Share", "Clusters", "Absent because"],
             rows,
@@ -214,7 +161,7 @@ def _splits_section(report: DataQuality) -> list[str]:
     clusters = report.clusters
     return [
         "<h2>Splits and near-duplicates</h2>",
-        _table(
+        html_table(
             f"Splits by {report.settings.splits.method}",
             ["Split", "Posts", "Clusters", "Pairs", "Positive", "Share"],
             [
@@ -222,7 +169,7 @@ def _splits_section(report: DataQuality) -> list[str]:
                 for name, each in report.splits.items()
             ],
         ),
-        _table(
+        html_table(
             "Posts that say the same share a cluster, and a cluster shares a split",
             ["Near-duplicates", "Count"],
             [
@@ -239,8 +186,8 @@ def _lengths_section(report: DataQuality, figure: Figure) -> list[str]:
     lengths, windows = report.lengths, report.windows
     return [
         "<h2>Lengths and windows</h2>",
-        _figure(figure, "lengths"),
-        _table(
+        html_figure(figure, "lengths"),
+        html_table(
             f"Tokens of a post, by {windows.encoder}",
             ["Posts", "Tokens"],
             [
@@ -251,13 +198,13 @@ def _lengths_section(report: DataQuality, figure: Figure) -> list[str]:
                 ["all", lengths.tokens],
             ],
         ),
-        _table(
+        html_table(
             f"A window of {windows.max_length:,} tokens holds {windows.room:,} of the post beside the longest criterion, which "
             f"takes {windows.longest_criterion:,} with special tokens; the next window repeats {windows.overlap:,}",
             ["Windows a post", "Posts"],
             _tail(windows.windows_a_post),
         ),
-        _table(
+        html_table(
             "What lies beyond the first window",
             ["What", "Count", "Share"],
             [
@@ -272,12 +219,12 @@ def _evidence_section(report: DataQuality) -> list[str]:
     evidence = report.evidence
     return [
         "<h2>Evidence</h2>",
-        _table(
+        html_table(
             "Evidence spans of a positive pair; 0: no place is known",
             ["Spans", "Positive pairs"],
             _tail(evidence.spans_a_pair),
         ),
-        _table(
+        html_table(
             "Where the evidence lies",
             ["What", "Count", "Share"],
             [
@@ -294,7 +241,7 @@ def _settings_section(report: DataQuality) -> list[str]:
     for section, values in settings.items():
         for name, value in values.items() if isinstance(values, dict) else [("", values)]:
             rows.append([".".join(filter(None, (section, name))), json.dumps(value, ensure_ascii=False)])
-    return ["<h2>Settings</h2>", _table("Section preprocessing of the parameters", ["Parameter", "Value"], rows)]
+    return ["<h2>Settings</h2>", html_table("Section preprocessing of the parameters", ["Parameter", "Value"], rows)]
 
 
 def _absences(report: DataQuality) -> list[str]:
@@ -322,45 +269,6 @@ def _tail(counts: dict[int, int]) -> list[list[Cell]]:
     if beyond:
         rows.append([f"{WINDOWS_SHOWN} to {max(beyond):,}" if max(beyond) > WINDOWS_SHOWN else f"{WINDOWS_SHOWN}", sum(beyond.values())])
     return rows
-
-
-def _figure(figure: Figure, name: str) -> str:
-    # The page holds plotly once; a name of its own keeps the file the same from run to run.
-    drawn = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config={"responsive": True, "displayModeBar": False})
-    return f"<figure>{drawn}</figure>"
-
-
-def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """A table whose first column names its rows; every cell is escaped, whole numbers get their commas.
-
-    The caption is the figure's: a table's own would scroll away with a table that is wider than a phone.
-    """
-    rows = list(rows)
-    numeric = [False, *(all(_is_number(row[place]) for row in rows) for place in range(1, len(columns)))]
-    head = "".join(f'<th scope="col"{_class(number)}>{escape(name)}</th>' for name, number in zip(columns, numeric, strict=True))
-    body = "".join(
-        f'<tr><th scope="row">{_cell(row[0])}</th>'
-        + "".join(f"<td{_class(number)}>{_cell(value)}</td>" for value, number in zip(row[1:], numeric[1:], strict=True))
-        + "</tr>\n"
-        for row in rows
-    )
-    label = escape(caption)
-    return (
-        f'<figure><figcaption>{label}</figcaption>\n<div class="scroll" tabindex="0" role="region" aria-label="{label}">'
-        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table></div></figure>"
-    )
-
-
-def _is_number(cell: Cell) -> bool:
-    return cell is None or isinstance(cell, int) or cell.removesuffix("\u00a0%").replace(",", "").replace(".", "").isdecimal()
-
-
-def _class(number: bool) -> str:
-    return ' class="number"' if number else ""
-
-
-def _cell(value: Cell) -> str:
-    return "" if value is None else escape(f"{value:,}" if isinstance(value, int) else value)
 
 
 def _count(number: int, what: str) -> str:

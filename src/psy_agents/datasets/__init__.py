@@ -3,11 +3,13 @@
 from psy_agents.datasets.atomic import WholeCSVDataset, WholeJSONDataset, WholeParquetDataset, WholeTextDataset
 from psy_agents.datasets.checked_json import CheckedJSONDataset
 from psy_agents.datasets.id_salt import IdSaltDataset
+from psy_agents.datasets.model_folder import ModelFolderDataset
 from psy_agents.datasets.raw_table import RawTableDataset
 
 __all__ = [
     "CheckedJSONDataset",
     "IdSaltDataset",
+    "ModelFolderDataset",
     "RawTableDataset",
     "WholeCSVDataset",
     "WholeJSONDataset",

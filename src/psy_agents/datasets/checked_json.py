@@ -14,18 +14,27 @@ from psy_agents.resolvers import PROJECT
 from psy_agents.whole_file import whole_file
 
 
-class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any]]):
+class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any] | None]):
     """JSON of a pydantic model, written to a temporary name and renamed.
 
     Args:
         filepath: where; relative to the project.
         model: dotted name of the pydantic model that the data must fit.
+        optional: load None where there is no file yet, for a node that can do without. A version that was asked for
+            must be there.
     """
 
     def __init__(
-        self, *, filepath: str, model: str, version: Version | None = None, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        model: str,
+        optional: bool = False,
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self.metadata = metadata
+        self.optional = optional
         self._model = model
         path = Path(filepath)
         super().__init__(
@@ -45,7 +54,10 @@ class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any]
             place = ".".join(map(str, first["loc"])) or "the whole"
             raise UserError(f"{self._filepath.name} does not fit its schema: {place}: {first['msg']}.") from None
 
-    def load(self) -> dict[str, Any]:
+    def load(self) -> dict[str, Any] | None:
+        pinned = self._version is not None and self._version.load is not None
+        if self.optional and not pinned and not self._exists():
+            return None
         path = Path(self._get_load_path())
         try:
             data = json.loads(path.read_text(encoding="utf-8"))

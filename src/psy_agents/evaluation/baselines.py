@@ -19,6 +19,8 @@ from sklearn.linear_model import LogisticRegression
 
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.predictions import gold_table, predictions_table
+from psy_agents.evaluation.scored_pairs import ScoredPairs
 from psy_agents.evaluation.spans import Span, sentence_spans
 from psy_agents.evaluation.thresholds import best_no_answer_threshold, best_threshold
 
@@ -49,6 +51,25 @@ def baseline_table(
         posts, pairs, splits, criteria: the tables of preprocessing.
         split: the split to score; the baselines learn from train.
     """
+    predictions = baseline_predictions(posts, pairs, splits, criteria, split)
+    texts = dict(zip(posts["post_id"], posts["text"], strict=True))
+    scored = {name: ScoredPairs.of_table(table, texts, list(criteria)) for name, table in predictions.items()}
+    scorer = next(iter(scored.values())).evidence_scorer()
+    return {
+        name: classification_metrics(found.labels, found.probabilities, found.predicted, found.criterion, list(criteria))
+        if found.spans is None
+        else scorer.score(found.spans)
+        for name, found in scored.items()
+    }
+
+
+def baseline_predictions(
+    posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, criteria: Mapping[str, str], split: str
+) -> dict[str, pd.DataFrame]:
+    """What every baseline predicts on one split, by the baseline's name, as `psy_agents.evaluation.predictions` says.
+
+    Criteria baselines predict no spans; evidence baselines predict spans alone. For the arguments see `baseline_table`.
+    """
     train, validation, scored = (
         _split_pairs(posts, pairs, splits, criteria, name) for name in ("train", "validation", split)
     )
@@ -57,23 +78,12 @@ def baseline_table(
 
     logistic, tuning = logistic_probabilities(vectorizer, train, [scored, validation])
     threshold = best_threshold(validation.labels, tuning, validation.criterion)
-    prevalence = np.bincount(train.criterion, train.labels, len(criteria)) / np.bincount(
-        train.criterion, minlength=len(criteria)
-    )
-    probabilities = {
-        "all_positive": np.ones(len(scored.labels)),
-        "majority": prevalence[scored.criterion],
-        "tfidf_logistic": logistic,
-    }
-    table = {
-        name: classification_metrics(
-            scored.labels,
-            values,
-            values >= (threshold if name == "tfidf_logistic" else 0.5),
-            scored.criterion,
-            list(criteria),
-        )
-        for name, values in probabilities.items()
+    in_train = np.bincount(train.criterion, minlength=len(criteria))
+    prevalence = np.bincount(train.criterion, train.labels, len(criteria)) / np.maximum(in_train, 1)
+    decisions = {
+        "all_positive": (np.ones(len(scored.labels)), 0.5),
+        "majority": (prevalence[scored.criterion], 0.5),
+        "tfidf_logistic": (logistic, threshold),
     }
 
     nearest, similarity = nearest_sentences(vectorizer, scored, criteria)
@@ -84,8 +94,15 @@ def baseline_table(
         "tfidf_sentence": _where(nearest, similarity >= least),
         "tfidf_logistic_sentence": _where(nearest, logistic >= threshold),
     }
-    scorer = _evidence_scorer(scored)
-    return table | {name: scorer.score(predicted) for name, predicted in spans.items()}
+
+    gold = gold_table(pairs, splits, split)
+    tables = {
+        name: predictions_table(gold, probabilities=values, predicted=values >= cut, spans=None)
+        for name, (values, cut) in decisions.items()
+    }
+    return tables | {
+        name: predictions_table(gold, probabilities=None, predicted=None, spans=found) for name, found in spans.items()
+    }
 
 
 # Criteria and evidence baselines of one mind, so that both halves of an objective come from the same rule.

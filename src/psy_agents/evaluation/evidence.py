@@ -10,12 +10,45 @@ import numpy as np
 
 from psy_agents.evaluation.spans import Span, merge, sentence_spans, shared_lengths, word_spans
 
+# What `EvidenceScorer.counts` counts of a pair: units in both, predicted and gold, and what the other figures sum.
+COUNTS = (
+    *(f"{unit}_{part}" for unit in ("token", "sentence", "character", "answer") for part in ("both", "predicted", "gold")),
+    "exact",
+    "f1",
+    "pairs",
+)
+
 
 def evidence_metrics(
     texts: Sequence[str], gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
 ) -> dict[str, float]:
     """Score once; `EvidenceScorer` says what each figure is."""
     return EvidenceScorer(texts, gold).score(predicted)
+
+
+def evidence_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Every evidence metric of sums of pairs' counts; `EvidenceScorer.score` says what each figure is.
+
+    Args:
+        sums: (..., COUNTS) of `EvidenceScorer.counts`.
+
+    Returns:
+        (...) of each figure.
+    """
+    of = {name: sums[..., number] for number, name in enumerate(COUNTS)}
+    figures = {}
+    for unit in ("token", "sentence", "answer"):
+        both, predicted, gold = (of[f"{unit}_{part}"] for part in ("both", "predicted", "gold"))
+        figures[f"{unit}_precision"] = _ratio(both, predicted)
+        figures[f"{unit}_recall"] = _ratio(both, gold)
+        figures[f"{unit}_f1"] = _ratio(2 * both, predicted + gold)
+    without = of["pairs"] - of["answer_gold"]
+    return figures | {
+        "character_iou": _ratio(of["character_both"], of["character_predicted"] + of["character_gold"] - of["character_both"]),
+        "exact_match": _ratio(of["exact"], of["answer_gold"]),
+        "has_answer_f1": _ratio(of["f1"], of["answer_gold"]),
+        "no_answer_accuracy": _ratio(without - (of["answer_predicted"] - of["answer_both"]), without),
+    }
 
 
 class EvidenceScorer:
@@ -69,22 +102,26 @@ class EvidenceScorer:
         Args:
             predicted: spans of each pair given to the constructor, in any order; they may overlap.
         """
+        sums = self.counts(predicted).sum(axis=0)
+        return {name: float(value) for name, value in evidence_figures(sums).items()}
+
+    def counts(self, predicted: Sequence[Sequence[Span]]) -> np.ndarray:
+        """What each pair adds to the sums of which `evidence_figures` makes the figures of any set of pairs.
+
+        Returns:
+            (pairs, COUNTS) ``exact`` and ``f1`` are 0 for pairs without evidence; ``pairs`` is 1, and the whole row
+            of a pair with unknown evidence 0.
+        """
         if len(predicted) != self._n_given:
             raise ValueError(f"There are {len(predicted)} predictions for {self._n_given} pairs.")
         spans = self._flat(predicted)
         token, sentence, character = (self._counts(axis, spans) for axis in (self._words, self._sentences, self._characters))
-        shared, marked, gold = (counts.sum() for counts in character)
         answered = np.bincount(spans[0], minlength=len(self._kept)) > 0
         answer = (answered & self._has_answer, answered, self._has_answer)
-        return {
-            **_named("token", *(counts.sum() for counts in token)),
-            **_named("sentence", *(counts.sum() for counts in sentence)),
-            "character_iou": _ratio(shared, marked + gold - shared),
-            "exact_match": _mean(self._exact(spans)[self._has_answer]),
-            "has_answer_f1": _mean(_f1_of_pairs(*token)[self._has_answer]),
-            "no_answer_accuracy": _mean(~answered[~self._has_answer]),
-            **_named("answer", *(flags.sum() for flags in answer)),
-        }
+        exact, f1 = self._exact(spans) & self._has_answer, _ratio(2 * token[0], token[1] + token[2]) * self._has_answer
+        counts = np.zeros((self._n_given, len(COUNTS)))
+        counts[self._kept] = np.stack([*token, *sentence, *character, *answer, exact, f1, np.ones(len(self._kept))], axis=1)
+        return counts
 
     def _flat(self, spans_of_pairs: Sequence[Sequence[Span]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pair, start and end of every span of the kept pairs that holds a character."""
@@ -169,21 +206,5 @@ def _firsts(sizes: np.ndarray) -> np.ndarray:
     return np.cumsum(sizes) - sizes
 
 
-def _f1_of_pairs(both: np.ndarray, predicted: np.ndarray, gold: np.ndarray) -> np.ndarray:
-    return np.divide(2 * both, predicted + gold, out=np.zeros(len(both)), where=predicted + gold > 0)
-
-
-def _named(name: str, both: float, predicted: float, gold: float) -> dict[str, float]:
-    return {
-        f"{name}_precision": _ratio(both, predicted),
-        f"{name}_recall": _ratio(both, gold),
-        f"{name}_f1": _ratio(2 * both, predicted + gold),
-    }
-
-
-def _ratio(part: float, whole: float) -> float:
-    return float(part / whole) if whole else 0.0
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if len(values) else 0.0
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)

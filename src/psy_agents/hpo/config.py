@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from psy_agents.agents.names import AGENTS
 
 
 def _auto_or_count(value: Any) -> Any:
@@ -16,6 +19,21 @@ def _auto_or_count(value: Any) -> Any:
 
 
 AutoOrCount = Annotated[int | Literal["auto"], BeforeValidator(_auto_or_count)]
+
+
+def _count_or_counts(value: Any) -> Any:
+    counts = list(value.values()) if isinstance(value, Mapping) else [value]
+    agents = list(value) if isinstance(value, Mapping) else list(AGENTS)
+    if value is not None and (set(agents) != set(AGENTS) or not all(type(count) is int and count >= 1 for count in counts)):
+        raise ValueError(f"must be a whole number of at least 1, or one for each of {', '.join(AGENTS)}, not {value!r}")
+    return value
+
+
+TrialCount = Annotated[int | dict[str, int] | None, BeforeValidator(_count_or_counts)]
+
+
+def _by_name(value: Any) -> Any:
+    return {"method": value} if isinstance(value, str) else value
 
 
 class _Frozen(BaseModel):
@@ -38,6 +56,19 @@ class PrunerConfig(_Frozen):
     warmup_fraction: float = Field(1 / 3, ge=0, le=1, description="median: share of the epochs in which none is pruned.")
 
 
+class RefineConfig(_Frozen):
+    """How a stage's space comes from the best trials of the stage before it.
+
+    ``bounding_box``: Perrone et al., "Learning search spaces for Bayesian optimization", NeurIPS 2019, section 4.1, of
+    one earlier study. ``none``: the whole space, as if there were no earlier stage.
+    """
+
+    method: Literal["bounding_box", "none"] = "none"
+    top: int = Field(5, ge=2, description="bounding_box: best complete trials that span the box.")
+    padding: float = Field(0.1, ge=0, le=1, description="bounding_box: share of a parameter's width added on either side.")
+    enqueue: int = Field(3, ge=0, description="bounding_box: best trials whose parameters go first in the new study.")
+
+
 class Timeouts(_Frozen):
     """Seconds after which a worker counts as hung, and a trial as too long; None is no limit."""
 
@@ -50,8 +81,13 @@ class StageConfig(_Frozen):
     """A stage: its budget, its sampler and pruner, its workers and their limits."""
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="Such as stage0.")
-    label: str = Field(pattern=r"^[a-z0-9_]+$", description="Such as sanity.")
-    n_trials: int = Field(ge=1)
+    label: str = Field(pattern=r"^[a-z0-9_]*$", description="Such as sanity.")
+    space: Literal["small", "large"] = "small"
+    n_trials: TrialCount = Field(description="Or one for each agent; null: as many as fit into timeout.")
+    timeout: float | None = Field(
+        None, gt=0, description="Seconds of search, all runs of the stage together, after which no trial is started."
+    )
+    refine: Annotated[RefineConfig, BeforeValidator(_by_name)] = RefineConfig()
     epochs: int = Field(ge=1, description="The most epochs that a trial trains.")
     patience: int = Field(ge=1, description="Epochs without a better value after which a trial ends.")
     top_k: int = Field(5, ge=1, description="Trials in the stage's list of the best.")
@@ -64,6 +100,38 @@ class StageConfig(_Frozen):
     trials_per_worker: int = Field(50, ge=1, description="Trials after which a worker process is replaced.")
     timeouts: Timeouts = Timeouts()
     max_retries: int = Field(3, ge=0, description="Times a trial is run again after its worker died or hung.")
+
+    @model_validator(mode="after")
+    def _ends(self) -> StageConfig:
+        if self.n_trials is None and self.timeout is None:
+            raise ValueError("n_trials and timeout are both null, so the stage would never end: give one of them")
+        return self
+
+    def of_agent(self, agent: str) -> StageConfig:
+        """The stage with the agent's own number of trials."""
+        if isinstance(self.n_trials, dict):
+            return self.model_copy(update={"n_trials": self.n_trials[agent]})
+        return self
+
+
+class RefitConfig(_Frozen):
+    """Confirming the best trials over fixed seeds, training the winner on train + validation, testing it once."""
+
+    stage: Literal["stage0", "stage1", "stage2", "maximal"] = Field("stage2", description="Whose top-k is confirmed.")
+    candidates: int = Field(5, ge=1, description="Best trials that are confirmed.")
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
+    )
+    workers: AutoOrCount = "auto"
+    threads_per_worker: AutoOrCount = "auto"
+    timeouts: Timeouts = Timeouts()
+    max_retries: int = Field(3, ge=0)
+
+    @model_validator(mode="after")
+    def _different(self) -> RefitConfig:
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("seeds lists a seed twice: its run would count twice")
+        return self
 
 
 def visible_gpus() -> list[str]:

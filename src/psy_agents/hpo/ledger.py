@@ -1,6 +1,6 @@
 """Which of a stage's trials are settled, and which to run next: derived from what is stored, and from nothing else.
 
-A stage wants n *logical* trials, by index. Each is attempted until an attempt settles it: it completed, it was
+A stage wants n *logical* trials, by index (n is None: without end). Each is attempted until an attempt settles it: it completed, it was
 pruned, it failed for good, or its retries are used up.
 """
 
@@ -18,6 +18,7 @@ from psy_agents.hpo.records import Failure
 INFRASTRUCTURE = {Failure.DIED, Failure.HUNG, Failure.DEVICE}
 PERMANENT = {Failure.DIVERGED, Failure.TIMEOUT, Failure.ERROR}
 MEMORY_ATTEMPTS = 2
+AHEAD = 64  # Indices that wait, where only time ends a stage: more than it has workers.
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Retry:
 class Ledger:
     """The attempts of each index, in the order of their numbers."""
 
-    def __init__(self, trials: Iterable[FrozenTrial], *, n_trials: int, max_retries: int) -> None:
+    def __init__(self, trials: Iterable[FrozenTrial], *, n_trials: int | None, max_retries: int) -> None:
         self.n_trials, self.max_retries = n_trials, max_retries
         self._attempts: dict[int, dict[int, FrozenTrial]] = defaultdict(dict)
         for trial in trials:
@@ -62,7 +63,8 @@ class Ledger:
 
     def pending(self) -> list[int]:
         """The indices to run, lowest first: neither settled nor running."""
-        return [index for index in range(self.n_trials) if not self.settled(index) and not self._running(index)]
+        n_trials = max(self._attempts, default=-1) + 1 + AHEAD if self.n_trials is None else self.n_trials
+        return [index for index in range(n_trials) if not self.settled(index) and not self._running(index)]
 
     def retry(self, index: int) -> Retry | None:
         """How to repeat the index's last attempt; None where it has none yet."""

@@ -39,7 +39,7 @@ class ProgressDisplay:
         self._best = None if info.best is None else info.best.value
         self._state_counts = {}
         if not self._console.is_terminal:
-            log.info("%s: %d of %d trials done before, %d workers", info.study_name, info.done, info.n_trials, info.workers)
+            log.info("%s: %d%s trials done before, %d workers", info.study_name, info.done, _of(info, " of "), info.workers)
             return
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -57,7 +57,7 @@ class ProgressDisplay:
         """Show the trial on its slot's line."""
         if self._progress is None:
             return
-        description = f"  slot {record.slot}: trial {record.index + 1}/{self._info.n_trials}"
+        description = f"  slot {record.slot}: trial {record.index + 1}{_of(self._info)}"
         if record.slot not in self._slots:
             self._slots[record.slot] = self._progress.add_task(description, total=self._info.epochs, note="")
         else:
@@ -75,7 +75,7 @@ class ProgressDisplay:
         if record.state == "complete" and (self._best is None or record.value > self._best):
             self._best = record.value
         if self._progress is None:
-            log.info("trial %d/%d %s; %s", record.index + 1, self._info.n_trials, _ending(record), self._note())
+            log.info("trial %d%s %s; %s", record.index + 1, _of(self._info), _ending(record), self._note())
             return
         self._progress.update(self._stage, completed=self._done, note=self._note())
         if record.slot in self._slots:
@@ -85,7 +85,7 @@ class ProgressDisplay:
         """End the display and sum up."""
         self.close()
         if result is None:
-            log.info("%s: stopped at %d of %d trials", self._info.study_name, self._done, self._info.n_trials)
+            log.info("%s: stopped at %d%s trials", self._info.study_name, self._done, _of(self._info, " of "))
         else:
             ended = ", ".join(f"{count} {state}" for state, count in result.states.items())
             log.info("%s: %s; %s", result.study_name, ended, self._note())
@@ -99,11 +99,17 @@ class ProgressDisplay:
 
     def _note(self) -> str:
         best = "no value yet" if self._best is None else f"best {self._best:.4f}"
+        if self._info.n_trials is None:
+            return best
         fresh, left = self._done - self._info.done, self._info.n_trials - self._done
-        if not fresh or not left:
+        if fresh <= 0 or left <= 0:
             return best
         seconds = (time.monotonic() - self._started) / fresh * left
         return f"{best}, {timedelta(seconds=round(seconds))} left"
+
+
+def _of(info: StageInfo, sign: str = "/") -> str:
+    return "" if info.n_trials is None else f"{sign}{info.n_trials}"
 
 
 def _ending(record: TrialRecord) -> str:

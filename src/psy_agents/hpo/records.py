@@ -38,6 +38,7 @@ class TrialRecord:
         number: its number in the study.
         state: running, complete, pruned or failed.
         final: False for a failure that will be run again.
+        enqueued: its parameters were given, not proposed by the sampler.
         value, best_epoch, metrics: of the best epoch; of the last one where the trial was pruned or failed.
         failure, reason: the kind of failure and its details, without any text from the data.
         checkpoint: the folder of its weights, while they are kept.
@@ -50,7 +51,7 @@ class TrialRecord:
     state: str
     final: bool = False
     slot: int | None = None
-    baseline: bool = False
+    enqueued: bool = False
     retry_of: int | None = None
     micro_batch_divisor: int = 1
     value: float | None = None
@@ -65,12 +66,12 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class StageInfo:
-    """A stage as it starts: what it will do, and what was done before."""
+    """A stage as it starts: what it will do, and what was done before; ``n_trials`` is None where time alone ends it."""
 
     study_name: str
     stage: str
     label: str
-    n_trials: int
+    n_trials: int | None
     epochs: int
     workers: int
     done: int
@@ -144,7 +145,7 @@ def record_of(trial: FrozenTrial, *, final: bool, checkpoint: Path | None = None
         state=STATE_NAMES[trial.state],
         final=final,
         slot=attrs.get("slot"),
-        baseline=attrs.get("baseline", False),
+        enqueued=attrs.get("enqueued", False),
         retry_of=attrs.get("retry_of"),
         micro_batch_divisor=attrs.get("micro_batch_divisor", 1),
         value=value if value is None or math.isfinite(value) else None,

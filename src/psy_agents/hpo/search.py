@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,29 @@ from psy_agents.agents.licences import log_licence
 from psy_agents.corpus.fingerprint import data_hash
 from psy_agents.corpus.leakage import audit_leakage
 from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.identity import Identity, latest_other, study_name, why_anew
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.records import Listener, StageResult
+from psy_agents.hpo.refinement import Refinement, refine
+from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.hpo.stage import StageRunner
-from psy_agents.hpo.store import StudyStore, digest, study_name
-from psy_agents.hpo.topk import top_k
+from psy_agents.hpo.store import StudyStore, digest
+from psy_agents.hpo.topk import TopK, top_k
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a search keeps what it needs to go on: the sqlite file of all studies; parents of each study's folder of
+    weights, and of its trials' logs."""
+
+    store: Path
+    checkpoints: Path
+    logs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -30,10 +46,11 @@ class StageOutput:
     result: StageResult
 
 
-def _audit(corpus: Corpus) -> None:
-    """Splits may lie beside newer posts, where a preprocessing failed between the two."""
+def fingerprint(corpus: Corpus) -> str:
+    """Audit the splits, which may lie beside newer posts where a preprocessing failed between the two, and hash the corpus."""
     clusters = corpus.splits.drop_duplicates("post_id").set_index("post_id")["cluster"]
     audit_leakage(corpus.posts, corpus.splits, corpus.posts["post_id"].map(clusters).to_numpy())
+    return data_hash(corpus.posts, corpus.pairs, corpus.sentences, corpus.splits, corpus.criteria)
 
 
 def run_stage(
@@ -42,56 +59,88 @@ def run_stage(
     stage: StageConfig,
     settings: TrainingSettings,
     spaces: SearchSpaceConfig,
+    places: Places,
     *,
-    size: str,
-    store: Path,
-    checkpoints: Path,
-    logs: Path | None = None,
+    parent: TopK | None = None,
     listeners: Sequence[Listener] = (),
-    attributes: Mapping[str, Any] | None = None,
 ) -> StageOutput:
-    """Search, or go on with, one stage; afterwards exactly ``stage.n_trials`` trials are settled.
+    """Search, or go on with, one stage; afterwards exactly ``stage.n_trials`` trials are settled, or its time is used up.
 
     Args:
-        size: small or large search space.
-        store: the sqlite file of all studies. checkpoints, logs: parents of this study's folder of weights, and of its trials' logs.
+        parent: the best trials of the stage before, where the space shall be refined from them; without them the
+            stage searches the whole space.
 
     Raises:
         UserError: an encoder is missing, the space or a baseline does not fit the agent, or the splits are not
             those of the posts.
     """
-    _audit(corpus)
-    space = spaces.space(agent, size, settings)
-    for encoder in spaces.encoders(agent, size, settings):
+    stage = stage.of_agent(agent)
+    data = fingerprint(corpus)
+    whole = spaces.space(agent, stage.space, settings)
+    for encoder in spaces.encoders(agent, stage.space, settings):
         log_licence(encoder, locate_encoder(encoder))
-    fingerprint = data_hash(corpus.posts, corpus.pairs, corpus.sentences, corpus.splits, corpus.criteria)
-    baselines = spaces.baselines.get(agent, [])
+    refinement = _refinement(agent, stage, whole, parent, data)
+    space = whole if refinement is None else refinement.space
+    enqueued = list(spaces.baselines.get(agent, [])) if refinement is None else list(refinement.first)
     identity = {
-        "space": space.canonical(),
-        "baselines": baselines,
-        "data": fingerprint,
-        "settings": settings.model_dump(mode="json"),
+        "space": {each["name"]: each for each in space.canonical()},
+        "order": [each["name"] for each in space.canonical()],
+        "enqueued": enqueued,
+        "corpus": data,
+        "training": settings.model_dump(mode="json"),
         "stage": stage.model_dump(mode="json", include={"epochs", "patience", "seed", "sampler", "pruner"}),
     }
     name = study_name(agent, stage.name, stage.label, identity)
-    with StudyStore(store) as opened:
-        runner = StageRunner(
+    attributes = {
+        "agent": agent,
+        "space_hash": digest(space.canonical()),
+        "data_hash": data,
+        "settings_hash": digest(settings.model_dump(mode="json")),
+        "refined_from": None if refinement is None else refinement.describe(),
+        "identity": identity,
+    }
+    with StudyStore(places.store) as opened:
+        tell_changes(opened, name, identity)
+        result = StageRunner(
             stage,
             space,
-            baselines,
+            enqueued,
             opened,
             name,
             objective="psy_agents.hpo.objective:AgentObjective",
             setup=SearchSetup(agent, settings, corpus),
-            checkpoint_root=checkpoints / name,
+            checkpoint_root=places.checkpoints / name,
             listeners=listeners,
-            attributes={
-                "agent": agent,
-                "space_hash": digest(space.canonical()),
-                "data_hash": fingerprint,
-                **(attributes or {}),
-            },
-            log_dir=None if logs is None else logs / name,
-        )
-        result = runner.run()
+            attributes=attributes,
+            log_dir=None if places.logs is None else places.logs / name,
+        ).run()
         return StageOutput(top_k(opened.study(name), stage.top_k), result)
+
+
+def tell_changes(store: StudyStore, name: str, identity: Identity) -> None:
+    """Say why a stage begins anew, where an earlier study of it does not fit any more."""
+    studies = store.studies()
+    if name in {study.study_name for study in studies}:
+        return
+    before = latest_other(studies, name)
+    if before is not None and "identity" in before.user_attrs:
+        changed = why_anew(before.user_attrs["identity"], identity)
+        log.info("%s begins anew: changed since %s: %s", name, before.study_name, changed)
+
+
+def _refinement(
+    agent: str, stage: StageConfig, space: SearchSpace, parent: TopK | None, data: str
+) -> Refinement | None:
+    title = f"{agent}, {stage.name}"
+    if stage.refine.method == "none":
+        return None
+    if parent is None:
+        log.info("%s: there are no best trials of an earlier stage to refine from: it searches the whole space", title)
+        return None
+    if parent.agent != agent:
+        raise ValueError(f"the best trials are those of {parent.agent}, not of {agent}")
+    if parent.data_hash != data:
+        log.warning("%s: %s searched another corpus or other splits; only its box is taken over", title, parent.study)
+    refinement = refine(space, parent, stage.refine)
+    log.info("%s %s", title, refinement.sentence())
+    return refinement

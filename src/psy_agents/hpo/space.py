@@ -83,6 +83,10 @@ class SearchSpace:
             parameters[name] = Parameter(name, distribution, _conditions(name, spec.get("when"), parameters, mapping))
         return cls(tuple(parameters.values()), known)
 
+    def with_parameters(self, parameters: Sequence[Parameter]) -> SearchSpace:
+        """The same defaults with other distributions."""
+        return SearchSpace(parameters, self._known)
+
     def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         """Draw the active parameters of a trial."""
         params: dict[str, Any] = {}

@@ -65,10 +65,11 @@ class _Running:
 
 
 class StageRunner:
-    """Runs a stage's trials to their number.
+    """Runs a stage's trials to their number, or until its time is up.
 
     Args:
-        baselines: parameters of the first trials; defaults fill in what they leave out.
+        enqueued: parameters of the trials that go first; defaults fill in what they leave out.
+        seeds: of the first trials; all others' are derived from the stage's seed and the trial's index.
         store: open, that is, inside its ``with`` block.
         objective: ``module:Class``, made in each worker as ``Class(setup)``.
         checkpoint_root: folder of this study's weights, and of nothing else.
@@ -81,20 +82,24 @@ class StageRunner:
         self,
         config: StageConfig,
         space: SearchSpace,
-        baselines: Sequence[Mapping[str, Any]],
+        enqueued: Sequence[Mapping[str, Any]],
         store: StudyStore,
         study_name: str,
         *,
         objective: str,
         setup: Any,
         checkpoint_root: Path,
+        seeds: Sequence[int] = (),
         listeners: Sequence[Listener] = (),
         attributes: Mapping[str, Any] | None = None,
         log_dir: Path | None = None,
         preload_modules: tuple[str, ...] = ("torch", "transformers"),
     ) -> None:
         self.config, self.space, self.store = config, space, store
-        self.baselines = [space.complete(baseline) for baseline in baselines][: config.n_trials]
+        if isinstance(config.n_trials, dict):
+            raise ValueError("the stage's number of trials depends on the agent: give the engine config.of_agent(agent)")
+        self.enqueued = [space.complete(params) for params in enqueued][: config.n_trials]
+        self.seeds = tuple(seeds)
         self.study_name, self.listeners = study_name, tuple(listeners)
         self.attributes = dict(attributes or {})
         self.checkpoints = Checkpoints(Path(checkpoint_root), config.keep_checkpoints)
@@ -103,7 +108,7 @@ class StageRunner:
         self._failed_starts = 0
 
     def run(self) -> StageResult:
-        """Run until every trial is settled; at once where they are.
+        """Run until every trial is settled, at once where they are, or time is up: then running trials are finished.
 
         Raises:
             UserError: the objective refused to work, or workers cannot start.
@@ -114,11 +119,12 @@ class StageRunner:
         self._open_study()
         self._reconcile()
         slots = self._new_slots()
+        self._started = time.monotonic()
         result = None
         with _interrupt_signal() as interrupt:
             try:
                 self._tell_listeners("stage_started", self._info(len(slots)))
-                while self._ledger.pending() or self._running:
+                while self._running or (self._ledger.pending() and not self._time_is_up()):
                     self._fill(slots)
                     interrupt.wait(slots)
                     for slot in slots:
@@ -127,6 +133,7 @@ class StageRunner:
                 result = StageResult(self.study_name, self._records())
             finally:
                 self._stop(slots, orderly=result is not None)
+                self._keep_time()
                 self._tell_listeners("stage_finished", result)
             if interrupt.signal is not None:  # It came when the last trial had ended: what follows must not start.
                 raise SearchInterrupted(interrupt.signal)
@@ -138,10 +145,13 @@ class StageRunner:
         self._storage = self.store.storage
         self._study_id = self._storage.get_study_id_from_name(self.study_name)
         known = self.study.user_attrs
+        self._seconds_before = known.get("stage_seconds", 0.0)
         described = {
             "versions": installed_versions(),
             "stage": self.config.name,
             "label": self.config.label,
+            "epochs": self.config.epochs,
+            "patience": self.config.patience,
             "space_hash": digest(self.space.canonical()),
             **self.attributes,
         }
@@ -162,13 +172,24 @@ class StageRunner:
         )
         self._tidy()
 
+    def _time_is_up(self) -> bool:
+        return self.config.timeout is not None and self._seconds() >= self.config.timeout
+
+    def _seconds(self) -> float:
+        """Seconds that the stage has taken, in all its runs."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    def _keep_time(self) -> None:
+        self.study.set_user_attr("stage_seconds", round(self._seconds(), 1))
+
     def _new_slots(self) -> list[Slot]:
         pending = len(self._ledger.pending())
-        if not pending:
+        if not pending or (self.config.timeout is not None and self._seconds_before >= self.config.timeout):
             return []
         preload(self._preload)
         gpus, config = visible_gpus(), self.config
         workers = (len(gpus) or cpu_cores()) if config.workers == "auto" else config.workers
+        workers = min(workers, config.n_trials or workers)  # A single trial has all cores.
         threads = max(1, cpu_cores() // workers) if config.threads_per_worker == "auto" else config.threads_per_worker
         return [
             Slot(
@@ -186,9 +207,10 @@ class StageRunner:
         for slot in slots:
             if slot.state == "idle" and slot.trials_run >= self.config.trials_per_worker:
                 slot.retire()
-            if slot.state == "idle" and (pending := self._ledger.pending()):
+            if slot.state == "idle" and not self._time_is_up() and (pending := self._ledger.pending()):
                 self._begin(slot, pending[0])
-        wanted = len(self._ledger.pending()) - sum(slot.state == "starting" for slot in slots)
+        left = 0 if self._time_is_up() else len(self._ledger.pending())
+        wanted = left - sum(slot.state == "starting" for slot in slots)
         for slot in [slot for slot in slots if slot.state == "down"][: max(0, wanted)]:
             slot.start()
 
@@ -211,22 +233,22 @@ class StageRunner:
         self._tell_listeners("trial_started", record)
 
     def _ask(self, index: int, slot: int) -> int:
-        """Make the running trial of an index: a retry, a baseline, or what the sampler proposes.
+        """Make the running trial of an index: a retry, an enqueued one, or what the sampler proposes.
 
-        A retry or a baseline is stored in one step. A proposal is stored parameter by parameter, its index last:
+        A retry or an enqueued trial is stored in one step. A proposal is stored parameter by parameter, its index last:
         without an index it is no attempt, and the next run asks again, from the same seed.
         """
         attrs = {
-            "seed": derive_seed(self.config.seed, "trial", index),
-            "baseline": index < len(self.baselines),
+            "seed": self.seeds[index] if index < len(self.seeds) else derive_seed(self.config.seed, "trial", index),
+            "enqueued": index < len(self.enqueued),
             "slot": slot,
         }
         retry = self._ledger.retry(index)
         if retry is not None:
             attrs |= {"retry_of": retry.retry_of, "micro_batch_divisor": retry.micro_batch_divisor}
             return self._create(index, retry.params, attrs)
-        if index < len(self.baselines):
-            return self._create(index, self.baselines[index], attrs)
+        if index < len(self.enqueued):
+            return self._create(index, self.enqueued[index], attrs)
         self.study.sampler = new_sampler(self.config.sampler, derive_seed(self.config.seed, "sampler", index))
         trial = self.study.ask()
         self.space.suggest(trial)
@@ -328,6 +350,7 @@ class StageRunner:
     def _close(self, running: _Running) -> None:
         """The trial is stored: take note, tidy up, and only then let others know."""
         trial = self._note(running.trial_id)
+        self._keep_time()
         self._tidy()
         self._tell_listeners("trial_finished", self._record(trial, final=self._ledger.settled(running.record.index)))
 

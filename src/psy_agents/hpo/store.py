@@ -23,11 +23,6 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def study_name(agent: str, stage: str, label: str, identity: Any) -> str:
-    """``{agent}-{stage}-{label}-{hash8}``; ``identity`` is all that makes results comparable: space, data."""
-    return f"{agent}-{stage}-{label}-{digest(identity)[:8]}"
-
-
 class StudyStore:
     """An sqlite file of studies, owned while the ``with`` block lasts.
 
@@ -66,6 +61,10 @@ class StudyStore:
     def study(self, name: str) -> optuna.Study:
         """The study of that name, made if it is not there; higher values are better."""
         return optuna.create_study(study_name=name, storage=self.storage, direction="maximize", load_if_exists=True)
+
+    def studies(self) -> list[optuna.Study]:
+        """All studies of the store."""
+        return [optuna.load_study(study_name=name, storage=self.storage) for name in optuna.get_all_study_names(self.storage)]
 
     @property
     def owned(self) -> bool:

@@ -36,6 +36,18 @@ class RankedTrial(BaseModel):
     checkpoint: str | None = Field(description="Folder of its weights; null where they were not kept.")
 
 
+class RefinedFrom(BaseModel):
+    """The earlier study that a stage's space was drawn from: see `Refinement`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study: str
+    trials: tuple[int, ...]
+    box: dict[str, tuple[FiniteFloat, FiniteFloat]]
+    whole: dict[str, tuple[FiniteFloat, FiniteFloat]]
+    enqueued: int
+
+
 class TopK(BaseModel):
     """The best complete trials of a study, best first, and what the study was."""
 
@@ -47,6 +59,10 @@ class TopK(BaseModel):
     agent: str | None
     space_hash: str
     data_hash: str | None
+    settings_hash: str | None = Field(description="Of the training settings that all trials share.")
+    refined_from: RefinedFrom | None = Field(description="None where the stage searched its whole space.")
+    epochs: int = Field(ge=1, description="The most epochs that a trial could train.")
+    patience: int = Field(ge=1)
     versions: dict[str, str]
     n_trials: int = Field(ge=1)
     states: dict[str, int] = Field(description="How many trials ended how; failed ones by their reason.")
@@ -107,6 +123,10 @@ def top_k(study: optuna.Study, k: int) -> dict[str, Any]:
         agent=attrs.get("agent"),
         space_hash=attrs["space_hash"],
         data_hash=attrs.get("data_hash"),
+        settings_hash=attrs.get("settings_hash"),
+        refined_from=attrs.get("refined_from"),
+        epochs=attrs["epochs"],
+        patience=attrs["patience"],
         versions=attrs["versions"],
         n_trials=len(records),
         states=states,

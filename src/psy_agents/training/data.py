@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +46,20 @@ class PairData:
         return [texts[i] for i in self.criterion]
 
 
+def unlabelled(criteria: Mapping[str, str], texts: Sequence[str]) -> PairData:
+    """Each text with each criterion, text by text, of which nothing is known."""
+    n = len(texts) * len(criteria)
+    return PairData(
+        criteria=criteria,
+        texts=[text for text in texts for _ in criteria],
+        criterion=np.tile(np.arange(len(criteria)), len(texts)),
+        labels=np.zeros(n, dtype=np.int64),
+        spans=[[] for _ in range(n)],
+        known=np.zeros(n, dtype=bool),
+        implicit=np.zeros(n, dtype=bool),
+    )
+
+
 @dataclass(frozen=True)
 class Corpus:
     """The preprocessing's tables, as a trial receives them."""
@@ -56,11 +70,14 @@ class Corpus:
     splits: pd.DataFrame
     criteria: Mapping[str, str]
 
-    def split(self, name: str) -> PairData:
-        """All pairs of the posts of one split."""
+    def members(self, *names: str) -> pd.Series:
+        """The ids of the posts of one split, or of several together."""
+        return self.splits.loc[self.splits["split"].isin(names), "post_id"]
+
+    def split(self, *names: str) -> PairData:
+        """All pairs of the posts of one split, or of several together."""
         texts = self.posts.set_index("post_id")["text"]
-        members = self.splits.loc[self.splits["split"] == name, "post_id"]
-        pairs = self.pairs[self.pairs["post_id"].isin(members)]
+        pairs = self.pairs[self.pairs["post_id"].isin(self.members(*names))]
         index = {criterion: i for i, criterion in enumerate(self.criteria)}
         return PairData(
             criteria=self.criteria,
@@ -75,14 +92,13 @@ class Corpus:
             implicit=(pairs["origin"] == IMPLICIT_NEGATIVE).to_numpy(),
         )
 
-    def annotated_sentences(self, name: str) -> PairData:
-        """The annotated sentences of one split against every criterion (unit sentence, for training).
+    def annotated_sentences(self, *names: str) -> PairData:
+        """The annotated sentences of the splits against every criterion (unit sentence, for training).
 
         A sentence annotated for one criterion and not for another is an implicit negative of the other.
         """
         texts = self.posts.set_index("post_id")["text"]
-        members = self.splits.loc[self.splits["split"] == name, "post_id"]
-        rows = self.sentences[self.sentences["post_id"].isin(members)]
+        rows = self.sentences[self.sentences["post_id"].isin(self.members(*names))]
         status: dict[tuple[str, int, int], dict[str, int]] = {}
         for post, criterion, start, end, met in rows[["post_id", "criterion", "start", "end", "status"]].itertuples(
             index=False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -26,6 +27,20 @@ class Answers:
 
     probabilities_P: np.ndarray | None
     candidates: Candidates | None
+
+    def save(self, file: Path) -> None:
+        """Write the arrays as ``.npz``; they hold no text."""
+        arrays = {} if self.probabilities_P is None else {"probabilities": self.probabilities_P}
+        if self.candidates is not None:
+            arrays |= {f"candidate_{name}": array for name, array in vars(self.candidates).items()}
+        np.savez(file, **arrays)
+
+    @classmethod
+    def load(cls, file: Path) -> Answers:
+        """Read what `save` has written."""
+        with np.load(file, allow_pickle=False) as arrays:
+            found = {name.removeprefix("candidate_"): arrays[name] for name in arrays.files if name.startswith("candidate_")}
+            return cls(arrays["probabilities"] if "probabilities" in arrays.files else None, Candidates(**found) if found else None)
 
 
 def answer(
@@ -85,14 +100,18 @@ class SplitScorer:
             self._evidence = EvidenceScorer(self.data.texts, self.data.spans, self.data.known)
         return self._evidence
 
-    def choose(self, answers: Answers) -> Decisions:
-        """Choose threshold and decoding rule on this split."""
-        chosen = {}
-        if answers.probabilities_P is not None:
-            chosen["threshold"] = best_threshold(self.data.labels, answers.probabilities_P, self.data.criterion)
-        if answers.candidates is not None:
-            known = answers.candidates.of_pairs(self.data.known)
-            chosen["rule"] = choose_rule(known, self.data.spans, self.data.texts, self.span_lengths)
+    def choose(self, *runs: Answers) -> Decisions:
+        """Choose threshold and decoding rule on this split, for one run's answers or for several runs' together."""
+        chosen, n = {}, len(runs)
+        if runs[0].probabilities_P is not None:
+            probabilities = np.concatenate([run.probabilities_P for run in runs])
+            chosen["threshold"] = best_threshold(np.tile(self.data.labels, n), probabilities, np.tile(self.data.criterion, n))
+        if runs[0].candidates is not None:
+            known = [run.candidates.of_pairs(self.data.known) for run in runs]
+            together = Candidates.concatenate(
+                [replace(candidates, pair=candidates.pair + i * len(self.data)) for i, candidates in enumerate(known)]
+            )
+            chosen["rule"] = choose_rule(together, self.data.spans * n, self.data.texts * n, self.span_lengths)
         return Decisions(**chosen)
 
     def predicted_spans(self, answers: Answers, decisions: Decisions) -> list[list[Span]]:
@@ -101,18 +120,28 @@ class SplitScorer:
 
     def score(self, answers: Answers, decisions: Decisions) -> tuple[float, dict[str, float]]:
         """Return the objective and every metric under the given decisions."""
+        met = None if answers.probabilities_P is None else answers.probabilities_P >= decisions.threshold
+        spans = None if answers.candidates is None else self.predicted_spans(answers, decisions)
+        value, metrics = self.score_predictions(answers.probabilities_P, met, spans)
+        if met is not None:
+            metrics["threshold"] = decisions.threshold
+        if spans is not None:
+            metrics["no_answer_threshold"] = decisions.rule.threshold
+        return value, metrics
+
+    def score_predictions(
+        self, probabilities_P: np.ndarray | None, met_P: np.ndarray | None, spans: list[list[Span]] | None
+    ) -> tuple[float, dict[str, float]]:
+        """Return the objective and every metric of decisions and spans, either None where not predicted."""
         metrics: dict[str, float] = {}
         objectives = []
-        if answers.probabilities_P is not None:
-            predictions = answers.probabilities_P >= decisions.threshold
+        if probabilities_P is not None:
             metrics |= classification_metrics(
-                self.data.labels, answers.probabilities_P, predictions, self.data.criterion, list(self.data.criteria)
+                self.data.labels, probabilities_P, met_P, self.data.criterion, list(self.data.criteria)
             )
-            metrics["threshold"] = decisions.threshold
             objectives.append((1 - self.evidence_weight, metrics["macro_f1"]))
-        if answers.candidates is not None:
-            metrics |= self.evidence.score(self.predicted_spans(answers, decisions))
-            metrics["no_answer_threshold"] = decisions.rule.threshold
+        if spans is not None:
+            metrics |= self.evidence.score(spans)
             objectives.append((self.evidence_weight, metrics["token_f1"]))
         if len(objectives) == 1:
             return objectives[0][1], metrics

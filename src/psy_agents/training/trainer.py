@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from psy_agents.agents.encoder import load_tokenizer, locate_encoder, max_positi
 from psy_agents.agents.losses import criterion_loss, positive_weight, span_loss
 from psy_agents.agents.models import new_agent
 from psy_agents.agents.pooling import pool_windows
-from psy_agents.agents.saving import Decisions, save_agent
+from psy_agents.agents.saving import Decisions, Reading, save_agent
 from psy_agents.agents.windows import Windows
 from psy_agents.errors import UserError
 from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch, windows_of
@@ -24,7 +24,7 @@ from psy_agents.training.data import Corpus, PairData, tokenise, tokenise_senten
 from psy_agents.training.frozen_states import FrozenStates, FrozenStatesCache
 from psy_agents.training.optimisation import optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
-from psy_agents.training.scoring import SplitScorer, answer
+from psy_agents.training.scoring import Answers, SplitScorer, answer
 
 SPAN_LENGTH_QUANTILES = (0.75, 0.95, 1.0)
 
@@ -48,19 +48,34 @@ class Reader:
     """Tokenised splits of a corpus, made once per (agent's unit, encoder, max_length, overlap) in a process.
 
     It also keeps the token states after frozen layers, for the trials that freeze as many.
+
+    Args:
+        train: splits to learn from.
+        scored: split on which each epoch is scored; None where none is.
+
+    Raises:
+        UserError: a split has no positive pair, or the agent does not read sentences.
     """
 
-    def __init__(self, corpus: Corpus, agent: str, settings: TrainingSettings, train: str = "train") -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        agent: str,
+        settings: TrainingSettings,
+        *,
+        train: Sequence[str] = ("train",),
+        scored: str | None = "validation",
+    ) -> None:
         self.by_sentence = settings.unit == "sentence"
         if self.by_sentence and agent != "criteria":
             raise UserError(f"unit: sentence is for the criteria agent only, not for {agent}: use unit: post.")
-        self.train = corpus.annotated_sentences(train) if self.by_sentence else corpus.split(train)
-        self.validation = corpus.split("validation")
-        for name, data in ((train, self.train), ("validation", self.validation)):
-            if not data.labels.any():
+        self.train = corpus.annotated_sentences(*train) if self.by_sentence else corpus.split(*train)
+        self.validation = None if scored is None else corpus.split(scored)
+        for name, data in ((" + ".join(train), self.train), (scored, self.validation)):
+            if data is not None and not data.labels.any():
                 raise UserError(f"The {name} split has no positive pair, so nothing can be learned or scored: "
                                 "use more posts or other split ratios.")  # fmt: skip
-        self._cache: dict[tuple, tuple[Windows, Windows, list[int]]] = {}
+        self._cache: dict[tuple, tuple[Windows, Windows | None, list[int]]] = {}
         self._tokenizers: dict[Path, object] = {}
         self.frozen_states = FrozenStatesCache(settings.frozen_states_gib)
 
@@ -70,15 +85,16 @@ class Reader:
             self._tokenizers[folder] = load_tokenizer(folder)
         return self._tokenizers[folder]
 
-    def windows(self, folder: Path, config: HyperParameters, positions: int) -> tuple[Windows, Windows, list[int]]:
-        """Training windows, validation windows, and the training spans' lengths in tokens to choose from."""
+    def windows(self, folder: Path, config: HyperParameters, positions: int) -> tuple[Windows, Windows | None, list[int]]:
+        """Training windows, validation windows where there are some, and the training spans' lengths in tokens to choose from."""
         key = (folder, config.max_length, config.window_overlap)
         if key not in self._cache:
             options = {"max_length": config.max_length, "overlap": config.window_overlap, "positions": positions}
             tokenizer = self.tokenizer(folder)
             train = tokenise(tokenizer, self.train, **options)
             cut = tokenise_sentences if self.by_sentence else tokenise
-            self._cache[key] = (train, cut(tokenizer, self.validation, **options), span_lengths(train, self.train))
+            validation = None if self.validation is None else cut(tokenizer, self.validation, **options)
+            self._cache[key] = (train, validation, span_lengths(train, self.train))
         return self._cache[key]
 
 
@@ -118,13 +134,12 @@ class TrainingRun:
         micro_batch_divisor: int = 1,
         device: str | None = None,
     ) -> None:
-        self.name, self.config, self.reader = agent, config, reader
+        self.name, self.config, self.settings, self.reader = agent, config, settings, reader
         self.n_epochs, self.patience = epochs, patience
         self.micro_batch = max(1, config.batch_size // micro_batch_divisor)
         self.accumulation = config.accumulation_steps * math.ceil(config.batch_size / self.micro_batch)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.precision = resolve_precision(settings.precision, self.device)
-        self.evaluation_tokens = settings.evaluation_tokens
 
         self.seed = seed
         torch.manual_seed(seed)
@@ -137,10 +152,11 @@ class TrainingRun:
         )
         train_tokens = int(self.train_windows.lengths[windows_of(self.train_windows, self._epoch_pairs(1))].sum())
         self.train_frozen = self._frozen_states("train", self.train_windows, train_tokens)
-        self.validation_frozen = self._frozen_states(
-            "validation", self.validation_windows, len(self.validation_windows.ids)
-        )
-        self.scorer = SplitScorer(reader.validation, lengths, settings.objective_evidence_weight)
+        if reader.validation is not None:
+            self.validation_frozen = self._frozen_states(
+                "validation", self.validation_windows, len(self.validation_windows.ids)
+            )
+            self.scorer = SplitScorer(reader.validation, lengths, settings.objective_evidence_weight)
         self.positive_weight = positive_weight(torch.from_numpy(reader.train.labels[self._epoch_pairs(0)]), config)
         self.lengths = np.maximum.reduceat(self.train_windows.lengths, self.train_windows.windows_of_pairs()[:-1])
         self.optimiser = optimiser(self.agent, config)
@@ -148,6 +164,7 @@ class TrainingRun:
         self.steps_per_epoch = len(self._steps(self._batches(self._epoch_pairs(0))))
         self.step = 0
         self.best: Epoch | None = None
+        self.best_answers: Answers | None = None
         self.best_weights: dict[str, torch.Tensor] | None = None
 
     def _frozen_states(self, split: str, windows: Windows, tokens_an_epoch: int) -> FrozenStates | None:
@@ -158,7 +175,7 @@ class TrainingRun:
             windows,
             tokens_to_run=tokens_an_epoch * self.n_epochs,
             pad_id=self.tokenizer.pad_token_id,
-            budget=self.evaluation_tokens,
+            budget=self.settings.evaluation_tokens,
             device=self.device,
             precision=self.precision,
         )
@@ -185,7 +202,7 @@ class TrainingRun:
                 self.agent,
                 self.validation_windows,
                 pad_id=self.tokenizer.pad_token_id,
-                budget=self.evaluation_tokens,
+                budget=self.settings.evaluation_tokens,
                 device=self.device,
                 precision=self.precision,
                 frozen=self.validation_frozen,
@@ -195,11 +212,20 @@ class TrainingRun:
             metrics["train_loss"] = float(np.mean(losses))
             epoch = Epoch(number, tuple(losses), value, metrics, decisions)
             if self.best is None or value > self.best.value:
-                self.best = epoch
+                self.best, self.best_answers = epoch, answers
                 self.best_weights = {k: v.detach().cpu().clone() for k, v in self.agent.state_dict().items()}
             yield epoch
             if number - self.best.number >= self.patience:
                 return
+
+    def fit(self, epochs: int) -> Iterator[float]:
+        """Train for so many epochs of the schedule, without scoring; yield each one's mean training loss.
+
+        Raises:
+            NonFiniteLoss: training diverged.
+        """
+        for number in range(1, epochs + 1):
+            yield float(np.mean(self._train_epoch(number)))
 
     def _train_epoch(self, epoch: int) -> list[float]:
         self.agent.train()
@@ -250,11 +276,19 @@ class TrainingRun:
             return parts[0]
         return (1 - config.evidence_loss_weight) * parts[0] + config.evidence_loss_weight * parts[1]
 
-    def save(self, folder: Path) -> None:
-        """Save the best epoch's agent with its decisions."""
-        best = copy.copy(self.agent)
-        best.load_state_dict(self.best_weights)
+    def save(self, folder: Path, decisions: Decisions | None = None) -> None:
+        """Save the agent: as it is where decisions are given, else as it was in its best epoch, with that one's."""
+        agent = self.agent
+        if decisions is None:
+            agent, decisions = copy.copy(self.agent), self.best.decisions
+            agent.load_state_dict(self.best_weights)
         save_agent(
-            folder, best, self.name, self.tokenizer, self.best.decisions, self.reader.train.criteria,
+            folder,
+            agent,
+            self.name,
+            self.tokenizer,
+            decisions,
+            self.reader.train.criteria,
             self.config.model_dump(),
-        )  # fmt: skip
+            Reading(self.settings.unit, str(self.precision).removeprefix("torch."), self.settings.evaluation_tokens),
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.training.config import TrainingSettings
+
+if TYPE_CHECKING:
+    from psy_agents.hpo.records import Listener
+    from psy_agents.hpo.search import Places
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +30,15 @@ class SearchPaths(BaseModel):
     checkpoints: Path
     logs: Path
 
+    def places(self) -> Places:
+        """The same for the engine."""
+        from psy_agents.hpo.search import Places
 
-def stage_search(agent: str, size: str) -> Callable:
-    """Make the node's function for one agent and one size of search space."""
+        return Places(self.store, self.checkpoints, self.logs)
+
+
+def stage_search(agent: str, stage_name: str) -> Callable:
+    """Make the node's function for one agent and one stage."""
 
     def search(
         posts: pd.DataFrame,
@@ -41,35 +51,41 @@ def stage_search(agent: str, size: str) -> Callable:
         training: TrainingSettings,
         search_space: SearchSpaceConfig,
         paths: SearchPaths,
+        parent: dict | None = None,
     ) -> tuple[dict, Any]:
         """Run the stage to its number of trials; return its top-k and the figure of its history beside baselines."""
-        import optuna
-
         from psy_agents.evaluation.baselines import baseline_objectives
-        from psy_agents.hooks import git_commit
         from psy_agents.hpo.plots import history_plot
-        from psy_agents.hpo.progress import ProgressDisplay
         from psy_agents.hpo.search import run_stage
-        from psy_agents.tracking import MlflowListener
+        from psy_agents.hpo.topk import TopK
         from psy_agents.training.data import Corpus
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         output = run_stage(
             agent,
             Corpus(posts, pairs, sentences, splits, criteria),
             stage,
             training,
             search_space,
-            size=size,
-            store=paths.store,
-            checkpoints=paths.checkpoints,
-            logs=paths.logs,
-            listeners=[ProgressDisplay(), MlflowListener({"git_commit": git_commit()})],
+            paths.places(),
+            parent=None if parent is None else TopK.model_validate(parent),
+            listeners=listeners(),
         )
         reached = baseline_objectives(baselines, agent, training.objective_evidence_weight)
         log.info("baselines in the objective of %s: %s", agent, ", ".join(f"{k} {v:.4f}" for k, v in reached.items()))
         return output.top_k, history_plot(output.result.records, output.result.study_name, reached)
 
     search.__name__ = f"search_{agent}"
-    search.space_size = size
+    search.stage = stage_name
     return search
+
+
+def listeners() -> list[Listener]:
+    """Who follows a study: the display and MLflow."""
+    import optuna
+
+    from psy_agents.hooks import git_commit
+    from psy_agents.hpo.progress import ProgressDisplay
+    from psy_agents.tracking import MlflowListener
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return [ProgressDisplay(), MlflowListener({"git_commit": git_commit()})]

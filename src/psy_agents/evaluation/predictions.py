@@ -1,0 +1,55 @@
+"""The table of predictions: what a model or a baseline said of each pair of a split, beside the gold annotation.
+
+Columns, one row a pair: ``post_id``, ``criterion``, ``label`` (0 or 1), ``origin`` (positive, explicit_negative,
+implicit_negative), ``evidence_known``, ``gold_starts`` and ``gold_ends`` (lists of character offsets),
+``probability`` (of the criterion; NaN where it is not predicted), ``predicted`` (0 or 1; of a model of evidence
+alone: whether it gave a span), ``starts``, ``ends`` and ``margins`` (lists; None where no spans are predicted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from psy_agents.evaluation.spans import Span
+
+GOLD = ["post_id", "criterion", "label", "origin", "evidence_known", "gold_starts", "gold_ends"]
+COLUMNS = [*GOLD, "probability", "predicted", "starts", "ends", "margins"]
+
+
+def gold_table(pairs: pd.DataFrame, splits: pd.DataFrame, split: str) -> pd.DataFrame:
+    """The gold columns of one split's pairs, in the order of ``pairs``."""
+    members = splits.loc[splits["split"] == split, "post_id"]
+    chosen = pairs[pairs["post_id"].isin(members)]
+    return chosen.rename(columns={"starts": "gold_starts", "ends": "gold_ends"})[GOLD].reset_index(drop=True)
+
+
+def predictions_table(
+    gold: pd.DataFrame,
+    *,
+    probabilities: np.ndarray | None,
+    predicted: np.ndarray | None,
+    spans: Sequence[Sequence[Span]] | None,
+    margins: Sequence[Sequence[float]] | None = None,
+) -> pd.DataFrame:
+    """Put predictions beside the gold columns.
+
+    Args:
+        probabilities, predicted: (pairs,), both None for a model of evidence alone.
+        spans, margins: of each pair; spans is None for a model of criteria alone. Margins are left out by rules.
+    """
+    if spans is None and predicted is None:
+        raise ValueError("There are neither decisions nor spans.")
+    n = len(gold)
+    if predicted is None:
+        predicted = np.array([len(found) > 0 for found in spans], dtype=np.int64)
+    nothing = [None] * n
+    return gold.assign(
+        probability=np.full(n, np.nan) if probabilities is None else np.asarray(probabilities, dtype=np.float64),
+        predicted=np.asarray(predicted, dtype=np.int64),
+        starts=nothing if spans is None else [[int(start) for start, _ in found] for found in spans],
+        ends=nothing if spans is None else [[int(end) for _, end in found] for found in spans],
+        margins=nothing if margins is None else [[float(margin) for margin in found] for found in margins],
+    )

@@ -1,0 +1,103 @@
+"""A predictions table as arrays, and what each post adds to the counts behind the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.spans import Span
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPairs:
+    """The columns of `psy_agents.evaluation.predictions` that figures need.
+
+    Attributes:
+        post, criterion: (pairs,) numbers from 0: posts in the order in which the table names them, and the place
+            among the given criteria.
+        texts: each pair's post.
+        labels, predicted: (pairs,) bool.
+        probabilities: (pairs,) None where the criterion is not predicted.
+        gold: each pair's evidence. known: (pairs,) False where its place is unknown.
+        spans: each pair's predicted evidence; None for a model of criteria alone.
+    """
+
+    post: np.ndarray
+    n_posts: int
+    criterion: np.ndarray
+    n_criteria: int
+    texts: list[str]
+    labels: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray | None
+    gold: list[list[Span]]
+    known: np.ndarray
+    spans: list[list[Span]] | None
+
+    @classmethod
+    def of_table(cls, table: pd.DataFrame, texts: Mapping[str, str], criteria: Sequence[str]) -> ScoredPairs:
+        """Read a predictions table.
+
+        Raises:
+            ValueError: the table is empty, names a post without text or a criterion that is not given, or has
+                probabilities or spans of some pairs only.
+        """
+        if table.empty:
+            raise ValueError("The predictions table has no pairs.")
+        post, posts = pd.factorize(table["post_id"])
+        if missing := sum(post_id not in texts for post_id in posts):
+            raise ValueError(f"{missing} posts of the predictions table have no text.")
+        criterion = pd.Index(list(criteria)).get_indexer(table["criterion"])
+        if (criterion < 0).any():
+            raise ValueError(f"The predictions table names other criteria than {', '.join(criteria)}.")
+        return cls(
+            post=post,
+            n_posts=len(posts),
+            criterion=criterion,
+            n_criteria=len(criteria),
+            texts=[texts[post_id] for post_id in table["post_id"]],
+            labels=table["label"].to_numpy(dtype=bool),
+            predicted=table["predicted"].to_numpy(dtype=bool),
+            probabilities=table["probability"].to_numpy(dtype=np.float64) if _given(table, "probability") else None,
+            gold=_spans(table["gold_starts"], table["gold_ends"]),
+            known=table["evidence_known"].to_numpy(dtype=bool),
+            spans=_spans(table["starts"], table["ends"]) if _given(table, "starts") else None,
+        )
+
+    @property
+    def derived(self) -> bool:
+        """Whether spans alone are predicted, so that a criterion with a span counts as met."""
+        return self.probabilities is None and self.spans is not None
+
+    def evidence_scorer(self) -> EvidenceScorer:
+        """Scores spans against these pairs' evidence."""
+        return EvidenceScorer(self.texts, self.gold, self.known)
+
+    def decision_counts(self) -> np.ndarray:
+        """(3, posts, criteria) pairs that are both, predicted and gold positive."""
+        cell = self.post * self.n_criteria + self.criterion
+        flags = (self.labels & self.predicted, self.predicted, self.labels)
+        size = self.n_posts * self.n_criteria
+        counts = [np.bincount(cell[flag], minlength=size) for flag in flags]
+        return np.reshape(counts, (3, self.n_posts, self.n_criteria)).astype(np.float64)
+
+    def sum_by_post(self, values: np.ndarray) -> np.ndarray:
+        """(posts, k) sums of (pairs, k) values."""
+        k = values.shape[1]
+        cell = self.post[:, None] * k + np.arange(k)
+        return np.bincount(cell.ravel(), values.ravel(), minlength=self.n_posts * k).reshape(self.n_posts, k)
+
+
+def _given(table: pd.DataFrame, column: str) -> bool:
+    missing = table[column].isna()
+    if missing.any() and not missing.all():
+        raise ValueError(f"The predictions table has {column} of some pairs only.")
+    return not missing.any()
+
+
+def _spans(starts: pd.Series, ends: pd.Series) -> list[list[Span]]:
+    return [list(zip(first, last, strict=True)) for first, last in zip(starts, ends, strict=True)]

@@ -1,0 +1,166 @@
+"""Whether one model is better than another by more than chance.
+
+The test is approximate randomisation (Yeh, "More accurate tests for the statistical significance of result
+differences", COLING 2000; recommended for F1 by Dror et al., "The Hitchhiker's Guide to Testing Statistical
+Significance in NLP", ACL 2018), by post: pairs of one post are not independent. All comparisons of one metric share
+a family of Holm ("A simple sequentially rejective multiple test procedure", 1979).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from psy_agents.evaluation.bootstrap import as_estimate, bootstrap, rows_at_once
+from psy_agents.evaluation.classification import mean_of_defined, scores_of_counts
+from psy_agents.evaluation.evidence import COUNTS
+from psy_agents.evaluation.results import Comparison
+from psy_agents.evaluation.scored_pairs import ScoredPairs
+
+TOKENS = [COUNTS.index(f"token_{part}") for part in ("both", "predicted", "gold")]
+EQUAL = 1e-12
+
+
+def compare(
+    predictions: Mapping[str, pd.DataFrame],
+    texts: Mapping[str, str],
+    criteria: Sequence[str],
+    *,
+    pairs_of_names: Sequence[tuple[str, str]] | None = None,
+    permutations: int = 10_000,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[Comparison, ...]:
+    """Test the difference of each two systems in macro-F1 of decisions and in token-F1 of spans.
+
+    Decisions that are derived from spans are not compared, nor a metric without anything to find in the gold.
+
+    Args:
+        predictions: by the system's name, as `psy_agents.evaluation.predictions` says.
+        texts: post_id -> text.
+        criteria: ids.
+        pairs_of_names: which two to compare; None: each two.
+        resamples: of posts, for the difference's interval; the same for both systems.
+
+    Raises:
+        ValueError: the tables are not of the same pairs with the same annotation, in the same order, or see
+            `ScoredPairs.of_table`.
+    """
+    wanted = list(combinations(predictions, 2)) if pairs_of_names is None else list(pairs_of_names)
+    if unknown := sorted({name for pair in wanted for name in pair} - set(predictions)):
+        raise ValueError(f"There are no predictions of {', '.join(unknown)}.")
+    systems = {
+        name: ScoredPairs.of_table(predictions[name], texts, criteria)
+        for name in dict.fromkeys(name for pair in wanted for name in pair)
+    }
+    _check_same_pairs(predictions, systems)
+    comparisons = []
+    for metric, counts in (("macro_f1", _decision_counts(systems)), ("token_f1", _token_counts(systems))):
+        both = [(first, second) for first, second in wanted if first in counts and second in counts]
+        if both:
+            comparisons += _compare(metric, counts, both, permutations, resamples, seed)
+    return tuple(comparisons)
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction: (m,) adjusted p-values, each at least the one before it in order of p."""
+    order = np.argsort(p_values, kind="stable")
+    stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def _check_same_pairs(predictions: Mapping[str, pd.DataFrame], systems: Mapping[str, ScoredPairs]) -> None:
+    names = list(systems)
+    for name in names[1:]:
+        a, b = systems[names[0]], systems[name]
+        same_ids = predictions[names[0]]["post_id"].tolist() == predictions[name]["post_id"].tolist()
+        if not (
+            same_ids
+            and np.array_equal(a.criterion, b.criterion)
+            and np.array_equal(a.labels, b.labels)
+            and np.array_equal(a.known, b.known)
+            and a.gold == b.gold
+        ):
+            raise ValueError(f"{names[0]} and {name} do not predict the same pairs in the same order.")
+
+
+def _decision_counts(systems: Mapping[str, ScoredPairs]) -> dict[str, np.ndarray]:
+    counts = {name: pairs.decision_counts() for name, pairs in systems.items() if not pairs.derived}
+    return {name: count for name, count in counts.items() if count[2].any()}
+
+
+def _token_counts(systems: Mapping[str, ScoredPairs]) -> dict[str, np.ndarray]:
+    """(3, posts, 1) words that are both, predicted and gold, of each system with spans."""
+    with_spans = {name: pairs for name, pairs in systems.items() if pairs.spans is not None}
+    if not with_spans:
+        return {}
+    scorer = next(iter(with_spans.values())).evidence_scorer()
+    counts = {name: pairs.sum_by_post(scorer.counts(pairs.spans))[:, TOKENS].T[:, :, None] for name, pairs in with_spans.items()}
+    return {name: count for name, count in counts.items() if count[2].any()}
+
+
+def _compare(
+    metric: str, counts: Mapping[str, np.ndarray], wanted: Sequence[tuple[str, str]], permutations: int, resamples: int, seed: int
+) -> list[Comparison]:
+    """Compare systems in the mean F1 of their classes.
+
+    Args:
+        counts: (3, posts, classes) of each system: both, predicted, gold.
+    """
+    names = list(counts)
+    stacked = np.stack([counts[name] for name in names])  # (systems, 3, posts, classes)
+    first, second = np.array([[names.index(name) for name in pair] for pair in wanted]).T
+
+    def differences(weights: np.ndarray) -> dict[str, np.ndarray]:
+        f1 = _mean_f1(weights @ stacked)
+        return {"difference": (f1[first] - f1[second]).T}
+
+    width = _width(stacked)
+    estimated = bootstrap(differences, stacked.shape[2], resamples=resamples, seed=seed, width=width)["difference"]
+    p_values = _p_values(stacked, first, second, permutations, seed)
+    return [
+        Comparison(
+            metric=metric,
+            first=a,
+            second=b,
+            difference=as_estimate(values),
+            p_value=p_value,
+            p_holm=p_holm,
+            permutations=permutations,
+        )
+        for (a, b), values, p_value, p_holm in zip(wanted, estimated.T, p_values, holm(p_values), strict=True)
+    ]
+
+
+def _p_values(stacked: np.ndarray, first: np.ndarray, second: np.ndarray, permutations: int, seed: int) -> np.ndarray:
+    """(comparisons,) two-sided: (1 + permutations with a difference as great) / (1 + permutations)."""
+    n_posts, rows = stacked.shape[2], rows_at_once(_width(stacked))
+    total = stacked.sum(axis=2)[:, :, None]
+    f1 = _mean_f1(total)[:, 0]
+    observed = np.abs(f1[first] - f1[second])
+    generator = np.random.default_rng(seed)
+    as_great = np.zeros(len(first), dtype=np.int64)
+    for done in range(0, permutations, rows):
+        swapped = generator.integers(2, size=(min(rows, permutations - done), n_posts), dtype=np.int8).astype(np.float64)
+        moved = swapped @ stacked  # (systems, 3, permutations, classes)
+        for number, (a, b) in enumerate(zip(first, second, strict=True)):
+            exchange = moved[b] - moved[a]
+            difference = np.abs(_mean_f1(total[a] + exchange) - _mean_f1(total[b] - exchange))
+            as_great[number] += (difference >= observed[number] - EQUAL).sum()
+    return (1 + as_great) / (1 + permutations)
+
+
+def _mean_f1(sums: np.ndarray) -> np.ndarray:
+    """(..., n) of (..., 3, n, classes): mean F1 of the classes that have a gold positive."""
+    hits, predicted, gold = np.moveaxis(sums, -3, 0)
+    return mean_of_defined(scores_of_counts(hits, predicted, gold)[2])
+
+
+def _width(stacked: np.ndarray) -> int:
+    systems, parts, n_posts, classes = stacked.shape
+    return max(n_posts, systems * parts * classes)

@@ -1,0 +1,55 @@
+"""The refit of one agent, as a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from psy_agents.errors import UserError
+from psy_agents.hpo.config import RefitConfig
+from psy_agents.pipelines.hpo_stages.nodes import SearchPaths, listeners
+from psy_agents.training.config import TrainingSettings
+
+
+def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
+    """Make the node's function for one agent.
+
+    Args:
+        stages: whose top-k the node is given, in this order; where there is one, it is the one that is confirmed.
+    """
+
+    def refit(
+        posts: pd.DataFrame,
+        pairs: pd.DataFrame,
+        sentences: pd.DataFrame,
+        splits: pd.DataFrame,
+        criteria: dict,
+        config: RefitConfig,
+        training: TrainingSettings,
+        paths: SearchPaths,
+        *top_ks: dict | None,
+    ) -> tuple[dict, Path, pd.DataFrame]:
+        """Confirm the stage's best trials, train the winner and test it once; its summary, folder and predictions."""
+        from psy_agents.hpo.refit import run_refit
+        from psy_agents.hpo.topk import TopK
+        from psy_agents.training.data import Corpus
+
+        chosen = config if len(stages) > 1 else config.model_copy(update={"stage": stages[0]})
+        if chosen.stage not in stages:
+            raise UserError(f"hpo.refit.stage is {chosen.stage}, which this pipeline does not run: use the pipeline refit for it.")
+        top = dict(zip(stages, top_ks, strict=True))[chosen.stage]
+        output = run_refit(
+            agent,
+            Corpus(posts, pairs, sentences, splits, criteria),
+            chosen,
+            training,
+            None if top is None else TopK.model_validate(top),
+            paths.places(),
+            listeners(),
+        )
+        return output.summary, output.model, output.predictions
+
+    refit.__name__ = f"refit_{agent}"
+    return refit

@@ -1,0 +1,190 @@
+"""Tables of a report, one row a figure: its value and interval have columns of their own, so that files keep all digits.
+
+Figures that a system does not have (an agent of evidence has no probabilities) have no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import pandas as pd
+
+from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, Report
+
+NO_SYMPTOMS = "NO_SYMPTOMS"
+CLASS_METRICS = ("precision", "recall", "f1", "auprc")
+CRITERION_METRICS = ("macro_f1", "micro_f1", "macro_auprc", "exact_match", "ece", "brier")
+EVIDENCE_METRICS = (
+    "token_f1",
+    "sentence_f1",
+    "character_iou",
+    "evidence_exact_match",
+    "has_answer_f1",
+    "no_answer_accuracy",
+)
+STATES = ("complete", "pruned", "failed")
+
+_SYSTEM = ["system", "kind"]
+_FIGURE = ["metric", "value", "low", "high"]
+
+
+def ordered(report: Report) -> list[Evaluation]:
+    """The agents, then the baselines, each in the report's order."""
+    return sorted(report.evaluations, key=lambda evaluation: evaluation.kind != "agent")
+
+
+def classes(evaluation: Evaluation) -> Iterator[tuple[str, str, ClassScores]]:
+    """Part (criterion, no_symptoms, macro or micro), name and scores of each row of a table of criteria."""
+    scores = evaluation.criterion
+    if scores is not None:
+        yield from (("criterion", name, each) for name, each in scores.per_criterion.items())
+        yield "no_symptoms", NO_SYMPTOMS, scores.no_symptoms
+        yield "macro", "macro", scores.macro
+        yield "micro", "micro", scores.micro
+
+
+def summary_figures(evaluation: Evaluation) -> dict[str, Estimate]:
+    """What one line says of a system, by metric; ``evidence_exact_match`` is the spans', ``exact_match`` the criteria's."""
+    figures: dict[str, Estimate | None] = {}
+    if (criterion := evaluation.criterion) is not None:
+        figures |= {
+            "macro_f1": criterion.macro.f1,
+            "micro_f1": criterion.micro.f1,
+            "macro_auprc": criterion.macro.auprc,
+            "exact_match": criterion.exact_match,
+            "ece": criterion.ece,
+            "brier": criterion.brier,
+        }
+    if (evidence := evaluation.evidence) is not None:
+        figures |= {name: evidence.scores[name.removeprefix("evidence_")] for name in EVIDENCE_METRICS}
+    return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def criteria_table(report: Report) -> pd.DataFrame:
+    """Precision, recall, F1 and AUPRC of each class; ``part`` tells a criterion from no_symptoms, macro and micro."""
+    return pd.DataFrame(
+        [
+            (*_named(evaluation), part, name, scores.support, scores.predicted, *figure)
+            for evaluation in ordered(report)
+            for part, name, scores in classes(evaluation)
+            for figure in _figures({metric: getattr(scores, metric) for metric in CLASS_METRICS})
+        ],
+        columns=[*_SYSTEM, "part", "class", "support", "predicted", *_FIGURE],
+    )
+
+
+def summary_table(report: Report) -> pd.DataFrame:
+    """The metrics of each system on test, and the mean and standard deviation of an agent's objective over seeds."""
+    seeds = {scores.agent: scores for scores in report.seeds}
+    rows = []
+    for evaluation in ordered(report):
+        rows += [(*_named(evaluation), *figure, None) for figure in _figures(summary_figures(evaluation))]
+        if evaluation.kind == "agent" and evaluation.name in seeds:
+            scores = seeds[evaluation.name]
+            rows.append((*_named(evaluation), "validation_objective", scores.mean, None, None, scores.standard_deviation))
+    table = pd.DataFrame(rows, columns=[*_SYSTEM, *_FIGURE, "standard_deviation"])
+    return table.astype({"low": float, "high": float, "standard_deviation": float})
+
+
+def evidence_table(report: Report) -> pd.DataFrame:
+    """Every evidence metric: over all pairs, where ``criterion`` is missing, and by criterion, without intervals."""
+    rows = []
+    for evaluation in ordered(report):
+        if (evidence := evaluation.evidence) is not None:
+            rows += [(*_named(evaluation), None, *figure) for figure in _figures(evidence.scores)]
+            rows += [
+                (*_named(evaluation), criterion, metric, value, None, None)
+                for criterion, metrics in evidence.per_criterion.items()
+                for metric, value in metrics.items()
+            ]
+    return pd.DataFrame(rows, columns=[*_SYSTEM, "criterion", *_FIGURE]).astype({"low": float, "high": float})
+
+
+def comparisons_table(report: Report) -> pd.DataFrame:
+    """Each paired test: ``value`` is the first system's figure minus the second's."""
+    return pd.DataFrame(
+        [
+            (each.metric, each.first, each.second, *_limits(each.difference), each.p_value, each.p_holm, each.permutations)
+            for each in report.comparisons
+        ],
+        columns=["metric", "first", "second", "value", "low", "high", "p_value", "p_holm", "permutations"],
+    ).astype({"low": float, "high": float})
+
+
+def errors_table(report: Report) -> pd.DataFrame:
+    """Errors of each part of the pairs; a rate is missing where the part has no pair that could be wrong in that way.
+
+    ``false_positive_rate`` is the share of the negative pairs that were predicted, ``false_negative_rate`` that of
+    the positive ones that were not.
+    """
+    table = pd.DataFrame(
+        [
+            (
+                *_named(evaluation), each.group, each.name, each.pairs, each.positives,
+                each.false_positives, each.false_negatives, each.token_f1,
+            )
+            for evaluation in ordered(report)
+            for each in evaluation.errors
+        ],
+        columns=[*_SYSTEM, "group", "name", "pairs", "positives", "false_positives", "false_negatives", "token_f1"],
+    )  # fmt: skip
+    negatives = table["pairs"] - table["positives"]
+    return table.assign(
+        false_positive_rate=table["false_positives"].div(negatives.where(negatives > 0)),
+        false_negative_rate=table["false_negatives"].div(table["positives"].where(table["positives"] > 0)),
+        token_f1=table["token_f1"].astype(float),
+    )
+
+
+def seeds_table(report: Report) -> pd.DataFrame:
+    """The winner's objective on validation, one row a seed; ``run`` counts them from 1."""
+    return pd.DataFrame(
+        [
+            (each.agent, run, value, each.mean, each.standard_deviation)
+            for each in report.seeds
+            for run, value in enumerate(each.values, start=1)
+        ],
+        columns=["agent", "run", "value", "mean", "standard_deviation"],
+    )
+
+
+def stages_table(report: Report) -> pd.DataFrame:
+    """What each stage's study took: a column a state of trials, and the failures by reason in words."""
+    states = dict.fromkeys((*STATES, *(state for stage in report.stages for state in stage.states)))
+    return pd.DataFrame(
+        [
+            (
+                stage.agent, stage.stage, stage.study, stage.trials, *(stage.states.get(state, 0) for state in states),
+                stage.best, stage.training_hours, stage.epochs, _failures(stage.failures),
+            )
+            for stage in report.stages
+        ],
+        columns=["agent", "stage", "study", "trials", *states, "best", "training_hours", "epochs", "failures"],
+    ).astype({"best": float})  # fmt: skip
+
+
+def estimate_text(value: float, low: float | None = None, high: float | None = None) -> str:
+    """A figure with three decimals, and its interval where it has one: 0.412 [0.351, 0.470]."""
+    interval = "" if pd.isna(low) or pd.isna(high) else f" [{low:z.3f}, {high:z.3f}]"
+    return f"{value:z.3f}{interval}"
+
+
+def p_text(p: float) -> str:
+    """A p value with three decimals, or <0.001."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _named(evaluation: Evaluation) -> tuple[str, str]:
+    return evaluation.name, evaluation.kind
+
+
+def _limits(figure: Estimate) -> tuple[float, float | None, float | None]:
+    return figure.value, figure.low, figure.high
+
+
+def _figures(figures: Mapping[str, Estimate | None]) -> Iterable[tuple[str, float, float | None, float | None]]:
+    return ((name, *_limits(figure)) for name, figure in figures.items() if figure is not None)
+
+
+def _failures(failures: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in failures.items() if count)
