@@ -14,6 +14,7 @@ from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.pipelines.synthetic_corpus.nodes import SyntheticCorpusParameters
+from psy_agents.report.config import ReportConfig
 from psy_agents.training.config import TrainingSettings
 
 
@@ -37,6 +38,7 @@ class Parameters(BaseModel):
 
     hpo: HpoParameters
     preprocessing: CorpusSettings
+    report: ReportConfig
     search_space: SearchSpaceConfig
     synthetic_corpus: SyntheticCorpusParameters
     training: TrainingSettings

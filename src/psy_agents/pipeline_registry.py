@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kedro.pipeline import Pipeline
 
 from psy_agents.agents.names import AGENTS
-from psy_agents.pipelines import baselines, data_quality, hpo_stages, preprocessing, refit, synthetic_corpus
+from psy_agents.pipelines import baselines, data_quality, hpo_stages, preprocessing, refit, report, synthetic_corpus
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -27,14 +27,17 @@ def register_pipelines() -> dict[str, Pipeline]:
         "hpo_stage2": compared + stages["stage2"],
         "maximal_hpo": compared + stages["maximal"],
         "refit": described + _of_all(refit.create_pipeline(agent) for agent in AGENTS),
+        "report": described + report.create_pipeline(),
         "full_hpo_all": compared
         + stages["stage0"]
         + stages["stage1"]
         + stages["stage2"]
-        + _of_all(refit.create_pipeline(agent, ("stage0", "stage1", "stage2")) for agent in AGENTS),
+        + _of_all(refit.create_pipeline(agent, ("stage0", "stage1", "stage2")) for agent in AGENTS)
+        + report.create_pipeline(),
         "maximal_hpo_all": compared
         + stages["maximal"]
-        + _of_all(refit.create_pipeline(agent, ("maximal",)) for agent in AGENTS),
+        + _of_all(refit.create_pipeline(agent, ("maximal",)) for agent in AGENTS)
+        + report.create_pipeline(),
     }
 
 

@@ -51,14 +51,14 @@ def test_the_pace_comes_from_the_newest_study_of_the_same_agent_and_data(search)
         ("other agent", "evidence", "d1", {}),
         ("nothing complete", "criteria", "d1", {0: "diverge"}),
     ]:
-        search.run(name=name, n_trials=1, mishaps=mishaps, attributes={"agent": agent, "data_hash": data})
+        search.run(name=name, n_trials=1, mishaps=mishaps, attributes={"agent": agent, "data_hash": data, "settings_hash": "s"})
     with StudyStore(search.store) as store:
         studies = store.studies()
-        assert best_pace(studies, "criteria", "d1").study == "new"
-        assert best_pace(reversed(studies), "criteria", "d1").study == "new"
-        assert best_pace(studies, "evidence", "d1").study == "other agent"
-        assert best_pace(studies, "evidence", "d2") is None
-        assert best_pace([], "criteria", "d1") is None
+        assert best_pace(studies, "criteria", "d1", "s").study == "new"
+        assert best_pace(reversed(studies), "criteria", "d1", "s").study == "new"
+        assert best_pace(studies, "evidence", "d1", "s").study == "other agent"
+        assert best_pace(studies, "evidence", "d2", "s") is None
+        assert best_pace([], "criteria", "d1", "s") is None
 
 
 @pytest.mark.parametrize(("n_trials", "done", "workers"), [(50, 0, 2), (7, 0, 3), (20, 19, 4), (5, 1, 1)])

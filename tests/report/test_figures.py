@@ -2,7 +2,8 @@
 
 import pytest
 
-from psy_agents.report.figures import absent_plot, comparison_plot, criteria_plot, errors_plot, reliability_plot, report_figures
+from psy_agents.hpo.plots import absent_plot
+from psy_agents.report.figures import comparison_plot, criteria_plot, errors_plot, reliability_plot, report_figures
 
 
 def named(report, name):

@@ -29,7 +29,23 @@ class WholeCSVDataset(_Whole, CSVDataset):
 
 
 class WholeParquetDataset(_Whole, ParquetDataset):
-    """A pandas table as Parquet."""
+    """A pandas table as Parquet.
+
+    Args:
+        optional: load None where there is no file yet, for a node that can do without. A version that was asked for
+            must be there.
+        settings: as ParquetDataset takes them.
+    """
+
+    def __init__(self, *, optional: bool = False, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.optional = optional
+
+    def load(self) -> Any:
+        pinned = self._version is not None and self._version.load is not None
+        if self.optional and not pinned and not self.exists():
+            return None
+        return super().load()
 
 
 class WholeJSONDataset(_Whole, JSONDataset):

@@ -99,12 +99,13 @@ def pace_of(study: optuna.Study) -> Pace | None:
     )
 
 
-def best_pace(studies: Iterable[optuna.Study], agent: str, data_hash: str) -> Pace | None:
-    """The pace of the newest study of the agent on the same data that has one."""
+def best_pace(studies: Iterable[optuna.Study], agent: str, data_hash: str, settings_hash: str) -> Pace | None:
+    """The pace of the newest study of the agent on the same data, with the same training settings, that has one."""
     same = []
     for study in studies:
         attrs = study.user_attrs
-        if (attrs.get("agent"), attrs.get("data_hash")) == (agent, data_hash):
+        known = attrs.get("agent"), attrs.get("data_hash"), attrs.get("settings_hash")
+        if known == (agent, data_hash, settings_hash):
             same.append(study)
     newest_first = sorted(same, key=lambda study: study._study_id, reverse=True)
     return next((pace for study in newest_first if (pace := pace_of(study)) is not None), None)

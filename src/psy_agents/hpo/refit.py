@@ -104,7 +104,7 @@ def run_refit(
     """
     data = fingerprint(corpus)
     _check(agent, config, settings, top, data)
-    chosen, n_seeds = top.trials[: config.candidates], len(config.seeds)
+    chosen, n_seeds = top.trials[: config.candidates], len(config.fixed_seeds)
     candidates = tuple(dict(trial.params) for trial in chosen)
     attributes = {
         "agent": agent,
@@ -114,7 +114,7 @@ def run_refit(
     }
     identity = {
         "top_k": {"study": top.study, "candidates": list(candidates)},
-        "seeds": list(config.seeds),
+        "seeds": list(config.fixed_seeds),
         "corpus": data,
         "training": settings.model_dump(mode="json"),
         "epochs": top.epochs,
@@ -123,7 +123,7 @@ def run_refit(
     with StudyStore(places.store) as opened:
         engine = _Engine(config, top, len(chosen), opened, places, listeners, attributes)
         setup = RefitSetup(agent, settings, corpus, candidates)
-        runs = [(i, seed) for i in range(len(chosen)) for seed in config.seeds]
+        runs = [(i, seed) for i in range(len(chosen)) for seed in config.fixed_seeds]
         study, confirmed = engine.run(LABEL, identity, "ConfirmingObjective", setup, runs)
         ranked = _confirmed(top, confirmed, n_seeds)
         winner = _winner(ranked, study)
@@ -139,7 +139,7 @@ def run_refit(
             {"refit": study, "candidate": winner.rank - 1, "epochs": epochs, "decisions": asdict(decisions)},
             "FinalObjective",
             RefitSetup(agent, settings, corpus, candidates, epochs, decisions),
-            [(winner.rank - 1, config.seeds[0])],
+            [(winner.rank - 1, config.fixed_seeds[0])],
         )
     if final.state != "complete":
         raise UserError(f"The final training of {agent} ended as {final.failure or final.state} ({final.reason}): see {final_study}.")
@@ -150,13 +150,13 @@ def run_refit(
         from_stage=top.stage,
         study=study,
         final_study=final_study,
-        seeds=config.seeds,
+        seeds=config.fixed_seeds,
         candidates=ranked,
         winner=winner.rank,
         params=candidates[winner.rank - 1],
         hyperparameters=settings.hyperparameters(dict(candidates[winner.rank - 1])).model_dump(),
         epochs=epochs,
-        seed=config.seeds[0],
+        seed=config.fixed_seeds[0],
         threshold=decisions.threshold,
         decoding=asdict(decisions.rule),
         test_value=final.value,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.licences import log_licence
 from psy_agents.corpus.fingerprint import data_hash
 from psy_agents.corpus.leakage import audit_leakage
-from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.budget import best_pace, check_space, estimate
+from psy_agents.hpo.config import StageConfig, worker_count
 from psy_agents.hpo.identity import Identity, latest_other, study_name, why_anew
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.records import Listener, StageResult
@@ -21,7 +22,7 @@ from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.hpo.stage import StageRunner
 from psy_agents.hpo.store import StudyStore, digest
-from psy_agents.hpo.topk import TopK, top_k
+from psy_agents.hpo.topk import TopK, stage_records, top_k
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
 
@@ -101,6 +102,7 @@ def run_stage(
     }
     with StudyStore(places.store) as opened:
         tell_changes(opened, name, identity)
+        _tell_budget(opened, agent, stage, name, attributes, places.checkpoints)
         result = StageRunner(
             stage,
             space,
@@ -126,6 +128,32 @@ def tell_changes(store: StudyStore, name: str, identity: Identity) -> None:
     if before is not None and "identity" in before.user_attrs:
         changed = why_anew(before.user_attrs["identity"], identity)
         log.info("%s begins anew: changed since %s: %s", name, before.study_name, changed)
+
+
+def _tell_budget(
+    store: StudyStore, agent: str, stage: StageConfig, name: str, attributes: Mapping[str, Any], checkpoints: Path
+) -> None:
+    """Say what the stage will take, where an epoch of the agent has been measured, and refuse a disk without room for it."""
+    studies = store.studies()
+    pace = best_pace(studies, agent, attributes["data_hash"], attributes["settings_hash"])
+    if pace is None:
+        log.info("%s: no epoch of %s has been measured on these data yet, so there is no estimate of its time", name, agent)
+        return
+    if stage.n_trials is None:
+        log.info("%s: as many trials as fit into %.0f s; an epoch takes %.1f s", name, stage.timeout, pace.seconds_per_epoch)
+        return
+    here = next((study for study in studies if study.study_name == name), None)
+    budget = estimate(
+        pace,
+        n_trials=stage.n_trials,
+        done=0 if here is None or "checkpoint_root" not in here.user_attrs else len(stage_records(here)),
+        epochs=stage.epochs,
+        workers=worker_count(stage),
+        keep_checkpoints=stage.keep_checkpoints,
+    )
+    log.info("%s: %s", name, budget.sentence())
+    if budget.trials and budget.disk_bytes is not None:
+        check_space(checkpoints, budget.disk_bytes)
 
 
 def _refinement(

@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from psy_agents.errors import UserError, where
 from psy_agents.hpo import worker
 from psy_agents.hpo.checkpoints import Checkpoints
-from psy_agents.hpo.config import StageConfig, cpu_cores, visible_gpus
+from psy_agents.hpo.config import StageConfig, cpu_cores, visible_gpus, worker_count
 from psy_agents.hpo.ledger import INFRASTRUCTURE, Ledger
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome, TrialSpec
 from psy_agents.hpo.records import (
@@ -188,8 +188,7 @@ class StageRunner:
             return []
         preload(self._preload)
         gpus, config = visible_gpus(), self.config
-        workers = (len(gpus) or cpu_cores()) if config.workers == "auto" else config.workers
-        workers = min(workers, config.n_trials or workers)  # A single trial has all cores.
+        workers = worker_count(config)  # A single trial has all cores.
         threads = max(1, cpu_cores() // workers) if config.threads_per_worker == "auto" else config.threads_per_worker
         return [
             Slot(

@@ -107,6 +107,15 @@ def read_study(path: str | Path, name: str) -> optuna.Study:
         raise UserError(f"There is no study {name} in {path}: run its stage first.") from None
 
 
+def read_studies(path: str | Path) -> list[optuna.Study]:
+    """All studies of a store to look at, without owning it; none where there is no store yet."""
+    path = _sqlite_path(path)
+    if not path.is_file():
+        return []
+    backend = _backend(path)
+    return [optuna.load_study(study_name=name, storage=backend) for name in optuna.get_all_study_names(backend)]
+
+
 def _sqlite_path(path: str | Path) -> Path:
     text = str(path)
     if text.startswith("sqlite:///"):

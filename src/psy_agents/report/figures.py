@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from psy_agents.evaluation.results import Estimate, Evaluation, Report
+from psy_agents.hpo.plots import absent_plot, plain
 from psy_agents.report.tables import NO_SYMPTOMS, estimate_text, ordered, summary_figures
 
 if TYPE_CHECKING:
@@ -164,7 +163,7 @@ def errors_plot(evaluation: Evaluation) -> Figure:
             name=name,
             marker={"color": ERROR_COLOURS[name]},
             text=[
-                f"{_label(label)}<br>{name}: {part:,} of {whole:,}"
+                f"{plain(label)}<br>{name}: {part:,} of {whole:,}"
                 for label, part, whole in zip(labels, wrong, possible, strict=True)
             ],
             textposition="none",
@@ -176,19 +175,6 @@ def errors_plot(evaluation: Evaluation) -> Figure:
     for row in range(1, len(slices)):
         if slices[row].group != slices[row - 1].group:
             figure.add_hline(row - 0.5, line={"color": BASELINE_COLOUR, "width": 1, "dash": "dot"})
-    return figure
-
-
-def absent_plot(title: str, why: str) -> Figure:
-    """An empty figure that says why there is nothing to draw."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    _lay_out(figure, title, 0)
-    figure.update_layout(height=160)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    figure.add_annotation(text=_broken(why), x=0, y=0.5, xref="paper", yref="paper", xanchor="left", align="left", showarrow=False)
     return figure
 
 
@@ -204,12 +190,11 @@ def _mark(shown: Sequence[Evaluation], place: int) -> dict:
 def _add_estimates(
     figure: Figure, name: str, estimates: Sequence[Estimate], places: Sequence[float], labels: Sequence[str], mark: dict
 ) -> None:
-    with_interval = all(estimate.low is not None and estimate.high is not None for estimate in estimates)
     bars = {
         "type": "data",
         "symmetric": False,
-        "array": [estimate.high - estimate.value for estimate in estimates],
-        "arrayminus": [estimate.value - estimate.low for estimate in estimates],
+        "array": [0 if each.high is None else each.high - each.value for each in estimates],
+        "arrayminus": [0 if each.low is None else each.value - each.low for each in estimates],
         "thickness": 1.5,
         "width": 0,
     }
@@ -217,11 +202,11 @@ def _add_estimates(
         x=[estimate.value for estimate in estimates],
         y=list(places),
         mode="markers",
-        name=_label(name),
+        name=plain(name),
         marker=mark,
-        error_x=bars if with_interval else None,
+        error_x=bars,
         text=[
-            f"{_label(label)}, {_label(name)}: {estimate_text(each.value, each.low, each.high)}"
+            f"{plain(label)}, {plain(name)}: {estimate_text(each.value, each.low, each.high)}"
             for label, each in zip(labels, estimates, strict=True)
         ],
         hovertemplate="%{text}<extra></extra>",
@@ -255,15 +240,5 @@ def _rows_axis(figure: Figure, labels: Sequence[str]) -> None:
     )  # fmt: skip
 
 
-def _label(name: str) -> str:
-    """A name as plotly shows it letter by letter: plotly reads <b> and the like, and puts entities back."""
-    return escape(name, quote=False)
-
-
 def _short_label(name: str) -> str:
-    return _label(name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…")
-
-
-def _broken(text: str) -> str:
-    """Lines that a phone has room for: plotly breaks none by itself."""
-    return "<br>".join(_label(line) for line in wrap(text, 40))
+    return plain(name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…")

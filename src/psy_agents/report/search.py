@@ -1,0 +1,71 @@
+"""What the searches of an agent took and how they went, for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import optuna
+
+from psy_agents.evaluation.results import StageCost
+from psy_agents.hpo.diagnostics import (
+    importance_plot,
+    learning_curves_plot,
+    parallel_coordinates_plot,
+    stage_cost,
+    timeline_plot,
+)
+from psy_agents.hpo.plots import absent_plot, history_plot
+from psy_agents.hpo.refit import RefitSummary
+from psy_agents.hpo.store import read_studies
+from psy_agents.hpo.topk import stage_records
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+DIAGNOSTICS = {
+    "importances": importance_plot,
+    "parallel_coordinates": parallel_coordinates_plot,
+    "learning_curves": learning_curves_plot,
+    "timeline": timeline_plot,
+}
+"""Figures of one study."""
+
+
+def searched_studies(store: Path, refit: RefitSummary) -> list[str]:
+    """Names of the studies that led to a refit, in their order: the stages, each refined from the one before, and its own."""
+    parents = {study.study_name: (study.user_attrs.get("refined_from") or {}).get("study") for study in read_studies(store)}
+    chain = [refit.from_study]
+    while (parent := parents.get(chain[0])) is not None and parent not in chain:
+        chain.insert(0, parent)
+    return [*chain, refit.study, refit.final_study]
+
+
+def agent_studies(store: Path, names: Mapping[str, Sequence[str]]) -> dict[str, list[optuna.Study]]:
+    """The studies of each agent that are in the store, in the given order.
+
+    Args:
+        names: of the studies, by agent.
+    """
+    there = {study.study_name: study for study in read_studies(store)}
+    return {agent: [there[name] for name in wanted if name in there] for agent, wanted in names.items()}
+
+
+def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost]:
+    """What each study took."""
+    return [stage_cost(study, agent, _stage(study)) for agent, each in studies.items() for study in each]
+
+
+def search_figures(agent: str, studies: Iterable[optuna.Study], refit: RefitSummary) -> dict[str, Figure]:
+    """``history`` and `DIAGNOSTICS` of the study whose best trials were confirmed; they say so where it is gone."""
+    study = next((study for study in studies if study.study_name == refit.from_study), None)
+    if study is None:
+        why = f"The study {refit.from_study} is no longer in the store."
+        return {name: absent_plot(f"{name.replace('_', ' ')}: {agent}", why) for name in ("history", *DIAGNOSTICS)}
+    history = history_plot(stage_records(study), study.study_name)
+    return {"history": history, **{name: draw(study) for name, draw in DIAGNOSTICS.items()}}
+
+
+def _stage(study: optuna.Study) -> str:
+    return " ".join(part for part in (study.user_attrs["stage"], study.user_attrs["label"]) if part)

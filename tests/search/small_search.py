@@ -1,0 +1,60 @@
+"""A corpus of forty posts and a random encoder of two layers: what a stage and a refit need, in a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from psy_agents.agents.names import AGENTS
+from psy_agents.corpus.config import CorpusSettings
+from psy_agents.corpus.prepare import prepare_corpus, split_corpus
+from psy_agents.hpo.space_config import SearchSpaceConfig
+from psy_agents.training.data import Corpus
+
+CANARY = "zanzibarcanary"
+CRITERIA = {"SLEEP": "trouble sleeping", "FATIGUE": "no energy"}
+SENTENCES = {"SLEEP": "I barely slept all week.", "FATIGUE": "I have no energy left."}
+SPACES = SearchSpaceConfig(
+    small={"common": {"learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}}},
+    large={"common": {"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}}},
+    baselines={agent: [{"learning_rate": 1e-3}] for agent in AGENTS},
+)
+
+
+def build_encoder(folder: Path) -> Path:
+    """A random BERT with a word-piece tokenizer of its own."""
+    import torch
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    tokenizer = BertWordPieceTokenizer()
+    tokenizer.train_from_iterator([*SENTENCES.values(), *CRITERIA.values(), "We walked to the market and home."], vocab_size=200)
+    tokenizer.save_model(str(folder))
+    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    torch.manual_seed(0)
+    BertModel(BertConfig(vocab_size=tokenizer.get_vocab_size(), **size)).save_pretrained(folder)
+    return folder
+
+
+def build_corpus() -> Corpus:
+    """Posts with one, both or none of two criteria, each with a word that must stay inside it."""
+    posts, annotations = [], []
+    for number in range(40):
+        met = [c for bit, c in enumerate(CRITERIA) if number >> bit & 1]
+        text = " ".join([f"We walked to the market, {CANARY} {number}.", *(SENTENCES[c] for c in met), "Then home."])
+        posts.append({"post_id": f"p{number}", "text": text})
+        annotations += [
+            {"post_id": f"p{number}", "sentence_text": SENTENCES[c], "DSM5_symptom": c, "status": "1"} for c in met
+        ]
+    splits = {"train": 0.6, "validation": 0.2, "test": 0.2, "near_duplicates": None}
+    settings = CorpusSettings.model_validate({"splits": splits})
+    made = prepare_corpus(pd.DataFrame(posts), pd.DataFrame(annotations), CRITERIA, settings, salt="salt")
+    splits = split_corpus(made.posts, made.pairs, settings.splits)
+    return Corpus(made.posts, made.pairs, made.sentences, splits, made.criteria)
+
+
+def files_with(folder: Path, text: str) -> list[Path]:
+    """Files below a folder that hold the text."""
+    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
