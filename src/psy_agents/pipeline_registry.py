@@ -1,11 +1,13 @@
 """Every pipeline, written out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
 from kedro.pipeline import Pipeline
 
 from psy_agents.agents.names import AGENTS
-from psy_agents.pipelines import baselines, data_quality, hpo_stages, preprocessing, refit, report, synthetic_corpus
+from psy_agents.pipelines import baselines, budget, data_quality, hpo_stages, preprocessing, refit, report, synthetic_corpus
+
+STAGES = ("stage0", "stage1", "stage2")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -13,10 +15,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     prepared = preprocessing.create_pipeline()
     described = prepared + data_quality.create_pipeline()
     compared = described + baselines.create_pipeline()
-    stages = {
-        stage: _of_all(hpo_stages.create_pipeline(stage, agent) for agent in AGENTS)
-        for stage in ("stage0", "stage1", "stage2", "maximal")
-    }
+    reported = report.create_pipeline()
+    stages = {stage: _of_all(lambda agent, stage=stage: hpo_stages.create_pipeline(stage, agent)) for stage in (*STAGES, "maximal")}
     return {
         "__default__": prepared,
         "synthetic_corpus": synthetic_corpus.create_pipeline(),
@@ -26,20 +26,22 @@ def register_pipelines() -> dict[str, Pipeline]:
         "hpo_stage1": compared + stages["stage1"],
         "hpo_stage2": compared + stages["stage2"],
         "maximal_hpo": compared + stages["maximal"],
-        "refit": described + _of_all(refit.create_pipeline(agent) for agent in AGENTS),
-        "report": described + report.create_pipeline(),
+        "refit": described + _of_all(refit.create_pipeline),
+        "report": described + reported,
         "full_hpo_all": compared
+        + budget.create_pipeline(STAGES)
         + stages["stage0"]
         + stages["stage1"]
         + stages["stage2"]
-        + _of_all(refit.create_pipeline(agent, ("stage0", "stage1", "stage2")) for agent in AGENTS)
-        + report.create_pipeline(),
+        + _of_all(lambda agent: refit.create_pipeline(agent, STAGES))
+        + reported,
         "maximal_hpo_all": compared
+        + budget.create_pipeline(("maximal",))
         + stages["maximal"]
-        + _of_all(refit.create_pipeline(agent, ("maximal",)) for agent in AGENTS)
-        + report.create_pipeline(),
+        + _of_all(lambda agent: refit.create_pipeline(agent, ("maximal",)))
+        + reported,
     }
 
 
-def _of_all(pipelines: Iterable[Pipeline]) -> Pipeline:
-    return sum(pipelines, Pipeline([]))
+def _of_all(of_agent: Callable[[str], Pipeline]) -> Pipeline:
+    return sum(map(of_agent, AGENTS), Pipeline([]))

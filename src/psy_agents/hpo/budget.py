@@ -69,9 +69,9 @@ class Budget:
         disk = "disk not measured" if self.disk_bytes is None else f"{decimal(self.disk_bytes)} on disk"
         if not self.trials:
             return f"no trial is left to run, {disk}"
-        pace, time = self.pace, _span(self.low_hours, self.high_hours)
-        if _span(self.most_hours, self.most_hours) != _span(self.high_hours, self.high_hours):
-            time += f" (up to {_span(self.most_hours, self.most_hours).removeprefix('about ')} if no trial ends early)"
+        pace, time = self.pace, duration(self.low_hours, self.high_hours)
+        if duration(self.most_hours, self.most_hours) != duration(self.high_hours, self.high_hours):
+            time += f" (up to {duration(self.most_hours, self.most_hours).removeprefix('about ')} if no trial ends early)"
         elsewhere = f" on {_count(pace.workers, 'worker')}" if pace.workers != self.workers else ""
         early = f", which ran {pace.epoch_share:.0%} of their epochs" if pace.epoch_share < 1 else ""
         return (
@@ -173,7 +173,7 @@ def _size(folder: Path) -> int:
     return size
 
 
-def _span(low: float, high: float) -> str:
+def duration(low: float, high: float) -> str:
     """Hours in the unit that suits the higher one: "about 3.2 to 4.1 hours"."""
     for unit, least, hours in UNITS:
         if high >= least:

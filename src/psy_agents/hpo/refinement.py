@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -93,8 +94,10 @@ def _narrowed(parameter: Parameter, values: list[float], padding: float) -> Para
     scale, back = (math.log, math.exp) if distribution.log else (float, float)
     bottom, top = scale(distribution.low), scale(distribution.high)
     room = padding * (top - bottom)
-    low = max(distribution.low, back(max(bottom, scale(min(values)) - room)))
-    high = min(distribution.high, back(min(top, scale(max(values)) + room)))
+    lowest, highest = scale(min(values)) - room, scale(max(values)) + room
+    # exp(log(x)) may miss x by a rounding error: neither a value nor the range's end may fall out by it.
+    low = distribution.low if lowest <= bottom else max(distribution.low, min(min(values), back(lowest)))
+    high = distribution.high if highest >= top else min(distribution.high, max(max(values), back(highest)))
     low, high = _on_grid(distribution, low, high)
     if (low, high) == (distribution.low, distribution.high):
         return parameter
@@ -109,8 +112,10 @@ def _on_grid(distribution: FloatDistribution | IntDistribution, low: float, high
         return low, high
     down = math.floor((low - distribution.low) / step + 1e-9)
     up = math.ceil((high - distribution.low) / step - 1e-9)
-    low, high = distribution.low + down * step, min(distribution.high, distribution.low + up * step)
-    return (int(low), int(high)) if isinstance(distribution, IntDistribution) else (low, high)
+    # In decimals, as optuna counts: 0.1 + 2 * 0.1 is no step of 0.1 from 0.1 in binary fractions.
+    first, width = Decimal(str(distribution.low)), Decimal(str(step))
+    kind = int if isinstance(distribution, IntDistribution) else float
+    return kind(first + down * width), min(distribution.high, kind(first + up * width))
 
 
 def _adopted(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -62,10 +62,13 @@ def criteria_latex(report: Report, systems: Sequence[str] | None = None) -> str:
     by_class = _by_class(shown)
     rows = []
     for key, scores in by_class.items():
-        best = max((f"{each.f1.value:.2f}" for each in scores if each), default="")
+        best = max((f"{each.f1.value:.2f}" for each in scores if each and each.support), default="")
         cells = [_class_name(key), *_support(scores)]
         for each in scores:
-            cells += ["", "", ""] if each is None else [_two(each.precision), _two(each.recall), _bold(_two(each.f1), best)]
+            if each is None or not each.support:  # Nobody predicts it, or there was nothing to find.
+                cells += ["" if each is None else "--"] * 3
+            else:
+                cells += [_two(each.precision), _two(each.recall), _bold(_two(each.f1), best)]
         rows.append((key[0], cells))
     heads = [
         ["", "", *(rf"\multicolumn{{3}}{{c}}{{{_system(each)}}}" for each in shown)],
@@ -79,7 +82,7 @@ def intervals_latex(report: Report, systems: Sequence[str] | None = None) -> str
     """F1 of each class with its interval; arguments as for `criteria_latex`."""
     shown = _chosen(report, systems)
     rows = [
-        (key[0], [_class_name(key), *_support(scores), *("" if each is None else _with_interval(each.f1) for each in scores)])
+        (key[0], [_class_name(key), *_support(scores), *map(_f1_with_interval, scores)])
         for key, scores in _by_class(shown).items()
     ]
     heads = [["Criterion", "Support", *map(_system, shown)]]
@@ -156,6 +159,12 @@ def _two(figure: Estimate) -> str:
 
 def _bold(cell: str, best: str) -> str:
     return rf"\textbf{{{cell}}}" if cell == best and float(cell) > 0 else cell
+
+
+def _f1_with_interval(scores: ClassScores | None) -> str:
+    if scores is None:
+        return ""
+    return _with_interval(scores.f1) if scores.support else "--"
 
 
 def _with_interval(figure: Estimate) -> str:

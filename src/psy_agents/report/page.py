@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from psy_agents.evaluation.results import Estimate, Evaluation, Report
+from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, Report
 from psy_agents.html_page import Cell, html_document, html_figure, html_table
 from psy_agents.report.figures import ORIGINS
 from psy_agents.report.tables import (
@@ -234,7 +234,7 @@ def _criteria(report: Report, figures: Mapping[str, Figure]) -> list[str]:
         return ['<p class="soft">No model or baseline predicts criteria.</p>']
     tables = [list(classes(each)) for each in shown]
     f1 = [
-        [name, scores.support, *(_cell(table[row][2].f1) for table in tables)]
+        [name, scores.support, *(_score(table[row][2], "f1") for table in tables)]
         for row, (_, name, scores) in enumerate(tables[0])
     ]
     return [
@@ -247,7 +247,7 @@ def _criteria(report: Report, figures: Mapping[str, Figure]) -> list[str]:
                     f"{each.name} by criterion",
                     ["Criterion", "Support", "Predicted", *(HEADS[metric] for metric in CLASS_METRICS)],
                     [
-                        [name, scores.support, scores.predicted, *(_cell(getattr(scores, metric)) for metric in CLASS_METRICS)]
+                        [name, scores.support, scores.predicted, *(_score(scores, metric) for metric in CLASS_METRICS)]
                         for _, name, scores in table
                     ],
                 ),
@@ -255,6 +255,11 @@ def _criteria(report: Report, figures: Mapping[str, Figure]) -> list[str]:
             for each, table in zip(shown, tables, strict=True)
         ),
     ]
+
+
+def _score(scores: ClassScores, metric: str) -> str:
+    """A class's figure; a dash where no pair has it, so that there was nothing to find."""
+    return _cell(getattr(scores, metric)) if scores.support else "–"
 
 
 def _evidence(report: Report) -> list[str]:

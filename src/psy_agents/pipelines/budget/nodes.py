@@ -1,0 +1,39 @@
+"""What a run of all agents will take, told before it begins."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+
+from psy_agents.agents.names import AGENTS
+from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
+from psy_agents.training.config import TrainingSettings
+
+log = logging.getLogger(__name__)
+
+
+def estimate_budget(
+    posts: pd.DataFrame,
+    pairs: pd.DataFrame,
+    sentences: pd.DataFrame,
+    splits: pd.DataFrame,
+    criteria: dict,
+    refit: RefitConfig,
+    training: TrainingSettings,
+    paths: SearchPaths,
+    *stages: StageConfig,
+) -> dict:
+    """Add up time and disk from what epochs took in earlier studies; refuse a disk without room for the weights."""
+    from psy_agents.hpo.plan import check_plan, plan
+    from psy_agents.hpo.search import fingerprint
+    from psy_agents.hpo.store import digest, read_studies
+    from psy_agents.training.data import Corpus
+
+    data = fingerprint(Corpus(posts, pairs, sentences, splits, criteria))
+    settings = digest(training.model_dump(mode="json"))
+    planned = plan(read_studies(paths.store), dict.fromkeys(AGENTS, stages), refit, data, settings)
+    log.info("the whole run: %s", planned.sentence())
+    check_plan(planned, paths.checkpoints)
+    return planned.model_dump(mode="json")

@@ -1,0 +1,19 @@
+"""budget: what earlier studies took -> what a run of all agents will take."""
+
+from kedro.pipeline import Pipeline, node
+
+from psy_agents.pipelines.budget.nodes import estimate_budget
+from psy_agents.pipelines.preprocessing import NAMESPACE
+
+SHARED = ["posts", "pairs", "sentences", "splits", "criteria"]
+
+
+def create_pipeline(stages: tuple[str, ...]) -> Pipeline:
+    """One node, which runs before the agents.
+
+    Args:
+        stages: keys below ``hpo`` in the parameters.
+    """
+    parameters = ["params:hpo.refit", "params:training", "params:hpo.paths", *(f"params:hpo.{stage}" for stage in stages)]
+    estimated = node(estimate_budget, inputs=[*SHARED, *parameters], outputs="hpo_budget", name="estimate_budget")
+    return Pipeline([estimated], namespace=NAMESPACE, inputs=set(SHARED), outputs={"hpo_budget"}, parameters=set(parameters))

@@ -1,0 +1,115 @@
+"""A stage that time ends: it starts no trial after it, finishes those that run, and counts the time of all its runs."""
+
+import time
+
+import pytest
+from objectives import Curve
+from pydantic import ValidationError
+
+from psy_agents.agents.names import AGENTS
+from psy_agents.hpo.config import StageConfig, worker_count
+from psy_agents.hpo.ledger import AHEAD, Ledger
+from psy_agents.hpo.stage import StageRunner
+from psy_agents.hpo.topk import TopK, top_k
+
+STAGE = {"name": "stage0", "label": "test", "epochs": 3, "patience": 3}
+
+
+def test_a_stage_without_a_number_ends_after_its_time_and_goes_on_when_it_is_given_more(search):
+    first = search.run(n_trials=None, timeout=3.0, pause=0.05)
+    n = len(first.records)
+    assert first.states == {"complete": n} and n >= 1
+    assert [record.index for record in first.records] == list(range(n))
+    assert search.study().user_attrs["stage_seconds"] >= 3.0
+
+    started = time.monotonic()
+    assert search.run(n_trials=None, timeout=3.0, pause=0.05) == first, "its time is used up"
+    assert time.monotonic() - started < 1.0
+
+    started = time.monotonic()
+    more = search.run(n_trials=None, timeout=5.0, pause=0.05)
+    assert time.monotonic() - started < 4.5, "only what is left of the time"
+    assert more.records[:n] == first.records and len(more.records) > n
+    assert len(search.diary_lines()) == len(more.records)
+    assert search.study().user_attrs["stage_seconds"] >= 5.0
+    assert TopK.model_validate(top_k(search.study(), 1)).n_trials == len(more.records)
+
+
+def test_trials_that_run_when_time_is_up_are_finished(search, monkeypatch):
+    monkeypatch.setattr(StageRunner, "_time_is_up", lambda self: len(search.diary_lines()) >= 3)
+    result = search.run(n_trials=None, timeout=600, pause=0.3, workers=2)
+    assert set(result.states) == {"complete"} and 3 <= len(result.records) <= 4
+    assert all(record.epochs_run == 3 for record in result.records)
+
+
+def test_a_number_of_trials_ends_a_stage_before_its_time(search):
+    assert search.run(n_trials=2, timeout=600).states == {"complete": 2}
+
+
+def test_a_lost_trial_is_not_run_again_after_the_time_but_when_there_is_more(search, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(StageRunner, "_time_is_up", lambda self: len(search.diary_lines()) >= 2)
+        assert search.run(n_trials=None, timeout=600, mishaps={1: "die"}).states == {"complete": 1}
+    result = search.run(n_trials=2, timeout=600)
+    assert result.states == {"complete": 2} and result.records[1].retry_of == 1
+
+
+def test_time_that_runs_out_while_a_trial_is_about_to_start_ends_the_stage(search, monkeypatch):
+    """It used to wait for ever, for workers that had nothing to do."""
+    answers = iter([False])
+    monkeypatch.setattr(StageRunner, "_time_is_up", lambda self: next(answers, True))
+    assert search.run(n_trials=None, timeout=600).records == ()
+
+
+@pytest.mark.parametrize("n_trials", [5, None])
+def test_only_workers_that_time_is_left_for_are_started(search, monkeypatch, n_trials):
+    search.run(n_trials=1, timeout=600)
+    monkeypatch.setattr(StageRunner, "_new_slots", lambda self: pytest.fail("there is no time") if self.config.timeout > 1 else [])
+    assert search.run(n_trials=n_trials, timeout=1e-3).states == {"complete": 1}
+
+
+def test_the_ledger_of_a_stage_without_end_is_always_ahead(search):
+    search.run(n_trials=3, mishaps={1: "diverge"})
+    ledger = Ledger(search.study().trials, n_trials=None, max_retries=0)
+    assert ledger.pending() == list(range(3, 3 + AHEAD))
+    assert Ledger([], n_trials=None, max_retries=0).pending() == list(range(AHEAD))
+
+
+def test_a_stage_that_would_never_end_is_refused():
+    assert StageConfig(**STAGE, n_trials=None, timeout=60).n_trials is None
+    for wrong, message in [
+        ({"n_trials": None}, "would never end: give one of them"),
+        ({"n_trials": None, "timeout": 0}, "timeout"),
+        ({}, "n_trials"),
+    ]:
+        with pytest.raises(ValidationError, match=message):
+            StageConfig(**STAGE, **wrong)
+
+
+def test_each_agent_may_have_its_own_number_of_trials():
+    counts = dict(zip(AGENTS, (8, 12, 6, 7), strict=True))
+    stage = StageConfig(**STAGE, n_trials=counts)
+    assert [stage.of_agent(agent).n_trials for agent in AGENTS] == [8, 12, 6, 7]
+    assert StageConfig(**STAGE, n_trials=3).of_agent("share").n_trials == 3
+    assert stage.of_agent("share").model_copy(update={"n_trials": None}).epochs == 3
+    with pytest.raises(ValueError, match=r"of_agent\(agent\)"):
+        StageRunner(
+            stage, None, (), None, "study", objective=f"objectives:{Curve.__name__}", setup=None, checkpoint_root="weights"
+        )
+    for wrong in (
+        {**counts, "share": 0},
+        {**counts, "share": None},
+        {**counts, "shared": 1},
+        {agent: 1 for agent in AGENTS[1:]},
+        {},
+        0,
+        True,
+        2.5,
+    ):
+        with pytest.raises(ValidationError, match="whole number of at least 1, or one for each of criteria, evidence, share, joint"):
+            StageConfig(**STAGE, n_trials=wrong)
+
+
+def test_no_more_workers_than_trials_and_as_many_as_asked_for_where_their_number_is_open():
+    assert worker_count(StageConfig(**STAGE, n_trials=2, workers=4)) == 2
+    assert worker_count(StageConfig(**STAGE, n_trials=None, timeout=9, workers=4)) == 4
