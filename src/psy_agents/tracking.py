@@ -52,6 +52,7 @@ class MlflowListener:
         self._broken = False
         self._stage: str | None = None
         self._runs: dict[int, str] = {}
+        self._reported: dict[int, set[str]] = {}
 
     @_once_broken_silent
     def stage_started(self, info: StageInfo) -> None:
@@ -74,8 +75,12 @@ class MlflowListener:
             self._client.set_tag(self._stage, PARENT, pipeline.info.run_id)
         else:
             self._stage = self._create(info.study_name, pipeline.info.run_id, {"kind": "stage"})
-            for name in ("n_trials", "epochs"):
-                self._client.log_param(self._stage, name, getattr(info, name))
+            refined = info.attributes.get("refined_from") or {}
+            if refined:
+                self._client.set_tag(self._stage, "refined_from", refined["study"])
+            box = {f"box.{name}": f"{low:.6g} to {high:.6g}" for name, (low, high) in refined.get("box", {}).items()}
+            for name, value in {"n_trials": info.n_trials, "epochs": info.epochs, **box}.items():
+                self._client.log_param(self._stage, name, value)
 
     @_once_broken_silent
     def trial_started(self, record: TrialRecord) -> None:
@@ -87,6 +92,7 @@ class MlflowListener:
     def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None:
         """Log the epoch's objective and metrics."""
         if self._stage is not None:
+            self._reported[record.index] = set(report.metrics)
             self._log(self._runs[record.index], {"objective": report.value, **report.metrics}, report.epoch)
 
     @_once_broken_silent
@@ -119,6 +125,7 @@ class MlflowListener:
         if record.index in self._runs:
             self._client.delete_run(self._runs[record.index])
         tags = {"kind": "trial", "index": str(record.index), "trial": str(record.number), "seed": str(record.seed)}
+        tags["enqueued"] = str(record.enqueued).lower()
         if record.retry_of is not None:
             tags["retry_of"] = str(record.retry_of)
         run = self._create(f"trial {record.index + 1}", self._stage, tags)
@@ -128,7 +135,10 @@ class MlflowListener:
 
     def _end(self, record: TrialRecord) -> None:
         run = self._runs[record.index]
-        self._log(run, {"best_objective": record.value, "seconds": record.seconds}, record.best_epoch or 0)
+        known = self._reported.get(record.index, set(record.metrics))
+        at_its_end = {name: value for name, value in record.metrics.items() if name not in known}  # A refit's test metrics.
+        told = {"best_objective": record.value, "seconds": record.seconds, **at_its_end}
+        self._log(run, told, record.best_epoch or 0)
         self._client.set_tag(run, "state", record.state)
         if record.failure is not None:
             self._client.set_tag(run, "reason", f"{record.failure}: {record.reason}")

@@ -151,3 +151,26 @@ def test_without_an_active_run_nothing_is_tracked(experiment):
     trial(listener, RUNNING)
     listener.stage_finished(None)
     assert runs(experiment, "trial") == []
+
+
+def test_a_refined_stage_names_its_parent_and_its_box(experiment):
+    listener = MlflowListener({})
+    box = {"study": "evidence-stage0-sanity-1", "box": {"learning_rate": (1e-5, 2e-4)}}
+    with mlflow.start_run():
+        listener.stage_started(replace(info(), attributes={**info().attributes, "refined_from": box}))
+        listener.trial_started(replace(RUNNING, enqueued=True))
+    (stage,) = runs(experiment, "stage")
+    assert stage.data.tags["refined_from"] == "evidence-stage0-sanity-1"
+    assert stage.data.params["box.learning_rate"] == "1e-05 to 0.0002"
+    (run,) = runs(experiment, "trial")
+    assert run.data.tags["enqueued"] == "true"
+
+
+def test_metrics_that_only_a_trials_end_knows_are_logged_and_those_of_its_last_epoch_stay(experiment):
+    listener = MlflowListener({})
+    with mlflow.start_run():
+        listener.stage_started(info())
+        trial(listener, RUNNING, metrics={"macro_f1": 0.7, "token_f1": 0.1})
+    (run,) = runs(experiment, "trial")
+    assert run.data.metrics["macro_f1"] == 0.7
+    assert run.data.metrics["token_f1"] == 0.6

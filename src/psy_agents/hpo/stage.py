@@ -124,8 +124,8 @@ class StageRunner:
         with _interrupt_signal() as interrupt:
             try:
                 self._tell_listeners("stage_started", self._info(len(slots)))
-                while self._running or (self._ledger.pending() and not self._time_is_up()):
-                    self._fill(slots)
+                while (wanted := self._wanted()) or self._running:
+                    self._fill(slots, wanted)
                     interrupt.wait(slots)
                     for slot in slots:
                         for message in slot.messages():
@@ -172,6 +172,10 @@ class StageRunner:
         )
         self._tidy()
 
+    def _wanted(self) -> list[int]:
+        """The indices to begin, lowest first; asked once a round, so that its answer cannot change within."""
+        return [] if self._time_is_up() else self._ledger.pending()
+
     def _time_is_up(self) -> bool:
         return self.config.timeout is not None and self._seconds() >= self.config.timeout
 
@@ -201,16 +205,15 @@ class StageRunner:
             for index in range(min(workers, pending))
         ]
 
-    def _fill(self, slots: Sequence[Slot]) -> None:
-        """Give idle slots trials, and start as many workers as there are trials left for."""
+    def _fill(self, slots: Sequence[Slot], wanted: list[int]) -> None:
+        """Give idle slots the wanted trials, and start as many workers as there are trials left for."""
         for slot in slots:
             if slot.state == "idle" and slot.trials_run >= self.config.trials_per_worker:
                 slot.retire()
-            if slot.state == "idle" and not self._time_is_up() and (pending := self._ledger.pending()):
-                self._begin(slot, pending[0])
-        left = 0 if self._time_is_up() else len(self._ledger.pending())
-        wanted = left - sum(slot.state == "starting" for slot in slots)
-        for slot in [slot for slot in slots if slot.state == "down"][: max(0, wanted)]:
+            if slot.state == "idle" and wanted:
+                self._begin(slot, wanted.pop(0))
+        spare = len(wanted) - sum(slot.state == "starting" for slot in slots)
+        for slot in [slot for slot in slots if slot.state == "down"][: max(0, spare)]:
             slot.start()
 
     def _begin(self, slot: Slot, index: int) -> None:
