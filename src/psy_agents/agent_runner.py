@@ -26,6 +26,11 @@ class AgentRunner(SequentialRunner):
     has failed; the run then ends with an error that names those that failed.
     """
 
+    @property
+    def _logger(self) -> logging.Logger:
+        """Kedro's own: what Kedro says is as quiet here as with any other runner."""
+        return logging.getLogger(SequentialRunner.__module__)
+
     def _run(
         self,
         pipeline: Pipeline,

@@ -9,7 +9,11 @@ import pandas as pd
 from psy_agents.agents.names import AGENTS
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.prepare import prepare_corpus, split_corpus
+from psy_agents.hpo.search import fingerprint
 from psy_agents.hpo.space_config import SearchSpaceConfig
+from psy_agents.hpo.store import digest
+from psy_agents.hpo.topk import TopK
+from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
 
 CANARY = "zanzibarcanary"
@@ -58,3 +62,23 @@ def build_corpus() -> Corpus:
 def files_with(folder: Path, text: str) -> list[Path]:
     """Files below a folder that hold the text."""
     return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]
+
+
+def training_settings(encoder: Path, **settings) -> TrainingSettings:
+    """The encoder in float32, posts cut into windows."""
+    return TrainingSettings(precision="float32", fixed={"encoder": str(encoder), "max_length": 32}, **settings)
+
+
+def best_trials(agent: str, corpus: Corpus, settings: TrainingSettings, *params: dict, **changes) -> TopK:
+    """What a stage would list had its best trials these parameters, best first."""
+    trials = [
+        {"rank": rank, "trial": 10 + rank, "value": 1 - rank / 100, "metrics": {}, "params": each, "best_epoch": 1,
+         "epochs_run": 2, "seconds": 1.0, "seed": 0, "checkpoint": None}
+        for rank, each in enumerate(params, start=1)
+    ]  # fmt: skip
+    described = {
+        "study": f"{agent}-stage0-sanity-00000000", "stage": "stage0", "label": "sanity", "agent": agent, "space_hash": "s",
+        "data_hash": fingerprint(corpus), "settings_hash": digest(settings.model_dump(mode="json")), "refined_from": None,
+        "epochs": 3, "patience": 3, "versions": {}, "n_trials": len(params), "states": {"complete": len(params)},
+    }  # fmt: skip
+    return TopK.model_validate({**described, "trials": trials, **changes})

@@ -124,7 +124,7 @@ def run_refit(
         engine = _Engine(config, top, len(chosen), opened, places, listeners, attributes)
         setup = RefitSetup(agent, settings, corpus, candidates)
         runs = [(i, seed) for i in range(len(chosen)) for seed in config.fixed_seeds]
-        study, confirmed = engine.run(LABEL, identity, "ConfirmingObjective", setup, runs)
+        study, confirmed = engine.run(LABEL, identity, "ConfirmingObjective", setup, runs, (ANSWERS, SPAN_LENGTHS))
         ranked = _confirmed(top, confirmed, n_seeds)
         winner = _winner(ranked, study)
         records = [r for r in confirmed if r.index // n_seeds == winner.rank - 1 and r.state == "complete"]
@@ -140,6 +140,7 @@ def run_refit(
             "FinalObjective",
             RefitSetup(agent, settings, corpus, candidates, epochs, decisions),
             [(winner.rank - 1, config.fixed_seeds[0])],
+            (PREDICTIONS,),
         )
     if final.state != "complete":
         raise UserError(f"The final training of {agent} ended as {final.failure or final.state} ({final.reason}): see {final_study}.")
@@ -181,7 +182,13 @@ class _Engine:
     attributes: Mapping[str, Any]
 
     def run(
-        self, label: str, identity: Identity, objective: str, setup: RefitSetup, runs: Sequence[tuple[int, int]]
+        self,
+        label: str,
+        identity: Identity,
+        objective: str,
+        setup: RefitSetup,
+        runs: Sequence[tuple[int, int]],
+        files: tuple[str, ...],
     ) -> tuple[str, tuple[TrialRecord, ...]]:
         """The study's name and its records, one for each (candidate, seed); complete ones have their files.
 
@@ -192,7 +199,7 @@ class _Engine:
             name = study_name(setup.agent, STAGE, label, tried)
             tell_changes(self.store, name, tried)
             records = self._runner(label, name, tried, objective, setup, runs).run().records
-            if all(record.checkpoint is not None for record in records if record.state == "complete"):
+            if all(_has(record, files) for record in records if record.state == "complete"):
                 return name, records
             log.warning("%s: files of its runs were deleted from %s: they are run again", name, self.places.checkpoints)
         raise AssertionError("count() does not end")
@@ -243,6 +250,10 @@ def _check(agent: str, config: RefitConfig, settings: TrainingSettings, top: Top
         raise UserError(f"The best trials of {config.stage} for {agent} are of another corpus or other splits: {again}.")
     if top.settings_hash != digest(settings.model_dump(mode="json")):
         raise UserError(f"The best trials of {config.stage} for {agent} were trained with other settings (training): {again}.")
+
+
+def _has(record: TrialRecord, files: Sequence[str]) -> bool:
+    return record.checkpoint is not None and all((record.checkpoint / name).is_file() for name in files)
 
 
 def _confirmed(top: TopK, records: Sequence[TrialRecord], n_seeds: int) -> tuple[ConfirmedCandidate, ...]:

@@ -1,0 +1,304 @@
+"""Staged search against one study, on the bundled corpus, each with the same number of trained epochs.
+
+    python benchmarks/staged_search.py --out FOLDER [--agent criteria] [--stages 8x2,10x3,10x5] [--seeds 3] [--startup 5]
+        [--confirm 3] [--posts 160] [--encoder NAME] [--precision bfloat16] [--workers 2] [--table]
+
+A stage of `8x2` is 8 trials of 2 epochs. The budget of every method is E, the sum of trials x epochs over the stages:
+
+    staged   stage0, stage1, stage2 of conf/base/parameters_hpo.yml, each in the box of the best trials of the one before
+    whole    the same stages, each in the whole space (`refine: none`); its stage0 is the study that `staged` has
+    random   one study of random trials in the whole space
+    tpe      one study of TPE in the whole space
+
+`random` and `tpe` run as many trials of the last stage's epochs as fit into E; fewer epochs than one trial's may be left
+over. Samplers, boxes and enqueued trials are the configuration's, but TPE proposes after --startup trials, since stages of
+ten trials would otherwise be random. No trial ends early: no pruner, patience as long as the epochs. The two hand-made
+baselines go first in every study that is not refined, so that no method alone knows them. Space: `small`. Stage, sampler
+and trial seeds are the seed's number. The methods are run in turn, seed by seed, another one first for each seed.
+
+Objectives are those of the validation split; the test split is not read. A method's best so far counts trials of every
+stage: a model of 2 epochs is a model, and its value a value. Budgets are laid out one trial after another in the order in
+which trials ended, though workers run them side by side. What the tables say:
+
+    after epochs    best value so far at 25, 50, 75 and 100 % of E
+    after seconds   the same at shares of the least time that a method took with that seed: seconds of the trials, over
+                    the workers, without the starts of workers
+    best            best value so far at the end, of whatever fidelity
+    last            best value among trials of the last stage's epochs: the same fidelity in all methods
+    again           mean value of the trial behind `last`, trained --confirm times more with seeds that no search used and
+                    as many epochs (not in E). `last` is the highest of several noisy values, the higher the more there
+                    are; this is not, although the split is the same
+    epochs, wall    epochs trained, and seconds with the starts of workers, in the median
+
+Figures are medians over seeds, with the lowest and the highest. Each run is written to FOLDER/runs.jsonl when it ends; the
+same command goes on where it was stopped, and --table prints what there is without running anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import optuna
+import yaml
+
+from psy_agents.agents.names import AGENTS
+from psy_agents.corpus.config import CorpusSettings
+from psy_agents.corpus.prepare import prepare_corpus, split_corpus
+from psy_agents.corpus.tables import read_json, read_table
+from psy_agents.hpo.config import StageConfig, cpu_cores
+from psy_agents.hpo.search import Places, StageOutput, run_stage
+from psy_agents.hpo.space_config import SearchSpaceConfig
+from psy_agents.hpo.store import read_study
+from psy_agents.hpo.topk import TopK
+from psy_agents.training.config import TrainingSettings
+from psy_agents.training.data import Corpus
+
+PROJECT = Path(__file__).parents[1]
+METHODS = ("staged", "whole", "random", "tpe")
+STAGES = ("stage0", "stage1", "stage2")
+SHARES = (0.25, 0.5, 0.75, 1.0)
+CONFIRM_SEED = 1000  # Of no search.
+
+
+class Budget(NamedTuple):
+    """Trials of a study, and the epochs of each."""
+
+    trials: int
+    epochs: int
+
+
+class Trial(NamedTuple):
+    """What a trial took: its value in each epoch, nan where it failed, and its seconds on a worker."""
+
+    values: list[float]
+    seconds: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--agent", choices=AGENTS, default="criteria")
+    parser.add_argument("--stages", type=parse_stages, default="8x2,10x3,10x5")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--startup", type=int, default=5)
+    parser.add_argument("--confirm", type=int, default=3)
+    parser.add_argument("--posts", type=int)
+    parser.add_argument("--encoder")
+    parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
+    parser.add_argument("--workers", type=int, default=cpu_cores())
+    parser.add_argument("--table", action="store_true")
+    arguments = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    lines = arguments.out / "runs.jsonl"
+    not_settings = ("out", "seeds", "table")  # More seeds may be added in place.
+    options = json.loads(json.dumps({k: v for k, v in vars(arguments).items() if k not in not_settings}))
+    runs = [run for run in read_lines(lines) if run["options"] == options and run["seed"] < arguments.seeds]
+    done = {(run["seed"], run["method"]) for run in runs}
+    corpus = None
+    for seed, method in turns(arguments.seeds):
+        if (seed, method) in done or arguments.table:
+            continue
+        corpus = corpus or bundled_corpus(arguments.posts)
+        runs.append({"options": options, "seed": seed, "method": method, **search(method, seed, corpus, arguments)})
+        with lines.open("a") as file:
+            file.write(json.dumps(runs[-1]) + "\n")
+        print(f"seed {seed}, {method}: last {runs[-1]['last']:.3f}, {runs[-1]['wall']:.0f} s", flush=True)
+    show(runs, arguments)
+
+
+def parse_stages(text: str) -> tuple[Budget, ...]:
+    """Budgets of the three stages, written as in ``8x2,10x3,10x5``."""
+    try:
+        stages = tuple(Budget(*map(int, stage.split("x"))) for stage in text.split(","))
+    except (TypeError, ValueError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 8x2,10x3,10x5") from None
+    if len(stages) != len(STAGES) or min(map(min, stages)) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must have {len(STAGES)} stages of at least 1 trial and 1 epoch each")
+    return stages
+
+
+def total_epochs(stages: Sequence[Budget]) -> int:
+    """E: the epochs that every method may train."""
+    return sum(stage.trials * stage.epochs for stage in stages)
+
+
+def single_study(stages: Sequence[Budget]) -> Budget:
+    """Of the whole budget, as many trials of the last stage's epochs as fit."""
+    return Budget(total_epochs(stages) // stages[-1].epochs, stages[-1].epochs)
+
+
+def turns(seeds: int) -> list[tuple[int, str]]:
+    """(seed, method) in the order in which they are run."""
+    return [(seed, METHODS[(seed + place) % len(METHODS)]) for seed in range(seeds) for place in range(len(METHODS))]
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The runs of a JSON lines file, of which there may be none yet."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def bundled_corpus(max_posts: int | None) -> Corpus:
+    folder = PROJECT / "data/01_raw/synthetic"
+    settings = CorpusSettings(max_posts=max_posts)
+    posts, annotations = (read_table(folder / name) for name in (settings.files.posts, settings.files.annotations))
+    made = prepare_corpus(posts, annotations, read_json(folder / settings.files.criteria), settings, salt="salt")
+    splits = split_corpus(made.posts, made.pairs, settings.splits)
+    return Corpus(made.posts, made.pairs, made.sentences, splits, made.criteria)
+
+
+def parameters(name: str) -> dict[str, Any]:
+    """A section of conf/base, as it stands there."""
+    return yaml.safe_load((PROJECT / f"conf/base/parameters_{name}.yml").read_text())
+
+
+def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Run a method to its end: its trials in the order in which they ended, its seconds, its winner and what that is worth."""
+    spaces = SearchSpaceConfig.model_validate(parameters("search_space")["search_space"])
+    training = TrainingSettings.model_validate(parameters("training")["training"] | {"precision": arguments.precision})
+    if arguments.encoder is not None:
+        training = training.model_copy(update={"fixed": {**training.fixed, "encoder": arguments.encoder}})
+    places = Places(arguments.out / "studies.db", arguments.out / "weights", arguments.out / "logs")
+
+    def run(stage: StageConfig, spaces: SearchSpaceConfig, parent: TopK | None) -> StageOutput:
+        return run_stage(arguments.agent, corpus, stage, training, spaces, places, parent=parent)
+
+    trials, wall, parent = [], 0.0, None
+    for stage in studies(method, seed, arguments):
+        output = run(stage, spaces, parent)
+        ended, seconds = of_study(places.store, output)
+        trials, wall, parent = trials + ended, wall + seconds, TopK.model_validate(output.top_k)
+    winner = parent.trials[0]
+    repeats = arguments.confirm
+    confirmed = []
+    if repeats:
+        same = spaces.model_copy(update={"baselines": {arguments.agent: [winner.params] * repeats}})
+        again = Budget(repeats, arguments.stages[-1].epochs)
+        confirmed = run(study(STAGES[0], "confirm", again, CONFIRM_SEED, arguments), same, None).result.records
+    return {
+        "trials": trials,
+        "wall": wall,
+        "last": winner.value,
+        "winner": winner.params,
+        "again": [record.value for record in confirmed],
+    }
+
+
+def studies(method: str, seed: int, arguments: argparse.Namespace) -> list[StageConfig]:
+    """The stages of a method, first to last."""
+    if method in ("random", "tpe"):
+        like = STAGES[0] if method == "random" else STAGES[-1]
+        return [study(like, method, single_study(arguments.stages), seed, arguments, refine="none")]
+    staged = [study(name, name, budget, seed, arguments) for name, budget in zip(STAGES, arguments.stages, strict=True)]
+    if method == "whole":
+        return [staged[0], *(stage.model_copy(update={"label": "whole", "refine": staged[0].refine}) for stage in staged[1:])]
+    return staged
+
+
+def study(
+    like: str, name: str, budget: Budget, seed: int, arguments: argparse.Namespace, **changes: Any
+) -> StageConfig:
+    """A study with the sampler and the refinement of one of the configuration's stages, in which no trial ends early."""
+    stage = parameters("hpo")["hpo"][like]
+    sampler = stage["sampler"]
+    if sampler["name"] == "tpe":
+        sampler = sampler | {"n_startup_trials": arguments.startup}
+    mine = {
+        "name": name,
+        "label": "",
+        "n_trials": budget.trials,
+        "epochs": budget.epochs,
+        "patience": budget.epochs,
+        "seed": seed,
+        "sampler": sampler,
+        "pruner": {"name": "none"},
+        "keep_checkpoints": 0,
+        "workers": arguments.workers,
+    }
+    return StageConfig.model_validate(stage | mine | changes)
+
+
+def of_study(store: Path, output: StageOutput) -> tuple[list[Trial], float]:
+    """A study's deciding trials in the order in which they ended, and its seconds in all its runs."""
+    stored = read_study(store, output.result.study_name)
+    deciding = {record.number: record for record in output.result.records}
+    ended = sorted((trial for trial in stored.trials if trial.number in deciding), key=lambda trial: trial.datetime_complete)
+    trials = []
+    for trial in ended:
+        values = trial.user_attrs.get("epochs", {"value": []})["value"]
+        if deciding[trial.number].state != "complete":
+            values = [float("nan")] * len(values)  # There is no model.
+        trials.append(Trial(values, trial.user_attrs.get("seconds", 0.0)))
+    return trials, stored.user_attrs["stage_seconds"]
+
+
+def best_so_far(trials: Sequence[Trial]) -> np.ndarray:
+    """(epochs) The highest value after each trained epoch, one trial after another; nan before the first value."""
+    return np.fmax.accumulate(np.array([value for trial in trials for value in trial.values], dtype=float))
+
+
+def seconds_so_far(trials: Sequence[Trial], workers: int) -> np.ndarray:
+    """(epochs) Seconds after each trained epoch; those of a trial are spread evenly over its epochs and all workers."""
+    return np.cumsum([trial.seconds / len(trial.values) / workers for trial in trials for _ in trial.values])
+
+
+def after_epochs(best: np.ndarray, epochs: float) -> float:
+    """The best value after so many epochs: the last one where fewer were trained, nan before the first."""
+    spent = min(int(epochs), len(best))
+    return best[spent - 1] if spent else float("nan")
+
+
+def after_seconds(best: np.ndarray, seconds: np.ndarray, limit: float) -> float:
+    """The best value after so many seconds, a rounding error aside."""
+    return after_epochs(best, np.searchsorted(seconds, limit * (1 + 1e-9), side="right"))
+
+
+def show(runs: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> None:
+    """Both tables, of the runs that there are."""
+    budget = total_epochs(arguments.stages)
+    curves = {}
+    for run in runs:
+        trials = [Trial(*trial) for trial in run["trials"]]
+        curves[run["seed"], run["method"]] = best_so_far(trials), seconds_so_far(trials, arguments.workers)
+    least = {seed: min(s[-1] for (at, _), (_, s) in curves.items() if at == seed) for seed, _ in curves}
+    stages = ", ".join(f"{stage.trials} x {stage.epochs}" for stage in arguments.stages)
+    single = single_study(arguments.stages)
+    print(f"\n{arguments.agent}, {arguments.posts or 'all'} posts, {arguments.precision}, {arguments.workers} workers, seeds 0 to "
+          f"{arguments.seeds - 1}, TPE after {arguments.startup} trials\nE = {budget} epochs: {stages}; one study: "
+          f"{single.trials} x {single.epochs}")  # fmt: skip
+
+    print(f"\n{'after epochs':14}" + "".join(f"{f'{share:.0%} ({int(share * budget)})':22}" for share in SHARES))
+    for method in METHODS:
+        found = [best for (_, name), (best, _) in curves.items() if name == method]
+        print(f"{method:14}" + "".join(spread([after_epochs(best, share * budget) for best in found]) for share in SHARES))
+
+    print(f"\n{'after seconds':14}" + "".join(f"{f'{share:.0%} ({share * np.median(list(least.values())):.0f})':22}" for share in SHARES))
+    for method in METHODS:
+        found = [(*curve, least[seed]) for (seed, name), curve in curves.items() if name == method]
+        print(f"{method:14}" + "".join(spread([after_seconds(b, s, share * t) for b, s, t in found]) for share in SHARES))
+
+    print(f"\n{'at the end':14}{'best':22}{'last':22}{'again':22}seeds trials epochs  wall")
+    for method in METHODS:
+        mine = [run for run in runs if run["method"] == method]
+        best = [float(curves[run["seed"], method][0][-1]) for run in mine]
+        again = [float(np.mean(run["again"])) for run in mine if run["again"]]
+        sizes = [(len(run["trials"]), len(curves[run["seed"], method][0]), run["wall"]) for run in mine]
+        medians = np.median(sizes, axis=0) if sizes else np.full(3, np.nan)
+        print(f"{method:14}" + "".join(map(spread, (best, [run["last"] for run in mine], again)))
+              + f"{len(mine):>5} {medians[0]:>6.0f} {medians[1]:>6.0f} {medians[2]:>5.0f}")  # fmt: skip
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, lowest and highest."""
+    if not values:
+        return f"{'-':22}"
+    return f"{f'{np.median(values):.3f} ({min(values):.3f}-{max(values):.3f})':22}"
+
+
+if __name__ == "__main__":
+    main()
