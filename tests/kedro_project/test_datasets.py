@@ -162,12 +162,11 @@ def test_a_version_that_was_asked_for_must_be_there_even_where_the_file_is_optio
 
 @pytest.fixture
 def model(tmp_path):
-    """A saved model, with its predictions beside it."""
+    """A folder as a model is saved in."""
     folder = tmp_path / "trial_0000"
     (folder / "encoder").mkdir(parents=True)
     (folder / "encoder" / "model.safetensors").write_bytes(b"weights")
     (folder / "agent.json").write_text("{}")
-    TABLES[0].to_parquet(folder / "test_predictions.parquet")
     return folder
 
 
@@ -179,7 +178,7 @@ def files_of(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_models_folder_is_linked_into_a_version_without_tables_of_posts(tmp_path, model):
+def test_a_models_folder_is_linked_into_a_version(tmp_path, model):
     folder_dataset(tmp_path, save=OLDER).save(model)
     folder = folder_dataset(tmp_path).load()
     assert folder == tmp_path / "models" / "share" / OLDER / "share"

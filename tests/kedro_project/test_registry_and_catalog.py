@@ -178,8 +178,8 @@ def test_the_test_environment_shrinks_every_stage_the_refit_and_the_report_and_w
     small, whole = (session(env=env)._get_config_loader()["parameters"] for env in ("test", None))
     for stage in ("stage0", "stage1", "stage2", "maximal"):
         assert (small["hpo"][stage]["n_trials"], small["hpo"][stage]["epochs"]) == (2, 1)
-    for name in ("candidates", "n_seeds"):
-        assert small["hpo"]["refit"][name] < whole["hpo"]["refit"][name]
+    assert small["hpo"]["refit"]["candidates"] < whole["hpo"]["refit"]["candidates"]
+    assert small["hpo"]["refit"]["n_seeds"] < len(whole["hpo"]["refit"]["seeds"])
     for name in ("resamples", "permutations"):
         assert small["report"][name] < whole["report"][name]
     assert small["preprocessing"]["max_posts"] == 30
