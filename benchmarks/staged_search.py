@@ -1,7 +1,8 @@
 """Staged search against one study, on the bundled corpus, each with the same number of trained epochs.
 
-    python benchmarks/staged_search.py --out FOLDER [--agent criteria] [--stages 8x2,10x3,10x5] [--seeds 3] [--startup 5]
-        [--confirm 3] [--posts 160] [--encoder NAME] [--precision bfloat16] [--workers 2] [--table]
+    python benchmarks/staged_search.py --out FOLDER [--agent criteria] [--stages 8x2,10x3,10x5] [--seeds 3]
+        [--methods staged whole random tpe] [--startup 5] [--top 5] [--enqueue 3] [--confirm 3] [--posts 160]
+        [--encoder NAME] [--precision bfloat16] [--workers 2] [--table]
 
 A stage of `8x2` is 8 trials of 2 epochs. The budget of every method is E, the sum of trials x epochs over the stages:
 
@@ -11,10 +12,11 @@ A stage of `8x2` is 8 trials of 2 epochs. The budget of every method is E, the s
     tpe      one study of TPE in the whole space
 
 `random` and `tpe` run as many trials of the last stage's epochs as fit into E; fewer epochs than one trial's may be left
-over. Samplers, boxes and enqueued trials are the configuration's, but TPE proposes after --startup trials, since stages of
-ten trials would otherwise be random. No trial ends early: no pruner, patience as long as the epochs. The two hand-made
-baselines go first in every study that is not refined, so that no method alone knows them. Space: `small`. Stage, sampler
-and trial seeds are the seed's number. The methods are run in turn, seed by seed, another one first for each seed.
+over. Samplers and refinement are the configuration's, but for what small stages need: TPE proposes after --startup trials,
+the --top best trials of a stage span the next one's box, and the --enqueue best go first in it. No trial ends early: no
+pruner, patience as long as the epochs. The two hand-made baselines go first in every study that is not refined, so that no
+method alone knows them. Space: `small`. A study's seed is the number of the seed, in every stage, as the configuration's
+stages have one seed. The methods are run in turn, seed by seed, another one first for each seed.
 
 Objectives are those of the validation split; the test split is not read. A method's best so far counts trials of every
 stage: a model of 2 epochs is a model, and its value a value. Budgets are laid out one trial after another in the order in
@@ -86,6 +88,9 @@ def main() -> None:
     parser.add_argument("--stages", type=parse_stages, default="8x2,10x3,10x5")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--startup", type=int, default=5)
+    parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS)
+    parser.add_argument("--top", type=int, default=5)
+    parser.add_argument("--enqueue", type=int, default=3)
     parser.add_argument("--confirm", type=int, default=3)
     parser.add_argument("--posts", type=int)
     parser.add_argument("--encoder")
@@ -96,12 +101,12 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / "runs.jsonl"
-    not_settings = ("out", "seeds", "table")  # More seeds may be added in place.
+    not_settings = ("out", "seeds", "methods", "table")  # More seeds and methods may be added in place.
     options = json.loads(json.dumps({k: v for k, v in vars(arguments).items() if k not in not_settings}))
     runs = [run for run in read_lines(lines) if run["options"] == options and run["seed"] < arguments.seeds]
     done = {(run["seed"], run["method"]) for run in runs}
     corpus = None
-    for seed, method in turns(arguments.seeds):
+    for seed, method in turns(arguments.seeds, arguments.methods):
         if (seed, method) in done or arguments.table:
             continue
         corpus = corpus or bundled_corpus(arguments.posts)
@@ -133,9 +138,9 @@ def single_study(stages: Sequence[Budget]) -> Budget:
     return Budget(total_epochs(stages) // stages[-1].epochs, stages[-1].epochs)
 
 
-def turns(seeds: int) -> list[tuple[int, str]]:
+def turns(seeds: int, methods: Sequence[str]) -> list[tuple[int, str]]:
     """(seed, method) in the order in which they are run."""
-    return [(seed, METHODS[(seed + place) % len(METHODS)]) for seed in range(seeds) for place in range(len(METHODS))]
+    return [(seed, methods[(seed + place) % len(methods)]) for seed in range(seeds) for place in range(len(methods))]
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -205,9 +210,11 @@ def study(
 ) -> StageConfig:
     """A study with the sampler and the refinement of one of the configuration's stages, in which no trial ends early."""
     stage = parameters("hpo")["hpo"][like]
-    sampler = stage["sampler"]
+    sampler, box = stage["sampler"], stage["refine"]
     if sampler["name"] == "tpe":
         sampler = sampler | {"n_startup_trials": arguments.startup}
+    if box != "none":
+        box = box | {"top": arguments.top, "enqueue": arguments.enqueue}
     mine = {
         "name": name,
         "label": "",
@@ -215,8 +222,10 @@ def study(
         "epochs": budget.epochs,
         "patience": budget.epochs,
         "seed": seed,
+        "refine": box,
         "sampler": sampler,
         "pruner": {"name": "none"},
+        "top_k": max(arguments.top, arguments.enqueue),
         "keep_checkpoints": 0,
         "workers": arguments.workers,
     }
@@ -259,43 +268,52 @@ def after_seconds(best: np.ndarray, seconds: np.ndarray, limit: float) -> float:
 
 
 def show(runs: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> None:
-    """Both tables, of the runs that there are."""
-    budget = total_epochs(arguments.stages)
-    curves = {}
+    """The tables, of the runs that there are."""
+    budget, single = total_epochs(arguments.stages), single_study(arguments.stages)
+    stages = ", ".join(f"{stage.trials} x {stage.epochs}" for stage in arguments.stages)
+    posts = arguments.posts or "all"
+    print(f"\n{arguments.agent}, {posts} posts, {arguments.precision}, {arguments.workers} workers, {arguments.seeds} seeds")
+    print(f"TPE after {arguments.startup} trials, box of {arguments.top}, of which {arguments.enqueue} go first")
+    print(f"E = {budget} epochs: {stages}; one study: {single.trials} x {single.epochs}")
+    if not runs:
+        print("no run has ended yet")
+        return
+
+    curves: dict[str, dict[int, tuple[np.ndarray, np.ndarray]]] = {}
     for run in runs:
         trials = [Trial(*trial) for trial in run["trials"]]
-        curves[run["seed"], run["method"]] = best_so_far(trials), seconds_so_far(trials, arguments.workers)
-    least = {seed: min(s[-1] for (at, _), (_, s) in curves.items() if at == seed) for seed, _ in curves}
-    stages = ", ".join(f"{stage.trials} x {stage.epochs}" for stage in arguments.stages)
-    single = single_study(arguments.stages)
-    print(f"\n{arguments.agent}, {arguments.posts or 'all'} posts, {arguments.precision}, {arguments.workers} workers, seeds 0 to "
-          f"{arguments.seeds - 1}, TPE after {arguments.startup} trials\nE = {budget} epochs: {stages}; one study: "
-          f"{single.trials} x {single.epochs}")  # fmt: skip
+        curve = best_so_far(trials), seconds_so_far(trials, arguments.workers)
+        curves.setdefault(run["method"], {})[run["seed"]] = curve
+    methods = [method for method in METHODS if method in curves]
+    seeds = sorted({run["seed"] for run in runs})
+    least = {seed: min(found[seed][1][-1] for found in curves.values() if seed in found) for seed in seeds}
+    typical = np.median(list(least.values()))
 
     print(f"\n{'after epochs':14}" + "".join(f"{f'{share:.0%} ({int(share * budget)})':22}" for share in SHARES))
-    for method in METHODS:
-        found = [best for (_, name), (best, _) in curves.items() if name == method]
-        print(f"{method:14}" + "".join(spread([after_epochs(best, share * budget) for best in found]) for share in SHARES))
+    for method in methods:
+        cells = [[after_epochs(best, share * budget) for best, _ in curves[method].values()] for share in SHARES]
+        print(f"{method:14}" + "".join(map(spread, cells)))
 
-    print(f"\n{'after seconds':14}" + "".join(f"{f'{share:.0%} ({share * np.median(list(least.values())):.0f})':22}" for share in SHARES))
-    for method in METHODS:
-        found = [(*curve, least[seed]) for (seed, name), curve in curves.items() if name == method]
-        print(f"{method:14}" + "".join(spread([after_seconds(b, s, share * t) for b, s, t in found]) for share in SHARES))
+    print(f"\n{'after seconds':14}" + "".join(f"{f'{share:.0%} ({share * typical:.0f})':22}" for share in SHARES))
+    for method in methods:
+        found = [(*curve, least[seed]) for seed, curve in curves[method].items()]
+        cells = [[after_seconds(best, seconds, share * limit) for best, seconds, limit in found] for share in SHARES]
+        print(f"{method:14}" + "".join(map(spread, cells)))
 
     print(f"\n{'at the end':14}{'best':22}{'last':22}{'again':22}seeds trials epochs  wall")
-    for method in METHODS:
+    for method in methods:
         mine = [run for run in runs if run["method"] == method]
-        best = [float(curves[run["seed"], method][0][-1]) for run in mine]
+        best = [float(found[-1]) for found, _ in curves[method].values()]
         again = [float(np.mean(run["again"])) for run in mine if run["again"]]
-        sizes = [(len(run["trials"]), len(curves[run["seed"], method][0]), run["wall"]) for run in mine]
-        medians = np.median(sizes, axis=0) if sizes else np.full(3, np.nan)
-        print(f"{method:14}" + "".join(map(spread, (best, [run["last"] for run in mine], again)))
-              + f"{len(mine):>5} {medians[0]:>6.0f} {medians[1]:>6.0f} {medians[2]:>5.0f}")  # fmt: skip
+        cells = best, [run["last"] for run in mine], again
+        sizes = [(len(run["trials"]), sum(len(values) for values, _ in run["trials"]), run["wall"]) for run in mine]
+        trials, epochs, wall = np.median(sizes, axis=0)
+        print(f"{method:14}{''.join(map(spread, cells))}{len(mine):>5} {trials:>6.0f} {epochs:>6.0f} {wall:>5.0f}")
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median, lowest and highest."""
-    if not values:
+    """Median, lowest and highest; nothing where a value is not there yet."""
+    if not values or np.isnan(values).any():
         return f"{'-':22}"
     return f"{f'{np.median(values):.3f} ({min(values):.3f}-{max(values):.3f})':22}"
 

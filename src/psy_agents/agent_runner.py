@@ -57,7 +57,12 @@ class AgentRunner(SequentialRunner):
             else:
                 ended[agent] = f"finished in {timedelta(seconds=round(time.monotonic() - started))}"
         if after:
-            super()._run(Pipeline(after), catalog, hook_manager, run_id)
+            try:
+                super()._run(Pipeline(after), catalog, hook_manager, run_id)
+            except Exception as error:
+                if not failed:
+                    raise
+                log.error("what reads the agents' results failed as well: %s", _told(error))
         log.info("agents: %s", "; ".join(f"{agent} {how}" for agent, how in ended.items()))
         if failed:
             finished = [agent for agent in by_agent if agent not in failed]

@@ -81,6 +81,7 @@ class AgentSession(KedroSession):
                 chosen = nodes.filter(node_namespaces=namespaces, **{key: kwargs.get(key) for key in FILTERS})
             except ValueError as error:
                 raise UserError(str(error)) from None
+            _check_refits(chosen, parameters)
             _check_spaces(chosen, parameters)
             _check_encoders(chosen, parameters)
             self._check_agreement(chosen)
@@ -146,6 +147,15 @@ def _searches(chosen: Pipeline, parameters: Parameters) -> Iterator[tuple[str, S
         stage = getattr(node.func, "stage", None)
         if stage is not None:
             yield node.namespace, getattr(parameters.hpo, stage)
+
+
+def _check_refits(chosen: Pipeline, parameters: Parameters) -> None:
+    """Refuse a refit of a stage whose best trials its node is not given: the stages before it take days."""
+    stage = parameters.hpo.refit.stage
+    for node in chosen.nodes:
+        stages = getattr(node.func, "stages", (stage,))
+        if len(stages) > 1 and stage not in stages:
+            raise UserError(f"hpo.refit.stage is {stage}, which this pipeline does not run: use the pipeline refit for it.")
 
 
 def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:

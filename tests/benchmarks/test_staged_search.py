@@ -21,7 +21,7 @@ TRIALS = [Trial([0.2, 0.5], 8.0), Trial([NAN], 2.0), Trial([0.4, 0.3, 0.7], 6.0)
 
 
 def arguments(text: str) -> argparse.Namespace:
-    return argparse.Namespace(stages=staged_search.parse_stages(text), startup=4, workers=2)
+    return argparse.Namespace(stages=staged_search.parse_stages(text), startup=4, top=3, enqueue=2, workers=2)
 
 
 def test_the_best_value_never_falls_and_a_failed_trial_costs_its_epochs_only():
@@ -75,6 +75,6 @@ def test_stages_of_another_form_are_refused(text):
 
 
 def test_each_seed_runs_every_method_once_and_begins_with_another():
-    turns = staged_search.turns(3)
+    turns = staged_search.turns(3, staged_search.METHODS)
     assert sorted(turns) == sorted((seed, method) for seed in range(3) for method in staged_search.METHODS)
     assert len({method for _, method in turns[::4]}) == 3

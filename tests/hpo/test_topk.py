@@ -4,13 +4,14 @@ import logging
 from dataclasses import replace
 
 import pytest
+from optuna import Study
 from pydantic import ValidationError
 from rich.console import Console
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.plots import history_plot, hover_text
 from psy_agents.hpo.progress import ProgressDisplay
-from psy_agents.hpo.topk import TopK, top_k
+from psy_agents.hpo.topk import TopK, stage_records, top_k
 
 BASELINES = [{"x": 0.1}, {"x": 0.7}, {"x": 0.2}, {"x": 0.6}]
 
@@ -89,3 +90,22 @@ def test_progress_on_a_terminal_shows_stage_and_slots_and_ends_with_an_error(sea
         assert progress._progress is None
     assert "study" in screen.getvalue() and "slot 0: trial 1/3" in screen.getvalue() and "best 0." in screen.getvalue()
     assert "failed in" not in caplog.text
+
+
+@pytest.mark.parametrize("written", range(2, 9))
+def test_a_study_that_a_crash_left_half_described_has_no_records_and_stops_no_reader(search, monkeypatch, written):
+    class Crash(BaseException):
+        pass
+
+    calls, write = iter(range(99)), Study.set_user_attr
+
+    def until(self, key, value):
+        if next(calls) >= written:
+            raise Crash
+        write(self, key, value)
+
+    monkeypatch.setattr(Study, "set_user_attr", until)
+    with pytest.raises(Crash):
+        search.run(n_trials=1, attributes={"agent": "criteria", "data_hash": "d"})
+    assert len(search.study().user_attrs) == written
+    assert stage_records(search.study()) == ()

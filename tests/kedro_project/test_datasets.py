@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from psy_agents.datasets import (
     CheckedJSONDataset,
+    ModelFolderDataset,
     WholeCSVDataset,
     WholeJSONDataset,
     WholeParquetDataset,
@@ -101,6 +102,115 @@ def test_other_files_are_whole_or_not_there_as_well(tmp_path, monkeypatch, datas
         assert str(dataset.load()) == str(old)
     dataset.save(new)
     assert str(dataset.load()) == str(new)
+
+
+OLDER, NEWER = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
+
+
+@pytest.mark.parametrize(("dataset_class", "old", "new"), WHOLE)
+def test_versions_of_other_files_stand_beside_each_other_and_a_torn_one_leaves_none(
+    tmp_path, monkeypatch, dataset_class, old, new
+):
+    options = {"save_args": {"index": False}} if dataset_class is WholeCSVDataset else {}
+
+    def version(load, save=None):
+        return dataset_class(filepath=(tmp_path / "it").as_posix(), version=Version(load, save), **options)
+
+    version(None, OLDER).save(old)
+    with monkeypatch.context() as patched, pytest.raises(DatasetError, match="no space"):
+        patched.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+        version(None, NEWER).save(new)
+    assert str(version(None).load()) == str(old)
+    version(None, NEWER).save(new)
+    assert str(version(None).load()) == str(new)
+    assert str(version(OLDER).load()) == str(old)
+    assert [path.name for path in sorted(tmp_path.glob("it/*/*"))] == ["it", "it"]
+    with pytest.raises(DatasetError):  # A version is written once.
+        version(None, NEWER).save(old)
+
+
+OPTIONAL = [
+    (CheckedJSONDataset, {"model": f"{__name__}.Model"}, {"number": 1}),
+    (WholeParquetDataset, {}, TABLES[0]),
+]
+
+
+@pytest.mark.parametrize(("dataset_class", "options", "data"), OPTIONAL)
+@pytest.mark.parametrize("versioned", [True, False])
+def test_an_optional_file_that_is_not_there_is_loaded_as_none_and_any_other_as_it_is(
+    tmp_path, dataset_class, options, data, versioned
+):
+    place = {"filepath": (tmp_path / "it").as_posix(), **options}
+    version = {"version": Version(None, OLDER)} if versioned else {}
+    optional = dataset_class(**place, **version, optional=True)
+    assert not optional.exists()
+    assert optional.load() is None
+    with pytest.raises(DatasetError):
+        dataset_class(**place, **version).load()
+    optional.save(data)
+    again = dataset_class(**place, **({"version": Version(None, None)} if versioned else {}), optional=True)
+    assert str(again.load()) == str(data)
+
+
+@pytest.mark.parametrize(("dataset_class", "options", "data"), OPTIONAL)
+def test_a_version_that_was_asked_for_must_be_there_even_where_the_file_is_optional(tmp_path, dataset_class, options, data):
+    place = {"filepath": (tmp_path / "it").as_posix(), **options, "optional": True}
+    dataset_class(**place, version=Version(None, NEWER)).save(data)
+    with pytest.raises(DatasetError):
+        dataset_class(**place, version=Version(OLDER, None)).load()
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A saved model, with its predictions beside it."""
+    folder = tmp_path / "trial_0000"
+    (folder / "encoder").mkdir(parents=True)
+    (folder / "encoder" / "model.safetensors").write_bytes(b"weights")
+    (folder / "agent.json").write_text("{}")
+    TABLES[0].to_parquet(folder / "test_predictions.parquet")
+    return folder
+
+
+def folder_dataset(tmp_path, load=None, save=None):
+    return ModelFolderDataset(filepath=(tmp_path / "models" / "share").as_posix(), version=Version(load, save))
+
+
+def files_of(folder):
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_models_folder_is_linked_into_a_version_without_tables_of_posts(tmp_path, model):
+    folder_dataset(tmp_path, save=OLDER).save(model)
+    folder = folder_dataset(tmp_path).load()
+    assert folder == tmp_path / "models" / "share" / OLDER / "share"
+    assert files_of(folder) == {"agent.json", "encoder/model.safetensors"}
+    weights = "encoder/model.safetensors"
+    assert (folder / weights).stat().st_ino == (model / weights).stat().st_ino
+
+
+def test_a_models_folder_is_copied_where_the_disk_cannot_link_and_outlives_the_original(tmp_path, model, monkeypatch):
+    monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(OSError("another disk")))
+    folder_dataset(tmp_path, save=OLDER).save(model)
+    (model / "agent.json").write_text("changed")
+    assert (folder_dataset(tmp_path).load() / "agent.json").read_text() == "{}"
+
+
+def test_the_latest_models_folder_is_loaded_and_an_earlier_one_by_its_version(tmp_path, model):
+    folder_dataset(tmp_path, save=OLDER).save(model)
+    (model / "more.json").write_text("{}")
+    folder_dataset(tmp_path, save=NEWER).save(model)
+    assert "more.json" in files_of(folder_dataset(tmp_path).load())
+    assert "more.json" not in files_of(folder_dataset(tmp_path, load=OLDER).load())
+    with pytest.raises(DatasetError):
+        folder_dataset(tmp_path, load="2020-01-01T00.00.00.000Z").load()
+
+
+def test_a_models_folder_that_cannot_be_finished_is_not_there(tmp_path, model, monkeypatch):
+    with monkeypatch.context() as patched, pytest.raises(DatasetError, match="no space"):
+        patched.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no space")))
+        folder_dataset(tmp_path, save=OLDER).save(model)
+    assert files_of(tmp_path / "models") == set()
+    assert not folder_dataset(tmp_path).exists()
 
 
 def test_no_catalog_entry_saves_a_file_that_can_be_left_half_written(session):

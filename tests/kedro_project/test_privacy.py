@@ -13,6 +13,7 @@ import traceback
 import zipfile
 from pathlib import Path
 
+import finished_project
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -36,9 +37,13 @@ fuzzed = _module("fuzzed", TESTS / "corpus" / "fuzzed.py")
 
 POST, SENTENCE, EXPLANATION, ID = "zanzibarpost", "quetzalsentence", "obsidianreason", "wombatid"
 CANARIES = (POST, SENTENCE, EXPLANATION, ID)
-FOLDERS_OF_THE_CORPUS = ("data/01_raw", "data/02_intermediate", "data/03_primary", "data/05_model_input")
+LAYERS_OF_THE_CORPUS = ("01_raw", "02_intermediate", "03_primary", "05_model_input")
+FOLDERS_OF_THE_CORPUS = tuple(f"{data}/{layer}/" for data in ("data", "data/test") for layer in LAYERS_OF_THE_CORPUS)
 # What kedro viz may show, counts and figures: everything else holds texts, or ids of posts.
-SHOWN = re.compile(r"corpus_account|data_quality(_\w+)?|baselines|\w+\.hpo_stage\d_(topk|history)")
+SHOWN = re.compile(
+    r"corpus_account|data_quality(_\w+)?|baselines|\w+\.hpo_(stage\d|maximal)_(topk|history)"
+    r"|\w+\.refit_(summary|model)|(\w+\.)?report(_\w+)?|hpo_budget"
+)
 
 
 def plant(folder: Path) -> None:
@@ -157,8 +162,30 @@ def test_a_stage_and_a_broken_run_after_it_leave_no_text_no_id_and_no_salt_outsi
     assert places_of((*CANARIES, salt), project) == [] == places_of((*CANARIES, salt), temporary)
     told = "".join([ended.stdout, ended.stderr, broken.stdout, broken.stderr]).lower()
     assert not any(word in told for word in (*CANARIES, salt))
-    for folder in ("01_raw", "02_intermediate", "03_primary", "05_model_input"):  # that the search would find them
+    for folder in LAYERS_OF_THE_CORPUS:  # that the search would find them
         assert any(ID.encode() in path.read_bytes() for path in (project / "data" / folder).rglob("*.*")), folder
+
+
+def test_the_whole_search_the_report_and_mlflow_hold_no_text_and_ids_stand_in_predictions_alone(finished):
+    planted = (finished_project.POST, finished_project.EXPLANATION)
+    assert places_of(planted, finished.folder) == []
+    holders = places_of((finished_project.ID, "syn_0"), finished.folder)
+    assert len(holders) == 8  # Of each agent: the dataset, and the file of the final training that it comes from.
+    for place in holders:
+        assert re.fullmatch(
+            r"data/test/(07_model_output/refit/\w+_test_predictions\.parquet/[^/]+/\w+_test_predictions\.parquet"
+            r"|06_models/hpo/\w+-stage3-final-\w+/trial_0000/test_predictions\.parquet)",
+            place,
+        ), place
+    told = (finished.ended.stdout + finished.ended.stderr).lower()
+    salt = (finished.folder / "conf" / "local" / "id_salt").read_text()
+    assert not any(word in told for word in (*planted, finished_project.ID, "syn_0", salt))
+    assert places_of((salt,), finished.folder) == []
+    made = [path.name for path in finished.folder.rglob("*") if path.is_file()]
+    for name in ("mlflow.db", "studies.db", "report.html", "report.json", "tables.tex", "errors.csv", "trial_0000.log"):
+        assert name in made, name
+    text = (finished.folder / "data/test/02_intermediate/posts.parquet").read_bytes()
+    assert finished_project.POST.encode() in text and finished_project.ID.encode() in text
 
 
 class Quoting:

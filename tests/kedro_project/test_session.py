@@ -31,13 +31,6 @@ def ran(monkeypatch):
     return Recorder.of(monkeypatch)
 
 
-@pytest.fixture
-def untracked(project):
-    """Leaves MLflow out of stages: its database takes seconds to make."""
-    file = project / "conf" / "base" / "mlflow.yml"
-    file.write_text(file.read_text().replace("baselines]", "baselines, hpo_stage0]"))
-
-
 def test_one_agent_runs_with_the_preprocessing(session, ran, untracked):
     session(agent="evidence").run(pipeline_names=["hpo_stage0"])
     shared = ["prepare_corpus", "split_posts", "report_data_quality", "score_baselines"]
@@ -65,7 +58,10 @@ def test_another_session_of_the_process_runs_its_own_agent(session, ran, untrack
         ("hpo_stage0", "../x", "there are: criteria, evidence, share, joint"),
         ("hpo_stage0", 1, "agent=1: there is no such agent"),
         ("preprocessing", "evidence", "'preprocessing' does not work on one agent"),
-        ("hpo_stage", "evidence", "no pipeline 'hpo_stage', did you mean 'hpo_stage0'"),
+        ("report", "evidence", "'report' does not work on one agent"),
+        ("full_hpo_all", "evidence", "'full_hpo_all' does not work on one agent"),
+        ("maximal_hpo_all", "evidence", "'maximal_hpo_all' does not work on one agent"),
+        ("hpo_stage", "evidence", "no pipeline 'hpo_stage', did you mean 'hpo_stage"),
     ],
 )
 def test_a_wrong_agent_or_pipeline_is_refused(session, pipeline, agent, message):
@@ -85,7 +81,7 @@ def test_agent_and_namespaces_together_are_refused(session):
         ({"hpo": {"stage0": {"epoch": 2}}}, "hpo.stage0.epoch: there is no such parameter, did you mean 'epochs'"),
         ({"hpo": {"stage0": {"sampler": {"nam": "tpe"}}}}, "hpo.stage0.sampler.nam: .*did you mean 'name'"),
         ({"training": {"fixed": {"learning_rat": 1}}}, "training.fixed.learning_rat: .*did you mean 'learning_rate'"),
-        ({"hpo": {"stage0": {"n_trials": 0}}}, "--params hpo.stage0.n_trials: .*greater than or equal to 1, not 0"),
+        ({"hpo": {"stage0": {"n_trials": 0}}}, "--params hpo.stage0.n_trials: must be a whole number of at least 1, .*, not 0"),
         ({"hpo": {"stage0": {"epochs": "many"}}}, "hpo.stage0.epochs: .*not 'many'"),
         ({"training": {"precision": "float8"}}, "--params training.precision: .*not 'float8'"),
         ({"preprocessing": 3}, "--params preprocessing: "),

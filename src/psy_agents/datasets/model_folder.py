@@ -17,7 +17,8 @@ class ModelFolderDataset(AbstractVersionedDataset[Path, Path]):
     """A folder that is given by its path, and loaded as one.
 
     Saving gives the files a second name in the new version where the disk can (hard links), so that a model that lies
-    elsewhere on the same disk takes no more room; else it copies them.
+    elsewhere on the same disk takes no more room; else it copies them. Tables that lie beside the model, such as its
+    predictions, hold ids of posts: they are left out, so that the folder can be handed on.
 
     Args:
         filepath: where; relative to the project.
@@ -43,7 +44,7 @@ class ModelFolderDataset(AbstractVersionedDataset[Path, Path]):
         target = Path(self._get_save_path())
         part = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
-            shutil.copytree(data, part, copy_function=_link_or_copy)
+            shutil.copytree(data, part, ignore=shutil.ignore_patterns("*.parquet"), copy_function=_link_or_copy)
             os.replace(part, target)
         finally:
             shutil.rmtree(part, ignore_errors=True)

@@ -122,7 +122,7 @@ class RefitConfig(_Frozen):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
     )
-    n_seeds: int = Field(5, ge=1, description="How many of the seeds are used, from the first on.")
+    n_seeds: int | None = Field(None, ge=1, description="How many of the seeds are used, from the first on; null: all.")
     workers: AutoOrCount = "auto"
     threads_per_worker: AutoOrCount = "auto"
     timeouts: Timeouts = Timeouts()
@@ -132,7 +132,7 @@ class RefitConfig(_Frozen):
     def _different(self) -> RefitConfig:
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("seeds lists a seed twice: its run would count twice")
-        if self.n_seeds > len(self.seeds):
+        if self.n_seeds is not None and self.n_seeds > len(self.seeds):
             raise ValueError(f"n_seeds is {self.n_seeds}, but only {len(self.seeds)} seeds are listed: list more")
         return self
 

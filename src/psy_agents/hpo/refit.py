@@ -19,7 +19,7 @@ from psy_agents.errors import UserError
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.identity import Identity, study_name
 from psy_agents.hpo.records import Listener, TrialRecord
-from psy_agents.hpo.refit_objectives import ANSWERS, PREDICTIONS, SPAN_LENGTHS, RefitSetup
+from psy_agents.hpo.refit_objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LENGTHS, RefitSetup
 from psy_agents.hpo.search import Places, fingerprint, tell_changes
 from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.stage import StageRunner
@@ -166,7 +166,8 @@ def run_refit(
         settings_hash=attributes["settings_hash"],
         versions=installed_versions(),
     )
-    return RefitOutput(summary.model_dump(mode="json"), final.checkpoint, pd.read_parquet(final.checkpoint / PREDICTIONS))
+    predictions = pd.read_parquet(final.checkpoint / PREDICTIONS)
+    return RefitOutput(summary.model_dump(mode="json"), final.checkpoint / MODEL, predictions)
 
 
 @dataclass(frozen=True)

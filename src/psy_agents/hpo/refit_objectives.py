@@ -19,7 +19,8 @@ from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun
 
 ANSWERS = "answers.npz"
 SPAN_LENGTHS = "span_lengths.json"
-PREDICTIONS = "test_predictions.parquet"
+MODEL = "model"
+PREDICTIONS = "test_predictions.parquet"  # Beside the model, not in it: it names posts, and a model is given away.
 TEST = "test"
 
 
@@ -82,18 +83,18 @@ class FinalObjective:
                     raise TrialPruned
         except NonFiniteLoss as error:
             raise TrialDiverged(str(error)) from None
-        run.save(spec.checkpoint, setup.decisions)
+        run.save(spec.checkpoint / MODEL, setup.decisions)
         value, metrics = test_once(spec.checkpoint, setup)
         return TrialOutcome(value, setup.epochs, setup.epochs, metrics)
 
 
 def test_once(folder: Path, setup: RefitSetup) -> tuple[float, dict[str, float]]:
-    """Load the saved agent, predict the test split, write the predictions beside it; the objective and every metric."""
+    """Load the agent saved in the folder, predict the test split, write the predictions beside it; the objective and every metric."""
     corpus = setup.corpus
     texts = corpus.posts.set_index("post_id")["text"]
     members = corpus.posts.loc[corpus.posts["post_id"].isin(corpus.members(TEST)), "post_id"].tolist()
     # Every criterion of every test post is asked for, as a user asks; pairs that were set aside are dropped after.
-    predictor = Predictor(folder)
+    predictor = Predictor(folder / MODEL)
     everything = predictor.predict_pairs(unlabelled(corpus.criteria, [texts[post] for post in members]))
     gold = gold_table(corpus.pairs, corpus.splits, TEST)
     row = {(post, criterion): i for i, (post, criterion) in enumerate((p, c) for p in members for c in corpus.criteria)}

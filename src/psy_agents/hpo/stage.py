@@ -165,13 +165,15 @@ class StageRunner:
             "space_hash": digest(self.space.canonical()),
             **self.attributes,
         }
+        for key in ("space_hash", "data_hash", "agent"):
+            if key in known and key in described and known[key] != described[key]:
+                raise UserError(f"The study {self.study_name} was made with another {key}: give this search another name.")
+        # What stage_records needs comes first: a study that a crash left half described must not stop its readers.
+        for key, value in (("max_retries", self.config.max_retries), ("checkpoint_root", str(self.checkpoints.root))):
+            self.study.set_user_attr(key, value)
         for key, value in described.items():
             if key not in known:
                 self.study.set_user_attr(key, value)
-            elif key in ("space_hash", "data_hash", "agent") and known[key] != value:
-                raise UserError(f"The study {self.study_name} was made with another {key}: give this search another name.")
-        for key, value in (("checkpoint_root", str(self.checkpoints.root)), ("max_retries", self.config.max_retries)):
-            self.study.set_user_attr(key, value)
 
     def _reconcile(self) -> None:
         """Whoever owns the store knows that no trial runs: those said to be running are orphans."""

@@ -61,6 +61,8 @@ class Predictor:
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Prediction]]:
         """One mapping for each text: criterion id -> prediction."""
+        if not texts:
+            return []
         n, found = len(self.criteria), self.predict_pairs(unlabelled(self.criteria, texts))
         probabilities = [None] * len(found.met) if found.probabilities is None else found.probabilities.tolist()
         evidence = [None] * len(found.met) if found.evidence is None else found.evidence

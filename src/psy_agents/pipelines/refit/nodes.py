@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from psy_agents.errors import UserError
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths, listeners
 from psy_agents.training.config import TrainingSettings
@@ -37,8 +36,6 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         from psy_agents.training.data import Corpus
 
         chosen = config if len(stages) > 1 else config.model_copy(update={"stage": stages[0]})
-        if chosen.stage not in stages:
-            raise UserError(f"hpo.refit.stage is {chosen.stage}, which this pipeline does not run: use the pipeline refit for it.")
         top = dict(zip(stages, top_ks, strict=True))[chosen.stage]
         output = run_refit(
             agent,
@@ -52,4 +49,5 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         return output.summary, output.model, output.predictions
 
     refit.__name__ = f"refit_{agent}"
+    refit.stages = stages
     return refit
