@@ -143,8 +143,8 @@ def _prepare_sqlite(path: Path) -> None:
     kind = network_file_system(path)
     if kind is not None:
         raise UserError(
-            f"The study store {path} lies on a network file system ({kind}), where sqlite loses data: set hpo.paths.store to a "
-            f"path on a local disk, or use PostgreSQL (docs/cluster.md)."
+            f"The study store {path} lies on a network file system ({kind}), where sqlite loses data: give study_store in the "
+            f"catalog a path on a local disk, or a PostgreSQL database (docs/search.md)."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
