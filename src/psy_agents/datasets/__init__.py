@@ -5,12 +5,14 @@ from psy_agents.datasets.checked_json import CheckedJSONDataset
 from psy_agents.datasets.id_salt import IdSaltDataset
 from psy_agents.datasets.model_folder import ModelFolderDataset
 from psy_agents.datasets.raw_table import RawTableDataset
+from psy_agents.datasets.study_store import StudyStoreDataset
 
 __all__ = [
     "CheckedJSONDataset",
     "IdSaltDataset",
     "ModelFolderDataset",
     "RawTableDataset",
+    "StudyStoreDataset",
     "WholeCSVDataset",
     "WholeJSONDataset",
     "WholeParquetDataset",

@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Places:
-    """Where a search keeps what it needs to go on: the sqlite file of all studies; parents of each study's folder of
-    weights, and of its trials' logs."""
+    """Where a search keeps what it needs to go on: address of the `StudyStore`; parents of each study's folder of weights,
+    and of its trials' logs."""
 
-    store: Path
+    store: str | Path
     checkpoints: Path
     logs: Path | None = None
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from psy_agents.errors import UserError, where
@@ -111,11 +112,20 @@ class StageRunner:
         """Run until every trial is settled, at once where they are, or time is up: then running trials are finished.
 
         Raises:
-            UserError: the objective refused to work, or workers cannot start.
+            UserError: another process has the study, the store does not answer, the objective refused to work, or workers
+                cannot start.
             SearchInterrupted: SIGINT or SIGTERM arrived; run again to go on.
         """
-        if not self.store.owned:
-            raise RuntimeError("open the store first: with StudyStore(path) as store: ...")
+        try:
+            with self.store.own(self.study_name) as self._lock:
+                return self._run()
+        except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DBAPIError) as error:
+            raise UserError(
+                f"The study store {self.store.place} cannot be written ({where(error)}): is there space on its disk, and does "
+                f"another program keep it locked? What was computed is stored; the same command goes on."
+            ) from None
+
+    def _run(self) -> StageResult:
         self._open_study()
         self._reconcile()
         slots = self._new_slots()
@@ -219,6 +229,7 @@ class StageRunner:
             slot.start()
 
     def _begin(self, slot: Slot, index: int) -> None:
+        self._lock.check()
         trial_id = self._ask(index, slot.index)
         trial = self._note(trial_id)
         record = record_of(trial, final=False)

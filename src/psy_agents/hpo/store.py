@@ -1,13 +1,12 @@
-"""Where studies live: one sqlite file, written by one process at a time."""
+"""Where studies live: an sqlite file on a local disk, or a PostgreSQL database; one process at a time writes to a study."""
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import hashlib
 import json
-import os
-import socket
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,11 @@ import optuna
 import sqlalchemy
 
 from psy_agents.errors import UserError
+from psy_agents.hpo.file_systems import network_file_system
+from psy_agents.hpo.locks import CONNECT_TIMEOUT, AdvisoryLock, FileLock, StudyLock, waiting_advisory_lock, waiting_lock
+
+SQLITE_TIMEOUT = 60  # Seconds for which a writer waits for another one.
+POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
 
 
 def digest(value: Any) -> str:
@@ -24,39 +28,61 @@ def digest(value: Any) -> str:
 
 
 class StudyStore:
-    """An sqlite file of studies, owned while the ``with`` block lasts.
+    """Studies, open while the ``with`` block lasts.
 
-    The owner alone writes: it may take every running trial that it finds for an orphan of a dead run. Ownership
-    is a lock on a file beside the store, which the operating system drops when the owner dies.
+    Whoever owns a study (`own`) alone writes to it, and may take every running trial that it finds there for an orphan
+    of a dead run: the lock is dropped when its owner dies.
+
+    Args:
+        address: path of an sqlite file, or a PostgreSQL URL such as ``postgresql://user:password@host/database``.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = _sqlite_path(path)
-        self._lock_path = self.path.with_name(self.path.name + ".lock")
-        self._lock_file: int | None = None
+    def __init__(self, address: str | Path) -> None:
+        self._url = _url(address)
+        self._sqlite = Path(self._url.database) if self._url.get_backend_name() == "sqlite" else None
+
+    @property
+    def place(self) -> str:
+        """Where the studies are, as messages may show it: without a password."""
+        return str(self._sqlite) if self._sqlite is not None else self._url.render_as_string(hide_password=True)
 
     def __enter__(self) -> StudyStore:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock()
-        try:
-            with sqlite3.connect(self.path) as connection:
-                connection.execute("PRAGMA journal_mode=WAL")
-            connection.close()
-            self._backend = _backend(self.path)
-            self.storage = optuna.storages.get_storage(self._backend)
-        except sqlite3.DatabaseError:
-            self._unlock()
-            raise UserError(
-                f"The study store {self.path} is not an sqlite file, or is damaged: choose another path."
-            ) from None
-        except BaseException:
-            self._unlock()
-            raise
+        if self._sqlite is not None:
+            _prepare_sqlite(self._sqlite)
+        with self._alone():  # Of two processes that make its tables at once, one would fail.
+            self._backend = _backend(self._url)
+        self.storage = optuna.storages.get_storage(self._backend)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._backend.engine.dispose()
-        self._unlock()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._sqlite is not None:
+            with waiting_lock(self._sqlite.with_name(self._sqlite.name + ".opening")):
+                yield
+            return
+        with _answering(self._url), waiting_advisory_lock(self._url, "opening"):
+            yield
+
+    @contextlib.contextmanager
+    def own(self, study: str) -> Iterator[StudyLock]:
+        """Be the one process that writes to the study.
+
+        Raises:
+            UserError: another process is; the message names it.
+        """
+        lock = self._lock(study)
+        try:
+            yield lock
+        finally:
+            lock.release()
+
+    def _lock(self, study: str) -> StudyLock:
+        if self._sqlite is not None:
+            return FileLock(self._sqlite.with_name(self._sqlite.name + ".locks"), study)
+        return AdvisoryLock(self._url, study)
 
     def study(self, name: str) -> optuna.Study:
         """The study of that name, made if it is not there; higher values are better."""
@@ -64,70 +90,75 @@ class StudyStore:
 
     def studies(self) -> list[optuna.Study]:
         """All studies of the store."""
-        return [optuna.load_study(study_name=name, storage=self.storage) for name in optuna.get_all_study_names(self.storage)]
-
-    @property
-    def owned(self) -> bool:
-        """Whether this object holds the lock."""
-        return self._lock_file is not None
-
-    def _lock(self) -> None:
-        if self.owned:
-            raise RuntimeError("the store is open already")
-        file = os.open(self._lock_path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            owner = os.read(file, 1000).decode(errors="replace").strip() or "another process"
-            os.close(file)
-            raise UserError(
-                f"The study store {self.path} is in use by {owner}: wait for that run, stop it, or choose another store."
-            ) from None
-        os.truncate(file, 0)
-        os.write(file, f"process {os.getpid()} on {socket.gethostname()}".encode())
-        self._lock_file = file
-
-    def _unlock(self) -> None:
-        os.close(self._lock_file)
-        self._lock_file = None
+        return _all_studies(self.storage)
 
 
-def read_study(path: str | Path, name: str) -> optuna.Study:
-    """A study to look at, without owning the store.
+def read_study(address: str | Path, name: str) -> optuna.Study:
+    """A study to look at, without owning it.
 
     Raises:
         UserError: there is no such store or study.
     """
-    path = _sqlite_path(path)
-    if not path.is_file():
-        raise UserError(f"There is no study store {path}: run the search first.")
+    url = _url(address)
+    if url.get_backend_name() == "sqlite" and not Path(url.database).is_file():
+        raise UserError(f"There is no study store {url.database}: run the search first.")
     try:
-        return optuna.load_study(study_name=name, storage=_backend(path))
+        return optuna.load_study(study_name=name, storage=_backend(url))
     except KeyError:
-        raise UserError(f"There is no study {name} in {path}: run its stage first.") from None
+        place = url.render_as_string(hide_password=True).removeprefix("sqlite:///")
+        raise UserError(f"There is no study {name} in {place}: run its stage first.") from None
 
 
-def read_studies(path: str | Path) -> list[optuna.Study]:
-    """All studies of a store to look at, without owning it; none where there is no store yet."""
-    path = _sqlite_path(path)
-    if not path.is_file():
+def read_studies(address: str | Path) -> list[optuna.Study]:
+    """All studies of a store to look at, without owning them; none where there is no store yet."""
+    url = _url(address)
+    if url.get_backend_name() == "sqlite" and not Path(url.database).is_file():
         return []
-    backend = _backend(path)
-    return [optuna.load_study(study_name=name, storage=backend) for name in optuna.get_all_study_names(backend)]
+    return _all_studies(_backend(url))
 
 
-def _sqlite_path(path: str | Path) -> Path:
-    text = str(path)
-    if text.startswith("sqlite:///"):
-        return Path(text.removeprefix("sqlite:///"))
-    if "://" in text:
-        raise UserError(f"The study store {text.split('://')[0]}://... is not supported: give an sqlite file's path.")
-    return Path(text)
+def _all_studies(storage: optuna.storages.BaseStorage) -> list[optuna.Study]:
+    return [optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)]
 
 
-def _backend(path: Path) -> optuna.storages.RDBStorage:
-    url = sqlalchemy.URL.create("sqlite", database=str(path)).render_as_string()
-    backend = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+def _url(address: str | Path) -> sqlalchemy.URL:
+    text = str(address)
+    if "://" not in text:
+        return sqlalchemy.URL.create("sqlite", database=text)
+    scheme, rest = text.split("://", 1)
+    if scheme == "sqlite":
+        return sqlalchemy.URL.create("sqlite", database=rest.removeprefix("/"))
+    if scheme not in POSTGRES:
+        raise UserError(f"The study store {scheme}://... is not supported: give an sqlite file's path or a postgresql:// URL.")
+    try:
+        return sqlalchemy.make_url(f"postgresql+psycopg://{rest}")
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        raise UserError(
+            "The URL of the study store cannot be read: write postgresql://user:password@host:5432/database, with special "
+            "characters of the password as %XX."
+        ) from None
+
+
+def _prepare_sqlite(path: Path) -> None:
+    kind = network_file_system(path)
+    if kind is not None:
+        raise UserError(
+            f"The study store {path} lies on a network file system ({kind}), where sqlite loses data: give study_store in the "
+            f"catalog a path on a local disk, or a PostgreSQL database (docs/search.md)."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=SQLITE_TIMEOUT)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.DatabaseError:
+        raise UserError(f"The study store {path} is not an sqlite file, or is damaged: choose another path.") from None
+
+
+def _backend(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
+    if url.get_backend_name() == "postgresql":
+        return _postgres(url)
+    options = {"connect_args": {"timeout": SQLITE_TIMEOUT}}
+    backend = optuna.storages.RDBStorage(url.render_as_string(), engine_kwargs=options)
 
     @sqlalchemy.event.listens_for(backend.engine, "connect")
     def _fast_and_safe(connection: sqlite3.Connection, _: object) -> None:
@@ -135,3 +166,23 @@ def _backend(path: Path) -> optuna.storages.RDBStorage:
         connection.execute("PRAGMA synchronous=NORMAL")
 
     return backend
+
+
+def _postgres(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
+    # A connection that the server has dropped meanwhile is replaced instead of failing a trial.
+    options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_TIMEOUT}}
+    with _answering(url):
+        return optuna.storages.RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=options)
+
+
+@contextlib.contextmanager
+def _answering(url: sqlalchemy.URL) -> Iterator[None]:
+    try:
+        yield
+    except ImportError:
+        raise UserError("PostgreSQL needs the package psycopg: pip install -c requirements.lock -e '.[postgres]'.") from None
+    except sqlalchemy.exc.OperationalError:
+        raise UserError(
+            f"The study store {url.render_as_string(hide_password=True)} does not answer: check host, port, user and password, and "
+            f"that the database exists."
+        ) from None

@@ -33,7 +33,7 @@ DIAGNOSTICS = {
 """Figures of one study."""
 
 
-def searched_studies(store: Path, refit: RefitSummary) -> list[str]:
+def searched_studies(store: str | Path, refit: RefitSummary) -> list[str]:
     """Names of the studies that led to a refit, in their order: the stages, each refined from the one before, and its own."""
     parents = {study.study_name: (study.user_attrs.get("refined_from") or {}).get("study") for study in read_studies(store)}
     chain = [refit.from_study]
@@ -42,7 +42,7 @@ def searched_studies(store: Path, refit: RefitSummary) -> list[str]:
     return [*chain, refit.study, refit.final_study]
 
 
-def agent_studies(store: Path, names: Mapping[str, Sequence[str]]) -> dict[str, list[optuna.Study]]:
+def agent_studies(store: str | Path, names: Mapping[str, Sequence[str]]) -> dict[str, list[optuna.Study]]:
     """The studies of each agent that are in the store, in the given order.
 
     Args:

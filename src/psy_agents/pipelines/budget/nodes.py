@@ -20,6 +20,7 @@ def estimate_budget(
     sentences: pd.DataFrame,
     splits: pd.DataFrame,
     criteria: dict,
+    store: str,
     refit: RefitConfig,
     training: TrainingSettings,
     paths: SearchPaths,
@@ -33,7 +34,7 @@ def estimate_budget(
 
     data = fingerprint(Corpus(posts, pairs, sentences, splits, criteria))
     settings = digest(training.model_dump(mode="json"))
-    planned = plan(read_studies(paths.store), dict.fromkeys(AGENTS, stages), refit, data, settings)
+    planned = plan(read_studies(store), dict.fromkeys(AGENTS, stages), refit, data, settings)
     log.info("the whole run: %s", planned.sentence())
     check_plan(planned, paths.checkpoints)
     return planned.model_dump(mode="json")

@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.pipelines.budget.nodes import estimate_budget
 from psy_agents.pipelines.preprocessing import NAMESPACE
 
-SHARED = ["posts", "pairs", "sentences", "splits", "criteria"]
+SHARED = ["posts", "pairs", "sentences", "splits", "criteria", "study_store"]
 
 
 def create_pipeline(stages: tuple[str, ...]) -> Pipeline:

@@ -22,19 +22,18 @@ log = logging.getLogger(__name__)
 
 
 class SearchPaths(BaseModel):
-    """Where the search keeps what it needs to go on."""
+    """Where the search keeps weights, and what its trials print."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store: Path
     checkpoints: Path
     logs: Path
 
-    def places(self) -> Places:
-        """The same for the engine."""
+    def places(self, store: str) -> Places:
+        """The same for the engine, with the address of the studies."""
         from psy_agents.hpo.search import Places
 
-        return Places(self.store, self.checkpoints, self.logs)
+        return Places(store, self.checkpoints, self.logs)
 
 
 def stage_search(agent: str, stage_name: str) -> Callable:
@@ -47,6 +46,7 @@ def stage_search(agent: str, stage_name: str) -> Callable:
         splits: pd.DataFrame,
         criteria: dict,
         baselines: dict,
+        store: str,
         stage: StageConfig,
         training: TrainingSettings,
         search_space: SearchSpaceConfig,
@@ -66,7 +66,7 @@ def stage_search(agent: str, stage_name: str) -> Callable:
             stage,
             training,
             search_space,
-            paths.places(),
+            paths.places(store),
             parent=None if parent is None else TopK.model_validate(parent),
             listeners=listeners(),
         )

@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from psy_agents.pipelines.hpo_stages.nodes import stage_search
 
-SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "baselines")
+SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "baselines", "study_store")
 PARENTS = {"stage1": "stage0", "stage2": "stage1"}
 """The stage from whose best trials a stage's space may be refined."""
 

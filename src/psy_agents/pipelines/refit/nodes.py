@@ -25,6 +25,7 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         sentences: pd.DataFrame,
         splits: pd.DataFrame,
         criteria: dict,
+        store: str,
         config: RefitConfig,
         training: TrainingSettings,
         paths: SearchPaths,
@@ -43,7 +44,7 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
             chosen,
             training,
             None if top is None else TopK.model_validate(top),
-            paths.places(),
+            paths.places(store),
             listeners(),
         )
         return output.summary, output.model, output.predictions

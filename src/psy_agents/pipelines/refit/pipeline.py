@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from psy_agents.pipelines.refit.nodes import refit_agent
 
-SHARED = ("posts", "pairs", "sentences", "splits", "criteria")
+SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "study_store")
 PARAMETERS = ("params:hpo.refit", "params:training", "params:hpo.paths")
 STAGES = ("stage0", "stage1", "stage2", "maximal")
 OUTPUTS = ("refit_summary", "refit_model", "refit_predictions")

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from psy_agents.agents.names import AGENTS
-from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.report.config import ReportConfig
 
 log = logging.getLogger(__name__)
@@ -24,8 +23,8 @@ def make_report(
     sentences: pd.DataFrame,
     splits: pd.DataFrame,
     criteria: dict,
+    store: str,
     config: ReportConfig,
-    paths: SearchPaths,
     *refits: Any,
 ) -> dict[str, Any]:
     """Score the agents that have a refit on these data beside the baselines, on the same test pairs.
@@ -49,8 +48,8 @@ def make_report(
     chosen = fitting(every, data)
     for agent in sorted(set(every) - set(chosen)):
         log.warning("%s: its latest refit is of another corpus or other splits, so the report leaves it out", agent)
-    names = {agent: searched_studies(paths.store, refitted.summary) for agent, refitted in chosen.items()}
-    report = build_report(corpus, data, chosen, stage_costs(agent_studies(paths.store, names)), config)
+    names = {agent: searched_studies(store, refitted.summary) for agent, refitted in chosen.items()}
+    report = build_report(corpus, data, chosen, stage_costs(agent_studies(store, names)), config)
     for alarm in report.alarms:
         log.warning(
             "ALARM: %s is no better than the baseline %s: %s %.4f against %.4f on test",
@@ -59,7 +58,7 @@ def make_report(
     return report.model_dump(mode="json")
 
 
-def show_report(report: dict, paths: SearchPaths, *summaries: dict | None) -> tuple[Any, ...]:
+def show_report(report: dict, store: str, *summaries: dict | None) -> tuple[Any, ...]:
     """The report's tables, LaTeX, page, and figures of all agents and of each, in the order of the outputs.
 
     Args:
@@ -80,7 +79,7 @@ def show_report(report: dict, paths: SearchPaths, *summaries: dict | None) -> tu
         for agent, summary in zip(AGENTS, summaries, strict=True)
         if summary is not None and agent not in shown.missing
     }
-    studies = agent_studies(paths.store, {agent: searched_studies(paths.store, refit) for agent, refit in refits.items()})
+    studies = agent_studies(store, {agent: searched_studies(store, refit) for agent, refit in refits.items()})
     searches = {agent: search_figures(agent, studies[agent], refit) for agent, refit in refits.items()}
     figures = report_figures(shown)
     page = report_page(shown, figures, {agent: list(drawn.items()) for agent, drawn in searches.items()})

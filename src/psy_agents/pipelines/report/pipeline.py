@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.agents.names import AGENTS
 from psy_agents.pipelines.report.nodes import AGENT_FIGURES, FIGURES, TABLES, make_report, show_report
 
-SHARED = ("posts", "pairs", "sentences", "splits", "criteria")
+SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "study_store")
 OUTPUTS = (
     *(f"report_{name}_table" for name in TABLES),
     "report_latex",
@@ -22,13 +22,13 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 make_report,
-                inputs=[*SHARED, "params:report", "params:hpo.paths", *refits],
+                inputs=[*SHARED, "params:report", *refits],
                 outputs="report",
                 name="make_report",
             ),
             node(
                 show_report,
-                inputs=["report", "params:hpo.paths", *(f"{agent}.refit_summary" for agent in AGENTS)],
+                inputs=["report", "study_store", *(f"{agent}.refit_summary" for agent in AGENTS)],
                 outputs=list(OUTPUTS),
                 name="show_report",
             ),

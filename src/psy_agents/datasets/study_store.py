@@ -1,0 +1,49 @@
+"""Where the studies are, as a dataset: a file of the project, or a database whose URL stands in the credentials."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractDataset, DatasetError
+
+from psy_agents.errors import UserError
+from psy_agents.resolvers import PROJECT
+
+
+class StudyStoreDataset(AbstractDataset[None, str]):
+    """Loads the address for `StudyStore`; studies are written by the search itself, one process a study.
+
+    Args:
+        filepath: of the sqlite file, on a local disk; relative to the project.
+        credentials: ``url`` of a PostgreSQL database, in place of the file. It never becomes a parameter, so that its
+            password reaches neither MLflow nor a log.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str | None = None,
+        credentials: dict[str, str] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self.metadata = metadata
+        if (filepath is None) == (credentials is None):
+            raise UserError("conf: catalog entry study_store needs either filepath or credentials, and not both.")
+        if credentials is not None and set(credentials) != {"url"}:
+            raise UserError("conf: the credentials of study_store hold one entry, url: postgresql://user:password@host/database.")
+        self._url = None if credentials is None else str(credentials["url"])
+        path = None if filepath is None else Path(filepath)
+        self._filepath = None if path is None else PurePosixPath((path if path.is_absolute() else PROJECT / path).as_posix())
+
+    def load(self) -> str:
+        return self._url or str(self._filepath)
+
+    def save(self, data: None) -> None:
+        raise DatasetError("Studies are written by the search, never saved as a dataset.")
+
+    def _exists(self) -> bool:
+        return True  # It is made when a search begins.
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)} if self._url is None else {"url": "from credentials"}

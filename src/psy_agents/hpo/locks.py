@@ -1,0 +1,144 @@
+"""One owner a study: who holds its lock alone writes to it, and loses it when its process dies."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy
+
+from psy_agents.errors import UserError
+
+CONNECT_TIMEOUT = 10  # Seconds for which a database may be silent before it counts as gone.
+
+
+class StudyLock(Protocol):
+    """A lock on one study."""
+
+    def check(self) -> None:
+        """Raise `UserError` if the lock may be lost."""
+
+    def release(self) -> None:
+        """Let others have it."""
+
+
+def _keys(name: str) -> dict[str, int]:
+    """Two whole numbers of 32 bits, as an advisory lock takes them."""
+    digest = hashlib.sha256(f"psy_agents {name}".encode()).digest()
+    return {"a": int.from_bytes(digest[:4], signed=True), "b": int.from_bytes(digest[4:8], signed=True)}
+
+
+def _me() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def _refusal(study: str, owner: str) -> UserError:
+    return UserError(f"The study {study} is in use by {owner}: wait for that run, stop it, or choose another store.")
+
+
+@contextlib.contextmanager
+def waiting_lock(path: Path) -> Iterator[None]:
+    """Hold a lock on a file for a moment, after whoever holds it now."""
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def waiting_advisory_lock(url: sqlalchemy.URL, purpose: str) -> Iterator[None]:
+    """The same in a PostgreSQL database."""
+    engine = sqlalchemy.create_engine(
+        url, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": CONNECT_TIMEOUT}
+    )
+    with engine.connect() as connection:  # The lock ends with the connection.
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:a, :b)"), _keys(purpose))
+        yield
+
+
+class FileLock:
+    """A lock on a file beside an sqlite store, which the operating system drops when the owner dies.
+
+    Raises:
+        UserError: another process holds it; the message names that process.
+    """
+
+    def __init__(self, folder: Path, study: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', study)}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            owner = os.read(file, 1000).decode(errors="replace").strip() or "another process"
+            os.close(file)
+            raise _refusal(study, owner) from None
+        os.truncate(file, 0)
+        os.write(file, _me().encode())
+        self._file = file
+
+    def check(self) -> None:
+        """The operating system takes it from nobody."""
+
+    def release(self) -> None:
+        """Let others have it."""
+        os.close(self._file)
+
+
+class AdvisoryLock:
+    """A session-level advisory lock of PostgreSQL on a connection of its own, which the server drops when it ends.
+
+    The owner is told by the name that its connection gives itself. See the PostgreSQL manual, section 13.3.5.
+
+    Raises:
+        UserError: another process holds it; the message names that process.
+    """
+
+    def __init__(self, url: sqlalchemy.URL, study: str) -> None:
+        self._study = study
+        self._key = _keys(study)
+        self._engine = sqlalchemy.create_engine(
+            url,
+            poolclass=sqlalchemy.NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"application_name": f"psy_agents {_me()}"[:63], "connect_timeout": CONNECT_TIMEOUT},
+        )
+        self._connection = self._engine.connect()
+        if not self._connection.scalar(sqlalchemy.text("SELECT pg_try_advisory_lock(:a, :b)"), self._key):
+            owner = self._owner()
+            self.release()
+            raise _refusal(study, owner)
+
+    def _owner(self) -> str:
+        # The two keys stand in pg_locks as unsigned numbers.
+        unsigned = {name: value % 2**32 for name, value in self._key.items()}
+        found = self._connection.scalar(
+            sqlalchemy.text(
+                "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted"
+                " AND classid = :a AND objid = :b AND objsubid = 2 AND pg_locks.database ="
+                " (SELECT oid FROM pg_database WHERE datname = current_database())"
+            ),
+            unsigned,
+        )
+        return (found or "another process").removeprefix("psy_agents ")
+
+    def check(self) -> None:
+        """Refuse to go on where the connection is gone: with it went the lock."""
+        try:
+            self._connection.execute(sqlalchemy.text("SELECT 1"))
+        except sqlalchemy.exc.DBAPIError:
+            raise UserError(
+                f"The connection to the study store was lost, and with it the lock on {self._study}: run the same command "
+                f"to go on."
+            ) from None
+
+    def release(self) -> None:
+        """Let others have it; a connection that is gone has done so already."""
+        self._connection.invalidate()
+        self._connection.close()
+        self._engine.dispose()
