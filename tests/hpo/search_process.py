@@ -30,10 +30,10 @@ class Search:
         self.diary = folder / "diary"
 
     def run(self, *, mishaps=None, pause=0.0, baselines=(), objective="objectives:Curve", name="study", listeners=(),
-            log_dir=None, attributes=None, space=SPACE, **config):  # fmt: skip
+            log_dir=None, attributes=None, space=SPACE, stage="stage0", **config):  # fmt: skip
         with StudyStore(self.store) as store:
             runner = StageRunner(
-                StageConfig(**{**CONFIG, **config}),
+                StageConfig(**{**CONFIG, "name": stage, **config}),
                 SearchSpace.from_config(space, DEFAULTS),
                 baselines,
                 store,

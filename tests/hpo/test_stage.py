@@ -192,6 +192,11 @@ def test_a_study_of_another_space_or_other_data_is_refused(search):
         search.run(n_trials=2, attributes={"data_hash": "a"}, space={"x": {"type": "float", "low": 0.0, "high": 2.0}})
 
 
+def test_each_stage_draws_points_of_its_own(search):
+    first, second = (search.run(name=name, n_trials=3, stage=name) for name in ("stage0", "stage1"))
+    assert {record.params["x"] for record in first.records}.isdisjoint(record.params["x"] for record in second.records)
+
+
 def test_an_orphan_without_all_its_parameters_is_asked_anew(search):
     whole = search.run(n_trials=3)
     with StudyStore(search.store) as store:

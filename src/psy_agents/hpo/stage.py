@@ -264,7 +264,9 @@ class StageRunner:
             return self._create(index, retry.params, attrs)
         if index < len(self.enqueued):
             return self._create(index, self.enqueued[index], attrs)
-        self.study.sampler = new_sampler(self.config.sampler, derive_seed(self.config.seed, "sampler", index))
+        # With the stage's name: with the index alone, all stages would draw the same points of their spaces.
+        purpose = f"sampler of {self.config.name}"
+        self.study.sampler = new_sampler(self.config.sampler, derive_seed(self.config.seed, purpose, index))
         trial = self.study.ask()
         self.space.suggest(trial)
         for key, value in {**attrs, "index": index}.items():
