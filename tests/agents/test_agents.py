@@ -1,16 +1,19 @@
 """Every agent on every family of encoders: one epoch of training, saving and loading."""
 
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_agents import ENCODERS, POSITIONS, SETTINGS, parameters
 
 from psy_agents.agents.encoder import load_encoder, max_positions
 from psy_agents.agents.names import AGENTS
 from psy_agents.agents.saving import load_agent
+from psy_agents.errors import UserError
 from psy_agents.training.scoring import answer
 from psy_agents.training.trainer import Reader, TrainingRun
 
@@ -23,6 +26,21 @@ def test_longest_input_is_what_the_encoder_can_read(encoders, kind):
     states = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
     assert states.shape == (1, POSITIONS, 16)
     assert torch.isfinite(states).all()
+
+
+def test_an_encoder_that_lacks_weights_is_refused_and_a_missing_pooler_is_not_told(encoders, tmp_path, caplog):
+    folder = tmp_path / "encoder"
+    shutil.copytree(encoders["bert"], folder)
+    weights = load_file(folder / "model.safetensors")
+    without_pooler = {name: tensor for name, tensor in weights.items() if "pooler" not in name}
+    save_file(without_pooler, folder / "model.safetensors", metadata={"format": "pt"})
+    load_encoder(folder, 0.0)
+    assert "MISSING" not in caplog.text
+    first = sorted(without_pooler)[0]
+    rest = {name: tensor for name, tensor in without_pooler.items() if name != first}
+    save_file(rest, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match="lacks 1 of its weights"):
+        load_encoder(folder, 0.0)
 
 
 @pytest.mark.parametrize("kind", ENCODERS)

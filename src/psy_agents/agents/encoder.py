@@ -104,16 +104,33 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
 
     Args:
         dropout: of hidden states; attention weights have none.
+
+    Raises:
+        UserError: the folder lacks weights of the encoder, which would be random.
     """
     import torch
     from transformers import AutoConfig, AutoModel
+    from transformers.utils import logging as told
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     for names, rate in ((HIDDEN_DROPOUTS, dropout), (ATTENTION_DROPOUTS, 0.0)):
         for name in names:
             if getattr(config, name, None) is not None:
                 setattr(config, name, rate)
-    encoder = AutoModel.from_pretrained(folder, config=config, local_files_only=True, dtype=torch.float32)
+    verbosity = told.get_verbosity()
+    told.set_verbosity_error()  # It tells of a missing pooler in a table; what matters is checked below.
+    try:
+        encoder, loading = AutoModel.from_pretrained(
+            folder, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        )
+    finally:
+        told.set_verbosity(verbosity)
+    missing = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise UserError(
+            f"The encoder in '{folder.name}' lacks {len(missing)} of its weights (first: {missing[0]}): they would be random; "
+            "use a complete one."
+        )
     return without_pooler(encoder)
 
 
