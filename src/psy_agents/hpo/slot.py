@@ -143,4 +143,6 @@ class Slot:
 
 def preload(modules: tuple[str, ...]) -> None:
     """Have the fork server import modules once for all workers; without effect once it runs."""
+    # OpenMP's threads spin while they wait: where other processes want the cores, that makes two threads slower than one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     multiprocessing.get_context("forkserver").set_forkserver_preload([serve.__module__, *modules])
