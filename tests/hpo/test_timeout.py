@@ -21,10 +21,12 @@ def test_a_stage_without_a_number_ends_after_its_time_and_goes_on_when_it_is_giv
     assert [record.index for record in first.records] == list(range(n))
     assert search.study().user_attrs["stage_seconds"] >= 6.0
 
-    assert search.run(n_trials=None, timeout=6.0, pause=0.2) == first, "its time is used up"
+    again = search.run(n_trials=None, timeout=6.0, pause=0.2)
+    settled = [(record.number, record.value, record.seconds) for record in first.records]
+    assert [(record.number, record.value, record.seconds) for record in again.records] == settled, "its time is used up"
 
     more = search.run(n_trials=None, timeout=16.0, pause=0.2)
-    assert more.records[:n] == first.records and len(more.records) > n
+    assert [(record.number, record.value, record.seconds) for record in more.records[:n]] == settled and len(more.records) > n
     assert len(search.diary_lines()) == len(more.records)
     assert search.study().user_attrs["stage_seconds"] >= 16.0
     assert TopK.model_validate(top_k(search.study(), 1)).n_trials == len(more.records)
