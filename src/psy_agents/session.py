@@ -161,11 +161,10 @@ def _check_refits(chosen: Pipeline, parameters: Parameters) -> None:
 def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:
     """Refuse a search space or a baseline that does not fit an agent that will run."""
     for agent, stage in _searches(chosen, parameters):
-        for size in ("small", "large"):  # A mistake in the other one is a mistake too.
-            parameters.search_space.space(agent, size, parameters.training)
-        space = parameters.search_space.space(agent, stage.space, parameters.training)
+        # Both are made: a mistake in the one that is not searched is a mistake too.
+        spaces = {size: parameters.search_space.space(agent, size, parameters.training) for size in ("small", "large")}
         for baseline in parameters.search_space.baselines.get(agent, []):
-            space.complete(baseline)
+            spaces[stage.space].complete(baseline)
 
 
 def _check_encoders(chosen: Pipeline, parameters: Parameters) -> None:

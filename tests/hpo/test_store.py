@@ -93,7 +93,10 @@ def test_a_lost_connection_is_a_lost_lock():
         lock.check()
         with engine.connect() as connection:
             connection.execute(
-                sqlalchemy.text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'psy_agents%'")
+                sqlalchemy.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    f" WHERE application_name LIKE 'psy_agents process {os.getpid()} %'"
+                )
             )
         with pytest.raises(UserError, match="connection to the study store was lost"):
             lock.check()

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from kedro.framework.startup import bootstrap_project
+from tiny_bert import build_bert
 
 from psy_agents.session import AgentSession
 
@@ -35,19 +36,8 @@ class Finished:
 
 
 def build_encoder(folder: Path) -> Path:
-    """A random BERT of six layers, as many as the small space's frozen ones need, with a word-piece tokenizer."""
-    import torch
-    from tokenizers import BertWordPieceTokenizer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    tokenizer = BertWordPieceTokenizer()
-    tokenizer.train_from_iterator(pd.read_csv(ROOT / CORPUS / "posts.csv")["text"], vocab_size=400, show_progress=False)
-    tokenizer.save_model(str(folder))
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
-    size = {"hidden_size": 32, "num_hidden_layers": 6, "num_attention_heads": 2, "intermediate_size": 64}
-    torch.manual_seed(0)
-    BertModel(BertConfig(vocab_size=tokenizer.get_vocab_size(), **size)).save_pretrained(folder)
-    return folder
+    """A random BERT of six layers, as many as the small space's frozen ones need."""
+    return build_bert(folder, pd.read_csv(ROOT / CORPUS / "posts.csv")["text"], vocab_size=400, layers=6)
 
 
 def build_finished(folder: Path, encoder: Path) -> Finished:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from tiny_bert import build_bert
 
 from psy_agents.agents.names import AGENTS
 from psy_agents.corpus.config import CorpusSettings
@@ -28,18 +29,8 @@ SPACES = SearchSpaceConfig(
 
 def build_encoder(folder: Path) -> Path:
     """A random BERT with a word-piece tokenizer of its own."""
-    import torch
-    from tokenizers import BertWordPieceTokenizer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    tokenizer = BertWordPieceTokenizer()
-    tokenizer.train_from_iterator([*SENTENCES.values(), *CRITERIA.values(), "We walked to the market and home."], vocab_size=200)
-    tokenizer.save_model(str(folder))
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
-    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    torch.manual_seed(0)
-    BertModel(BertConfig(vocab_size=tokenizer.get_vocab_size(), **size)).save_pretrained(folder)
-    return folder
+    texts = [*SENTENCES.values(), *CRITERIA.values(), "We walked to the market and home."]
+    return build_bert(folder, texts, vocab_size=200, layers=2)
 
 
 def build_corpus() -> Corpus:

@@ -9,6 +9,7 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.text import TextDataset
 
+from psy_agents.datasets.local import nothing_yet
 from psy_agents.whole_file import whole_file
 
 
@@ -42,10 +43,7 @@ class WholeParquetDataset(_Whole, ParquetDataset):
         self.optional = optional
 
     def load(self) -> Any:
-        pinned = self._version is not None and self._version.load is not None
-        if self.optional and not pinned and not self.exists():
-            return None
-        return super().load()
+        return None if nothing_yet(self) else super().load()
 
 
 class WholeJSONDataset(_Whole, JSONDataset):

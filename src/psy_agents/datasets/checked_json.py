@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractVersionedDataset, DatasetError, Version
+from kedro.io import Version
 from kedro.utils import load_obj
 
+from psy_agents.datasets.local import LocalVersionedDataset, nothing_yet
 from psy_agents.errors import UserError
-from psy_agents.resolvers import PROJECT
 from psy_agents.whole_file import whole_file
 
 
-class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any] | None]):
+class CheckedJSONDataset(LocalVersionedDataset[dict[str, Any], dict[str, Any] | None]):
     """JSON of a pydantic model, written to a temporary name and renamed.
 
     Args:
@@ -33,16 +33,9 @@ class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any]
         version: Version | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self.metadata = metadata
+        super().__init__(filepath=filepath, there=Path.is_file, version=version, metadata=metadata)
         self.optional = optional
         self._model = model
-        path = Path(filepath)
-        super().__init__(
-            filepath=PurePosixPath((path if path.is_absolute() else PROJECT / path).as_posix()),
-            version=version,
-            exists_function=lambda name: Path(name).exists(),
-            glob_function=lambda pattern: [p.as_posix() for p in Path("/").glob(pattern.lstrip("/"))],
-        )
 
     def _check(self, data: Any) -> dict[str, Any]:
         from pydantic import ValidationError
@@ -55,8 +48,7 @@ class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any]
             raise UserError(f"{self._filepath.name} does not fit its schema: {place}: {first['msg']}.") from None
 
     def load(self) -> dict[str, Any] | None:
-        pinned = self._version is not None and self._version.load is not None
-        if self.optional and not pinned and not self._exists():
+        if nothing_yet(self):
             return None
         path = Path(self._get_load_path())
         try:
@@ -70,12 +62,6 @@ class CheckedJSONDataset(AbstractVersionedDataset[dict[str, Any], dict[str, Any]
         text = json.dumps(self._check(data), indent=2, ensure_ascii=False) + "\n"
         with whole_file(path) as part:
             part.write_text(text, encoding="utf-8")
-
-    def _exists(self) -> bool:
-        try:
-            return Path(self._get_load_path()).is_file()
-        except DatasetError:
-            return False
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "model": self._model, "version": self._version}

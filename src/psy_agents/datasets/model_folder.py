@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractVersionedDataset, DatasetError, Version
+from kedro.io import Version
 
+from psy_agents.datasets.local import LocalVersionedDataset
 from psy_agents.errors import UserError
-from psy_agents.resolvers import PROJECT, shown_path
+from psy_agents.resolvers import shown_path
 
 
-class ModelFolderDataset(AbstractVersionedDataset[Path, Path]):
+class ModelFolderDataset(LocalVersionedDataset[Path, Path]):
     """A folder that is given by its path, and loaded as one.
 
     Saving gives the files a second name in the new version where the disk can (hard links), so that a model that lies
@@ -24,14 +25,7 @@ class ModelFolderDataset(AbstractVersionedDataset[Path, Path]):
     """
 
     def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        self.metadata = metadata
-        path = Path(filepath)
-        super().__init__(
-            filepath=PurePosixPath((path if path.is_absolute() else PROJECT / path).as_posix()),
-            version=version,
-            exists_function=lambda name: Path(name).exists(),
-            glob_function=lambda pattern: [p.as_posix() for p in Path("/").glob(pattern.lstrip("/"))],
-        )
+        super().__init__(filepath=filepath, there=Path.is_dir, version=version, metadata=metadata)
 
     def load(self) -> Path:
         folder = Path(self._get_load_path())
@@ -47,12 +41,6 @@ class ModelFolderDataset(AbstractVersionedDataset[Path, Path]):
             os.replace(part, target)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-
-    def _exists(self) -> bool:
-        try:
-            return Path(self._get_load_path()).is_dir()
-        except DatasetError:
-            return False
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,8 +10,9 @@ from kedro.io import AbstractDataset
 
 from psy_agents.corpus.agreement import check_confirmed, named_agreement
 from psy_agents.corpus.tables import read_json, read_table
+from psy_agents.datasets.local import local_path
 from psy_agents.errors import UserError
-from psy_agents.resolvers import PROJECT, shown_path
+from psy_agents.resolvers import shown_path
 
 
 class RawTableDataset(AbstractDataset[Any, pd.DataFrame | dict[str, Any]]):
@@ -27,8 +28,7 @@ class RawTableDataset(AbstractDataset[Any, pd.DataFrame | dict[str, Any]]):
     ) -> None:
         self.metadata = metadata
         self._agreement = named_agreement(agreement) if agreement else None
-        path = Path(filepath)
-        self._filepath = PurePosixPath((path if path.is_absolute() else PROJECT / path).as_posix())
+        self._filepath = local_path(filepath)
 
     def load(self) -> pd.DataFrame | dict[str, Any]:
         path = Path(self._filepath)

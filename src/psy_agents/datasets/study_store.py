@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from psy_agents.datasets.local import local_path
 from psy_agents.errors import UserError
-from psy_agents.resolvers import PROJECT
 
 
 class StudyStoreDataset(AbstractDataset[None, str]):
@@ -33,8 +32,7 @@ class StudyStoreDataset(AbstractDataset[None, str]):
         if credentials is not None and set(credentials) != {"url"}:
             raise UserError("conf: the credentials of study_store hold one entry, url: postgresql://user:password@host/database.")
         self._url = None if credentials is None else str(credentials["url"])
-        path = None if filepath is None else Path(filepath)
-        self._filepath = None if path is None else PurePosixPath((path if path.is_absolute() else PROJECT / path).as_posix())
+        self._filepath = None if filepath is None else local_path(filepath)
 
     def load(self) -> str:
         return self._url or str(self._filepath)

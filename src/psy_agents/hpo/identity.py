@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
 
 from psy_agents.hpo.store import digest
+from psy_agents.training.config import TrainingSettings
 
 SHOWN = 8
 
@@ -20,7 +21,12 @@ def study_name(agent: str, stage: str, label: str, identity: Identity) -> str:
     return "-".join([agent, stage, *([label] if label else []), digest(identity)[:8]])
 
 
-def latest_other(studies: list[optuna.Study], name: str) -> optuna.Study | None:
+def settings_hash(settings: TrainingSettings) -> str:
+    """Of the training settings that all trials of a study share."""
+    return digest(settings.model_dump(mode="json"))
+
+
+def latest_other(studies: Sequence[optuna.Study], name: str) -> optuna.Study | None:
     """The newest study of the same agent, stage and label that has another name."""
     kind = name.rpartition("-")[0]
     found = [study for study in studies if study.study_name != name and study.study_name.rpartition("-")[0] == kind]

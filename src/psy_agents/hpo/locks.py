@@ -101,7 +101,6 @@ class AdvisoryLock:
 
     def __init__(self, url: sqlalchemy.URL, study: str) -> None:
         self._study = study
-        self._key = _keys(study)
         self._engine = sqlalchemy.create_engine(
             url,
             poolclass=sqlalchemy.NullPool,
@@ -109,6 +108,8 @@ class AdvisoryLock:
             connect_args={"application_name": f"psy_agents {_me()}"[:63], "connect_timeout": CONNECT_TIMEOUT},
         )
         self._connection = self._engine.connect()
+        # A database has one set of advisory locks for all its schemas, each of which may hold a store.
+        self._key = _keys(f"{self._connection.scalar(sqlalchemy.text('SELECT current_schema()'))} {study}")
         if not self._connection.scalar(sqlalchemy.text("SELECT pg_try_advisory_lock(:a, :b)"), self._key):
             owner = self._owner()
             self.release()

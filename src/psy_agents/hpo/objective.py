@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.training.config import TrainingSettings
@@ -27,24 +29,49 @@ class AgentObjective:
         self.reader = Reader(setup.corpus, setup.agent, setup.settings)
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
-        run = TrainingRun(
-            self.setup.agent,
-            self.setup.settings.hyperparameters(dict(spec.params)),
-            self.setup.settings,
-            self.reader,
-            seed=spec.seed,
-            epochs=spec.epochs,
-            patience=spec.patience,
-            micro_batch_divisor=spec.micro_batch_divisor,
-        )
-        epochs_run = 0
-        try:
-            for epoch in run.epochs():
-                epochs_run = epoch.number
-                if not report(EpochReport(epoch.number, epoch.value, epoch.metrics)):
-                    raise TrialPruned
-        except NonFiniteLoss as error:
-            raise TrialDiverged(str(error)) from None
+        run = new_run(self.setup, dict(spec.params), self.reader, spec)
+        epochs_run = report_each(scored_epochs(run), report)
         if spec.checkpoint is not None:
             run.save(spec.checkpoint)
-        return TrialOutcome(run.best.value, run.best.number, epochs_run, run.best.metrics)
+        return best_outcome(run, epochs_run)
+
+
+def new_run(setup: SearchSetup, params: dict[str, Any], reader: Reader, spec: TrialSpec) -> TrainingRun:
+    """The training that a trial asks for, with these hyper-parameters."""
+    return TrainingRun(
+        setup.agent,
+        setup.settings.hyperparameters(params),
+        setup.settings,
+        reader,
+        seed=spec.seed,
+        epochs=spec.epochs,
+        patience=spec.patience,
+        micro_batch_divisor=spec.micro_batch_divisor,
+    )
+
+
+def scored_epochs(run: TrainingRun) -> Iterator[EpochReport]:
+    """Train, and yield what each epoch reached."""
+    return (EpochReport(epoch.number, epoch.value, epoch.metrics) for epoch in run.epochs())
+
+
+def report_each(epochs: Iterable[EpochReport], report: Report) -> int:
+    """Report each epoch as it ends; returns how many there were.
+
+    Raises:
+        TrialPruned: the answer was "stop". TrialDiverged: the loss became infinite or not a number.
+    """
+    epochs_run = 0
+    try:
+        for epoch in epochs:
+            epochs_run = epoch.epoch
+            if not report(epoch):
+                raise TrialPruned
+    except NonFiniteLoss as error:
+        raise TrialDiverged(str(error)) from None
+    return epochs_run
+
+
+def best_outcome(run: TrainingRun, epochs_run: int) -> TrialOutcome:
+    """A trial's value is its best epoch's."""
+    return TrialOutcome(run.best.value, run.best.number, epochs_run, run.best.metrics)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import optuna
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from rich.filesize import decimal
 
-from psy_agents.hpo.budget import Pace, best_pace, check_space, duration, estimate
+from psy_agents.hpo.budget import Pace, best_pace, duration, estimate
 from psy_agents.hpo.config import RefitConfig, StageConfig, worker_count
 
 
@@ -82,12 +81,6 @@ def plan(
         measured_in=measured,
         not_measured=missing,
     )
-
-
-def check_plan(planned: Plan, checkpoints: Path) -> None:
-    """Refuse a disk that has no room for the weights of the plan."""
-    if planned.disk_bytes:
-        check_space(checkpoints, planned.disk_bytes)
 
 
 def _planned(agent: str, stage: StageConfig, pace: Pace | None) -> PlannedStage:

@@ -7,7 +7,6 @@ import logging
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import RefitConfig, StageConfig
-from psy_agents.hpo.identity import Identity, study_name
+from psy_agents.hpo.identity import Identity, settings_hash, study_name
 from psy_agents.hpo.records import Listener, TrialRecord
 from psy_agents.hpo.refit_objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LENGTHS, RefitSetup
 from psy_agents.hpo.search import Places, fingerprint, tell_changes
 from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.stage import StageRunner
-from psy_agents.hpo.store import StudyStore, digest
+from psy_agents.hpo.store import StudyStore
 from psy_agents.hpo.topk import Scalar, TopK, installed_versions
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
@@ -109,7 +108,7 @@ def run_refit(
     attributes = {
         "agent": agent,
         "data_hash": data,
-        "settings_hash": digest(settings.model_dump(mode="json")),
+        "settings_hash": settings_hash(settings),
         "parent_study": top.study,
     }
     identity = {
@@ -195,15 +194,16 @@ class _Engine:
 
         A study whose files were deleted is left as it is, and run anew under another name.
         """
-        for attempt in count():
+        attempt = 0
+        while True:
             tried = dict(identity) if attempt == 0 else {**identity, "attempt": attempt}
             name = study_name(setup.agent, STAGE, label, tried)
-            tell_changes(self.store, name, tried)
+            tell_changes(self.store.studies(), name, tried)
             records = self._runner(label, name, tried, objective, setup, runs).run().records
             if all(_has(record, files) for record in records if record.state == "complete"):
                 return name, records
             log.warning("%s: files of its runs were deleted from %s: they are run again", name, self.places.checkpoints)
-        raise AssertionError("count() does not end")
+            attempt += 1
 
     def _runner(
         self, label: str, name: str, identity: Identity, objective: str, setup: RefitSetup, runs: Sequence[tuple[int, int]]
@@ -249,7 +249,7 @@ def _check(agent: str, config: RefitConfig, settings: TrainingSettings, top: Top
         raise ValueError(f"the best trials are those of {top.agent}, not of {agent}")
     if top.data_hash != data:
         raise UserError(f"The best trials of {config.stage} for {agent} are of another corpus or other splits: {again}.")
-    if top.settings_hash != digest(settings.model_dump(mode="json")):
+    if top.settings_hash != settings_hash(settings):
         raise UserError(f"The best trials of {config.stage} for {agent} were trained with other settings (training): {again}.")
 
 

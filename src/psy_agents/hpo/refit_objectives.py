@@ -10,12 +10,12 @@ from typing import Any
 
 from psy_agents.agents.saving import Decisions
 from psy_agents.evaluation.predictions import gold_table, predictions_table
-from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
-from psy_agents.training.config import HyperParameters, TrainingSettings
-from psy_agents.training.data import Corpus, unlabelled
+from psy_agents.hpo.objective import SearchSetup, best_outcome, new_run, report_each, scored_epochs
+from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
+from psy_agents.training.data import unlabelled
 from psy_agents.training.predictor import Predictor
 from psy_agents.training.scoring import SplitScorer
-from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun
+from psy_agents.training.trainer import Reader
 
 ANSWERS = "answers.npz"
 SPAN_LENGTHS = "span_lengths.json"
@@ -25,19 +25,16 @@ TEST = "test"
 
 
 @dataclass(frozen=True)
-class RefitSetup:
+class RefitSetup(SearchSetup):
     """What all runs of a refit share: the candidates, best first, and of the final run how long and how it decides."""
 
-    agent: str
-    settings: TrainingSettings
-    corpus: Corpus
     candidates: tuple[Mapping[str, Any], ...]
     epochs: int | None = None
     decisions: Decisions | None = None
 
-    def hyperparameters(self, params: Mapping[str, Any]) -> HyperParameters:
-        """Those of the candidate that a run's parameters name."""
-        return self.settings.hyperparameters(dict(self.candidates[params["candidate"]]))
+    def params(self, spec: TrialSpec) -> dict[str, Any]:
+        """Those of the candidate that a run names."""
+        return dict(self.candidates[spec.params["candidate"]])
 
 
 class ConfirmingObjective:
@@ -48,19 +45,12 @@ class ConfirmingObjective:
         self.reader = Reader(setup.corpus, setup.agent, setup.settings)
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
-        run = _run(self.setup, self.reader, spec)
-        epochs_run = 0
-        try:
-            for epoch in run.epochs():
-                epochs_run = epoch.number
-                if not report(EpochReport(epoch.number, epoch.value, epoch.metrics)):
-                    raise TrialPruned
-        except NonFiniteLoss as error:
-            raise TrialDiverged(str(error)) from None
+        run = new_run(self.setup, self.setup.params(spec), self.reader, spec)
+        epochs_run = report_each(scored_epochs(run), report)
         spec.checkpoint.mkdir(parents=True, exist_ok=True)
         run.best_answers.save(spec.checkpoint / ANSWERS)
         (spec.checkpoint / SPAN_LENGTHS).write_text(json.dumps(run.scorer.span_lengths), encoding="utf-8")
-        return TrialOutcome(run.best.value, run.best.number, epochs_run, run.best.metrics)
+        return best_outcome(run, epochs_run)
 
 
 class FinalObjective:
@@ -76,13 +66,9 @@ class FinalObjective:
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
         setup = self.setup
-        run = _run(setup, self.reader, spec)
-        try:
-            for number, loss in enumerate(run.fit(setup.epochs), start=1):
-                if not report(EpochReport(number, -loss, {"train_loss": loss})):
-                    raise TrialPruned
-        except NonFiniteLoss as error:
-            raise TrialDiverged(str(error)) from None
+        run = new_run(setup, setup.params(spec), self.reader, spec)
+        losses = enumerate(run.fit(setup.epochs), start=1)
+        report_each((EpochReport(number, -loss, {"train_loss": loss}) for number, loss in losses), report)
         run.save(spec.checkpoint / MODEL, setup.decisions)
         value, metrics = test_once(spec.checkpoint, setup)
         return TrialOutcome(value, setup.epochs, setup.epochs, metrics)
@@ -112,16 +98,3 @@ def test_once(folder: Path, setup: RefitSetup) -> tuple[float, dict[str, float]]
     table.to_parquet(folder / PREDICTIONS, index=False)
     scorer = SplitScorer(corpus.split(TEST), [1], setup.settings.objective_evidence_weight)
     return scorer.score_predictions(probabilities, None if probabilities is None else everything.met[kept], spans)
-
-
-def _run(setup: RefitSetup, reader: Reader, spec: TrialSpec) -> TrainingRun:
-    return TrainingRun(
-        setup.agent,
-        setup.hyperparameters(spec.params),
-        setup.settings,
-        reader,
-        seed=spec.seed,
-        epochs=spec.epochs,
-        patience=spec.patience,
-        micro_batch_divisor=spec.micro_batch_divisor,
-    )

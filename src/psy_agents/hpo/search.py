@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import optuna
+
 from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.licences import log_licence
 from psy_agents.corpus.fingerprint import data_hash
 from psy_agents.corpus.leakage import audit_leakage
 from psy_agents.hpo.budget import best_pace, check_space, estimate
 from psy_agents.hpo.config import StageConfig, worker_count
-from psy_agents.hpo.identity import Identity, latest_other, study_name, why_anew
+from psy_agents.hpo.identity import Identity, latest_other, settings_hash, study_name, why_anew
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.records import Listener, StageResult
 from psy_agents.hpo.refinement import Refinement, refine
@@ -83,9 +85,10 @@ def run_stage(
     refinement = _refinement(agent, stage, whole, parent, data)
     space = whole if refinement is None else refinement.space
     enqueued = list(spaces.baselines.get(agent, [])) if refinement is None else list(refinement.first)
+    canonical = space.canonical()
     identity = {
-        "space": {each["name"]: each for each in space.canonical()},
-        "order": [each["name"] for each in space.canonical()],
+        "space": {each["name"]: each for each in canonical},
+        "order": [each["name"] for each in canonical],
         "enqueued": enqueued,
         "corpus": data,
         "training": settings.model_dump(mode="json"),
@@ -94,15 +97,16 @@ def run_stage(
     name = study_name(agent, stage.name, stage.label, identity)
     attributes = {
         "agent": agent,
-        "space_hash": digest(space.canonical()),
+        "space_hash": digest(canonical),
         "data_hash": data,
-        "settings_hash": digest(settings.model_dump(mode="json")),
+        "settings_hash": settings_hash(settings),
         "refined_from": None if refinement is None else refinement.describe(),
         "identity": identity,
     }
     with StudyStore(places.store) as opened:
-        tell_changes(opened, name, identity)
-        _tell_budget(opened, agent, stage, name, attributes, places.checkpoints)
+        studies = opened.studies()
+        tell_changes(studies, name, identity)
+        _tell_budget(studies, agent, stage, name, attributes, places.checkpoints)
         result = StageRunner(
             stage,
             space,
@@ -119,9 +123,8 @@ def run_stage(
         return StageOutput(top_k(opened.study(name), stage.top_k), result)
 
 
-def tell_changes(store: StudyStore, name: str, identity: Identity) -> None:
+def tell_changes(studies: Sequence[optuna.Study], name: str, identity: Identity) -> None:
     """Say why a stage begins anew, where an earlier study of it does not fit any more."""
-    studies = store.studies()
     if name in {study.study_name for study in studies}:
         return
     before = latest_other(studies, name)
@@ -131,10 +134,9 @@ def tell_changes(store: StudyStore, name: str, identity: Identity) -> None:
 
 
 def _tell_budget(
-    store: StudyStore, agent: str, stage: StageConfig, name: str, attributes: Mapping[str, Any], checkpoints: Path
+    studies: Sequence[optuna.Study], agent: str, stage: StageConfig, name: str, attributes: Mapping[str, Any], checkpoints: Path
 ) -> None:
     """Say what the stage will take, where an epoch of the agent has been measured, and refuse a disk without room for it."""
-    studies = store.studies()
     pace = best_pace(studies, agent, attributes["data_hash"], attributes["settings_hash"])
     if pace is None:
         log.info("%s: no epoch of %s has been measured on these data yet, so there is no estimate of its time", name, agent)

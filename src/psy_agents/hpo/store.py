@@ -49,22 +49,12 @@ class StudyStore:
     def __enter__(self) -> StudyStore:
         if self._sqlite is not None:
             _prepare_sqlite(self._sqlite)
-        with self._alone():  # Of two processes that make its tables at once, one would fail.
-            self._backend = _backend(self._url)
+        self._backend = _backend(self._url)
         self.storage = optuna.storages.get_storage(self._backend)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._backend.engine.dispose()
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        if self._sqlite is not None:
-            with waiting_lock(self._sqlite.with_name(self._sqlite.name + ".opening")):
-                yield
-            return
-        with _answering(self._url), waiting_advisory_lock(self._url, "opening"):
-            yield
 
     @contextlib.contextmanager
     def own(self, study: str) -> Iterator[StudyLock]:
@@ -155,8 +145,16 @@ def _prepare_sqlite(path: Path) -> None:
 
 
 def _backend(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
+    """Open a store, to write or to read; either makes its tables, and of two that do so at once one would fail."""
     if url.get_backend_name() == "postgresql":
-        return _postgres(url)
+        with _answering(url), waiting_advisory_lock(url, "opening"):
+            return _postgres(url)
+    path = Path(url.database)
+    with waiting_lock(path.with_name(path.name + ".opening")):
+        return _sqlite(url)
+
+
+def _sqlite(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
     options = {"connect_args": {"timeout": SQLITE_TIMEOUT}}
     backend = optuna.storages.RDBStorage(url.render_as_string(), engine_kwargs=options)
 
@@ -171,8 +169,7 @@ def _backend(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
 def _postgres(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
     # A connection that the server has dropped meanwhile is replaced instead of failing a trial.
     options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_TIMEOUT}}
-    with _answering(url):
-        return optuna.storages.RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=options)
+    return optuna.storages.RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=options)
 
 
 @contextlib.contextmanager

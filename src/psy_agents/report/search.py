@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,23 +33,18 @@ DIAGNOSTICS = {
 """Figures of one study."""
 
 
-def searched_studies(store: str | Path, refit: RefitSummary) -> list[str]:
-    """Names of the studies that led to a refit, in their order: the stages, each refined from the one before, and its own."""
-    parents = {study.study_name: (study.user_attrs.get("refined_from") or {}).get("study") for study in read_studies(store)}
+def agent_studies(store: str | Path, refits: Mapping[str, RefitSummary]) -> dict[str, list[optuna.Study]]:
+    """The studies of the store that led to each agent's refit: the stages, each refined from the one before, and its own."""
+    there = {study.study_name: study for study in read_studies(store)}
+    parents = {name: (study.user_attrs.get("refined_from") or {}).get("study") for name, study in there.items()}
+    return {agent: [there[name] for name in _led_to(refit, parents) if name in there] for agent, refit in refits.items()}
+
+
+def _led_to(refit: RefitSummary, parents: Mapping[str, str | None]) -> list[str]:
     chain = [refit.from_study]
     while (parent := parents.get(chain[0])) is not None and parent not in chain:
         chain.insert(0, parent)
     return [*chain, refit.study, refit.final_study]
-
-
-def agent_studies(store: str | Path, names: Mapping[str, Sequence[str]]) -> dict[str, list[optuna.Study]]:
-    """The studies of each agent that are in the store, in the given order.
-
-    Args:
-        names: of the studies, by agent.
-    """
-    there = {study.study_name: study for study in read_studies(store)}
-    return {agent: [there[name] for name in wanted if name in there] for agent, wanted in names.items()}
 
 
 def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost]:

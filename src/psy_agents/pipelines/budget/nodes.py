@@ -27,14 +27,15 @@ def estimate_budget(
     *stages: StageConfig,
 ) -> dict:
     """Add up time and disk from what epochs took in earlier studies; refuse a disk without room for the weights."""
-    from psy_agents.hpo.plan import check_plan, plan
+    from psy_agents.hpo.budget import check_space
+    from psy_agents.hpo.identity import settings_hash
+    from psy_agents.hpo.plan import plan
     from psy_agents.hpo.search import fingerprint
-    from psy_agents.hpo.store import digest, read_studies
+    from psy_agents.hpo.store import read_studies
     from psy_agents.training.data import Corpus
 
     data = fingerprint(Corpus(posts, pairs, sentences, splits, criteria))
-    settings = digest(training.model_dump(mode="json"))
-    planned = plan(read_studies(store), dict.fromkeys(AGENTS, stages), refit, data, settings)
+    planned = plan(read_studies(store), dict.fromkeys(AGENTS, stages), refit, data, settings_hash(training))
     log.info("the whole run: %s", planned.sentence())
-    check_plan(planned, paths.checkpoints)
+    check_space(paths.checkpoints, planned.disk_bytes)
     return planned.model_dump(mode="json")

@@ -35,7 +35,7 @@ def make_report(
     from psy_agents.hpo.refit import RefitSummary
     from psy_agents.hpo.search import fingerprint
     from psy_agents.report.build import Refitted, build_report, fitting
-    from psy_agents.report.search import agent_studies, searched_studies, stage_costs
+    from psy_agents.report.search import agent_studies, stage_costs
     from psy_agents.training.data import Corpus
 
     corpus = Corpus(posts, pairs, sentences, splits, criteria)
@@ -48,8 +48,8 @@ def make_report(
     chosen = fitting(every, data)
     for agent in sorted(set(every) - set(chosen)):
         log.warning("%s: its latest refit is of another corpus or other splits, so the report leaves it out", agent)
-    names = {agent: searched_studies(store, refitted.summary) for agent, refitted in chosen.items()}
-    report = build_report(corpus, data, chosen, stage_costs(agent_studies(store, names)), config)
+    studies = agent_studies(store, {agent: refitted.summary for agent, refitted in chosen.items()})
+    report = build_report(corpus, data, chosen, stage_costs(studies), config)
     for alarm in report.alarms:
         log.warning(
             "ALARM: %s is no better than the baseline %s: %s %.4f against %.4f on test",
@@ -71,7 +71,7 @@ def show_report(report: dict, store: str, *summaries: dict | None) -> tuple[Any,
     from psy_agents.report.figures import report_figures
     from psy_agents.report.latex import latex_tables
     from psy_agents.report.page import headline, report_page
-    from psy_agents.report.search import agent_studies, search_figures, searched_studies
+    from psy_agents.report.search import agent_studies, search_figures
 
     shown = Report.model_validate(report)
     refits = {
@@ -79,7 +79,7 @@ def show_report(report: dict, store: str, *summaries: dict | None) -> tuple[Any,
         for agent, summary in zip(AGENTS, summaries, strict=True)
         if summary is not None and agent not in shown.missing
     }
-    studies = agent_studies(store, {agent: searched_studies(store, refit) for agent, refit in refits.items()})
+    studies = agent_studies(store, refits)
     searches = {agent: search_figures(agent, studies[agent], refit) for agent, refit in refits.items()}
     figures = report_figures(shown)
     page = report_page(shown, figures, {agent: list(drawn.items()) for agent, drawn in searches.items()})
