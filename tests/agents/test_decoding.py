@@ -6,13 +6,25 @@ import numpy as np
 import pytest
 import torch
 
-from psy_agents.agents.decoding import Candidates, DecodingRule, choose_rule, decode, ranked_spans, window_candidates
+from psy_agents.agents.decoding import (
+    CRITERION_WEIGHTS,
+    SENTENCES,
+    TOKENS,
+    Candidates,
+    DecodingRule,
+    TokenPlaces,
+    choose_rule,
+    decode,
+    decode_with_scores,
+    ranked_spans,
+    window_candidates,
+)
 from psy_agents.evaluation.evidence import EvidenceScorer
 
 
-def candidates(*rows):
-    pair, start, end, margin, tokens = zip(*rows, strict=True)
-    return Candidates(np.array(pair), np.array(start), np.array(end), np.array(margin, dtype=float), np.array(tokens))
+def candidates(*rows, sentence=False):
+    pair, start, end, margin, tokens = (np.array(column) for column in zip(*rows, strict=True))
+    return Candidates(pair, start, end, margin.astype(float), tokens, np.full(len(pair), sentence))
 
 
 def test_decode_by_hand():
@@ -41,7 +53,9 @@ def test_window_candidates_are_all_spans_of_answerable_tokens(seed):
     char_start = np.where(answerable, np.arange(width) * 3, -1)
     char_end = np.where(answerable, np.arange(width) * 3 + 2, -1)
     pair = np.array([0, 0, 1])
-    found = window_candidates(start, end, char_start, char_end, pair)
+    no_sentence = np.full((n, width), -1)
+    found = window_candidates(start, end, TokenPlaces(char_start, char_end, no_sentence, no_sentence), pair)
+    assert not found.sentence.any()
     got = {
         (p, s, e, t): m
         for p, s, e, m, t in zip(found.pair, found.start, found.end, found.margin, found.tokens, strict=True)
@@ -70,10 +84,45 @@ def random_case(seed):
     return candidates(*rows), gold, texts
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_every_sentence_is_a_candidate_with_its_best_start_and_end(seed):
+    rng = np.random.default_rng(seed)
+    start, end = torch.tensor(rng.normal(size=(2, 2, 9)), dtype=torch.float32)
+    char_start = np.tile(np.array([-1, -1, 0, 5, 9, 14, 20, 25, -1]), (2, 1))
+    sentence_start = np.tile(np.array([-1, -1, 0, 0, 9, 9, 9, 25, -1]), (2, 1))
+    sentence_end = np.tile(np.array([-1, -1, 8, 8, 24, 24, 24, 40, -1]), (2, 1))
+    start[:, [1, 8]] = end[:, [1, 8]] = -torch.inf
+    places = TokenPlaces(char_start, np.where(char_start < 0, -1, char_start + 3), sentence_start, sentence_end)
+    found = window_candidates(start, end, places, np.array([4, 7]))
+    found = found.take(found.sentence)
+    expected = [
+        (pair, *chars, float(start[row, columns].max() + end[row, columns].max() - start[row, 0] - end[row, 0]), len(columns))
+        for row, pair in enumerate((4, 7))
+        for chars, columns in (((0, 8), [2, 3]), ((9, 24), [4, 5, 6]), ((25, 40), [7]))
+    ]
+    got = list(zip(found.pair, found.start, found.end, found.margin, found.tokens, strict=True))
+    assert [each[:3] + each[4:] for each in got] == [each[:3] + each[4:] for each in expected]
+    assert [each[3] for each in got] == pytest.approx([each[3] for each in expected], abs=1e-5)
+
+
+def test_a_rule_of_sentences_gives_sentences_alone():
+    found = Candidates.concatenate(
+        [candidates((0, 3, 9, 9.0, 2)), candidates((0, 0, 20, 2.0, 90), (0, 20, 30, 1.0, 4), (1, 0, 9, -1.0, 3), sentence=True)]
+    )
+    assert decode(found, DecodingRule(0.0, 4, 64, SENTENCES), 2) == [[(0, 20), (20, 30)], []]
+    assert decode(found, DecodingRule(0.0, 4, 64, TOKENS), 2) == [[(3, 9)], []]
+
+
+def test_the_criterion_speaks_for_or_against_all_spans_of_its_pair():
+    found = candidates((0, 0, 5, 1.0, 1), (0, 10, 15, -1.0, 1), (1, 0, 9, 1.0, 3), (2, 0, 9, -5.0, 3))
+    rule = DecodingRule(0.0, 4, 64, TOKENS, 2.0)
+    assert decode_with_scores(found, rule, 3, np.array([1.0, -1.0, 3.0])) == [[(0, 5, 3.0), (10, 15, 1.0)], [], [(0, 9, 1.0)]]
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_ranked_spans_are_greedy(seed):
     found, _, _ = random_case(seed)
-    ranked = ranked_spans(found, 3)
+    ranked = ranked_spans(found, TOKENS, 3)
     assert (np.diff(ranked.margin) <= 0).all()
     assert ranked.tokens.max() <= 3
     kept = list(zip(ranked.pair.tolist(), ranked.start.tolist(), ranked.end.tolist(), ranked.margin.tolist(), strict=True))
@@ -85,17 +134,29 @@ def test_ranked_spans_are_greedy(seed):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_chosen_rule_is_the_best_of_all(seed):
+@pytest.mark.parametrize("with_criterion", [False, True])
+def test_chosen_rule_is_the_best_of_all(seed, with_criterion):
     found, gold, texts = random_case(seed)
+    halves = [(pair, first, first + 29, margin, 6) for pair in range(4) for first, margin in ((0, 0.3), (30, -0.2))]
+    whole = candidates(*halves, sentence=True)
+    found = Candidates.concatenate([found, whole])
+    logits = np.random.default_rng(seed).normal(size=4) if with_criterion else None
     lengths = [1, 2, 4]
     scorer = EvidenceScorer(texts, gold)
 
     def f1(rule):
-        return scorer.score(decode(found, rule, len(texts)))["token_f1"]
+        return scorer.score(decode(found, rule, len(texts), logits))["token_f1"]
 
-    rules = itertools.product(np.unique(found.margin), (1, 2, 3, 5, 8), lengths)
-    best = max(f1(DecodingRule(float(t), spans, tokens)) for t, spans, tokens in rules)
-    assert f1(choose_rule(found, gold, texts, lengths)) == pytest.approx(best)
+    units = [*((TOKENS, length) for length in lengths), (SENTENCES, 4)]
+    rules = [
+        DecodingRule(float(score), spans, length, unit, weight)
+        for weight in (CRITERION_WEIGHTS if with_criterion else (0.0,))
+        for score in np.unique(found.scores(weight, logits))
+        for spans, (unit, length) in itertools.product((1, 2, 3, 5, 8), units)
+    ]
+    chosen = choose_rule(found, gold, texts, lengths, logits)
+    assert f1(chosen) == pytest.approx(max(map(f1, rules)))
+    assert with_criterion or chosen.criterion_weight == 0.0
 
 
 def test_without_candidates_nothing_is_evidence():

@@ -116,5 +116,5 @@ def test_a_folder_that_is_no_agent_is_refused(trained, tmp_path):
     with pytest.raises(UserError, match="not a saved agent"):
         psy_agents.load(tmp_path)
     (tmp_path / "agent.json").write_text('{"format": 1}')
-    with pytest.raises(UserError, match="format 1, this version reads 2"):
+    with pytest.raises(UserError, match="format 1, this version reads 3"):
         psy_agents.load(tmp_path)

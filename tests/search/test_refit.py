@@ -147,7 +147,7 @@ def as_rows(predicted) -> list:
 def table_rows(table: pd.DataFrame) -> list:
     rows = []
     for row in table.itertuples():
-        spans = None if row.starts is None else list(zip(row.starts.tolist(), row.ends.tolist(), row.margins.tolist(), strict=True))
+        spans = None if row.starts is None else list(zip(row.starts.tolist(), row.ends.tolist(), row.scores.tolist(), strict=True))
         rows.append((None if np.isnan(row.probability) else row.probability, bool(row.predicted), spans))
     return rows
 

@@ -21,7 +21,7 @@ class ModelConfig(BaseModel):
 
     pooling: Literal["cls", "mean", "max", "attention"] = Field("mean", description="Token states to one vector.")
     similarity: Literal["none", "cosine"] = Field(
-        "cosine", description="Whether the cosine of the criterion's and the post's mean states enters the logits."
+        "cosine", description="Whether cosines of the criterion's mean state with the post's and its sentences' enter the logits."
     )
     head_depth: int = Field(1, ge=0, le=4, description="Hidden layers in a head; 0 is a linear head.")
     head_width: int = Field(256, ge=8, le=4096, description="Units in a hidden layer of a head.")

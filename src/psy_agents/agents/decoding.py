@@ -1,19 +1,21 @@
 """Evidence spans from start and end logits: candidates per window, then spans per post.
 
 A candidate's margin is (start + end logit) - (no-answer start + end logit) of its window (Devlin et al. 2019,
-section 4.3). The window's normaliser cancels in it, so margins compare across windows of one post.
+section 4.3). The window's normaliser cancels in it, so margins compare across windows of one post. An agent that also
+says whether the criterion is met may let that speak for or against all spans of the pair.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-import torch
 from torch import Tensor
 
 TOP_POSITIONS = 12
+TOKENS, SENTENCES = "tokens", "sentences"
+CRITERION_WEIGHTS = (0.0, 0.5, 1.0, 2.0)
 
 Span = tuple[int, int]
 
@@ -23,115 +25,194 @@ class DecodingRule:
     """How candidates become evidence; chosen on validation and kept with the model.
 
     Attributes:
-        threshold: the least margin of a span over no answer.
+        threshold: the least score of a span. A score is the span's margin over no answer, plus ``criterion_weight``
+            times the pair's criterion logit.
         max_spans: the most spans in one pair.
-        max_span_tokens: the longest span, in tokens.
+        max_span_tokens: the longest span, in tokens (unit: tokens).
+        unit: tokens, spans between any two tokens; or sentences, whole sentences of the post.
+        criterion_weight: 0 for an agent that predicts no criterion.
     """
 
     threshold: float = 0.0
     max_spans: int = 4
     max_span_tokens: int = 64
+    unit: str = TOKENS
+    criterion_weight: float = 0.0
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidate spans of many pairs, one entry each: pair, character start and end, margin, tokens."""
+    """Candidate spans of many pairs, one entry each: pair, character start and end, margin, tokens, and whether the
+    span is a sentence, offered as one."""
 
     pair: np.ndarray
     start: np.ndarray
     end: np.ndarray
     margin: np.ndarray
     tokens: np.ndarray
+    sentence: np.ndarray
 
     @staticmethod
     def concatenate(parts: Sequence[Candidates]) -> Candidates:
         """Join the candidates of several batches."""
-        fields = ("pair", "start", "end", "margin", "tokens")
-        return Candidates(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
+        return Candidates(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Candidates)))
+
+    def take(self, chosen: np.ndarray) -> Candidates:
+        """The chosen ones (indices, or a mask), in the order chosen."""
+        return Candidates(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     def of_pairs(self, wanted: np.ndarray) -> Candidates:
         """Only the candidates of the pairs that ``wanted`` (pairs) marks True."""
-        keep = wanted[self.pair]
-        return Candidates(self.pair[keep], self.start[keep], self.end[keep], self.margin[keep], self.tokens[keep])
+        return self.take(wanted[self.pair])
+
+    def scores(self, criterion_weight: float, criterion_logits_P: np.ndarray | None) -> np.ndarray:
+        """Each candidate's score, as `DecodingRule` says."""
+        if not criterion_weight:
+            return self.margin
+        return self.margin + criterion_weight * criterion_logits_P[self.pair]
 
 
-def window_candidates(
-    start_BT: Tensor, end_BT: Tensor, char_start_BT: np.ndarray, char_end_BT: np.ndarray, pair_B: np.ndarray
-) -> Candidates:
-    """Return the spans between each window's best ``TOP_POSITIONS`` starts and ends.
+@dataclass(frozen=True)
+class TokenPlaces:
+    """Where the tokens of B windows stand in their posts, all (B, T): character offsets of each token, and of the
+    sentence in which it begins; -1 outside the post."""
+
+    start_BT: np.ndarray
+    end_BT: np.ndarray
+    sentence_start_BT: np.ndarray
+    sentence_end_BT: np.ndarray
+
+
+def window_candidates(start_BT: Tensor, end_BT: Tensor, places: TokenPlaces, pair_B: np.ndarray) -> Candidates:
+    """Return the spans between each window's best ``TOP_POSITIONS`` starts and ends, and every sentence of its post.
+
+    A sentence has the margin of its best start and its best end, wherever in it they are: the annotators' unit is
+    known, so that only its likelihood need be learned. One that a window cuts counts with the tokens that are seen.
 
     Args:
         start_BT, end_BT: logits, -inf where a token cannot be evidence, position 0 the no-answer logit.
-        char_start_BT, char_end_BT: character offsets of the tokens, -1 outside the post.
     """
+    start_BT, end_BT = start_BT.float().cpu().numpy(), end_BT.float().cpu().numpy()
     null_B = start_BT[:, 0] + end_BT[:, 0]
-    k = min(TOP_POSITIONS, start_BT.shape[1] - 1)
-    start_BK, start_at_BK = start_BT[:, 1:].topk(k)
-    end_BK, end_at_BK = end_BT[:, 1:].topk(k)
-    margin_BKK = start_BK.unsqueeze(2) + end_BK.unsqueeze(1) - null_B.view(-1, 1, 1)
-    tokens_BKK = end_at_BK.unsqueeze(1) - start_at_BK.unsqueeze(2) + 1
-    valid_BKK = (tokens_BKK > 0) & torch.isfinite(margin_BKK)
-    window, row, column = valid_BKK.nonzero(as_tuple=True)
-    start_at = (start_at_BK[window, row] + 1).cpu().numpy()
-    end_at = (end_at_BK[window, column] + 1).cpu().numpy()
-    margin = margin_BKK[window, row, column].float().cpu().numpy()
-    tokens = tokens_BKK[window, row, column].cpu().numpy()
-    window = window.cpu().numpy()
-    return Candidates(pair_B[window], char_start_BT[window, start_at], char_end_BT[window, end_at], margin, tokens)
+    return Candidates.concatenate(
+        [_token_spans(start_BT, end_BT, null_B, places, pair_B), _sentences(start_BT, end_BT, null_B, places, pair_B)]
+    )
 
 
-def ranked_spans(candidates: Candidates, max_span_tokens: int) -> Candidates:
-    """Keep, best margin first, the candidates that overlap no better one of the same pair."""
-    short = candidates.tokens <= max_span_tokens
+def _token_spans(
+    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, places: TokenPlaces, pair_B: np.ndarray
+) -> Candidates:
+    start_at_BK, end_at_BK = _best_positions(start_BT), _best_positions(end_BT)
+    start_BK, end_BK = np.take_along_axis(start_BT, start_at_BK, 1), np.take_along_axis(end_BT, end_at_BK, 1)
+    margin_BKK = start_BK[:, :, None] + end_BK[:, None, :] - null_B[:, None, None]
+    tokens_BKK = end_at_BK[:, None, :] - start_at_BK[:, :, None] + 1
+    window, row, column = np.nonzero((tokens_BKK > 0) & np.isfinite(margin_BKK))
+    return Candidates(
+        pair_B[window],
+        places.start_BT[window, start_at_BK[window, row]],
+        places.end_BT[window, end_at_BK[window, column]],
+        margin_BKK[window, row, column],
+        tokens_BKK[window, row, column],
+        np.zeros(len(window), dtype=bool),
+    )
+
+
+def _best_positions(logits_BT: np.ndarray) -> np.ndarray:
+    """(B, K) the best positions behind the no-answer position, best first."""
+    return 1 + np.argsort(-logits_BT[:, 1:], axis=1, kind="stable")[:, :TOP_POSITIONS]
+
+
+def _sentences(
+    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, places: TokenPlaces, pair_B: np.ndarray
+) -> Candidates:
+    window, column = np.nonzero(places.sentence_start_BT >= 0)
+    begin = places.sentence_start_BT[window, column]
+    opens = np.ones(len(window), dtype=bool)
+    opens[1:] = (np.diff(window) != 0) | (np.diff(begin) != 0)
+    first = np.flatnonzero(opens)
+    best_start, best_end = (
+        np.maximum.reduceat(logits_BT[window, column], first) if len(first) else np.zeros(0, dtype=np.float32)
+        for logits_BT in (start_BT, end_BT)
+    )
+    window_S = window[first]
+    return Candidates(
+        pair_B[window_S],
+        begin[first],
+        places.sentence_end_BT[window_S, column[first]],
+        best_start + best_end - null_B[window_S],
+        np.diff(first, append=len(window)),
+        np.ones(len(first), dtype=bool),
+    )
+
+
+def ranked_spans(candidates: Candidates, unit: str, max_span_tokens: int) -> Candidates:
+    """Keep, best margin first, the candidates of the unit that overlap no better one of the same pair.
+
+    Args:
+        max_span_tokens: of spans between tokens; a sentence may have any length.
+    """
+    offered = candidates.sentence if unit == SENTENCES else ~candidates.sentence & (candidates.tokens <= max_span_tokens)
     kept: list[int] = []
     taken: dict[int, list[Span]] = {}
-    order = np.flatnonzero(short)[np.argsort(-candidates.margin[short], kind="stable")]
+    order = np.flatnonzero(offered)[np.argsort(-candidates.margin[offered], kind="stable")]
     for i in order.tolist():
         start, end = int(candidates.start[i]), int(candidates.end[i])
         spans = taken.setdefault(int(candidates.pair[i]), [])
         if all(end <= s or start >= e for s, e in spans):
             spans.append((start, end))
             kept.append(i)
-    fields = ("pair", "start", "end", "margin", "tokens")
-    return Candidates(*(getattr(candidates, name)[kept] for name in fields))
+    return candidates.take(np.array(kept, dtype=np.int64))
 
 
-def decode(candidates: Candidates, rule: DecodingRule, n_pairs: int) -> list[list[Span]]:
+def decode(
+    candidates: Candidates, rule: DecodingRule, n_pairs: int, criterion_logits_P: np.ndarray | None = None
+) -> list[list[Span]]:
     """Return each pair's evidence spans, in the post's order; an empty list is "no evidence"."""
-    return [[(start, end) for start, end, _ in found] for found in decode_with_margins(candidates, rule, n_pairs)]
+    found = decode_with_scores(candidates, rule, n_pairs, criterion_logits_P)
+    return [[(start, end) for start, end, _ in spans] for spans in found]
 
 
-def decode_with_margins(candidates: Candidates, rule: DecodingRule, n_pairs: int) -> list[list[tuple[int, int, float]]]:
-    """The same with each span's margin over no answer behind it."""
+def decode_with_scores(
+    candidates: Candidates, rule: DecodingRule, n_pairs: int, criterion_logits_P: np.ndarray | None = None
+) -> list[list[tuple[int, int, float]]]:
+    """The same with each span's score behind it.
+
+    Args:
+        criterion_logits_P: needed where the rule gives them a weight.
+    """
     spans: list[list[tuple[int, int, float]]] = [[] for _ in range(n_pairs)]
-    ranked = ranked_spans(candidates, rule.max_span_tokens)
-    for pair, start, end, margin in zip(
-        ranked.pair.tolist(), ranked.start.tolist(), ranked.end.tolist(), ranked.margin.tolist(), strict=True
-    ):
-        if margin < rule.threshold:
-            break
-        if len(spans[pair]) < rule.max_spans:
-            spans[pair].append((start, end, margin))
+    ranked = ranked_spans(candidates, rule.unit, rule.max_span_tokens)
+    scores = ranked.scores(rule.criterion_weight, criterion_logits_P)
+    for i in np.flatnonzero(scores >= rule.threshold).tolist():
+        found = spans[int(ranked.pair[i])]
+        if len(found) < rule.max_spans:
+            found.append((int(ranked.start[i]), int(ranked.end[i]), float(scores[i])))
     return [sorted(found) for found in spans]
 
 
 def choose_rule(
-    candidates: Candidates, gold: Sequence[Sequence[Span]], texts: Sequence[str], lengths: Sequence[int]
+    candidates: Candidates,
+    gold: Sequence[Sequence[Span]],
+    texts: Sequence[str],
+    lengths: Sequence[int],
+    criterion_logits_P: np.ndarray | None = None,
 ) -> DecodingRule:
-    """Choose threshold, number of spans and their length by pooled token-F1 on these (validation) pairs.
+    """Choose the rule with the highest pooled token-F1 on these (validation) pairs; among equals the simpler one.
 
-    Spans of one pair never overlap, so their hits and misses add up: sorted by margin, every threshold's
+    Spans of one pair never overlap, so their hits and misses add up: sorted by score, every threshold's
     F1 comes from two cumulative sums. Words are counted by where they start.
 
     Args:
         gold: character spans of each pair. texts: each pair's post. lengths: span lengths to try, in tokens.
+        criterion_logits_P: of an agent that predicts the criterion too.
     """
     words = [np.asarray(word_starts(text)) for text in texts]
     gold_words = [_inside(starts, spans) for starts, spans in zip(words, gold, strict=True)]
     n_gold = sum(int(inside.sum()) for inside in gold_words)
+    longest = max(lengths)
     best_f1, best = -1.0, DecodingRule(threshold=float("inf"))
-    for max_tokens in sorted(set(lengths)):
-        ranked = ranked_spans(candidates, max_tokens)
+    for unit, max_tokens in [*((TOKENS, length) for length in sorted(set(lengths))), (SENTENCES, longest)]:
+        ranked = ranked_spans(candidates, unit, max_tokens)
         if not len(ranked.pair):
             continue
         predicted, hits = np.zeros(len(ranked.pair)), np.zeros(len(ranked.pair))
@@ -139,13 +220,18 @@ def choose_rule(
             low, high = np.searchsorted(words[pair], (start, end))
             predicted[i], hits[i] = high - low, gold_words[pair][low:high].sum()
         rank = _rank_in_pair(ranked.pair)
-        for max_spans in (1, 2, 3, 5, 8):
-            use = rank < max_spans
-            f1 = 2 * np.cumsum(hits * use) / np.maximum(np.cumsum(predicted * use) + n_gold, 1)
-            f1[:-1][np.diff(ranked.margin) == 0] = -1.0  # a threshold cannot part equal margins
-            at = int(np.argmax(f1))
-            if f1[at] > best_f1:
-                best_f1, best = f1[at], DecodingRule(float(ranked.margin[at]), max_spans, int(max_tokens))
+        for weight in (0.0,) if criterion_logits_P is None else CRITERION_WEIGHTS:
+            scores = ranked.scores(weight, criterion_logits_P)
+            order = np.argsort(-scores, kind="stable")
+            tied = np.diff(scores[order]) == 0
+            for max_spans in (1, 2, 3, 5, 8):
+                use = rank[order] < max_spans
+                f1 = 2 * np.cumsum(hits[order] * use) / np.maximum(np.cumsum(predicted[order] * use) + n_gold, 1)
+                f1[:-1][tied] = -1.0  # a threshold cannot part equal scores
+                at = int(np.argmax(f1))
+                if f1[at] > best_f1:
+                    threshold = float(scores[order[at]])
+                    best_f1, best = f1[at], DecodingRule(threshold, max_spans, int(max_tokens), unit, weight)
     return best
 
 

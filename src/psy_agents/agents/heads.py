@@ -22,25 +22,49 @@ def head(config: ModelConfig, hidden: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Dropout(config.head_dropout), nn.Linear(width, outputs))
 
 
-class Similarity(nn.Module):
-    """How alike a window's criterion and post are: the cosine of their mean token states, scaled and shifted.
+class _ScaledCosine(nn.Module):
+    """A logit from a cosine: scaled and shifted by two learned numbers, in float32 whatever the rest is in."""
+
+    SCALE, MIDDLE = 8.0, 0.5  # what they start from: a logit of 4 for equal texts
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(self.SCALE))
+        self.shift = nn.Parameter(torch.tensor(-self.SCALE * self.MIDDLE))
+
+    def logit(self, one: Tensor, other: Tensor) -> Tensor:
+        """Of vectors in the last dimension."""
+        return F.cosine_similarity(one, other, dim=-1) * self.scale + self.shift
+
+
+class Similarity(_ScaledCosine):
+    """How alike a window's criterion and post are: by the cosine of their mean token states.
 
     Reimers & Gurevych 2019, section 3, on states that have seen each other. An encoder trained for sentence
     similarity knows the answer before the first step; an MLP alone would have to learn it anew from few pairs.
     """
 
-    SCALE, MIDDLE = 8.0, 0.5  # what the two learned numbers start from: a logit of 4 for equal texts
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.line = nn.Linear(1, 1)
-        nn.init.constant_(self.line.weight, self.SCALE)
-        nn.init.constant_(self.line.bias, -self.SCALE * self.MIDDLE)
-
     def forward(self, states_BTH: Tensor, criterion_BT: Tensor, post_BT: Tensor) -> Tensor:
         """Return logits (B) in float32; the masks are True on the tokens of either text."""
-        criterion_BH, post_BH = (_mean(states_BTH.float(), mask_BT) for mask_BT in (criterion_BT, post_BT))
-        return self.line(F.cosine_similarity(criterion_BH, post_BH, dim=-1).unsqueeze(-1)).float().squeeze(-1)
+        return self.logit(*(_mean(states_BTH.float(), mask_BT) for mask_BT in (criterion_BT, post_BT)))
+
+
+class SentenceSimilarity(_ScaledCosine):
+    """How alike a window's criterion and each sentence of its post are, in the same way."""
+
+    def forward(self, states_BTH: Tensor, criterion_BT: Tensor, sentence_BT: Tensor) -> Tensor:
+        """Return each token's sentence's logit (B, T) in float32, 0 outside the sentences.
+
+        Args:
+            sentence_BT: number of the token's sentence, from 0 in each window; -1 outside.
+        """
+        states_BTH, inside_BT, number_BT = states_BTH.float(), sentence_BT >= 0, sentence_BT.clamp_min(0)
+        # Sums do as well as means: a cosine knows no length.
+        sums_BSH = states_BTH.new_zeros(len(number_BT), int(number_BT.max()) + 1, states_BTH.shape[-1])
+        number_BTH = number_BT.unsqueeze(-1).expand_as(states_BTH)
+        sums_BSH = sums_BSH.scatter_add(1, number_BTH, states_BTH * inside_BT.unsqueeze(-1))
+        logits_BS = self.logit(_mean(states_BTH, criterion_BT).unsqueeze(1), sums_BSH)
+        return logits_BS.gather(1, number_BT) * inside_BT
 
 
 def _mean(states_BTH: Tensor, mask_BT: Tensor) -> Tensor:

@@ -22,20 +22,22 @@ from torch import Tensor, nn
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoder import freeze_lowest, load_encoder, reinitialise_top
 from psy_agents.agents.frozen import FrozenLayers
-from psy_agents.agents.heads import Fusion, Similarity, head
+from psy_agents.agents.heads import Fusion, SentenceSimilarity, Similarity, head
 from psy_agents.agents.pooling import Pooling
 
 
 @dataclass(frozen=True)
 class WindowTensors:
     """Padded inputs of B windows: ids (B, T), mask (B, T) True on real tokens, types (B, T) or None,
-    answerable (B, T) True on the post's tokens and on position 0, the no-answer position; frozen (B, T, H) the
-    states after the encoders' frozen layers, or None to have them computed."""
+    answerable (B, T) True on the post's tokens and on position 0, the no-answer position; sentence (B, T) the number
+    of the token's sentence, counted from 0 in each window, -1 outside the post; frozen (B, T, H) the states after
+    the encoders' frozen layers, or None to have them computed."""
 
     ids_BT: Tensor
     mask_BT: Tensor
     types_BT: Tensor | None
     answerable_BT: Tensor
+    sentence_BT: Tensor
     frozen_BTH: Tensor | None = None
 
     @property
@@ -81,7 +83,9 @@ class AgentModel(nn.Module):
             encoder = load_encoder(encoder_folders[name], config.encoder_dropout)
             setattr(self, name, encoder)
         self.hidden = getattr(self, self.encoder_names[0]).config.hidden_size
-        self.similarity = Similarity() if config.similarity == "cosine" else None
+        with_similarity = config.similarity == "cosine"
+        self.similarity = Similarity() if with_similarity else None
+        self.sentence_similarity = SentenceSimilarity() if with_similarity and self.predicts_evidence else None
         self.frozen: dict[nn.Module, FrozenLayers] = {}
 
     @property
@@ -115,11 +119,14 @@ class AgentModel(nn.Module):
         return logits_B + self._similarity(states_BTH, windows)
 
     def _span_logits(self, token_BTH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> tuple[Tensor, Tensor]:
-        """Start and end logits from ``token_BTH``; the more alike the texts of ``states_BTH``, the less "no answer"."""
+        """Start and end logits from ``token_BTH``. The more a sentence is like the criterion, the likelier are its tokens;
+        the more the post is, the less likely is "no answer". What is alike is read from ``states_BTH``."""
         logits_BT2 = self.span_head(token_BTH).float()
-        none_BT2 = torch.zeros_like(logits_BT2)
-        none_BT2[:, 0] = self._similarity(states_BTH, windows).unsqueeze(-1)
-        masked_BT2 = (logits_BT2 - none_BT2).masked_fill(~windows.answerable_BT.unsqueeze(-1), -torch.inf)
+        if self.similarity is not None:
+            alike_BT = self.sentence_similarity(states_BTH, windows.criterion_BT, windows.sentence_BT)
+            alike_BT[:, 0] = -self._similarity(states_BTH, windows)
+            logits_BT2 = logits_BT2 + alike_BT.unsqueeze(-1)
+        masked_BT2 = logits_BT2.masked_fill(~windows.answerable_BT.unsqueeze(-1), -torch.inf)
         return masked_BT2[..., 0], masked_BT2[..., 1]
 
     def _similarity(self, states_BTH: Tensor, windows: WindowTensors) -> Tensor:

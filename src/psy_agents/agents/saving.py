@@ -20,7 +20,7 @@ from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.models import AGENT_CLASSES, AgentModel
 from psy_agents.errors import UserError
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

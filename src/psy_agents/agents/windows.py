@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from psy_agents.errors import UserError
+from psy_agents.evaluation.spans import sentence_spans
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -30,6 +31,7 @@ class Windows:
         ids: token ids of all windows, one after another.
         types: token types, or None where the encoder has none.
         starts, ends: character offsets of each token in its post; -1 outside the post's tokens.
+        sentence_starts, sentence_ends: the same of the sentence in which the token begins.
         first: (number of windows + 1) where each window begins.
         pair: (number of windows) index of the window's pair, never decreasing.
         n_pairs: number of pairs; each has at least one window.
@@ -39,6 +41,8 @@ class Windows:
     types: np.ndarray | None
     starts: np.ndarray
     ends: np.ndarray
+    sentence_starts: np.ndarray
+    sentence_ends: np.ndarray
     first: np.ndarray
     pair: np.ndarray
     n_pairs: int
@@ -85,7 +89,8 @@ def tokenise_pairs(
     check_max_length(max_length, longest, positions)
     stride = int(overlap * (max_length - longest))
     with_types = "token_type_ids" in tokenizer.model_input_names
-    ids, types, starts, ends, lengths, pair = [], [], [], [], [], []
+    sentences = {post: np.array(sentence_spans(post), dtype=np.int32).reshape(-1, 2) for post in set(posts)}
+    ids, types, offsets_of, sentences_of, lengths, pair = [], [], [], [], [], []
     for begin in range(0, len(posts), TOKENISER_BATCH):
         batch = tokenizer(
             list(criteria[begin : begin + TOKENISER_BATCH]),
@@ -102,16 +107,33 @@ def tokenise_pairs(
             offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
             ids.append(np.asarray(encoding.ids, dtype=np.int32))
             types.append(np.asarray(encoding.type_ids, dtype=np.int8))
-            starts.append(np.where(in_post, offsets[:, 0], -1))
-            ends.append(np.where(in_post, offsets[:, 1], -1))
+            offsets[~in_post] = -1
+            offsets_of.append(offsets)
+            sentences_of.append(_sentences_of_tokens(offsets[:, 0], sentences[posts[begin + sample]]))
             lengths.append(len(encoding.ids))
             pair.append(begin + sample)
+    offsets, bounds = np.concatenate(offsets_of), np.concatenate(sentences_of)
     return Windows(
         ids=np.concatenate(ids),
         types=np.concatenate(types) if with_types else None,
-        starts=np.concatenate(starts).astype(np.int32),
-        ends=np.concatenate(ends).astype(np.int32),
+        starts=offsets[:, 0].copy(),
+        ends=offsets[:, 1].copy(),
+        sentence_starts=bounds[:, 0].copy(),
+        sentence_ends=bounds[:, 1].copy(),
         first=np.concatenate([[0], np.cumsum(lengths)]),
         pair=np.asarray(pair, dtype=np.int64),
         n_pairs=len(posts),
     )
+
+
+def _sentences_of_tokens(starts: np.ndarray, sentences: np.ndarray) -> np.ndarray:
+    """(tokens, 2) offsets of the sentence in which each token begins, (-1, -1) outside the post's tokens.
+
+    Args:
+        starts: (tokens) -1 outside the post. sentences: (sentences, 2), sorted.
+    """
+    found = np.full((len(starts), 2), -1, dtype=np.int32)
+    inside = starts >= 0
+    # A token of the white space before the first sentence counts to the first.
+    found[inside] = sentences[np.maximum(np.searchsorted(sentences[:, 0], starts[inside], side="right") - 1, 0)]
+    return found

@@ -3,7 +3,7 @@
 Columns, one row a pair: ``post_id``, ``criterion``, ``label`` (0 or 1), ``origin`` (positive, explicit_negative,
 implicit_negative), ``evidence_known``, ``gold_starts`` and ``gold_ends`` (lists of character offsets),
 ``probability`` (of the criterion; NaN where it is not predicted), ``predicted`` (0 or 1; of a model of evidence
-alone: whether it gave a span), ``starts``, ``ends`` and ``margins`` (lists; None where no spans are predicted).
+alone: whether it gave a span), ``starts``, ``ends`` and ``scores`` (lists; None where no spans are predicted).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 from psy_agents.evaluation.spans import Span
 
 GOLD = ["post_id", "criterion", "label", "origin", "evidence_known", "gold_starts", "gold_ends"]
-COLUMNS = [*GOLD, "probability", "predicted", "starts", "ends", "margins"]
+COLUMNS = [*GOLD, "probability", "predicted", "starts", "ends", "scores"]
 
 
 def gold_table(pairs: pd.DataFrame, splits: pd.DataFrame, split: str) -> pd.DataFrame:
@@ -32,13 +32,13 @@ def predictions_table(
     probabilities: np.ndarray | None,
     predicted: np.ndarray | None,
     spans: Sequence[Sequence[Span]] | None,
-    margins: Sequence[Sequence[float]] | None = None,
+    scores: Sequence[Sequence[float]] | None = None,
 ) -> pd.DataFrame:
     """Put predictions beside the gold columns.
 
     Args:
         probabilities, predicted: (pairs,), both None for a model of evidence alone.
-        spans, margins: of each pair; spans is None for a model of criteria alone. Margins are left out by rules.
+        spans, scores: of each pair; spans is None for a model of criteria alone. scores are left out by rules.
     """
     if spans is None and predicted is None:
         raise ValueError("There are neither decisions nor spans.")
@@ -51,5 +51,5 @@ def predictions_table(
         predicted=np.asarray(predicted, dtype=np.int64),
         starts=nothing if spans is None else [[int(start) for start, _ in found] for found in spans],
         ends=nothing if spans is None else [[int(end) for _, end in found] for found in spans],
-        margins=nothing if margins is None else [[float(margin) for margin in found] for found in margins],
+        scores=nothing if scores is None else [[float(score) for score in found] for found in scores],
     )

@@ -65,7 +65,7 @@ class RefitSummary(BaseModel):
     epochs: int = Field(ge=1, description="Median of the winner's best epochs.")
     seed: int = Field(description="Of the final training.")
     threshold: FiniteFloat
-    decoding: dict[str, float | int]
+    decoding: dict[str, float | int | str]
     test_value: FiniteFloat = Field(description="The objective on test.")
     test_metrics: dict[str, FiniteFloat | None]
     data_hash: str
@@ -216,8 +216,11 @@ class _Engine:
             epochs=self.top.epochs,
             patience=self.top.patience,
             keep_checkpoints=len(runs),
+            executor=config.executor,
             workers=config.workers,
             threads_per_worker=config.threads_per_worker,
+            trials_per_gpu=config.trials_per_gpu,
+            memory_per_worker=config.memory_per_worker,
             timeouts=config.timeouts,
             max_retries=config.max_retries,
         )

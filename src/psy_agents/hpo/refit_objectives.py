@@ -93,7 +93,7 @@ def test_once(folder: Path, setup: RefitSetup) -> tuple[float, dict[str, float]]
         probabilities=probabilities,
         predicted=everything.met[kept],
         spans=spans,
-        margins=None if found is None else [[margin for _, _, margin in each] for each in found],
+        scores=None if found is None else [[score for _, _, score in each] for each in found],
     )
     table.to_parquet(folder / PREDICTIONS, index=False)
     scorer = SplitScorer(corpus.split(TEST), [1], setup.settings.objective_evidence_weight)

@@ -100,8 +100,16 @@ def window_tensors(
         mask_BT=_tensor(mask, device, torch.bool),
         types_BT=types,
         answerable_BT=_tensor(answerable, device, torch.bool),
+        sentence_BT=_tensor(np.where(mask, sentence_numbers(windows.sentence_starts[at]), -1), device, torch.long),
         frozen_BTH=frozen_BTH,
     )
+
+
+def sentence_numbers(sentence_starts_BT: np.ndarray) -> np.ndarray:
+    """Number each window's sentences from 0, token by token (B, T); -1 where there is no sentence (-1)."""
+    opens = np.diff(sentence_starts_BT, axis=1, prepend=-1) != 0
+    numbers = np.cumsum(opens & (sentence_starts_BT >= 0), axis=1) - 1
+    return np.where(sentence_starts_BT >= 0, numbers, -1)
 
 
 def span_targets(windows: Windows, data: PairData, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

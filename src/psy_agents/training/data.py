@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -139,7 +139,4 @@ def tokenise_sentences(tokenizer, data: PairData, *, max_length: int, overlap: f
     windows = tokenise_pairs(
         tokenizer, criteria, sentences, max_length=max_length, overlap=overlap, positions=positions
     )
-    return Windows(
-        windows.ids, windows.types, windows.starts, windows.ends, windows.first,
-        np.asarray(pair, dtype=np.int64)[windows.pair], len(data),
-    )  # fmt: skip
+    return replace(windows, pair=np.asarray(pair, dtype=np.int64)[windows.pair], n_pairs=len(data))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from psy_agents.agents.decoding import decode_with_margins
+from psy_agents.agents.decoding import decode_with_scores
 from psy_agents.agents.encoder import max_positions
 from psy_agents.agents.saving import Decisions, Reading, load_agent
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled
@@ -25,7 +25,7 @@ class Prediction:
     Attributes:
         probability: that the criterion is met; None of the evidence agent.
         met: the decision at the frozen threshold; of the evidence agent, whether there is evidence.
-        evidence: character start, end and margin over "no answer" of each span; None of the criteria agent.
+        evidence: character start, end and score of each span (`DecodingRule`); None of the criteria agent.
     """
 
     probability: float | None
@@ -90,7 +90,7 @@ class Predictor:
         )
         evidence = None
         if answers.candidates is not None:
-            evidence = decode_with_margins(answers.candidates, decisions.rule, len(data))
+            evidence = decode_with_scores(answers.candidates, decisions.rule, len(data), answers.criterion_logits_P)
         return PairPredictions(answers.probabilities_P, _met(answers.probabilities_P, evidence, decisions), evidence)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from psy_agents.agents.decoding import Candidates, Span, choose_rule, decode, window_candidates
+from psy_agents.agents.decoding import Candidates, Span, TokenPlaces, choose_rule, decode, window_candidates
 from psy_agents.agents.models import AgentModel
 from psy_agents.agents.pooling import pool_windows
 from psy_agents.agents.saving import Decisions
@@ -27,6 +27,14 @@ class Answers:
 
     probabilities_P: np.ndarray | None
     candidates: Candidates | None
+
+    @property
+    def criterion_logits_P(self) -> np.ndarray | None:
+        """Log odds of the probabilities, finite where these have been rounded to 0 or 1."""
+        if self.probabilities_P is None:
+            return None
+        probabilities_P = np.clip(self.probabilities_P.astype(np.float64), 1e-7, 1 - 1e-7)
+        return np.log(probabilities_P) - np.log1p(-probabilities_P)
 
     def save(self, file: Path) -> None:
         """Write the arrays as ``.npz``; they hold no text."""
@@ -64,12 +72,7 @@ def answer(
             if output.criterion_B is not None:
                 logits[chosen] = output.criterion_B.cpu().numpy()
             if output.start_BT is not None:
-                _, at = padded(windows, chosen)
-                candidates.append(
-                    window_candidates(
-                        output.start_BT, output.end_BT, windows.starts[at], windows.ends[at], windows.pair[chosen]
-                    )
-                )
+                candidates.append(window_candidates(output.start_BT, output.end_BT, _places(windows, chosen), windows.pair[chosen]))
     probabilities = None
     if agent.predicts_criterion:
         pooled = pool_windows(
@@ -77,6 +80,12 @@ def answer(
         )
         probabilities = pooled.sigmoid().numpy()
     return Answers(probabilities, Candidates.concatenate(candidates) if candidates else None)
+
+
+def _places(windows: Windows, chosen: np.ndarray) -> TokenPlaces:
+    mask, at = padded(windows, chosen)
+    arrays = (windows.starts, windows.ends, windows.sentence_starts, windows.sentence_ends)
+    return TokenPlaces(*(np.where(mask, array[at], -1) for array in arrays))
 
 
 class SplitScorer:
@@ -111,12 +120,13 @@ class SplitScorer:
             together = Candidates.concatenate(
                 [replace(candidates, pair=candidates.pair + i * len(self.data)) for i, candidates in enumerate(known)]
             )
-            chosen["rule"] = choose_rule(together, self.data.spans * n, self.data.texts * n, self.span_lengths)
+            logits_P = None if runs[0].probabilities_P is None else np.concatenate([run.criterion_logits_P for run in runs])
+            chosen["rule"] = choose_rule(together, self.data.spans * n, self.data.texts * n, self.span_lengths, logits_P)
         return Decisions(**chosen)
 
     def predicted_spans(self, answers: Answers, decisions: Decisions) -> list[list[Span]]:
         """Decode every pair's evidence."""
-        return decode(answers.candidates, decisions.rule, len(self.data))
+        return decode(answers.candidates, decisions.rule, len(self.data), answers.criterion_logits_P)
 
     def score(self, answers: Answers, decisions: Decisions) -> tuple[float, dict[str, float]]:
         """Return the objective and every metric under the given decisions."""
