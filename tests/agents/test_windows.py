@@ -12,7 +12,8 @@ from tiny_agents import CRITERIA, ENCODERS, FILLERS, SIGNS
 from psy_agents.agents.encoder import load_tokenizer
 from psy_agents.agents.windows import MIN_POST_TOKENS, tokenise_pairs
 from psy_agents.errors import UserError
-from psy_agents.training.batches import span_targets, training_batch
+from psy_agents.evaluation.spans import sentence_spans
+from psy_agents.training.batches import sentence_numbers, span_targets, training_batch
 from psy_agents.training.data import PairData
 
 LONG = " ".join(itertools.islice(itertools.cycle(FILLERS), 20)) + " " + SIGNS["sleep"][0]
@@ -136,3 +137,22 @@ def test_max_length_limits(encoders):
     assert len(cut(tokenizer, [LONG], max_length=least).pair) > 5
     with pytest.raises(UserError, match=f"at least {least}"):
         cut(tokenizer, [LONG], max_length=least - 1)
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_every_token_knows_its_sentence(encoders, kind):
+    windows = cut(load_tokenizer(Path(encoders[kind])), TEXTS)
+    outside = windows.starts < 0
+    assert (windows.sentence_starts[outside] == -1).all() and (windows.sentence_ends[outside] == -1).all()
+    pair = np.repeat(windows.pair, windows.lengths)
+    sentences = {number: sentence_spans(text) for number, text in enumerate(TEXTS)}
+    for token in np.flatnonzero(~outside):
+        bounds = int(windows.sentence_starts[token]), int(windows.sentence_ends[token])
+        assert bounds in sentences[pair[token]]
+        if not TEXTS[pair[token]][windows.starts[token] : windows.ends[token]].isspace():
+            assert windows.starts[token] < bounds[1] and windows.ends[token] > bounds[0]
+
+
+def test_sentences_are_numbered_anew_in_each_window():
+    starts = np.array([[-1, -1, 0, 0, 9, 9, -1], [-1, -1, 31, 31, 31, 50, 72]])
+    assert sentence_numbers(starts).tolist() == [[-1, -1, 0, 0, 1, 1, -1], [-1, -1, 0, 0, 0, 1, 2]]

@@ -75,7 +75,7 @@ class Candidates:
 @dataclass(frozen=True)
 class TokenPlaces:
     """Where the tokens of B windows stand in their posts, all (B, T): character offsets of each token, and of the
-    sentence in which it begins; -1 outside the post."""
+    sentence in which it ends; -1 outside the post."""
 
     start_BT: np.ndarray
     end_BT: np.ndarray

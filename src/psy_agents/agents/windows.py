@@ -31,7 +31,7 @@ class Windows:
         ids: token ids of all windows, one after another.
         types: token types, or None where the encoder has none.
         starts, ends: character offsets of each token in its post; -1 outside the post's tokens.
-        sentence_starts, sentence_ends: the same of the sentence in which the token begins.
+        sentence_starts, sentence_ends: the same of the sentence in which the token ends.
         first: (number of windows + 1) where each window begins.
         pair: (number of windows) index of the window's pair, never decreasing.
         n_pairs: number of pairs; each has at least one window.
@@ -109,7 +109,7 @@ def tokenise_pairs(
             types.append(np.asarray(encoding.type_ids, dtype=np.int8))
             offsets[~in_post] = -1
             offsets_of.append(offsets)
-            sentences_of.append(_sentences_of_tokens(offsets[:, 0], sentences[posts[begin + sample]]))
+            sentences_of.append(_sentences_of_tokens(offsets[:, 1], sentences[posts[begin + sample]]))
             lengths.append(len(encoding.ids))
             pair.append(begin + sample)
     offsets, bounds = np.concatenate(offsets_of), np.concatenate(sentences_of)
@@ -126,14 +126,16 @@ def tokenise_pairs(
     )
 
 
-def _sentences_of_tokens(starts: np.ndarray, sentences: np.ndarray) -> np.ndarray:
-    """(tokens, 2) offsets of the sentence in which each token begins, (-1, -1) outside the post's tokens.
+def _sentences_of_tokens(ends: np.ndarray, sentences: np.ndarray) -> np.ndarray:
+    """(tokens, 2) offsets of the sentence in which each token ends, (-1, -1) outside the post's tokens.
+
+    Where a token ends, not where it begins: byte-level tokenisers give a word the white space before it.
 
     Args:
-        starts: (tokens) -1 outside the post. sentences: (sentences, 2), sorted.
+        ends: (tokens) -1 outside the post. sentences: (sentences, 2), sorted.
     """
-    found = np.full((len(starts), 2), -1, dtype=np.int32)
-    inside = starts >= 0
-    # A token of the white space before the first sentence counts to the first.
-    found[inside] = sentences[np.maximum(np.searchsorted(sentences[:, 0], starts[inside], side="right") - 1, 0)]
+    found = np.full((len(ends), 2), -1, dtype=np.int32)
+    inside = ends >= 0
+    # White space before the first sentence counts to the first.
+    found[inside] = sentences[np.maximum(np.searchsorted(sentences[:, 0], ends[inside], side="left") - 1, 0)]
     return found
