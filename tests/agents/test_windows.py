@@ -149,7 +149,7 @@ def test_every_token_knows_its_sentence(encoders, kind):
     for token in np.flatnonzero(~outside):
         bounds = int(windows.sentence_starts[token]), int(windows.sentence_ends[token])
         assert bounds in sentences[pair[token]]
-        if not TEXTS[pair[token]][windows.starts[token] : windows.ends[token]].isspace():
+        if TEXTS[pair[token]][windows.starts[token] : windows.ends[token]].strip():
             assert windows.starts[token] < bounds[1] and windows.ends[token] > bounds[0]
 
 
