@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.errors import UserError
-from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.config import Executor, ExecutorConfig, RefitConfig, StageConfig
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.pipelines.synthetic_corpus.nodes import SyntheticCorpusParameters
@@ -19,16 +19,28 @@ from psy_agents.training.config import TrainingSettings
 
 
 class HpoParameters(BaseModel):
-    """``parameters_hpo.yml``: where the search keeps its things, each stage, and the refit."""
+    """``parameters_hpo.yml``: where the search keeps its things and runs, each stage, and the refit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     paths: SearchPaths
+    executor: Executor = ExecutorConfig()
     stage0: StageConfig
     stage1: StageConfig
     stage2: StageConfig
     maximal: StageConfig
     refit: RefitConfig
+
+    @model_validator(mode="after")
+    def _executor_is_read(self) -> HpoParameters:
+        """`${hpo.executor}` in conf/base does not see what another environment's file says, and nothing else would."""
+        places = (self.stage0, self.stage1, self.stage2, self.maximal, self.refit)
+        if all(place.executor != self.executor for place in places):
+            raise ValueError(
+                "executor stands in a file that the stages do not read: write it into conf/base/parameters_hpo.yml, give it by "
+                "--params hpo.executor...=, or set each stage's own executor"
+            )
+        return self
 
 
 class Parameters(BaseModel):

@@ -5,8 +5,9 @@ from kedro.config import OmegaConfigLoader
 from psy_agents.hooks import InputHooks, OutputHooks, TrackingHooks
 from psy_agents.resolvers import RESOLVERS
 from psy_agents.session import AgentSession
+from psy_agents.watching import WatchHooks
 
-HOOKS = (InputHooks(), OutputHooks(), TrackingHooks())
+HOOKS = (InputHooks(), OutputHooks(), TrackingHooks(), WatchHooks())
 SESSION_CLASS = AgentSession
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

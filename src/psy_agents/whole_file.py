@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,8 @@ from pathlib import Path
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary name beside ``path``, which takes its place at the end unless there was an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    remove_left_overs(path)
+    part = temporary_name(path)
     try:
         yield part
         with part.open("rb") as file:
@@ -20,3 +23,34 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def temporary_name(path: Path) -> Path:
+    """Beside ``path``, hidden, and this process's own."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def remove_left_overs(path: Path) -> None:
+    """Delete what dead processes of this machine left under temporary names of ``path``, or of its earlier versions.
+
+    Kedro keeps a version in ``name/<version>/name``: the folders beside this version's are looked into too.
+    """
+    ours = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.tmp")
+    folders = [path.parent]
+    if path.parent.parent.name == path.name:
+        folders += [folder for folder in path.parent.parent.iterdir() if folder.is_dir() and folder != path.parent]
+    for folder in folders:
+        for entry in folder.iterdir() if folder.is_dir() else ():
+            found = ours.fullmatch(entry.name)
+            if found and not _lives(int(found[1])):
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # Another user's.
+        return True
+    return True

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import time
 from pathlib import Path
+
+import numpy as np
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.protocol import EpochReport, TrialDiverged, TrialOutcome, TrialPruned
@@ -27,7 +30,7 @@ class Curve:
             diary.write(f"{spec.number} {os.getpid()} {spec.micro_batch_divisor}\n")
         for epoch in range(1, spec.epochs + 1):
             time.sleep(self.setup.get("pause", 0.0))
-            mishap(self.setup.get("mishaps", {}).get(spec.number), epoch, spec)
+            mishap(self.setup.get("mishaps", {}).get(spec.number), epoch, spec, report)
             value = (1 - (spec.params["x"] - 0.7) ** 2) * (1 - 0.5**epoch)
             if best is None or value > best[0]:
                 best = (value, epoch)
@@ -39,12 +42,14 @@ class Curve:
         return TrialOutcome(best[0], best[1], spec.epochs, {"f1": best[0], "seed": float(spec.seed)})
 
 
-def mishap(kind: str | None, epoch: int, spec) -> None:
+def mishap(kind: str | None, epoch: int, spec, report) -> None:
     """Go wrong in the second epoch."""
     if kind is None or epoch < 2:
         return
     if kind == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "exit":
+        os._exit(7)
     if kind == "hang":
         time.sleep(1000)
     if kind == "hang hard":
@@ -53,6 +58,19 @@ def mishap(kind: str | None, epoch: int, spec) -> None:
         raise MemoryError
     if kind == "memory always":
         raise MemoryError
+    if kind == "memory limit":
+        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (in_use + 3 * 2**29, resource.RLIM_INFINITY))
+        np.empty(2**31 // spec.micro_batch_divisor, dtype=np.uint8)  # 2 GiB, of which half would fit.
+    if kind == "disk":
+        spec.checkpoint.mkdir(parents=True, exist_ok=True)
+        (spec.checkpoint / "half a file").write_text("x")
+        Path("/dev/full").write_text("weights")
+    if kind == "file limit":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        (spec.checkpoint / "weights").write_bytes(bytes(5000))
+    if kind == "nan":
+        report(EpochReport(epoch, float("nan"), {}))
     if kind == "diverge":
         raise TrialDiverged("loss is nan in optimiser step 7")
     if kind == "error":

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import time
 from pathlib import Path
+
+from optuna.storages import RDBStorage
 
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space import SearchSpace
@@ -61,7 +66,47 @@ class Search:
         return [[int(word) for word in line.split()] for line in self.diary.read_text().splitlines()]
 
 
+WRITES = ("create_new_trial", "set_trial_param", "set_trial_state_values", "set_trial_intermediate_value",
+          "set_trial_user_attr", "set_study_user_attr")  # fmt: skip
+
+
+def die_before_write(number: int) -> None:
+    """End this process, as a power cut would, just before the store is written to for so many times."""
+    left = number
+
+    def counted(write):
+        def method(self, *args, **kwargs):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return write(self, *args, **kwargs)
+
+        return method
+
+    for name in WRITES:
+        setattr(RDBStorage, name, counted(getattr(RDBStorage, name)))
+
+
+class Stuck:
+    """A listener that does not come back when the stage ends, and says so in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __getattr__(self, name):
+        return self._wait if name == "stage_finished" else lambda *_: None
+
+    def _wait(self, _result) -> None:
+        self._file.touch()
+        time.sleep(1000)
+
+
 if __name__ == "__main__":
-    options = json.loads(sys.argv[2])
+    folder, options = Path(sys.argv[1]), json.loads(sys.argv[2])
     options["mishaps"] = {int(number): kind for number, kind in options.get("mishaps", {}).items()}
-    Search(Path(sys.argv[1])).run(**options)
+    if "dies_before_write" in options:
+        die_before_write(options.pop("dies_before_write"))
+    if options.pop("stuck", False):
+        options["listeners"] = [Stuck(folder / "stuck")]
+    Search(folder).run(**options)

@@ -1,46 +1,13 @@
 """Kills and signals at a running search: it goes on where it stopped, and leaves no process behind."""
 
-import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
+from program import Program, wait_for
 
 from psy_agents.hpo.ledger import Ledger
-
-PROGRAM = Path(__file__).parent / "search_process.py"
-
-
-class Program:
-    """The search as a process of its own, with all the processes below it."""
-
-    def __init__(self, folder: Path, **options) -> None:
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM.parent), *sys.path])}
-        command = [sys.executable, str(PROGRAM), str(folder), json.dumps(options)]
-        self.process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
-        self.family: list[psutil.Process] = []
-
-    def send(self, signum: int) -> None:
-        self.family = psutil.Process(self.process.pid).children(recursive=True)
-        assert len(self.family) >= 3  # The resource tracker, the fork server, a worker.
-        self.process.send_signal(signum)
-        self.process.wait(10)
-
-    def survivors(self, patience: float = 5.0) -> list[psutil.Process]:
-        return psutil.wait_procs(self.family, timeout=patience)[1]
-
-
-def wait_for(condition, patience: float = 20.0) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
 
 OPTIONS = {"n_trials": 7, "sampler": {"n_startup_trials": 2}, "baselines": [{"x": 0.2}]}
 

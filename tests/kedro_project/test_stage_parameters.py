@@ -51,9 +51,27 @@ def test_later_stages_refine_and_refine_none_turns_it_off(hpo):
     assert hpo(stage1={"refine": "none"}).stage1.refine.method == "none"
 
 
+@pytest.mark.parametrize("given", ["dask", {"name": "dask", "scheduler": "tcp://host:8786"}])
+def test_one_executor_holds_for_all_stages_and_the_refit(hpo, given):
+    typed = hpo(executor=given)
+    places = typed.stage0, typed.stage1, typed.stage2, typed.maximal, typed.refit
+    assert {place.executor.name for place in places} == {"dask"} and {place.executor for place in places} == {typed.executor}
+    stages = hpo(stage1={"executor": given})
+    assert [each.executor.name for each in (stages.stage0, stages.stage1, stages.refit)] == ["local", "dask", "local"]
+
+
+def test_an_executor_that_no_stage_reads_is_refused(session):
+    values = session()._get_config_loader()["parameters"]
+    values["hpo"]["executor"] = {"name": "dask"}  # As another environment's file would.
+    with pytest.raises(UserError, match="hpo: executor stands in a file that the stages do not read"):
+        check_parameters(values, {})
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"executor": "dusk"}, "--params hpo.executor.name: input should be 'local' or 'dask'"),
+        ({"executor": {"scheduler": "tcp://host:8786"}}, "--params hpo.executor: scheduler and gpus belong to Dask: add name=dask"),
         ({"stage1": {"refine": {"topp": 4}}}, "--params hpo.stage1.refine.topp: there is no such parameter, did you mean 'top'?"),
         ({"stage1": {"refine": "boxes"}}, "hpo.stage1.refine.method"),
         ({"stage1": {"n_trials": 0}}, "hpo.stage1.n_trials: must be a whole number of at least 1, or one for each of criteria"),

@@ -12,6 +12,7 @@ from kedro.io import Version
 from psy_agents.datasets.local import LocalVersionedDataset
 from psy_agents.errors import UserError
 from psy_agents.resolvers import shown_path
+from psy_agents.whole_file import remove_left_overs, temporary_name
 
 
 class ModelFolderDataset(LocalVersionedDataset[Path, Path]):
@@ -35,7 +36,8 @@ class ModelFolderDataset(LocalVersionedDataset[Path, Path]):
 
     def save(self, data: Path) -> None:
         target = Path(self._get_save_path())
-        part = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        remove_left_overs(target)
+        part = temporary_name(target)
         try:
             shutil.copytree(data, part, copy_function=_link_or_copy)
             os.replace(part, target)

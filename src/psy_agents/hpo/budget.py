@@ -94,7 +94,7 @@ def pace_of(study: optuna.Study) -> Pace | None:
         quantiles=(float(low), float(high)),
         trials=len(complete),
         epoch_share=float(np.mean([record.epochs_run / epochs for record in complete])),
-        workers=len({record.slot for record in complete}),
+        workers=study.user_attrs.get("layout", {}).get("slots") or len({record.slot for record in complete}),
         checkpoint_bytes=_largest(complete),
     )
 
@@ -161,11 +161,17 @@ def _existing(path: str | Path) -> Path:
 
 
 def _largest(records: Iterable[TrialRecord]) -> int | None:
-    sizes = [_size(record.checkpoint) for record in records if record.checkpoint is not None]
+    sizes = [size_of(record.checkpoint) for record in records if record.checkpoint is not None]
     return max(sizes, default=None)
 
 
-def _size(folder: Path) -> int:
+def encoder_bytes(agent: str, folders: Iterable[Path]) -> int:
+    """Bytes of one trial's weights at the most, from the encoders that it may choose; joint has two of them."""
+    return (2 if agent == "joint" else 1) * max((size_of(folder) for folder in folders), default=0)
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files in a folder and below; 0 where there is none."""
     size = 0
     for file in folder.rglob("*"):
         with contextlib.suppress(FileNotFoundError):  # A search that goes on may delete it meanwhile.

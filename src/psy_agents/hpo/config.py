@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from psy_agents.agents.names import AGENTS
+from psy_agents.errors import UserError
+from psy_agents.hpo.machine import cpu_quota
 
 
 def _auto_or_count(value: Any) -> Any:
@@ -34,6 +36,10 @@ TrialCount = Annotated[int | dict[str, int] | None, BeforeValidator(_count_or_co
 
 def _by_name(value: Any) -> Any:
     return {"method": value} if isinstance(value, str) else value
+
+
+def _executor_by_name(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class _Frozen(BaseModel):
@@ -77,6 +83,27 @@ class Timeouts(_Frozen):
     total: float | None = Field(None, gt=0, description="For a whole trial: it fails for good.")
 
 
+class ExecutorConfig(_Frozen):
+    """Where the trials' processes run: on this machine, or on a Dask cluster (docs/cluster.md)."""
+
+    name: Literal["local", "dask"] = "local"
+    scheduler: str | None = Field(
+        None, pattern=r"^[a-z]+://", description="dask: address such as tcp://host:8786; null: a cluster of this machine's own."
+    )
+    gpus: float | None = Field(
+        None, ge=0, description="dask: of a worker's resource GPU, for each trial; null: 1 where the workers declare it, else 0."
+    )
+
+    @model_validator(mode="after")
+    def _dask_only(self) -> ExecutorConfig:
+        if self.name == "local" and (self.scheduler is not None or self.gpus is not None):
+            raise ValueError("scheduler and gpus belong to Dask: add name=dask, or leave them out")
+        return self
+
+
+Executor = Annotated[ExecutorConfig, BeforeValidator(_executor_by_name)]
+
+
 class StageConfig(_Frozen):
     """A stage: its budget, its sampler and pruner, its workers and their limits."""
 
@@ -95,8 +122,16 @@ class StageConfig(_Frozen):
     seed: int = Field(0, ge=0)
     sampler: SamplerConfig = SamplerConfig()
     pruner: PrunerConfig = PrunerConfig()
-    workers: AutoOrCount = Field("auto", description="Trials at a time; auto: one per GPU, else one per CPU core.")
+    executor: Executor = ExecutorConfig()
+    workers: AutoOrCount = Field(
+        "auto", description="Trials at a time; auto: trials_per_gpu for each GPU, else the fastest split of the CPU's cores, timed "
+        "before the first trial; dask: as many as fit the cluster."
+    )
     threads_per_worker: AutoOrCount = Field("auto", description="auto: the cores, shared evenly by the workers.")
+    trials_per_gpu: int = Field(1, ge=1, description="Trials at a time on one GPU, where workers is auto.")
+    memory_per_worker: float = Field(
+        4.0, gt=0, description="GiB; on CPU, auto makes no more workers than there is free memory for."
+    )
     trials_per_worker: int = Field(50, ge=1, description="Trials after which a worker process is replaced.")
     timeouts: Timeouts = Timeouts()
     max_retries: int = Field(3, ge=0, description="Times a trial is run again after its worker died or hung.")
@@ -123,8 +158,11 @@ class RefitConfig(_Frozen):
         (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
     )
     n_seeds: int | None = Field(None, ge=1, description="How many of the seeds are used, from the first on; null: all.")
+    executor: Executor = ExecutorConfig()
     workers: AutoOrCount = "auto"
     threads_per_worker: AutoOrCount = "auto"
+    trials_per_gpu: int = Field(1, ge=1)
+    memory_per_worker: float = Field(4.0, gt=0)
     timeouts: Timeouts = Timeouts()
     max_retries: int = Field(3, ge=0)
 
@@ -142,10 +180,31 @@ class RefitConfig(_Frozen):
         return self.seeds[: self.n_seeds]
 
 
-def worker_count(config: StageConfig) -> int:
-    """Trials at a time: as many as are asked for, and no more than the stage has."""
-    workers = (len(visible_gpus()) or cpu_cores()) if config.workers == "auto" else config.workers
+def worker_count(config: StageConfig, on_cpu: int | None = None) -> int:
+    """Trials at a time: as many as are asked for, and no more than the stage has.
+
+    Args:
+        on_cpu: how many workers auto makes on CPU, where that is known; else as many as cores.
+    """
+    if config.workers == "auto" and config.executor.scheduler is not None:
+        workers = dask_slots_module().cluster_capacity(config.executor, config.timeouts.startup)
+    else:
+        automatic = len(visible_gpus()) * config.trials_per_gpu or on_cpu or cpu_cores()
+        workers = automatic if config.workers == "auto" else config.workers
     return min(workers, config.n_trials or workers)
+
+
+def dask_slots_module() -> Any:
+    """`psy_agents.hpo.dask_slot`, whose packages are an extra."""
+    try:
+        from psy_agents.hpo import dask_slot
+    except ModuleNotFoundError as error:
+        if error.name not in ("dask", "distributed"):
+            raise
+        raise UserError(
+            'The executor "dask" needs the package distributed: pip install -c requirements.lock -e ".[cluster]"'
+        ) from None
+    return dask_slot
 
 
 def visible_gpus() -> list[str]:
@@ -162,4 +221,6 @@ def visible_gpus() -> list[str]:
 
 def cpu_cores() -> int:
     """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cpu_quota()  # More threads than a container's share would only wait for each other.
+    return cores if quota is None else max(1, min(cores, int(quota)))

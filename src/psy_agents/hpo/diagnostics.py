@@ -138,7 +138,7 @@ def timeline_plot(study: optuna.Study) -> Figure:
             figure.add_bar(
                 orientation="h",
                 base=[trial.datetime_start for trial, _ in ended],
-                x=[(trial.datetime_complete - trial.datetime_start).total_seconds() * 1000 for trial, _ in ended],
+                x=[1000 * trial.user_attrs.get("seconds", 0.0) for trial, _ in ended],  # The clock may have been set meanwhile.
                 y=[slots.index(record.slot) for _, record in ended],
                 width=0.7,
                 name=name,

@@ -74,6 +74,10 @@ class Ledger:
         exhausted = any(attempt.user_attrs.get("failure") == Failure.OUT_OF_MEMORY for attempt in attempts)
         return Retry(dict(attempts[-1].params), attempts[-1].number, 2 if exhausted else 1)
 
+    def attempts(self) -> list[FrozenTrial]:
+        """All attempts of all indices."""
+        return [attempt for attempts in self._attempts.values() for attempt in attempts.values()]
+
     def deciding(self) -> list[FrozenTrial]:
         """The last attempt of each settled index."""
         return [list(self._attempts[i].values())[-1] for i in sorted(self._attempts) if self.settled(i)]

@@ -92,7 +92,7 @@ def _planned(agent: str, stage: StageConfig, pace: Pace | None) -> PlannedStage:
         n_trials=stage.n_trials,
         done=0,
         epochs=stage.epochs,
-        workers=worker_count(stage),
+        workers=worker_count(stage, pace.workers),
         keep_checkpoints=stage.keep_checkpoints,
     )
     return PlannedStage(**told, hours=(budget.low_hours, budget.high_hours), disk_bytes=budget.disk_bytes)

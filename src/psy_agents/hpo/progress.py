@@ -82,13 +82,8 @@ class ProgressDisplay:
             self._progress.update(self._slots[record.slot], note=_ending(record))
 
     def stage_finished(self, result: StageResult | None) -> None:
-        """End the display and sum up."""
+        """End the display; the stage itself sums up."""
         self.close()
-        if result is None:
-            log.info("%s: stopped at %d%s trials", self._info.study_name, self._done, _of(self._info, " of "))
-        else:
-            ended = ", ".join(f"{count} {state}" for state, count in result.states.items())
-            log.info("%s: %s; %s", result.study_name, ended, self._note())
 
     def close(self) -> None:
         """End the display; more than once does no harm."""

@@ -24,6 +24,7 @@ class Failure(StrEnum):
     ORPHAN = "orphan of a dead run"
     INTERRUPTED = "interrupted"
     OUT_OF_MEMORY = "out of memory"
+    DISK = "disk full"
     DIVERGED = "diverged"
     TIMEOUT = "time is up"
     ERROR = "error"

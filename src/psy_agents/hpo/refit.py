@@ -13,8 +13,10 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
+from psy_agents.hpo.budget import check_space, encoder_bytes
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.identity import Identity, settings_hash, study_name
 from psy_agents.hpo.records import Listener, TrialRecord
@@ -105,6 +107,9 @@ def run_refit(
     _check(agent, config, settings, top, data)
     chosen, n_seeds = top.trials[: config.candidates], len(config.fixed_seeds)
     candidates = tuple(dict(trial.params) for trial in chosen)
+    encoders = {settings.hyperparameters(dict(params)).encoder for params in candidates}
+    # The confirming runs keep answers only; the final model is written beside its last name.
+    check_space(places.checkpoints, 2 * encoder_bytes(agent, map(locate_encoder, encoders)))
     attributes = {
         "agent": agent,
         "data_hash": data,

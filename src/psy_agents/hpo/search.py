@@ -14,7 +14,7 @@ from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.licences import log_licence
 from psy_agents.corpus.fingerprint import data_hash
 from psy_agents.corpus.leakage import audit_leakage
-from psy_agents.hpo.budget import best_pace, check_space, estimate
+from psy_agents.hpo.budget import best_pace, check_space, encoder_bytes, estimate, size_of
 from psy_agents.hpo.config import StageConfig, worker_count
 from psy_agents.hpo.identity import Identity, latest_other, settings_hash, study_name, why_anew
 from psy_agents.hpo.objective import SearchSetup
@@ -80,8 +80,9 @@ def run_stage(
     stage = stage.of_agent(agent)
     data = fingerprint(corpus)
     whole = spaces.space(agent, stage.space, settings)
-    for encoder in spaces.encoders(agent, stage.space, settings):
-        log_licence(encoder, locate_encoder(encoder))
+    encoders = {encoder: locate_encoder(encoder) for encoder in spaces.encoders(agent, stage.space, settings)}
+    for encoder, folder in encoders.items():
+        log_licence(encoder, folder)
     refinement = _refinement(agent, stage, whole, parent, data)
     space = whole if refinement is None else refinement.space
     enqueued = list(spaces.baselines.get(agent, [])) if refinement is None else list(refinement.first)
@@ -106,7 +107,7 @@ def run_stage(
     with StudyStore(places.store) as opened:
         studies = opened.studies()
         tell_changes(studies, name, identity)
-        _tell_budget(studies, agent, stage, name, attributes, places.checkpoints)
+        _tell_budget(studies, agent, stage, name, attributes, places.checkpoints, encoder_bytes(agent, encoders.values()))
         result = StageRunner(
             stage,
             space,
@@ -134,28 +135,41 @@ def tell_changes(studies: Sequence[optuna.Study], name: str, identity: Identity)
 
 
 def _tell_budget(
-    studies: Sequence[optuna.Study], agent: str, stage: StageConfig, name: str, attributes: Mapping[str, Any], checkpoints: Path
+    studies: Sequence[optuna.Study],
+    agent: str,
+    stage: StageConfig,
+    name: str,
+    attributes: Mapping[str, Any],
+    checkpoints: Path,
+    unmeasured: int,
 ) -> None:
-    """Say what the stage will take, where an epoch of the agent has been measured, and refuse a disk without room for it."""
+    """Say what the stage will take, where an epoch of the agent has been measured, and refuse a disk without room for it.
+
+    Args:
+        unmeasured: bytes of one trial's weights, where no trial has kept any yet.
+    """
     pace = best_pace(studies, agent, attributes["data_hash"], attributes["settings_hash"])
+    here = next((study for study in studies if study.study_name == name), None)
+    done = 0 if here is None or "checkpoint_root" not in here.user_attrs else len(stage_records(here))
+    if stage.keep_checkpoints and (stage.n_trials is None or done < stage.n_trials):
+        weights = unmeasured if pace is None or pace.checkpoint_bytes is None else pace.checkpoint_bytes
+        slots = worker_count(stage, None if pace is None else pace.workers)
+        check_space(checkpoints, (slots + stage.keep_checkpoints + 1) * weights - size_of(checkpoints / name))
     if pace is None:
         log.info("%s: no epoch of %s has been measured on these data yet, so there is no estimate of its time", name, agent)
         return
     if stage.n_trials is None:
         log.info("%s: as many trials as fit into %.0f s; an epoch takes %.1f s", name, stage.timeout, pace.seconds_per_epoch)
         return
-    here = next((study for study in studies if study.study_name == name), None)
     budget = estimate(
         pace,
         n_trials=stage.n_trials,
-        done=0 if here is None or "checkpoint_root" not in here.user_attrs else len(stage_records(here)),
+        done=done,
         epochs=stage.epochs,
-        workers=worker_count(stage),
+        workers=worker_count(stage, pace.workers),
         keep_checkpoints=stage.keep_checkpoints,
     )
     log.info("%s: %s", name, budget.sentence())
-    if budget.trials and budget.disk_bytes is not None:
-        check_space(checkpoints, budget.disk_bytes)
 
 
 def _refinement(

@@ -119,7 +119,10 @@ class Slot:
     def _send(self, message: TrialSpec | bool | None) -> None:
         self._silence = None if self._timeouts.silence is None else time.monotonic() + self._timeouts.silence
         with contextlib.suppress(OSError):  # A dead worker shows in messages().
-            self._pipe.send(message)
+            self._write(message)
+
+    def _write(self, message: TrialSpec | bool | None) -> None:
+        self._pipe.send(message)
 
     def _alive(self) -> bool:
         return self._process.pid is not None and self._process.is_alive()

@@ -25,7 +25,8 @@ from optuna.trial import FrozenTrial, TrialState
 from psy_agents.errors import UserError, where
 from psy_agents.hpo import worker
 from psy_agents.hpo.checkpoints import Checkpoints
-from psy_agents.hpo.config import StageConfig, cpu_cores, visible_gpus, worker_count
+from psy_agents.hpo.config import StageConfig, dask_slots_module
+from psy_agents.hpo.layout import choose_layout
 from psy_agents.hpo.ledger import INFRASTRUCTURE, Ledger
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome, TrialSpec
 from psy_agents.hpo.records import (
@@ -42,9 +43,14 @@ from psy_agents.hpo.sampling import derive_seed, new_pruner, new_sampler
 from psy_agents.hpo.slot import Lost, Slot, preload
 from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.store import StudyStore, digest
+from psy_agents.hpo.study_copy import StudyCopy
+from psy_agents.hpo.summary import repeated, stage_summary
+from psy_agents.hpo.timekeeping import SlotClock
 from psy_agents.hpo.topk import installed_versions
 
 log = logging.getLogger(__name__)
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class SearchInterrupted(KeyboardInterrupt):
@@ -117,7 +123,7 @@ class StageRunner:
             SearchInterrupted: SIGINT or SIGTERM arrived; run again to go on.
         """
         try:
-            with self.store.own(self.study_name) as self._lock:
+            with self.store.own(self.study_name) as self._lock, contextlib.ExitStack() as self._cluster:
                 return self._run()
         except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DBAPIError) as error:
             raise UserError(
@@ -130,28 +136,31 @@ class StageRunner:
         self._reconcile()
         slots = self._new_slots()
         self._started = time.monotonic()
+        self._slot_clock = SlotClock(self.study.user_attrs.get("slot_time"))
         result = None
         with _interrupt_signal() as interrupt:
             try:
                 self._tell_listeners("stage_started", self._info(len(slots)))
                 while (wanted := self._wanted()) or self._running:
                     self._fill(slots, wanted)
+                    self._slot_clock.note([slot.state for slot in slots])
                     interrupt.wait(slots)
                     for slot in slots:
                         for message in slot.messages():
                             self._handle(slot, message)
+                    self._slot_clock.note([slot.state for slot in slots])
                 result = StageResult(self.study_name, self._records())
             finally:
                 self._stop(slots, orderly=result is not None)
                 self._keep_time()
                 self._tell_listeners("stage_finished", result)
+                self._tell_summary()
             if interrupt.signal is not None:  # It came when the last trial had ended: what follows must not start.
                 raise SearchInterrupted(interrupt.signal)
         return result
 
     def _open_study(self) -> None:
         self.study = self.store.study(self.study_name)
-        self.study.pruner = new_pruner(self.config)
         self._storage = self.store.storage
         self._study_id = self._storage.get_study_id_from_name(self.study_name)
         known = self.study.user_attrs
@@ -179,9 +188,9 @@ class StageRunner:
         """Whoever owns the store knows that no trial runs: those said to be running are orphans."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
             self._fail(trial._trial_id, Failure.ORPHAN, "the run that started it ended")
-        self._ledger = Ledger(
-            self.study.get_trials(deepcopy=False), n_trials=self.config.n_trials, max_retries=self.config.max_retries
-        )
+        trials = self.study.get_trials(deepcopy=False)
+        self._ledger = Ledger(trials, n_trials=self.config.n_trials, max_retries=self.config.max_retries)
+        self._copy = StudyCopy(trials, new_pruner(self.config))
         self._tidy()
 
     def _wanted(self) -> list[int]:
@@ -198,24 +207,47 @@ class StageRunner:
     def _keep_time(self) -> None:
         self.study.set_user_attr("stage_seconds", round(self._seconds(), 1))
 
+    def _tell_summary(self) -> None:
+        """How the stage stands, however it ended; the attempts' reasons are stored with the study, as its times are."""
+        records = self._records()
+        repeats = repeated(self._ledger.attempts(), records)
+        times = self._slot_clock.time()
+        for key, value in (("slot_time", times.stored()), ("repeated", repeats)):
+            self.study.set_user_attr(key, value)
+        summary = stage_summary(self.study_name, self.config.n_trials, records, repeats, times)
+        for line in summary.splitlines():
+            log.info("%s", line)
+
     def _new_slots(self) -> list[Slot]:
         pending = len(self._ledger.pending())
         if not pending or (self.config.timeout is not None and self._seconds_before >= self.config.timeout):
             return []
+        if self.config.executor.name == "dask":
+            return self._dask_slots(pending)
         preload(self._preload)
-        gpus, config = visible_gpus(), self.config
-        workers = worker_count(config)  # A single trial has all cores.
-        threads = max(1, cpu_cores() // workers) if config.threads_per_worker == "auto" else config.threads_per_worker
+        layout = choose_layout(self.config, self.study.user_attrs.get("layout"))
+        self.study.set_user_attr("layout", layout.stored())
+        log.info("%s: %s", self.study_name, layout.sentence())
         return [
             Slot(
                 index,
-                worker.WorkerJob(
-                    self._objective, self._setup, threads, gpus[index % len(gpus)] if gpus else None, self._log_dir
-                ),
-                config.timeouts,
+                worker.WorkerJob(self._objective, self._setup, layout.threads, layout.device(index), self._log_dir),
+                self.config.timeouts,
             )
-            for index in range(min(workers, pending))
+            for index in range(min(layout.slots, pending))
         ]
+
+    def _dask_slots(self, pending: int) -> list[Slot]:
+        config = self.config
+        threads = 0 if config.threads_per_worker == "auto" else config.threads_per_worker
+        return dask_slots_module().new_slots(
+            self._cluster,
+            config,
+            worker.WorkerJob(self._objective, self._setup, threads, None, self._log_dir),
+            self._preload,
+            pending,
+            self.checkpoints.root if config.keep_checkpoints else None,
+        )
 
     def _fill(self, slots: Sequence[Slot], wanted: list[int]) -> None:
         """Give idle slots the wanted trials, and start as many workers as there are trials left for."""
@@ -248,11 +280,7 @@ class StageRunner:
         self._tell_listeners("trial_started", record)
 
     def _ask(self, index: int, slot: int) -> int:
-        """Make the running trial of an index: a retry, an enqueued one, or what the sampler proposes.
-
-        A retry or an enqueued trial is stored in one step. A proposal is stored parameter by parameter, its index last:
-        without an index it is no attempt, and the next run asks again, from the same seed.
-        """
+        """Make the running trial of an index, stored in one step: a retry, an enqueued one, or what the sampler proposes."""
         attrs = {
             "seed": self.seeds[index] if index < len(self.seeds) else derive_seed(self.config.seed, "trial", index),
             "enqueued": index < len(self.enqueued),
@@ -266,12 +294,8 @@ class StageRunner:
             return self._create(index, self.enqueued[index], attrs)
         # With the stage's name: with the index alone, all stages would draw the same points of their spaces.
         purpose = f"sampler of {self.config.name}"
-        self.study.sampler = new_sampler(self.config.sampler, derive_seed(self.config.seed, purpose, index))
-        trial = self.study.ask()
-        self.space.suggest(trial)
-        for key, value in {**attrs, "index": index}.items():
-            trial.set_user_attr(key, value)
-        return trial._trial_id
+        sampler = new_sampler(self.config.sampler, derive_seed(self.config.seed, purpose, index))
+        return self._create(index, self._copy.propose(self.space, sampler), attrs)
 
     def _create(self, index: int, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> int:
         trial = optuna.create_trial(
@@ -302,6 +326,11 @@ class StageRunner:
                 self._store_progress(running)
                 self._fail(running.trial_id, failure, reason)
                 self._close(running)
+                if failure is Failure.DISK:
+                    raise UserError(
+                        f"There is no space left for what trial {running.record.number} of {self.study_name} writes (weights in "
+                        f"{self.checkpoints.root}): make room. The same command goes on, and runs this trial again."
+                    )
 
     def _handle_start(self, slot: Slot, message: worker.Message | Lost) -> None:
         """A worker without a trial: ready, or failed before it had one."""
@@ -324,7 +353,7 @@ class StageRunner:
         self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, report.value)
         # In its last epoch a trial is done anyway.
         last = report.epoch >= self.config.epochs
-        stop = not last and self.study.pruner.prune(self.study, self._storage.get_trial(running.trial_id))
+        stop = self._copy.should_stop(running.record.number, report.epoch, report.value) and not last
         slot.answer(not stop)
         self._tell_listeners("epoch_finished", running.record, report)
 
@@ -384,6 +413,7 @@ class StageRunner:
     def _note(self, trial_id: int) -> FrozenTrial:
         trial = self._storage.get_trial(trial_id)
         self._ledger.note(trial)
+        self._copy.note(trial)
         return trial
 
     def _tidy(self) -> None:
@@ -419,7 +449,7 @@ class StageRunner:
 
 
 class _Interrupt:
-    """Turns a signal into an exception at a place where nothing is half done."""
+    """Turns a signal into an exception at a place where nothing is half done; a second signal ends the process at once."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -428,6 +458,8 @@ class _Interrupt:
 
     def __call__(self, signum: int, _frame: object) -> None:
         self.signal = signum
+        for number in SIGNALS:  # The system's own: it waits for no listener, database or worker.
+            signal.signal(number, signal.SIG_DFL)
         with contextlib.suppress(BlockingIOError):
             os.write(self._waker, b"!")
 
@@ -448,8 +480,7 @@ class _Interrupt:
 def _interrupt_signal() -> Iterator[_Interrupt]:
     interrupt = _Interrupt()
     main = threading.current_thread() is threading.main_thread()  # Only there may handlers be set.
-    signals = (signal.SIGINT, signal.SIGTERM) if main else ()
-    previous = {number: signal.signal(number, interrupt) for number in signals}
+    previous = {number: signal.signal(number, interrupt) for number in (SIGNALS if main else ())}
     try:
         yield interrupt
     finally:

@@ -111,6 +111,11 @@ def _all_studies(storage: optuna.storages.BaseStorage) -> list[optuna.Study]:
     return [optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage)]
 
 
+def shown_url(address: str | Path) -> str:
+    """The store's URL as other programs take it, without a password: ``sqlite:////absolute/path``."""
+    return _url(address).render_as_string(hide_password=True)
+
+
 def _url(address: str | Path) -> sqlalchemy.URL:
     text = str(address)
     if "://" not in text:

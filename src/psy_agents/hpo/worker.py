@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import importlib
 import math
 import os
@@ -24,6 +25,8 @@ from psy_agents.hpo.protocol import EpochReport, Objective, TrialDiverged, Trial
 from psy_agents.hpo.records import Failure
 
 PR_SET_PDEATHSIG = 1
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_SPACE_SIGNS = ("No space left on device", "(os error 28)", "PytorchStreamWriter failed")  # Of libraries below Python.
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,8 @@ def _classify(error: BaseException) -> tuple[Failure, str]:
         return Failure.OUT_OF_MEMORY, where(error)
     if isinstance(error, RuntimeError) and "can't allocate memory" in message:  # torch's CPU allocator
         return Failure.OUT_OF_MEMORY, where(error)
+    if (isinstance(error, OSError) and error.errno in NO_SPACE) or any(sign in message for sign in NO_SPACE_SIGNS):
+        return Failure.DISK, where(error)
     if torch and isinstance(error, torch.AcceleratorError):
         return Failure.DEVICE, where(error)
     if isinstance(error, RuntimeError) and message.startswith(("CUDA error", "cuDNN error", "CUDA driver error")):

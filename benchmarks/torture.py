@@ -1,0 +1,286 @@
+"""Random faults at random moments over many short searches in real processes, and a count of what went wrong.
+
+    python benchmarks/torture.py [--kills 200] [--faults 500] [--seed 0] [--workers 2] [--folder FOLDER]
+
+Every study has 10 trials of 3 epochs on a surrogate of training. Its workers fault at random: they are killed, exit, hang
+asleep or busy, report a device error, a full memory, a full disk, a loss that is not a number, or raise. Its parent is
+killed (-9), or stopped by SIGTERM or SIGINT, at random moments from its start on, and run again until the study is done.
+After each study its store, its files and the machine's processes are held against what a search promises:
+
+    trials       exactly the asked number, one deciding attempt for each index, none running or waiting
+    settled      no attempt after one that settled its index; a lost attempt is run again, at most three times
+    parameters   those of a search without any fault, index by index, with the same seeds; values that follow from them
+    files        weights of the best two trials and of no others, nothing half written
+    processes    none left after a parent's end
+
+Prints the count of each fault that really happened and of violations, and exits with 1 where there is a violation.
+Studies go on until there were as many kills and faults as asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import math
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from pathlib import Path
+
+from optuna.trial import FrozenTrial, TrialState
+
+from psy_agents.errors import UserError
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.ledger import INFRASTRUCTURE, MEMORY_ATTEMPTS, PERMANENT
+from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialSpec
+from psy_agents.hpo.space import SearchSpace
+from psy_agents.hpo.stage import SearchInterrupted, StageRunner
+from psy_agents.hpo.store import StudyStore, read_study
+
+MARK = "PSY_AGENTS_TORTURE"  # In the environment of a study's parent, and so of all that it starts.
+TRIALS, EPOCHS, KEEP, RETRIES = 10, 3, 2, 3
+SPACE = {
+    "x": {"type": "float", "low": 0.0, "high": 1.0},
+    "loss": {"type": "categorical", "choices": ["plain", "focal"]},
+    "gamma": {"type": "float", "low": 0.5, "high": 5.0, "when": {"loss": ["focal"]}},
+}
+DEFAULTS = {"x": 0.5, "loss": "plain", "gamma": 2.0}
+FIRST = [{"x": 0.2}]  # Enqueued.
+KINDS = ("killed", "exit", "hang", "busy hang", "device", "memory", "disk", "nan", "diverged", "error")
+FAULTY = 0.35  # Share of trials that go wrong.
+MEAN_LIFE = 2.5  # Seconds that a parent lives, on average, before it is killed.
+SILENCE = 1.0
+KILLS = {signal.SIGKILL: 0.7, signal.SIGTERM: 0.15, signal.SIGINT: 0.15}
+PATIENCE = 120.0  # Seconds after which a parent that does not end is itself a violation.
+
+
+def value_of(x: float, epoch: int) -> float:
+    """The surrogate's learning curve."""
+    return (1 - (x - 0.7) ** 2) * (1 - 0.5**epoch)
+
+
+class Surrogate:
+    """Trains nothing for a few hundredths of a second; whether and how a trial goes wrong depends on its number alone."""
+
+    def __init__(self, setup: dict) -> None:
+        self.setup = setup
+
+    def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        chance = random.Random(f"{self.setup['seed']} {spec.number}")
+        kind = chance.choice(KINDS) if chance.random() < self.setup["faulty"] else None
+        at = chance.randint(1, EPOCHS)
+        for epoch in range(1, EPOCHS + 1):
+            time.sleep(0.02)
+            if kind is not None and epoch == at:
+                with Path(self.setup["diary"]).open("a") as diary:
+                    diary.write(f"{kind}\n")
+                go_wrong(kind, epoch, report)
+            spec.checkpoint.mkdir(parents=True, exist_ok=True)
+            (spec.checkpoint / "weights").write_text(str(epoch))
+            report(EpochReport(epoch, value_of(spec.params["x"], epoch)))
+        return TrialOutcome(value_of(spec.params["x"], EPOCHS), EPOCHS, EPOCHS, {})
+
+
+def go_wrong(kind: str, epoch: int, report: Report) -> None:
+    """In the way that the kind says."""
+    if kind == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "exit":
+        os._exit(3)
+    if kind == "hang":
+        time.sleep(1000)
+    if kind == "busy hang":
+        re.match("(a+)+$", "a" * 64 + "b")  # Lets no other thread run.
+    if kind == "device":
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+    if kind == "memory":
+        raise MemoryError
+    if kind == "disk":
+        raise OSError(errno.ENOSPC, "No space left on device")
+    if kind == "nan":
+        report(EpochReport(epoch, math.nan))
+    if kind == "diverged":
+        raise TrialDiverged("loss is nan in optimiser step 7")
+    if kind == "error":
+        raise ValueError("a fault of the objective")
+
+
+def search(folder: Path, *, seed: int, workers: int, faulty: float) -> None:
+    """Run, or go on with, the study of a folder."""
+    with StudyStore(folder / "studies.db") as store:
+        StageRunner(
+            StageConfig(
+                name="torture", label="", n_trials=TRIALS, epochs=EPOCHS, patience=EPOCHS, keep_checkpoints=KEEP, workers=workers,
+                threads_per_worker=1, sampler={"name": "random"}, timeouts={"silence": SILENCE}, max_retries=RETRIES,
+                trials_per_worker=4,
+            ),
+            SearchSpace.from_config(SPACE, DEFAULTS),
+            FIRST,
+            store,
+            "study",
+            objective="torture:Surrogate",
+            setup={"seed": seed, "faulty": faulty, "diary": str(folder / "diary")},
+            checkpoint_root=folder / "weights",
+            preload_modules=(),
+        ).run()  # fmt: skip
+
+
+def expected(folder: Path) -> list[tuple[dict, int]]:
+    """Parameters and seed of each index, of a search without any fault."""
+    search(folder, seed=0, workers=1, faulty=0.0)
+    return [(trial.params, trial.user_attrs["seed"]) for trial in read_study(folder / "studies.db", "study").trials]
+
+
+def torment(folder: Path, chance: random.Random, *, seed: int, workers: int, kills: int) -> tuple[Counter, list[str]]:
+    """Run a study to its end through so many kills; what was done to its parents, and the processes that these left."""
+    mark, done, wrong = uuid.uuid4().hex, Counter(), []
+    options = json.dumps({"seed": seed, "workers": workers, "faulty": FAULTY})
+    while True:
+        command = [sys.executable, __file__, "--search", str(folder), options]
+        with (folder / "output").open("ab") as output:
+            parent = subprocess.Popen(command, env={**os.environ, MARK: mark}, stdout=output, stderr=output)
+        try:
+            parent.wait(chance.expovariate(1 / MEAN_LIFE) if kills > 0 else PATIENCE)
+        except subprocess.TimeoutExpired:
+            if kills <= 0:
+                wrong.append("processes: a parent did not end")
+            signum = chance.choices(list(KILLS), list(KILLS.values()))[0] if kills > 0 else signal.SIGKILL
+            parent.send_signal(signum)
+            parent.wait(PATIENCE)
+            done[f"parent {signum.name}"] += 1
+            kills -= 1
+        left = survivors(mark)
+        if left:
+            wrong.append(f"processes: {len(left)} outlived their parent")
+            for process in left:
+                os.kill(process, signal.SIGKILL)
+        if parent.returncode == 0 or len(wrong) > 3:
+            return done, wrong
+
+
+def survivors(mark: str, patience: float = 10.0) -> list[int]:
+    """Processes that carry the mark and do not end in time."""
+    deadline = time.monotonic() + patience
+    while (left := _marked(mark)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
+def _marked(mark: str) -> list[int]:
+    found, wanted = [], f"{MARK}={mark}".encode()
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and wanted in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):  # It has ended, or is another user's.
+            continue
+    return found
+
+
+def violations(folder: Path, plan: list[tuple[dict, int]]) -> list[str]:
+    """What a finished study's store and files do not keep of the promises above."""
+    wrong, attempts = [], {}
+    for trial in read_study(folder / "studies.db", "study").trials:
+        if not trial.state.is_finished():
+            wrong.append(f"trials: {trial.number} is {trial.state.name}")
+        if "index" in trial.user_attrs:
+            attempts.setdefault(trial.user_attrs["index"], []).append(trial)
+    if sorted(attempts) != list(range(TRIALS)):
+        wrong.append(f"trials: the indices are {sorted(attempts)}")
+    for index, tried in attempts.items():
+        wrong += _of_index(index, tried, plan)
+    complete = [tried[-1] for tried in attempts.values() if tried[-1].state is TrialState.COMPLETE]
+    best = sorted(complete, key=lambda trial: (-trial.value, trial.number))[:KEEP]
+    kept = {path.name for path in (folder / "weights").iterdir()} if (folder / "weights").is_dir() else set()
+    if kept != {f"trial_{trial.number:04d}" for trial in best}:
+        wrong.append(f"files: {sorted(kept)} are kept, the best trials are {[trial.number for trial in best]}")
+    wrong += [f"files: {name} lacks its weights" for name in kept if not (folder / "weights" / name / "weights").is_file()]
+    return wrong
+
+
+def _of_index(index: int, tried: list[FrozenTrial], plan: list[tuple[dict, int]]) -> list[str]:
+    wrong = []
+    failures = [trial.user_attrs.get("failure") for trial in tried]
+    lost, memory = sum(failure in INFRASTRUCTURE for failure in failures), failures.count("out of memory")
+    settling = [trial.state is not TrialState.FAIL or failure in PERMANENT for trial, failure in zip(tried, failures, strict=True)]
+    if any(settling[:-1]):
+        wrong.append(f"settled: index {index} was run again after it was settled")
+    if not settling[-1] and not lost > RETRIES and not memory >= MEMORY_ATTEMPTS:
+        wrong.append(f"settled: index {index} is left unsettled after {failures}")
+    if lost > RETRIES + 1 or memory > MEMORY_ATTEMPTS:
+        wrong.append(f"settled: index {index} was run again too often: {failures}")
+    if index < len(plan) and any((trial.params, trial.user_attrs["seed"]) != plan[index] for trial in tried):
+        wrong.append(f"parameters: index {index} has others than without faults")
+    for trial in tried:
+        if trial.state is TrialState.COMPLETE and trial.value != value_of(trial.params["x"], EPOCHS):
+            wrong.append(f"parameters: the value of trial {trial.number} does not follow from them")
+    return wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--faults", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--folder", type=Path, help="keeps every study; else each is deleted that kept all promises")
+    parser.add_argument("--search", nargs=2, metavar=("FOLDER", "JSON"), help=argparse.SUPPRESS)  # A study's parent.
+    arguments = parser.parse_args()
+    if arguments.search:
+        try:
+            search(Path(arguments.search[0]), **json.loads(arguments.search[1]))
+        except (UserError, SearchInterrupted) as error:
+            print(error, file=sys.stderr)
+            return 2
+        return 0
+    root = arguments.folder or Path(tempfile.mkdtemp(prefix="torture-"))
+    counts, wrong, studies = torture(root, arguments)
+    print(f"{studies} studies of {TRIALS} trials, {arguments.workers} workers, seed {arguments.seed}")
+    for name, count in sorted(counts.items()):
+        print(f"{count:6d} {name}")
+    print(f"{len(wrong):6d} violations")
+    for line in wrong:
+        print("      ", line)
+    if not wrong and arguments.folder is None:
+        shutil.rmtree(root)
+    return 1 if wrong else 0
+
+
+def torture(root: Path, arguments: argparse.Namespace) -> tuple[Counter, list[str], int]:
+    """Studies until there were as many kills and faults as asked: counts, violations, number of studies."""
+    chance, counts, wrong = random.Random(arguments.seed), Counter(), []
+    (root / "plan").mkdir(parents=True)
+    plan = expected(root / "plan")
+    number = 0
+    while True:
+        kills = sum(count for name, count in counts.items() if name.startswith("parent"))
+        faults = sum(count for name, count in counts.items() if name.startswith("worker"))
+        if (kills >= arguments.kills and faults >= arguments.faults) or len(wrong) > 20:
+            return counts, wrong, number
+        folder = root / f"study_{number:04d}"
+        folder.mkdir()
+        wanted = chance.randint(1, 6) if kills < arguments.kills else 0
+        done, left = torment(folder, chance, seed=arguments.seed * 100_000 + number, workers=arguments.workers, kills=wanted)
+        found = left + violations(folder, plan)
+        counts += done
+        if (folder / "diary").exists():
+            counts += Counter(f"worker {kind}" for kind in (folder / "diary").read_text().split("\n") if kind)
+        wrong += [f"study {number}, {line}" for line in found]
+        if not found and arguments.folder is None:
+            shutil.rmtree(folder)
+        number += 1
+        if number % 5 == 0:
+            print(f"{number} studies, {dict(sorted(counts.items()))}, {len(wrong)} violations", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

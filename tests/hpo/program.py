@@ -1,0 +1,43 @@
+"""A search in a process of its own, which a test can kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+PROGRAM = Path(__file__).parent / "search_process.py"
+
+
+class Program:
+    """The search as a process of its own, with all the processes below it."""
+
+    def __init__(self, folder: Path, **options) -> None:
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM.parent), *sys.path])}
+        command = [sys.executable, str(PROGRAM), str(folder), json.dumps(options)]
+        self.process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+        self.family: list[psutil.Process] = []
+
+    def remember_family(self) -> None:
+        self.family = psutil.Process(self.process.pid).children(recursive=True)
+        assert len(self.family) >= 3  # The resource tracker, the fork server, a worker.
+
+    def send(self, signum: int) -> None:
+        self.remember_family()
+        self.process.send_signal(signum)
+        self.process.wait(10)
+
+    def survivors(self, patience: float = 5.0) -> list[psutil.Process]:
+        return psutil.wait_procs(self.family, timeout=patience)[1]
+
+
+def wait_for(condition, patience: float = 20.0) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
