@@ -227,6 +227,7 @@ def study(
         "pruner": {"name": "none"},
         "top_k": max(arguments.top, arguments.enqueue),
         "keep_checkpoints": 0,
+        "executor": "local",
         "workers": arguments.workers,
     }
     return StageConfig.model_validate(stage | mine | changes)
