@@ -20,18 +20,25 @@ PARENT = "mlflow.parentRunId"
 HASHES = ("agent", "space_hash", "data_hash")
 
 
-def _once_broken_silent(method: Callable) -> Callable:
-    """Let a failure of MLflow end the tracking of the stage, with one warning, and never the search."""
+def _harmless(method: Callable) -> Callable:
+    """Let a failure of MLflow end the tracking until the stage's end, with one warning, and never the search.
+
+    Each try may wait for a locked database, so that only the stage's end, which catches up, tries once more.
+    """
 
     @functools.wraps(method)
     def guarded(self: MlflowListener, *args: Any) -> None:
-        if self._broken:
+        if self._broken and method.__name__ != "stage_finished":
             return
         try:
             method(self, *args)
         except Exception as error:
+            if not self._broken:
+                log.warning(
+                    "MLflow failed (%s): the search goes on; what is missing is logged when the stage ends, or when it is run again",
+                    type(error).__name__,
+                )
             self._broken = True
-            log.warning("MLflow failed (%s): the search goes on without tracking", type(error).__name__)
 
     return guarded
 
@@ -54,7 +61,7 @@ class MlflowListener:
         self._runs: dict[int, str] = {}
         self._reported: dict[int, set[str]] = {}
 
-    @_once_broken_silent
+    @_harmless
     def stage_started(self, info: StageInfo) -> None:
         """Open the stage's run, or go on with it."""
         import mlflow
@@ -82,26 +89,26 @@ class MlflowListener:
             for name, value in {"n_trials": info.n_trials, "epochs": info.epochs, **box}.items():
                 self._client.log_param(self._stage, name, value)
 
-    @_once_broken_silent
+    @_harmless
     def trial_started(self, record: TrialRecord) -> None:
         """Open the trial's run with its parameters, in place of an earlier attempt's."""
         if self._stage is not None:
             self._begin(record)
 
-    @_once_broken_silent
+    @_harmless
     def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None:
         """Log the epoch's objective and metrics."""
         if self._stage is not None:
             self._reported[record.index] = set(report.metrics)
             self._log(self._runs[record.index], {"objective": report.value, **report.metrics}, report.epoch)
 
-    @_once_broken_silent
+    @_harmless
     def trial_finished(self, record: TrialRecord) -> None:
         """Close the trial's run with its state and reason."""
         if self._stage is not None:
             self._end(record)
 
-    @_once_broken_silent
+    @_harmless
     def stage_finished(self, result: StageResult | None) -> None:
         """Close the stage's run, once it holds every trial that the study holds."""
         if self._stage is None:

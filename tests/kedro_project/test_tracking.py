@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import sqlite3
 from dataclasses import replace
 
 import mlflow
@@ -42,6 +44,13 @@ def trial(listener, record, values=(0.5, 0.6), **ending):
     ended = replace(record, **{"state": "complete", "value": max(values, default=None), "best_epoch": 2, "final": True, **ending})
     listener.trial_finished(ended)
     return ended
+
+
+def warnings(caplog):
+    """What the listener itself said; MLflow says much on its own."""
+    said = [record.message for record in caplog.records if record.name == "psy_agents.tracking"]
+    assert all(message.startswith("MLflow failed (") for message in said)
+    return said
 
 
 def runs(experiment, kind):
@@ -142,7 +151,50 @@ def test_a_failing_mlflow_stops_nothing_and_warns_once(experiment, monkeypatch, 
         trial(listener, RUNNING)
         trial(listener, replace(RUNNING, index=1, number=1))
         listener.stage_finished(None)
-    assert [record.message for record in caplog.records] == ["MLflow failed (ZeroDivisionError): the search goes on without tracking"]
+    (warning,) = caplog.records
+    assert warning.message.startswith("MLflow failed (ZeroDivisionError): the search goes on")
+
+
+def test_what_a_locked_database_kept_out_is_logged_when_the_stage_ends(experiment, store, caplog):
+    listener = MlflowListener({})
+    with mlflow.start_run(), caplog.at_level(logging.WARNING, logger="psy_agents.tracking"):
+        listener.stage_started(info())
+        listener.trial_started(RUNNING)
+        other = sqlite3.connect(store.removeprefix("sqlite:///"), isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        listener.epoch_finished(RUNNING, EpochReport(1, 0.5, {"token_f1": 0.5}))
+        first = replace(RUNNING, state="complete", value=0.6, best_epoch=2, metrics={"token_f1": 0.6}, final=True)
+        listener.trial_finished(first)
+        second = trial(listener, replace(RUNNING, index=1, number=1), metrics={"token_f1": 0.6})
+        other.execute("ROLLBACK")
+        other.close()
+        listener.stage_finished(StageResult(STUDY, (first, second)))
+    assert len(warnings(caplog)) == 1
+    found = runs(experiment, "trial")
+    assert [(run.data.tags["index"], run.info.status, run.data.metrics["token_f1"]) for run in found] == [
+        ("0", "FINISHED", 0.6),
+        ("1", "FINISHED", 0.6),
+    ]
+    (stage,) = runs(experiment, "stage")
+    assert stage.info.status == "FINISHED"
+
+
+def test_a_database_that_is_gone_stops_nothing(tmp_path, caplog):
+    file = tmp_path / "gone" / "mlflow.db"
+    file.parent.mkdir()
+    mlflow.set_tracking_uri(f"sqlite:///{file}")
+    mlflow.set_experiment("gone")
+    try:
+        mlflow.start_run()
+        listener = MlflowListener({})
+        listener.stage_started(info())
+        shutil.rmtree(file.parent)
+        with caplog.at_level(logging.WARNING, logger="psy_agents.tracking"):
+            listener.stage_finished(StageResult(STUDY, (trial(listener, RUNNING),)))
+        assert len(warnings(caplog)) == 1
+    finally:
+        mlflow.tracking.fluent._active_run_stack.get().clear()  # It cannot be ended: its database is gone.
+        mlflow.set_tracking_uri(None)
 
 
 def test_without_an_active_run_nothing_is_tracked(experiment):
