@@ -5,7 +5,9 @@
 Every study has 10 trials of 3 epochs on a surrogate of training. Its workers fault at random: they are killed, exit, hang
 asleep or busy, report a device error, a full memory, a full disk, a loss that is not a number, or raise. Its parent is
 killed (-9), or stopped by SIGTERM or SIGINT, at random moments from its start on, and run again until the study is done.
-After each study its store, its files and the machine's processes are held against what a search promises:
+Before that, one study of 3 trials is killed before its first write to the store, another before its second, and so on
+through all writes that a search makes: each goes on to its end when it is run again. After each study its store, its files
+and the machine's processes are held against what a search promises:
 
     trials       exactly the asked number, one deciding attempt for each index, none running or waiting
     settled      no attempt after one that settled its index; a lost attempt is run again, at most three times
@@ -14,13 +16,14 @@ After each study its store, its files and the machine's processes are held again
     processes    none left after a parent's end
 
 Prints the count of each fault that really happened and of violations, and exits with 1 where there is a violation.
-Studies go on until there were as many kills and faults as asked.
+Studies go on until there were as many kills and faults as asked; kills before a write count apart.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
+import itertools
 import json
 import math
 import os
@@ -34,16 +37,20 @@ import tempfile
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.interruption import SearchInterrupted
 from psy_agents.hpo.ledger import INFRASTRUCTURE, MEMORY_ATTEMPTS, PERMANENT
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialSpec
 from psy_agents.hpo.space import SearchSpace
-from psy_agents.hpo.stage import SearchInterrupted, StageRunner
+from psy_agents.hpo.stage import StageRunner
 from psy_agents.hpo.store import StudyStore, read_study
 
 MARK = "PSY_AGENTS_TORTURE"  # In the environment of a study's parent, and so of all that it starts.
@@ -60,6 +67,11 @@ FAULTY = 0.35  # Share of trials that go wrong.
 MEAN_LIFE = 2.5  # Seconds that a parent lives, on average, before it is killed.
 SILENCE = 1.0
 KILLS = {signal.SIGKILL: 0.7, signal.SIGTERM: 0.15, signal.SIGINT: 0.15}
+WRITES = (
+    "create_new_study", "create_new_trial", "set_trial_param", "set_trial_state_values", "set_trial_intermediate_value",
+    "set_trial_user_attr", "set_study_user_attr", "set_trial_system_attr", "set_study_system_attr",
+)  # fmt: skip
+SHORT = 3  # Trials of a study that is killed before each of its writes.
 PATIENCE = 120.0  # Seconds after which a parent that does not end is itself a violation.
 
 
@@ -114,12 +126,32 @@ def go_wrong(kind: str, epoch: int, report: Report) -> None:
         raise ValueError("a fault of the objective")
 
 
-def search(folder: Path, *, seed: int, workers: int, faulty: float) -> None:
-    """Run, or go on with, the study of a folder."""
+def die_before_write(number: int) -> None:
+    """End this process, as a power cut would, just before the store is written to for so many times."""
+    left = number
+
+    def counted(write: Callable) -> Callable:
+        def method(self: RDBStorage, *args: Any, **kwargs: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return write(self, *args, **kwargs)
+
+        return method
+
+    for name in WRITES:
+        setattr(RDBStorage, name, counted(getattr(RDBStorage, name)))
+
+
+def search(folder: Path, *, seed: int, workers: int, faulty: float, trials: int = TRIALS, dies_before: int = 0) -> None:
+    """Run, or go on with, the study of a folder; ``dies_before`` a write, where that is not 0."""
+    if dies_before:
+        die_before_write(dies_before)
     with StudyStore(folder / "studies.db") as store:
         StageRunner(
             StageConfig(
-                name="torture", label="", n_trials=TRIALS, epochs=EPOCHS, patience=EPOCHS, keep_checkpoints=KEEP, workers=workers,
+                name="torture", label="", n_trials=trials, epochs=EPOCHS, patience=EPOCHS, keep_checkpoints=KEEP, workers=workers,
                 threads_per_worker=1, sampler={"name": "random"}, timeouts={"silence": SILENCE}, max_retries=RETRIES,
                 trials_per_worker=4,
             ),
@@ -136,6 +168,7 @@ def search(folder: Path, *, seed: int, workers: int, faulty: float) -> None:
 
 def expected(folder: Path) -> list[tuple[dict, int]]:
     """Parameters and seed of each index, of a search without any fault."""
+    folder.mkdir(exist_ok=True)
     search(folder, seed=0, workers=1, faulty=0.0)
     return [(trial.params, trial.user_attrs["seed"]) for trial in read_study(folder / "studies.db", "study").trials]
 
@@ -167,6 +200,32 @@ def torment(folder: Path, chance: random.Random, *, seed: int, workers: int, kil
             return done, wrong
 
 
+def kill_before_writes(root: Path, plan: list[tuple[dict, int]], writes: Iterable[int]) -> tuple[int, list[str]]:
+    """One study for each of the writes to the store, up to the last that a search makes; kills, and what went wrong."""
+    kills, wrong, options = 0, [], {"seed": 0, "workers": 1, "faulty": 0.0, "trials": SHORT}
+    for write in writes:
+        folder, mark = root / f"write_{write:03d}", uuid.uuid4().hex
+        folder.mkdir()
+        first = run_to_its_end(folder, mark, {**options, "dies_before": write})
+        if first == 0:
+            break
+        kills += 1
+        ends = [first, run_to_its_end(folder, mark, options)]
+        found = [] if ends == [-signal.SIGKILL, 0] else [f"trials: the runs ended with {ends}"]
+        found += [f"processes: {process} outlived its parent" for process in survivors(mark)]
+        wrong += [f"killed before write {write}, {line}" for line in found + violations(folder, plan[:SHORT])]
+        shutil.rmtree(folder)
+    return kills, wrong
+
+
+def run_to_its_end(folder: Path, mark: str, options: dict) -> int:
+    """The exit status of one run of a study."""
+    with (folder / "output").open("ab") as output:
+        command = [sys.executable, __file__, "--search", str(folder), json.dumps(options)]
+        environment = {**os.environ, MARK: mark}
+        return subprocess.run(command, env=environment, stdout=output, stderr=output, timeout=PATIENCE, check=False).returncode
+
+
 def survivors(mark: str, patience: float = 10.0) -> list[int]:
     """Processes that carry the mark and do not end in time."""
     deadline = time.monotonic() + patience
@@ -194,7 +253,7 @@ def violations(folder: Path, plan: list[tuple[dict, int]]) -> list[str]:
             wrong.append(f"trials: {trial.number} is {trial.state.name}")
         if "index" in trial.user_attrs:
             attempts.setdefault(trial.user_attrs["index"], []).append(trial)
-    if sorted(attempts) != list(range(TRIALS)):
+    if sorted(attempts) != list(range(len(plan))):
         wrong.append(f"trials: the indices are {sorted(attempts)}")
     for index, tried in attempts.items():
         wrong += _of_index(index, tried, plan)
@@ -243,10 +302,16 @@ def main() -> int:
             return 2
         return 0
     root = arguments.folder or Path(tempfile.mkdtemp(prefix="torture-"))
-    counts, wrong, studies = torture(root, arguments)
+    root.mkdir(parents=True, exist_ok=True)
+    plan = expected(root / "plan")
+    writes, wrong = kill_before_writes(root, plan, itertools.count(1))
+    print(f"{writes} kills before a write, {len(wrong)} violations", file=sys.stderr, flush=True)
+    counts, found, studies = torture(root, arguments, plan)
+    wrong += found
     print(f"{studies} studies of {TRIALS} trials, {arguments.workers} workers, seed {arguments.seed}")
     for name, count in sorted(counts.items()):
         print(f"{count:6d} {name}")
+    print(f"{writes:6d} parent killed before a write to the store, once before each")
     print(f"{len(wrong):6d} violations")
     for line in wrong:
         print("      ", line)
@@ -255,11 +320,9 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def torture(root: Path, arguments: argparse.Namespace) -> tuple[Counter, list[str], int]:
+def torture(root: Path, arguments: argparse.Namespace, plan: list[tuple[dict, int]]) -> tuple[Counter, list[str], int]:
     """Studies until there were as many kills and faults as asked: counts, violations, number of studies."""
     chance, counts, wrong = random.Random(arguments.seed), Counter(), []
-    (root / "plan").mkdir(parents=True)
-    plan = expected(root / "plan")
     number = 0
     while True:
         kills = sum(count for name, count in counts.items() if name.startswith("parent"))

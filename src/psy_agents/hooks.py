@@ -72,6 +72,8 @@ class TrackingHooks:
         # Both set their own level when they are imported, which is after conf/logging.yml was read.
         for name in ("mlflow", "kedro_mlflow"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        # It tells each failure with a traceback and the statement's values; whoever called hears of it anyway.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:

@@ -59,6 +59,7 @@ class MlflowListener:
         self._broken = False
         self._stage: str | None = None
         self._runs: dict[int, str] = {}
+        self._closed: dict[int, int] = {}  # Numbers of the trials whose runs are whole, by index.
         self._reported: dict[int, set[str]] = {}
 
     @_harmless
@@ -74,7 +75,8 @@ class MlflowListener:
         self._tags |= {**hashes, "study": info.study_name, "stage": info.stage}
         runs = self._client.search_runs([self._experiment], f"tags.study = '{info.study_name}'", max_results=50_000)
         self._runs = {int(run.data.tags["index"]): run.info.run_id for run in runs if "index" in run.data.tags}
-        self._open = {run.info.run_id for run in runs if run.info.status == "RUNNING"}
+        closed = [run.data.tags for run in runs if "index" in run.data.tags and run.info.status != "RUNNING"]
+        self._closed = {int(tags["index"]): int(tags["trial"]) for tags in closed}
         stages = [run.info.run_id for run in runs if run.data.tags.get("kind") == "stage"]
         if stages:
             self._stage = stages[0]
@@ -111,14 +113,14 @@ class MlflowListener:
     @_harmless
     def stage_finished(self, result: StageResult | None) -> None:
         """Close the stage's run, once it holds every trial that the study holds."""
-        if self._stage is None:
+        if self._stage is None or (self._broken and result is None):  # A stopped stage waits for nothing: it is run again.
             return
         if result is None:
             killed = isinstance(sys.exc_info()[1], KeyboardInterrupt)
             self._client.set_terminated(self._stage, "KILLED" if killed else "FAILED")
             return
         for record in result.records:
-            if record.index not in self._runs or self._runs[record.index] in self._open:
+            if self._closed.get(record.index) != record.number:
                 self._begin(record)
                 self._log(self._runs[record.index], dict(record.metrics), record.best_epoch or 0)
                 self._end(record)
@@ -130,6 +132,7 @@ class MlflowListener:
         from mlflow.entities import Param
 
         if record.index in self._runs:
+            self._closed.pop(record.index, None)
             self._client.delete_run(self._runs[record.index])
         tags = {"kind": "trial", "index": str(record.index), "trial": str(record.number), "seed": str(record.seed)}
         tags["enqueued"] = str(record.enqueued).lower()
@@ -137,7 +140,6 @@ class MlflowListener:
             tags["retry_of"] = str(record.retry_of)
         run = self._create(f"trial {record.index + 1}", self._stage, tags)
         self._runs[record.index] = run
-        self._open.add(run)
         self._client.log_batch(run, params=[Param(name, str(value)) for name, value in record.params.items()])
 
     def _end(self, record: TrialRecord) -> None:
@@ -154,7 +156,7 @@ class MlflowListener:
         else:
             status = "FAILED" if record.failure is not None else "FINISHED"
         self._client.set_terminated(run, status)
-        self._open.discard(run)
+        self._closed[record.index] = record.number
 
     def _create(self, name: str, parent: str, tags: dict[str, str]) -> str:
         tags = {**self._tags, **tags, PARENT: parent}

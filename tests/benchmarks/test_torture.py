@@ -20,20 +20,30 @@ SPEC.loader.exec_module(torture)
 sys.path.append(str(FILE.parent))  # Workers import the objective by its module's name.
 
 
-def test_no_promise_is_broken_under_random_faults(tmp_path):
-    arguments = argparse.Namespace(kills=6, faults=12, seed=5, workers=2, folder=tmp_path / "kept")
-    counts, wrong, studies = torture.torture(tmp_path / "root", arguments)
-    assert wrong == []
-    assert studies >= 2
-    assert sum(count for name, count in counts.items() if name.startswith("parent")) >= 6
-    assert sum(count for name, count in counts.items() if name.startswith("worker")) >= 12
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A study without faults, and its plan."""
     folder = tmp_path_factory.mktemp("finished")
     return folder, torture.expected(folder)
+
+
+def test_no_promise_is_broken_under_random_faults(finished, tmp_path):
+    arguments = argparse.Namespace(kills=10, faults=20, seed=5, workers=2, folder=None)
+    counts, wrong, studies = torture.torture(tmp_path, arguments, finished[1])
+    assert wrong == []
+    assert studies >= 2
+    assert sum(count for name, count in counts.items() if name.startswith("parent")) >= 10
+    assert sum(count for name, count in counts.items() if name.startswith("worker")) >= 20
+
+
+def test_a_search_that_is_killed_before_a_write_keeps_its_promises(finished, tmp_path):
+    assert torture.kill_before_writes(tmp_path, finished[1], [1, 25, 10_000]) == (2, [])
+
+
+def test_a_run_that_does_not_end_as_it_should_is_seen(finished, tmp_path, monkeypatch):
+    monkeypatch.setattr(torture, "run_to_its_end", lambda folder, mark, options: torture.search(folder, **options) or 2)
+    kills, wrong = torture.kill_before_writes(tmp_path, finished[1], [0])
+    assert (kills, wrong) == (1, ["killed before write 0, trials: the runs ended with [2, 2]"])
 
 
 def falsified(finished, tmp_path, change):

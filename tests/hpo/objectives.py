@@ -59,9 +59,13 @@ def mishap(kind: str | None, epoch: int, spec, report) -> None:
     if kind == "memory always":
         raise MemoryError
     if kind == "memory limit":
-        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (in_use + 3 * 2**29, resource.RLIM_INFINITY))
+        limit_memory()
         np.empty(2**31 // spec.micro_batch_divisor, dtype=np.uint8)  # 2 GiB, of which half would fit.
+    if kind == "torch memory limit":
+        import torch
+
+        limit_memory()
+        torch.empty(2**31 // spec.micro_batch_divisor, dtype=torch.uint8)
     if kind == "disk":
         spec.checkpoint.mkdir(parents=True, exist_ok=True)
         (spec.checkpoint / "half a file").write_text("x")
@@ -79,6 +83,12 @@ def mishap(kind: str | None, epoch: int, spec, report) -> None:
         raise UserError("There is no encoder folder models/missing.")
     if kind == "cuda":
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+def limit_memory() -> None:
+    """Allow this process 1.5 GiB more than it has."""
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + 3 * 2**29, resource.RLIM_INFINITY))
 
 
 class Broken:

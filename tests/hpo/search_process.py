@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 import time
 from pathlib import Path
-
-from optuna.storages import RDBStorage
 
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.stage import StageRunner
 from psy_agents.hpo.store import StudyStore, read_study
 from psy_agents.hpo.topk import stage_records
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+from torture import die_before_write  # noqa: E402
 
 SPACE = {
     "x": {"type": "float", "low": 0.0, "high": 1.0},
@@ -64,28 +63,6 @@ class Search:
         if not self.diary.exists():
             return []
         return [[int(word) for word in line.split()] for line in self.diary.read_text().splitlines()]
-
-
-WRITES = ("create_new_trial", "set_trial_param", "set_trial_state_values", "set_trial_intermediate_value",
-          "set_trial_user_attr", "set_study_user_attr")  # fmt: skip
-
-
-def die_before_write(number: int) -> None:
-    """End this process, as a power cut would, just before the store is written to for so many times."""
-    left = number
-
-    def counted(write):
-        def method(self, *args, **kwargs):
-            nonlocal left
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return write(self, *args, **kwargs)
-
-        return method
-
-    for name in WRITES:
-        setattr(RDBStorage, name, counted(getattr(RDBStorage, name)))
 
 
 class Stuck:

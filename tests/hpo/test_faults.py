@@ -1,19 +1,24 @@
 """Faults put into real processes: each has its reason in the store, and afterwards the stage has exactly its trials."""
 
 import random
+import resource
 import signal
 import sqlite3
+import time
 from datetime import datetime, timedelta
 
 import optuna.storages._rdb.storage as rdb
 import psutil
 import pytest
 from program import Program, wait_for
+from search_process import Search
 
 from psy_agents.errors import UserError
 from psy_agents.hpo import store
+from psy_agents.hpo.store import StudyStore
 
 N = 4
+WRITES = 53  # To the store, in a search of N trials by one worker.
 
 
 def failures(search):
@@ -41,8 +46,9 @@ def test_a_worker_that_is_lost_costs_an_attempt_and_no_trial(search, kind, failu
     check_whole(search, ["complete"] * N)
 
 
-def test_a_real_memory_limit_is_met_with_half_the_micro_batch_in_a_fresh_process(search):
-    search.run(n_trials=N, mishaps={1: "memory limit", 2: "memory limit"})
+@pytest.mark.parametrize("kind", ["memory limit", "torch memory limit"])
+def test_a_real_memory_limit_is_met_with_half_the_micro_batch_in_a_fresh_process(search, kind):
+    search.run(n_trials=N, mishaps={1: kind, 2: kind})
     assert failures(search) == ["out of memory"]
     check_whole(search, ["complete"] * N)
     lines = {number: (process, divisor) for number, process, divisor in search.diary_lines()}
@@ -79,6 +85,86 @@ def test_a_store_that_another_program_keeps_locked_is_told_and_the_search_goes_o
     check_whole(search, ["complete"] * N)
 
 
+class Faulty:
+    """A listener that does something in the first epoch, once, and hears whether the stage ends."""
+
+    def __init__(self, fault):
+        self._fault, self.finished = fault, []
+
+    def epoch_finished(self, *_):
+        if self._fault is not None:
+            self._fault, fault = None, self._fault
+            fault()
+
+    def stage_finished(self, result):
+        self.finished.append(result)
+
+    def __getattr__(self, event):
+        return lambda *_: None
+
+
+def test_a_store_that_is_locked_while_trials_run_ends_the_stage_in_order(search, monkeypatch):
+    monkeypatch.setattr(store, "SQLITE_TIMEOUT", 0.5)
+    other = sqlite3.connect(search.store, isolation_level=None)
+    listener = Faulty(lambda: other.execute("BEGIN IMMEDIATE"))
+    with pytest.raises(UserError, match="cannot be written.*keep it locked"):
+        search.run(n_trials=N, workers=2, pause=0.1, listeners=[listener])
+    assert listener.finished == [None]
+    assert not any(psutil.pid_exists(process) for _, process, _ in search.diary_lines())
+    other.execute("ROLLBACK")
+    other.close()
+    search.run(n_trials=N)
+    check_whole(search, ["complete"] * N)
+    assert set(failures(search)) == {"orphan of a dead run"}
+
+
+def test_a_store_that_another_program_has_for_itself_alone_is_no_damaged_one(search, monkeypatch):
+    search.run(n_trials=1)
+    monkeypatch.setattr(store, "SQLITE_TIMEOUT", 0.5)
+    other = sqlite3.connect(search.store, isolation_level=None)
+    other.execute("PRAGMA locking_mode=EXCLUSIVE")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(UserError, match=r"cannot be opened \(SQLITE_BUSY.*keep it locked"):
+        search.run(n_trials=N)
+    with pytest.raises(UserError, match=r"cannot be opened \(SQLITE_BUSY"):
+        search.study()
+    other.close()
+    search.run(n_trials=N)
+    check_whole(search, ["complete"] * N)
+
+
+def test_a_full_disk_below_the_store_is_told_and_the_search_goes_on_later(search):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log = search.store.with_name(search.store.name + "-wal")
+
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, limits[1]))
+
+    listener = Faulty(fill)
+    try:
+        with pytest.raises(UserError, match="cannot be written.*is there space on its disk.*same command goes on"):
+            search.run(n_trials=N, workers=2, listeners=[listener])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert listener.finished == [None]
+    search.run(n_trials=N)
+    check_whole(search, ["complete"] * N)
+    assert set(failures(search)) == {"orphan of a dead run"}
+
+
+def test_a_disk_without_room_for_the_lock_is_told(search):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with StudyStore(search.store) as opened:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        try:
+            with pytest.raises(UserError, match=r"study.lock cannot be written \(File too large\)"), opened.own("study"):
+                pass
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        with opened.own("study"):
+            pass
+
+
 def test_a_clock_that_jumps_changes_nothing(search, monkeypatch):
     jumps = random.Random(1)
 
@@ -98,17 +184,27 @@ def test_a_clock_that_jumps_changes_nothing(search, monkeypatch):
     assert [(record.number, record.value) for record in search.run(n_trials=N, timeout=600).records] == again
 
 
-@pytest.mark.parametrize("write", sorted(random.Random(7).sample(range(2, 38), 12)))
-def test_a_search_killed_before_any_write_goes_on_to_the_same_trials(search, tmp_path, write):
-    """Also between ask and the first parameter, between two of them, and before the index."""
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """Index, parameters, seed and value of the trials of a search without faults."""
+    search = Search(tmp_path_factory.mktemp("undisturbed"))
+    search.run(n_trials=N)
+    return outcomes(search)
+
+
+def outcomes(search):
+    return [(record.index, record.params, record.seed, record.value) for record in search.records()]
+
+
+@pytest.mark.parametrize("write", sorted(random.Random(7).sample(range(1, WRITES + 1), 10)))
+def test_a_search_killed_before_any_write_goes_on_to_the_same_trials(search, tmp_path, undisturbed, write):
+    """A sample of them; benchmarks/torture.py goes through all."""
     program = Program(tmp_path, n_trials=N, dies_before_write=write)
     assert program.process.wait(60) == -signal.SIGKILL
     assert search.run(n_trials=N).states == {"complete": N}
     check_whole(search, ["complete"] * N)
     assert set(failures(search)) <= {"orphan of a dead run"}
-    search.run(name="whole", n_trials=N)
-    told = [[(r.index, r.params, r.seed, r.value) for r in search.records(name)] for name in ("study", "whole")]
-    assert told[0] == told[1]
+    assert outcomes(search) == undisturbed
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -122,5 +218,26 @@ def test_a_second_signal_ends_a_shutdown_that_does_not_end(search, tmp_path, sig
     program.process.send_signal(signum)
     assert program.process.wait(10) == -signum
     assert program.survivors() == []
+    assert search.run(n_trials=N).states == {"complete": N}
+    check_whole(search, ["complete"] * N)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_a_search_that_waits_for_a_locked_store(search, tmp_path, signum):
+    """The wait is below Python, where no handler runs: neither signal would be heard before it is over."""
+    program = Program(tmp_path, n_trials=N, pause=0.2, workers=2)
+    wait_for(lambda: len(search.diary_lines()) >= 2)
+    program.remember_family()
+    other = sqlite3.connect(search.store, timeout=20, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    time.sleep(1.5)  # By now the search wants to store an epoch.
+    program.process.send_signal(signum)
+    time.sleep(0.5)
+    assert program.process.poll() is None, "one signal waits for what is computed to be stored"
+    program.process.send_signal(signum)
+    assert program.process.wait(10) == -signal.SIGKILL
+    assert program.survivors() == []
+    other.execute("ROLLBACK")
+    other.close()
     assert search.run(n_trials=N).states == {"complete": N}
     check_whole(search, ["complete"] * N)

@@ -179,6 +179,30 @@ def test_what_a_locked_database_kept_out_is_logged_when_the_stage_ends(experimen
     assert stage.info.status == "FINISHED"
 
 
+@pytest.mark.parametrize("later", [False, True])
+def test_a_retry_that_mlflow_missed_replaces_the_run_of_the_failed_attempt(experiment, store, later):
+    """When the stage ends, or when it is run again."""
+    lost = {"state": "failed", "value": None, "failure": Failure.DIED, "reason": "exit code -9", "final": False}
+    retry = replace(RUNNING, number=1, retry_of=0, state="complete", value=0.7, best_epoch=1, metrics={"token_f1": 0.7}, final=True)
+    with mlflow.start_run():
+        listener = MlflowListener({})
+        listener.stage_started(info(n_trials=1))
+        trial(listener, RUNNING, **lost)
+        other = sqlite3.connect(store.removeprefix("sqlite:///"), isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        listener.trial_started(replace(RUNNING, number=1, retry_of=0))
+        listener.trial_finished(retry)
+        listener.stage_finished(None)
+        other.execute("ROLLBACK")
+        other.close()
+        if later:
+            listener = MlflowListener({})
+            listener.stage_started(info(n_trials=1, done=1))
+        listener.stage_finished(StageResult(STUDY, (retry,)))
+    (run,) = runs(experiment, "trial")
+    assert (run.data.tags["trial"], run.info.status, run.data.metrics["token_f1"]) == ("1", "FINISHED", 0.7)
+
+
 def test_a_database_that_is_gone_stops_nothing(tmp_path, caplog):
     file = tmp_path / "gone" / "mlflow.db"
     file.parent.mkdir()

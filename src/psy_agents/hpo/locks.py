@@ -43,6 +43,10 @@ def _refusal(study: str, owner: str) -> UserError:
     return UserError(f"The study {study} is in use by {owner}: wait for that run, stop it, or choose another store.")
 
 
+def _no_lock(place: Path, error: OSError) -> UserError:
+    return UserError(f"The lock {place} cannot be written ({error.strerror}): make room, and run the same command again.")
+
+
 @contextlib.contextmanager
 def waiting_lock(path: Path) -> Iterator[None]:
     """Hold a lock on a file for a moment, after whoever holds it now."""
@@ -70,16 +74,24 @@ class FileLock:
     """
 
     def __init__(self, folder: Path, study: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', study)}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        place = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', study)}.lock"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise _no_lock(place, error) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             owner = os.read(file, 1000).decode(errors="replace").strip() or "another process"
             os.close(file)
             raise _refusal(study, owner) from None
-        os.truncate(file, 0)
-        os.write(file, _me().encode())
+        try:
+            os.truncate(file, 0)
+            os.write(file, _me().encode())
+        except OSError as error:
+            os.close(file)
+            raise _no_lock(place, error) from None
         self._file = file
 
     def check(self) -> None:

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +22,7 @@ from psy_agents.errors import UserError, where
 from psy_agents.hpo import worker
 from psy_agents.hpo.checkpoints import Checkpoints
 from psy_agents.hpo.config import StageConfig, dask_slots_module
+from psy_agents.hpo.interruption import SearchInterrupted, interrupt_signal
 from psy_agents.hpo.layout import choose_layout
 from psy_agents.hpo.ledger import INFRASTRUCTURE, Ledger
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome, TrialSpec
@@ -49,16 +46,6 @@ from psy_agents.hpo.timekeeping import SlotClock
 from psy_agents.hpo.topk import installed_versions
 
 log = logging.getLogger(__name__)
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class SearchInterrupted(KeyboardInterrupt):
-    """A signal ended the search; nothing computed is lost, and the same command goes on."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(f"search interrupted by {signal.Signals(signum).name}: run the same command to go on")
-        self.signal = signum
 
 
 @dataclass
@@ -138,7 +125,7 @@ class StageRunner:
         self._started = time.monotonic()
         self._slot_clock = SlotClock(self.study.user_attrs.get("slot_time"))
         result = None
-        with _interrupt_signal() as interrupt:
+        with interrupt_signal() as interrupt:
             try:
                 self._tell_listeners("stage_started", self._info(len(slots)))
                 while (wanted := self._wanted()) or self._running:
@@ -151,9 +138,11 @@ class StageRunner:
                     self._slot_clock.note([slot.state for slot in slots])
                 result = StageResult(self.study_name, self._records())
             finally:
-                self._stop(slots, orderly=result is not None)
-                self._keep_time()
-                self._tell_listeners("stage_finished", result)
+                try:
+                    self._stop(slots, orderly=result is not None)
+                    self._keep_time()
+                finally:  # Also where the store does not answer.
+                    self._tell_listeners("stage_finished", result)
                 self._tell_summary()
             if interrupt.signal is not None:  # It came when the last trial had ended: what follows must not start.
                 raise SearchInterrupted(interrupt.signal)
@@ -446,44 +435,3 @@ class StageRunner:
                 getattr(listener, event)(*args)
             except Exception as error:
                 log.warning("%s failed in %s: %s", type(listener).__name__, event, where(error))
-
-
-class _Interrupt:
-    """Turns a signal into an exception at a place where nothing is half done; a second signal ends the process at once."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-        self._wake, self._waker = os.pipe()
-        os.set_blocking(self._waker, False)
-
-    def __call__(self, signum: int, _frame: object) -> None:
-        self.signal = signum
-        for number in SIGNALS:  # The system's own: it waits for no listener, database or worker.
-            signal.signal(number, signal.SIG_DFL)
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._waker, b"!")
-
-    def wait(self, slots: Sequence[Slot]) -> None:
-        """Sleep until a worker speaks or ends, a deadline passes or a signal comes."""
-        waitables = [self._wake, *(waitable for slot in slots for waitable in slot.waitables())]
-        deadlines = [left for slot in slots if (left := slot.seconds_left()) is not None]
-        connection.wait(waitables, min(deadlines, default=None))
-        if self.signal is not None:
-            raise SearchInterrupted(self.signal)
-
-    def close(self) -> None:
-        os.close(self._wake)
-        os.close(self._waker)
-
-
-@contextlib.contextmanager
-def _interrupt_signal() -> Iterator[_Interrupt]:
-    interrupt = _Interrupt()
-    main = threading.current_thread() is threading.main_thread()  # Only there may handlers be set.
-    previous = {number: signal.signal(number, interrupt) for number in (SIGNALS if main else ())}
-    try:
-        yield interrupt
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-        interrupt.close()

@@ -141,10 +141,26 @@ def _prepare_sqlite(path: Path) -> None:
             f"The study store {path} lies on a network file system ({kind}), where sqlite loses data: give study_store in the "
             f"catalog a path on a local disk, or a PostgreSQL database (docs/search.md)."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
+    with _opening(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(path, timeout=SQLITE_TIMEOUT)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
+
+
+@contextlib.contextmanager
+def _opening(path: Path) -> Iterator[None]:
+    """Tell why an sqlite store cannot be opened."""
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlalchemy.exc.OperationalError, optuna.exceptions.StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+        name = getattr(getattr(cause, "orig", cause), "sqlite_errorname", type(error).__name__)
+        raise UserError(
+            f"The study store {path} cannot be opened ({name}): is there space on its disk, may you write there, and does "
+            f"another program keep it locked? The same command goes on."
+        ) from None
+    except OSError as error:
+        raise UserError(f"The folder of the study store {path} cannot be written ({error.strerror}).") from None
     except sqlite3.DatabaseError:
         raise UserError(f"The study store {path} is not an sqlite file, or is damaged: choose another path.") from None
 
@@ -155,7 +171,7 @@ def _backend(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
         with _answering(url), waiting_advisory_lock(url, "opening"):
             return _postgres(url)
     path = Path(url.database)
-    with waiting_lock(path.with_name(path.name + ".opening")):
+    with _opening(path), waiting_lock(path.with_name(path.name + ".opening")):
         return _sqlite(url)
 
 
