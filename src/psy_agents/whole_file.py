@@ -37,7 +37,7 @@ def remove_left_overs(path: Path) -> None:
     """
     ours = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.tmp")
     folders = [path.parent]
-    if path.parent.parent.name == path.name:
+    if path.parent.parent.name == path.name and path.parent.parent.is_dir():
         folders += [folder for folder in path.parent.parent.iterdir() if folder.is_dir() and folder != path.parent]
     for folder in folders:
         for entry in folder.iterdir() if folder.is_dir() else ():
