@@ -22,13 +22,10 @@ Studies go on until there were as many kills and faults as asked; kills before a
 from __future__ import annotations
 
 import argparse
-import errno
 import itertools
 import json
-import math
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -37,18 +34,17 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from optuna.storages import RDBStorage
+from faults import KINDS, die_before_write, go_wrong
 from optuna.trial import FrozenTrial, TrialState
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.interruption import SearchInterrupted
 from psy_agents.hpo.ledger import INFRASTRUCTURE, MEMORY_ATTEMPTS, PERMANENT
-from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialSpec
+from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
 from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.stage import StageRunner
 from psy_agents.hpo.store import StudyStore, read_study
@@ -62,15 +58,10 @@ SPACE = {
 }
 DEFAULTS = {"x": 0.5, "loss": "plain", "gamma": 2.0}
 FIRST = [{"x": 0.2}]  # Enqueued.
-KINDS = ("killed", "exit", "hang", "busy hang", "device", "memory", "disk", "nan", "diverged", "error")
 FAULTY = 0.35  # Share of trials that go wrong.
 MEAN_LIFE = 2.5  # Seconds that a parent lives, on average, before it is killed.
 SILENCE = 1.0
 KILLS = {signal.SIGKILL: 0.7, signal.SIGTERM: 0.15, signal.SIGINT: 0.15}
-WRITES = (
-    "create_new_study", "create_new_trial", "set_trial_param", "set_trial_state_values", "set_trial_intermediate_value",
-    "set_trial_user_attr", "set_study_user_attr", "set_trial_system_attr", "set_study_system_attr",
-)  # fmt: skip
 SHORT = 3  # Trials of a study that is killed before each of its writes.
 PATIENCE = 120.0  # Seconds after which a parent that does not end is itself a violation.
 
@@ -100,48 +91,6 @@ class Surrogate:
             (spec.checkpoint / "weights").write_text(str(epoch))
             report(EpochReport(epoch, value_of(spec.params["x"], epoch)))
         return TrialOutcome(value_of(spec.params["x"], EPOCHS), EPOCHS, EPOCHS, {})
-
-
-def go_wrong(kind: str, epoch: int, report: Report) -> None:
-    """In the way that the kind says."""
-    if kind == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "exit":
-        os._exit(3)
-    if kind == "hang":
-        time.sleep(1000)
-    if kind == "busy hang":
-        re.match("(a+)+$", "a" * 64 + "b")  # Lets no other thread run.
-    if kind == "device":
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
-    if kind == "memory":
-        raise MemoryError
-    if kind == "disk":
-        raise OSError(errno.ENOSPC, "No space left on device")
-    if kind == "nan":
-        report(EpochReport(epoch, math.nan))
-    if kind == "diverged":
-        raise TrialDiverged("loss is nan in optimiser step 7")
-    if kind == "error":
-        raise ValueError("a fault of the objective")
-
-
-def die_before_write(number: int) -> None:
-    """End this process, as a power cut would, just before the store is written to for so many times."""
-    left = number
-
-    def counted(write: Callable) -> Callable:
-        def method(self: RDBStorage, *args: Any, **kwargs: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return write(self, *args, **kwargs)
-
-        return method
-
-    for name in WRITES:
-        setattr(RDBStorage, name, counted(getattr(RDBStorage, name)))
 
 
 def search(folder: Path, *, seed: int, workers: int, faulty: float, trials: int = TRIALS, dies_before: int = 0) -> None:
@@ -176,11 +125,9 @@ def expected(folder: Path) -> list[tuple[dict, int]]:
 def torment(folder: Path, chance: random.Random, *, seed: int, workers: int, kills: int) -> tuple[Counter, list[str]]:
     """Run a study to its end through so many kills; what was done to its parents, and the processes that these left."""
     mark, done, wrong = uuid.uuid4().hex, Counter(), []
-    options = json.dumps({"seed": seed, "workers": workers, "faulty": FAULTY})
+    options = {"seed": seed, "workers": workers, "faulty": FAULTY}
     while True:
-        command = [sys.executable, __file__, "--search", str(folder), options]
-        with (folder / "output").open("ab") as output:
-            parent = subprocess.Popen(command, env={**os.environ, MARK: mark}, stdout=output, stderr=output)
+        parent = start(folder, mark, options)
         try:
             parent.wait(chance.expovariate(1 / MEAN_LIFE) if kills > 0 else PATIENCE)
         except subprocess.TimeoutExpired:
@@ -218,12 +165,21 @@ def kill_before_writes(root: Path, plan: list[tuple[dict, int]], writes: Iterabl
     return kills, wrong
 
 
+def start(folder: Path, mark: str, options: dict) -> subprocess.Popen:
+    """Start a study's parent."""
+    command = [sys.executable, __file__, "--search", str(folder), json.dumps(options)]
+    with (folder / "output").open("ab") as output:
+        return subprocess.Popen(command, env={**os.environ, MARK: mark}, stdout=output, stderr=output)
+
+
 def run_to_its_end(folder: Path, mark: str, options: dict) -> int:
     """The exit status of one run of a study."""
-    with (folder / "output").open("ab") as output:
-        command = [sys.executable, __file__, "--search", str(folder), json.dumps(options)]
-        environment = {**os.environ, MARK: mark}
-        return subprocess.run(command, env=environment, stdout=output, stderr=output, timeout=PATIENCE, check=False).returncode
+    with start(folder, mark, options) as parent:
+        try:
+            return parent.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            parent.kill()
+            raise
 
 
 def survivors(mark: str, patience: float = 10.0) -> list[int]:

@@ -36,11 +36,9 @@ def remove_left_overs(path: Path) -> None:
     Kedro keeps a version in ``name/<version>/name``: the folders beside this version's are looked into too.
     """
     ours = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.tmp")
-    folders = [path.parent]
-    if path.parent.parent.name == path.name and path.parent.parent.is_dir():
-        folders += [folder for folder in path.parent.parent.iterdir() if folder.is_dir() and folder != path.parent]
-    for folder in folders:
-        for entry in folder.iterdir() if folder.is_dir() else ():
+    versions = path.parent.parent
+    for folder in versions.glob("*") if versions.name == path.name else [path.parent]:
+        for entry in folder.glob(".*.tmp"):
             found = ours.fullmatch(entry.name)
             if found and not _lives(int(found[1])):
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink(missing_ok=True)

@@ -1,19 +1,12 @@
 """The accounts of the benchmark of staged search: budgets, and the best value over epochs and seconds."""
 
 import argparse
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import staged_search
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "staged_search.py"
-SPEC = importlib.util.spec_from_file_location("staged_search", FILE)
-staged_search = importlib.util.module_from_spec(SPEC)
-sys.modules[SPEC.name] = staged_search
-SPEC.loader.exec_module(staged_search)
 Budget, Trial = staged_search.Budget, staged_search.Trial
 
 NAN = float("nan")

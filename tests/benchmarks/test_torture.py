@@ -1,23 +1,14 @@
 """The torture benchmark in small, and that its checks can fail."""
 
 import argparse
-import importlib.util
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import optuna
 import pytest
+import torture
 
 from psy_agents.hpo.store import StudyStore
-
-FILE = Path(__file__).parents[2] / "benchmarks" / "torture.py"
-SPEC = importlib.util.spec_from_file_location("torture", FILE)
-torture = importlib.util.module_from_spec(SPEC)
-sys.modules[SPEC.name] = torture
-SPEC.loader.exec_module(torture)
-sys.path.append(str(FILE.parent))  # Workers import the objective by its module's name.
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
-import signal
 import time
 from pathlib import Path
 
 import numpy as np
+from faults import go_wrong
 
 from psy_agents.errors import UserError
-from psy_agents.hpo.protocol import EpochReport, TrialDiverged, TrialOutcome, TrialPruned
+from psy_agents.hpo.protocol import EpochReport, TrialOutcome, TrialPruned
 
 CANARY = "canary-sentence-of-a-post"
+# Mishaps that are faults of the torture benchmark.
+FAULTS = {
+    "die": "killed", "exit": "exit", "hang": "hang", "hang hard": "busy hang", "memory always": "memory", "nan": "nan",
+    "diverge": "diverged", "cuda": "device",
+}  # fmt: skip
 
 
 class Curve:
@@ -46,17 +50,9 @@ def mishap(kind: str | None, epoch: int, spec, report) -> None:
     """Go wrong in the second epoch."""
     if kind is None or epoch < 2:
         return
-    if kind == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if kind == "exit":
-        os._exit(7)
-    if kind == "hang":
-        time.sleep(1000)
-    if kind == "hang hard":
-        re.match("(a+)+$", "a" * 64 + "b")  # Computes for ages and lets no other thread run.
+    if kind in FAULTS:
+        go_wrong(FAULTS[kind], epoch, report)
     if kind == "memory" and spec.micro_batch_divisor == 1:
-        raise MemoryError
-    if kind == "memory always":
         raise MemoryError
     if kind == "memory limit":
         limit_memory()
@@ -73,16 +69,10 @@ def mishap(kind: str | None, epoch: int, spec, report) -> None:
     if kind == "file limit":
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         (spec.checkpoint / "weights").write_bytes(bytes(5000))
-    if kind == "nan":
-        report(EpochReport(epoch, float("nan"), {}))
-    if kind == "diverge":
-        raise TrialDiverged("loss is nan in optimiser step 7")
     if kind == "error":
         raise ValueError(CANARY)
     if kind == "refuse":
         raise UserError("There is no encoder folder models/missing.")
-    if kind == "cuda":
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
 def limit_memory() -> None:

@@ -14,13 +14,17 @@ import psutil
 PROGRAM = Path(__file__).parent / "search_process.py"
 
 
+def environment() -> dict[str, str]:
+    """That of a process which finds this package and the tests' modules."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM.parent), *sys.path])}
+
+
 class Program:
     """The search as a process of its own, with all the processes below it."""
 
     def __init__(self, folder: Path, **options) -> None:
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM.parent), *sys.path])}
         command = [sys.executable, str(PROGRAM), str(folder), json.dumps(options)]
-        self.process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
         self.family: list[psutil.Process] = []
 
     def remember_family(self) -> None:

@@ -7,14 +7,13 @@ import sys
 import time
 from pathlib import Path
 
+from faults import die_before_write
+
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.stage import StageRunner
 from psy_agents.hpo.store import StudyStore, read_study
 from psy_agents.hpo.topk import stage_records
-
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from torture import die_before_write  # noqa: E402
 
 SPACE = {
     "x": {"type": "float", "low": 0.0, "high": 1.0},
@@ -57,6 +56,10 @@ class Search:
 
     def records(self, name="study"):
         return stage_records(self.study(name))
+
+    def failures(self) -> list[str]:
+        """Why attempts failed, in their order."""
+        return [trial.user_attrs["failure"] for trial in self.study().trials if "failure" in trial.user_attrs]
 
     def diary_lines(self) -> list[list[int]]:
         """Number, process and micro-batch divisor of every trial begun."""

@@ -3,18 +3,18 @@
 import contextlib
 import json
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 from objectives import CANARY
+from program import Program, environment, wait_for
 from pydantic import ValidationError
 
 from psy_agents.errors import UserError
@@ -25,7 +25,7 @@ from psy_agents.hpo.dask_relay import Sealed
 from psy_agents.hpo.records import Failure
 from psy_agents.hpo.slot import Lost
 
-PROGRAM = Path(__file__).parent / "search_process.py"
+wait_for = partial(wait_for, patience=30.0)  # Dask takes its time.
 LOOSE = {"startup": 60, "silence": 60}
 
 
@@ -42,8 +42,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def started(folder: Path, n_workers: int):
-    path = os.pathsep.join([str(PROGRAM.parent), *sys.path])
-    env = {**os.environ, "PYTHONPATH": path, "DASK_DISTRIBUTED__WORKER__DAEMON": "False", "OMP_NUM_THREADS": "1"}
+    env = {**environment(), "DASK_DISTRIBUTED__WORKER__DAEMON": "False", "OMP_NUM_THREADS": "1"}
     file = folder / "scheduler.json"
     start = [sys.executable, "-m", "dask"]
     at = ["--scheduler-file", str(file), "--no-dashboard"]
@@ -77,17 +76,6 @@ def remote(search, cluster):
         return search.run(**{"executor": cluster.executor, "timeouts": LOOSE, **options})
 
     return run
-
-
-def wait_for(condition, patience: float = 30.0) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
-def failures(search) -> list[str]:
-    return [trial.user_attrs["failure"] for trial in search.study().trials if "failure" in trial.user_attrs]
 
 
 def dask_worker_of(trial_process: int) -> psutil.Process:
@@ -128,7 +116,7 @@ def test_mishaps_end_as_on_this_machine_and_no_text_reaches_dasks_logs(search, r
     mishaps = {0: "die", 2: "memory", 4: "hang", 6: "error"}
     result = remote(mishaps=mishaps, timeouts={"startup": 60, "silence": 5}, log_dir=tmp_path / "logs")
     assert result.states == {"complete": 3, "failed: error": 1}
-    assert failures(search) == ["worker died", "out of memory", "worker hung", "error"]
+    assert search.failures() == ["worker died", "out of memory", "worker hung", "error"]
     assert [(number, divisor) for number, _, divisor in search.diary_lines()] == [
         (0, 1), (1, 1), (2, 1), (3, 2), (4, 1), (5, 1), (6, 1),
     ]  # fmt: skip
@@ -157,16 +145,14 @@ def test_a_killed_dask_worker_ends_its_trial_which_is_run_again_by_the_stage_alo
 @pytest.mark.parametrize(("signum", "failure"), [(signal.SIGKILL, "orphan of a dead run"), (signal.SIGTERM, "interrupted")])
 def test_a_stopped_search_leaves_no_process_on_the_workers_and_goes_on(search, remote, cluster, tmp_path, signum, failure):
     options = {"n_trials": 5, "workers": 2, "pause": 0.2, "mishaps": {2: "hang hard"}}
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROGRAM.parent), *sys.path])}
-    given = json.dumps({**options, "executor": cluster.executor, "timeouts": LOOSE})
-    program = subprocess.Popen([sys.executable, str(PROGRAM), str(tmp_path), given], env=env)
+    program = Program(tmp_path, **options, executor=cluster.executor, timeouts=LOOSE).process
     wait_for(lambda: len(search.diary_lines()) >= 4)
     program.send_signal(signum)
     program.wait(20)
     processes = {process for _, process, _ in search.diary_lines()}
     wait_for(lambda: not any(psutil.pid_exists(process) for process in processes))
     assert remote(n_trials=5, workers=2).states == {"complete": 5}
-    assert set(failures(search)) == {failure}
+    assert set(search.failures()) == {failure}
 
 
 class At:
@@ -190,7 +176,7 @@ def test_a_lost_scheduler_ends_the_stage_in_one_sentence_and_leaves_no_process(s
             search.run(**options, timeouts={"startup": 8})
         wait_for(lambda: not any(psutil.pid_exists(process) for _, process, _ in search.diary_lines()))
     assert search.run().states == {"complete": 4}
-    assert failures(search) == ["worker died"]
+    assert search.failures() == ["worker died"]
 
 
 def test_a_start_that_waits_for_room_has_time_while_others_work_and_then_as_long_as_a_start(monkeypatch):

@@ -21,10 +21,6 @@ N = 4
 WRITES = 53  # To the store, in a search of N trials by one worker.
 
 
-def failures(search):
-    return [trial.user_attrs["failure"] for trial in search.study().trials if "failure" in trial.user_attrs]
-
-
 def check_whole(search, states):
     """Exactly N trials, one for each index; nothing runs, nothing is half written, no worker is left."""
     records = search.records()
@@ -42,14 +38,14 @@ LOST = {"die": "worker died", "exit": "worker died", "hang": "worker hung", "han
 @pytest.mark.parametrize(("kind", "failure"), LOST.items())
 def test_a_worker_that_is_lost_costs_an_attempt_and_no_trial(search, kind, failure):
     search.run(n_trials=N, workers=2, mishaps={1: kind}, timeouts={"silence": 1.5})
-    assert failures(search) == [failure]
+    assert search.failures() == [failure]
     check_whole(search, ["complete"] * N)
 
 
 @pytest.mark.parametrize("kind", ["memory limit", "torch memory limit"])
 def test_a_real_memory_limit_is_met_with_half_the_micro_batch_in_a_fresh_process(search, kind):
     search.run(n_trials=N, mishaps={1: kind, 2: kind})
-    assert failures(search) == ["out of memory"]
+    assert search.failures() == ["out of memory"]
     check_whole(search, ["complete"] * N)
     lines = {number: (process, divisor) for number, process, divisor in search.diary_lines()}
     assert lines[1][1] == 1 and lines[2][1] == 2 and lines[1][0] != lines[2][0]
@@ -58,7 +54,7 @@ def test_a_real_memory_limit_is_met_with_half_the_micro_batch_in_a_fresh_process
 @pytest.mark.parametrize(("kind", "failure"), [("nan", "diverged"), ("diverge", "diverged"), ("error", "error")])
 def test_a_trial_that_fails_for_good_counts_once_with_its_reason(search, kind, failure):
     search.run(n_trials=N, mishaps={1: kind})
-    assert failures(search) == [failure]
+    assert search.failures() == [failure]
     check_whole(search, ["complete"] * (N - 1) + ["failed"])
 
 
@@ -66,7 +62,7 @@ def test_a_trial_that_fails_for_good_counts_once_with_its_reason(search, kind, f
 def test_a_full_disk_stops_the_stage_and_costs_no_trial(search, kind):
     with pytest.raises(UserError, match="no space left for what trial 2 of study writes.*make room"):
         search.run(n_trials=N, workers=1, mishaps={2: kind})
-    assert failures(search) == ["disk full"]
+    assert search.failures() == ["disk full"]
     assert [folder.name for folder in search.weights.iterdir() if "." in folder.name] == []
     assert search.run(n_trials=N, workers=1).states == {"complete": N}
     check_whole(search, ["complete"] * N)
@@ -115,7 +111,7 @@ def test_a_store_that_is_locked_while_trials_run_ends_the_stage_in_order(search,
     other.close()
     search.run(n_trials=N)
     check_whole(search, ["complete"] * N)
-    assert set(failures(search)) == {"orphan of a dead run"}
+    assert set(search.failures()) == {"orphan of a dead run"}
 
 
 def test_a_store_that_another_program_has_for_itself_alone_is_no_damaged_one(search, monkeypatch):
@@ -149,7 +145,7 @@ def test_a_full_disk_below_the_store_is_told_and_the_search_goes_on_later(search
     assert listener.finished == [None]
     search.run(n_trials=N)
     check_whole(search, ["complete"] * N)
-    assert set(failures(search)) == {"orphan of a dead run"}
+    assert set(search.failures()) == {"orphan of a dead run"}
 
 
 def test_a_disk_without_room_for_the_lock_is_told(search):
@@ -176,7 +172,7 @@ def test_a_clock_that_jumps_changes_nothing(search, monkeypatch):
     monkeypatch.setattr(rdb, "datetime", Jumping)
     monkeypatch.setattr("time.time", lambda: jumps.uniform(0, 4e9))
     search.run(n_trials=N, workers=2, mishaps={1: "hang"}, timeouts={"silence": 1.5}, timeout=600)
-    assert failures(search) == ["worker hung"]
+    assert search.failures() == ["worker hung"]
     check_whole(search, ["complete"] * N)
     assert all(0 <= record.seconds < 60 for record in search.records())
     assert 0 <= search.study().user_attrs["stage_seconds"] < 120
@@ -203,7 +199,7 @@ def test_a_search_killed_before_any_write_goes_on_to_the_same_trials(search, tmp
     assert program.process.wait(60) == -signal.SIGKILL
     assert search.run(n_trials=N).states == {"complete": N}
     check_whole(search, ["complete"] * N)
-    assert set(failures(search)) <= {"orphan of a dead run"}
+    assert set(search.failures()) <= {"orphan of a dead run"}
     assert outcomes(search) == undisturbed
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from torch import Tensor
 
+from psy_agents.evaluation.spans import Span, word_spans
+
 TOP_POSITIONS = 12
 TOKENS, SENTENCES = "tokens", "sentences"
 CRITERION_WEIGHTS = (0.0, 0.5, 1.0, 2.0)
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,8 @@ def choose_rule(
         gold: character spans of each pair. texts: each pair's post. lengths: span lengths to try, in tokens.
         criterion_logits_P: of an agent that predicts the criterion too.
     """
-    words = [np.asarray(word_starts(text)) for text in texts]
+    words_of = {text: word_spans(text)[:, 0] for text in set(texts)}  # A post's pairs share its text.
+    words = [words_of[text] for text in texts]
     gold_words = [_inside(starts, spans) for starts, spans in zip(words, gold, strict=True)]
     n_gold = sum(int(inside.sum()) for inside in gold_words)
     longest = max(lengths)
@@ -250,10 +251,3 @@ def _inside(starts: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
         low, high = np.searchsorted(starts, (start, end))
         inside[low:high] = True
     return inside
-
-
-def word_starts(text: str) -> list[int]:
-    """Character offsets at which the words of a text begin."""
-    import re
-
-    return [match.start() for match in re.finditer(r"\w+", text)]

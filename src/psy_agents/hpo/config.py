@@ -104,7 +104,24 @@ class ExecutorConfig(_Frozen):
 Executor = Annotated[ExecutorConfig, BeforeValidator(_executor_by_name)]
 
 
-class StageConfig(_Frozen):
+class WorkersConfig(_Frozen):
+    """Where and how many at a time trials run, and what is done where one is lost."""
+
+    executor: Executor = ExecutorConfig()
+    workers: AutoOrCount = Field(
+        "auto", description="Trials at a time; auto: trials_per_gpu for each GPU, else the fastest split of the CPU's cores, timed "
+        "before the first trial; dask: as many as fit the cluster."
+    )
+    threads_per_worker: AutoOrCount = Field("auto", description="auto: the cores, shared evenly by the workers.")
+    trials_per_gpu: int = Field(1, ge=1, description="Trials at a time on one GPU, where workers is auto.")
+    memory_per_worker: float = Field(
+        4.0, gt=0, description="GiB; on CPU, auto makes no more workers than there is free memory for."
+    )
+    timeouts: Timeouts = Timeouts()
+    max_retries: int = Field(3, ge=0, description="Times a trial is run again after its worker died or hung.")
+
+
+class StageConfig(WorkersConfig):
     """A stage: its budget, its sampler and pruner, its workers and their limits."""
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="Such as stage0.")
@@ -122,19 +139,7 @@ class StageConfig(_Frozen):
     seed: int = Field(0, ge=0)
     sampler: SamplerConfig = SamplerConfig()
     pruner: PrunerConfig = PrunerConfig()
-    executor: Executor = ExecutorConfig()
-    workers: AutoOrCount = Field(
-        "auto", description="Trials at a time; auto: trials_per_gpu for each GPU, else the fastest split of the CPU's cores, timed "
-        "before the first trial; dask: as many as fit the cluster."
-    )
-    threads_per_worker: AutoOrCount = Field("auto", description="auto: the cores, shared evenly by the workers.")
-    trials_per_gpu: int = Field(1, ge=1, description="Trials at a time on one GPU, where workers is auto.")
-    memory_per_worker: float = Field(
-        4.0, gt=0, description="GiB; on CPU, auto makes no more workers than there is free memory for."
-    )
     trials_per_worker: int = Field(50, ge=1, description="Trials after which a worker process is replaced.")
-    timeouts: Timeouts = Timeouts()
-    max_retries: int = Field(3, ge=0, description="Times a trial is run again after its worker died or hung.")
 
     @model_validator(mode="after")
     def _ends(self) -> StageConfig:
@@ -149,7 +154,7 @@ class StageConfig(_Frozen):
         return self
 
 
-class RefitConfig(_Frozen):
+class RefitConfig(WorkersConfig):
     """Confirming the best trials over fixed seeds, training the winner on train + validation, testing it once."""
 
     stage: Literal["stage0", "stage1", "stage2", "maximal"] = Field("stage2", description="Whose top-k is confirmed.")
@@ -158,13 +163,6 @@ class RefitConfig(_Frozen):
         (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
     )
     n_seeds: int | None = Field(None, ge=1, description="How many of the seeds are used, from the first on; null: all.")
-    executor: Executor = ExecutorConfig()
-    workers: AutoOrCount = "auto"
-    threads_per_worker: AutoOrCount = "auto"
-    trials_per_gpu: int = Field(1, ge=1)
-    memory_per_worker: float = Field(4.0, gt=0)
-    timeouts: Timeouts = Timeouts()
-    max_retries: int = Field(3, ge=0)
 
     @model_validator(mode="after")
     def _different(self) -> RefitConfig:

@@ -291,20 +291,13 @@ class DaskSlot(Slot):
     def waitables(self) -> list[Any]:
         return [] if self.state == "down" else [self._pipe]
 
-    def kill(self) -> None:
-        """End the remote process, without waiting for it: Dask gives its place on when it has ended."""
-        if self.state == "down":
-            return
-        self.state, self._silence, self._total = "down", None, None
-        self._pipe.close()
+    def _end_worker(self) -> None:
+        """Without waiting for the remote process: Dask gives its place on when it has ended."""
         if self._relay is not None:
             self._cluster.end(self._relay)
 
-    def retire(self, patience: float = 5.0) -> None:
-        if self.state == "idle":
-            self._send(None)
-            self._relay.ended.wait(patience)
-        self.kill()
+    def _wait_for_end(self, patience: float) -> None:
+        self._relay.ended.wait(patience)
 
     def _write(self, message: Any) -> None:
         self._cluster.send(self._relay, message)

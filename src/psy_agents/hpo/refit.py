@@ -17,7 +17,7 @@ from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
 from psy_agents.hpo.budget import check_space, encoder_bytes
-from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.config import RefitConfig, StageConfig, WorkersConfig
 from psy_agents.hpo.identity import Identity, settings_hash, study_name
 from psy_agents.hpo.records import Listener, TrialRecord
 from psy_agents.hpo.refit_objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LENGTHS, RefitSetup
@@ -213,7 +213,6 @@ class _Engine:
     def _runner(
         self, label: str, name: str, identity: Identity, objective: str, setup: RefitSetup, runs: Sequence[tuple[int, int]]
     ) -> StageRunner:
-        config = self.config
         stage = StageConfig(
             name=STAGE,
             label=label,
@@ -221,13 +220,7 @@ class _Engine:
             epochs=self.top.epochs,
             patience=self.top.patience,
             keep_checkpoints=len(runs),
-            executor=config.executor,
-            workers=config.workers,
-            threads_per_worker=config.threads_per_worker,
-            trials_per_gpu=config.trials_per_gpu,
-            memory_per_worker=config.memory_per_worker,
-            timeouts=config.timeouts,
-            max_retries=config.max_retries,
+            **{name: getattr(self.config, name) for name in WorkersConfig.model_fields},
         )
         candidate = {"candidate": {"type": "categorical", "choices": list(range(self.n_candidates))}}
         return StageRunner(

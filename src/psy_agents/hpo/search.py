@@ -151,10 +151,10 @@ def _tell_budget(
     pace = best_pace(studies, agent, attributes["data_hash"], attributes["settings_hash"])
     here = next((study for study in studies if study.study_name == name), None)
     done = 0 if here is None or "checkpoint_root" not in here.user_attrs else len(stage_records(here))
+    workers = worker_count(stage, None if pace is None else pace.workers)
     if stage.keep_checkpoints and (stage.n_trials is None or done < stage.n_trials):
         weights = unmeasured if pace is None or pace.checkpoint_bytes is None else pace.checkpoint_bytes
-        slots = worker_count(stage, None if pace is None else pace.workers)
-        check_space(checkpoints, (slots + stage.keep_checkpoints + 1) * weights - size_of(checkpoints / name))
+        check_space(checkpoints, (workers + stage.keep_checkpoints + 1) * weights - size_of(checkpoints / name))
     if pace is None:
         log.info("%s: no epoch of %s has been measured on these data yet, so there is no estimate of its time", name, agent)
         return
@@ -166,7 +166,7 @@ def _tell_budget(
         n_trials=stage.n_trials,
         done=done,
         epochs=stage.epochs,
-        workers=worker_count(stage, pace.workers),
+        workers=workers,
         keep_checkpoints=stage.keep_checkpoints,
     )
     log.info("%s: %s", name, budget.sentence())

@@ -100,6 +100,9 @@ class Slot:
             return
         self.state, self._silence, self._total = "down", None, None
         self._pipe.close()
+        self._end_worker()
+
+    def _end_worker(self) -> None:
         if self._process.pid is not None:
             # A worker leads its own group, save in its first moments.
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -113,8 +116,11 @@ class Slot:
         """Let the idle worker end by itself; kill it if it does not."""
         if self.state == "idle":
             self._send(None)
-            self._process.join(patience)
+            self._wait_for_end(patience)
         self.kill()
+
+    def _wait_for_end(self, patience: float) -> None:
+        self._process.join(patience)
 
     def _send(self, message: TrialSpec | bool | None) -> None:
         self._silence = None if self._timeouts.silence is None else time.monotonic() + self._timeouts.silence

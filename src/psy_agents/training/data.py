@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from psy_agents.agents.decoding import Span
 from psy_agents.agents.windows import Windows, tokenise_pairs
-from psy_agents.evaluation.spans import sentence_spans
+from psy_agents.evaluation.spans import Span, sentence_spans
 
 POSITIVE, EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE = "positive", "explicit_negative", "implicit_negative"
 

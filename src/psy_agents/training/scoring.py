@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from psy_agents.agents.decoding import Candidates, Span, TokenPlaces, choose_rule, decode, window_candidates
+from psy_agents.agents.decoding import Candidates, TokenPlaces, choose_rule, decode, window_candidates
 from psy_agents.agents.models import AgentModel
 from psy_agents.agents.pooling import pool_windows
 from psy_agents.agents.saving import Decisions
 from psy_agents.agents.windows import Windows
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.spans import Span
 from psy_agents.evaluation.thresholds import best_threshold
 from psy_agents.training.batches import padded, token_budget_batches, window_tensors
 from psy_agents.training.data import PairData
