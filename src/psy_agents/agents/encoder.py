@@ -142,13 +142,16 @@ def without_pooler(encoder: PreTrainedModel) -> PreTrainedModel:
 
 
 def max_positions(encoder: PreTrainedModel) -> int:
-    """Longest input in tokens. RoBERTa's family starts its positions after the padding id."""
+    """Longest input in tokens."""
     positions = getattr(encoder.config, "max_position_embeddings", None)
-    if positions is None:
-        return 512
+    return 512 if positions is None else positions - first_position(encoder)
+
+
+def first_position(encoder: PreTrainedModel) -> int:
+    """The position of an input's first token: RoBERTa's family starts its positions after the padding id."""
     table = next((m for n, m in encoder.named_modules() if n.endswith("position_embeddings")), None)
-    offset = getattr(table, "padding_idx", None)
-    return positions - (offset + 1 if offset is not None else 0)
+    padding = getattr(table, "padding_idx", None)
+    return 0 if padding is None else padding + 1
 
 
 def layers_of(encoder: PreTrainedModel) -> nn.ModuleList:

@@ -13,7 +13,10 @@ No agent reads anything that it will not have at inference: every input is the w
 
 from __future__ import annotations
 
+import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -23,7 +26,10 @@ from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoder import freeze_lowest, load_encoder, reinitialise_top
 from psy_agents.agents.frozen import FrozenLayers
 from psy_agents.agents.heads import Fusion, SentenceSimilarity, Similarity, head
+from psy_agents.agents.packing import Packing, can_be_packed, packed, packed_inputs
 from psy_agents.agents.pooling import Pooling
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,13 +37,14 @@ class WindowTensors:
     """Padded inputs of B windows: ids (B, T), mask (B, T) True on real tokens, types (B, T) or None,
     answerable (B, T) True on the post's tokens and on position 0, the no-answer position; sentence (B, T) the number
     of the token's sentence, counted from 0 in each window, -1 outside the post; frozen (B, T, H) the states after
-    the encoders' frozen layers, or None to have them computed."""
+    the encoders' frozen layers, or None to have them computed; lengths the number of each window's real tokens."""
 
     ids_BT: Tensor
     mask_BT: Tensor
     types_BT: Tensor | None
     answerable_BT: Tensor
     sentence_BT: Tensor
+    lengths: tuple[int, ...]
     frozen_BTH: Tensor | None = None
 
     @property
@@ -58,6 +65,11 @@ class WindowTensors:
         inputs = {"input_ids": self.ids_BT, "attention_mask": self.mask_BT.long()}
         return inputs if self.types_BT is None else {**inputs, "token_type_ids": self.types_BT}
 
+    @cached_property
+    def packing(self) -> Packing:
+        """The windows one after another, without padding."""
+        return Packing(self.lengths, self.ids_BT.shape[1], self.ids_BT.device)
+
 
 @dataclass(frozen=True)
 class AgentOutput:
@@ -70,7 +82,11 @@ class AgentOutput:
 
 
 class AgentModel(nn.Module):
-    """Base of the four: holds the encoders by name, for the optimiser's groups and for saving."""
+    """Base of the four: holds the encoders by name, for the optimiser's groups and for saving.
+
+    Attributes:
+        packed: whether the encoders read windows without padding (`packing`).
+    """
 
     predicts_criterion = False
     predicts_evidence = False
@@ -87,6 +103,7 @@ class AgentModel(nn.Module):
         self.similarity = Similarity() if with_similarity else None
         self.sentence_similarity = SentenceSimilarity() if with_similarity and self.predicts_evidence else None
         self.frozen: dict[nn.Module, FrozenLayers] = {}
+        self.packed = False
 
     @property
     def encoders(self) -> list[nn.Module]:
@@ -108,11 +125,39 @@ class AgentModel(nn.Module):
             frozen.without_dropout()
         return self
 
+    def pack_where_possible(self, device: torch.device, precision: torch.dtype) -> None:
+        """From now on run windows without padding, where all encoders give the same for them."""
+        self.packed = all(can_be_packed(encoder, device, precision) for encoder in self.encoders)
+        if not self.packed:
+            log.info("%s reads its windows padded: its attention is its own", self.encoders[0].config.model_type)
+
+    def frozen_states(self, windows: WindowTensors, below: tuple[int, Tensor] | None = None) -> Tensor:
+        """The states after the first encoder's frozen layers (B, T, H).
+
+        Args:
+            below: a smaller depth and the states after it (B, T, H), from which to go on.
+        """
+        encoder = self.encoders[0]
+        if not self.packed:
+            return self.frozen[encoder].alone(windows.encoder_inputs, below)
+        packing = windows.packing
+        with packed(encoder, packing):
+            inputs = packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)
+            return packing.unpack(self.frozen[encoder].alone(inputs, below and (below[0], packing.pack(below[1]))))
+
     def _states(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
-        if windows.frozen_BTH is None:
-            return encoder(**windows.encoder_inputs).last_hidden_state
-        with self.frozen[encoder].left_out(windows.frozen_BTH):
-            return encoder(**windows.encoder_inputs).last_hidden_state
+        given_BTH = windows.frozen_BTH
+        if not self.packed:
+            with self._going_on_from(encoder, given_BTH):
+                return encoder(**windows.encoder_inputs).last_hidden_state
+        packing = windows.packing
+        given = None if given_BTH is None else packing.pack(given_BTH)
+        with packed(encoder, packing), self._going_on_from(encoder, given):
+            states = encoder(**packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)).last_hidden_state
+        return packing.unpack(states)
+
+    def _going_on_from(self, encoder: nn.Module, states: Tensor | None) -> AbstractContextManager:
+        return nullcontext() if states is None else self.frozen[encoder].left_out(states)
 
     def _criterion_logits(self, pooled_BH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
         logits_B = self.criterion_head(pooled_BH).float().squeeze(-1)

@@ -101,6 +101,7 @@ def window_tensors(
         types_BT=types,
         answerable_BT=_tensor(answerable, device, torch.bool),
         sentence_BT=_tensor(np.where(mask, sentence_numbers(windows.sentence_starts[at]), -1), device, torch.long),
+        lengths=tuple(windows.lengths[chosen].tolist()),
         frozen_BTH=frozen_BTH,
     )
 

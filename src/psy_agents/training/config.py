@@ -46,6 +46,7 @@ class TrainingSettings(BaseModel):
     objective_evidence_weight: float = Field(0.5, ge=0, le=1, description="share, joint: weight of token-F1 in the objective.")
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     evaluation_tokens: int = Field(8192, ge=512, description="Padded tokens in an evaluation batch.")
+    packing: bool = Field(True, description="Run windows without padding, where the encoder's attention allows it.")
     frozen_states_gib: float = Field(
         2.0, ge=0, description="Memory of a worker for token states after frozen layers; beyond it they are run each time."
     )

@@ -113,12 +113,11 @@ class FrozenStatesCache:
 def _run_frozen(
     agent: AgentModel, windows: Windows, below: FrozenStates | None, pad_id: int, budget: int, device: torch.device
 ) -> FrozenStates:
-    frozen = agent.frozen[agent.encoders[0]]
     states_NH = torch.empty(len(windows.ids), agent.hidden, device=device)
     for chosen in token_budget_batches(windows.lengths, budget):
         tensors = window_tensors(windows, chosen, pad_id, device)
         from_below = None if below is None else (below.depth, below.of(windows, chosen))
-        states_BTH = frozen.alone(tensors.encoder_inputs, from_below)
+        states_BTH = agent.frozen_states(tensors, from_below)
         mask_BT, at_BT = padded(windows, chosen)
         states_NH[torch.from_numpy(at_BT[mask_BT]).to(device)] = states_BTH[tensors.mask_BT].float()
-    return FrozenStates(frozen.depth, states_NH)
+    return FrozenStates(agent.config.frozen_layers, states_NH)

@@ -58,6 +58,7 @@ class Predictor:
         self._reading = Reading(**description["reading"])
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._agent.to(self._device)
+        self._agent.pack_where_possible(self._device, getattr(torch, self._reading.precision))
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Prediction]]:
         """One mapping for each text: criterion id -> prediction."""

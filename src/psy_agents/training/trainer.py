@@ -146,6 +146,8 @@ class TrainingRun:
         self.generator = np.random.default_rng(seed)
         folder = locate_encoder(config.encoder)
         self.agent = new_agent(agent, config, folder).to(self.device)
+        if settings.packing:
+            self.agent.pack_where_possible(self.device, self.precision)
         self.tokenizer = reader.tokenizer(folder)
         self.train_windows, self.validation_windows, lengths = reader.windows(
             folder, config, max_positions(self.agent.encoders[0])
