@@ -1,0 +1,35 @@
+"""Corpora for the benchmarks of speed: every pair in one window, and every epoch of every method on the same pairs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from staged_search import bundled_corpus
+
+from psy_agents.agents.encoder import load_tokenizer, locate_encoder
+from psy_agents.training.data import IMPLICIT_NEGATIVE, Corpus, tokenise
+
+NEGATIVES = 2.0  # Implicit ones in training, per positive pair.
+MAX_LENGTH = 192
+
+
+def same_pairs(posts: int | None, encoder: str) -> Corpus:
+    """The bundled corpus without the posts that need a second window, with one fixed draw of training negatives."""
+    corpus = bundled_corpus(posts)
+    tokenizer = load_tokenizer(locate_encoder(encoder))
+    every = corpus.split("train", "validation", "test")
+    windows = tokenise(tokenizer, every, max_length=MAX_LENGTH, overlap=0.0, positions=tokenizer.model_max_length)
+    long_texts = {every.texts[i] for i in np.flatnonzero(np.bincount(windows.pair) > 1)}
+    short = set(corpus.posts.loc[~corpus.posts["text"].isin(long_texts), "post_id"])
+    pairs = corpus.pairs[corpus.pairs["post_id"].isin(short)]
+    in_training = pairs["post_id"].isin(corpus.members("train")) & (pairs["origin"] == IMPLICIT_NEGATIVE)
+    wanted = int(NEGATIVES * (pairs["post_id"].isin(corpus.members("train")) & (pairs["label"] == 1)).sum())
+    negatives = np.random.default_rng(0).permutation(pairs.index[in_training])
+    return replace(
+        corpus,
+        posts=corpus.posts[corpus.posts["post_id"].isin(short)],
+        pairs=pairs.drop(index=negatives[wanted:]),
+        sentences=corpus.sentences[corpus.sentences["post_id"].isin(short)],
+        splits=corpus.splits[corpus.splits["post_id"].isin(short)],
+    )

@@ -1,0 +1,101 @@
+"""The search that users would write: `transformers.Trainer.hyperparameter_search(backend="optuna")`, as its documentation shows it.
+
+Needs accelerate, which the Trainer asks for. Texts are tokenised with ``truncation=True`` and, in the arm "max_length", with
+``padding="max_length"``, which pads to the tokenizer's longest input; the arm "dynamic" leaves the padding to
+`DataCollatorWithPadding`. Everything that the documentation leaves to defaults is left to them: float32, AdamW, batches in
+random order. What both searches share is given: encoder, pairs, splits, learning rates, epochs, batch size, warm-up, weight
+decay, thresholds chosen on validation.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+
+from psy_agents.agents.encoder import locate_encoder
+from psy_agents.evaluation.classification import classification_metrics
+from psy_agents.evaluation.thresholds import best_threshold
+from psy_agents.training.data import Corpus, PairData
+
+
+def trainer_search(
+    corpus: Corpus, encoder: str, rates: Sequence[float], *, padding: str, epochs: int, batch_size: int, ended: Callable[[float], None]
+) -> None:
+    """Search the learning rates, one trial each; ``ended`` hears the best macro-F1 of each trial when it ends.
+
+    Args:
+        padding: max_length or dynamic.
+    """
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        Trainer,
+        TrainingArguments,
+    )
+
+    folder = locate_encoder(encoder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def dataset(data: PairData) -> list[dict[str, Any]]:
+        options = {"padding": "max_length"} if padding == "max_length" else {}
+        read = tokenizer(data.criterion_texts, data.texts, truncation=True, **options)
+        return [
+            {**{name: values[i] for name, values in read.items()}, "labels": int(label)} for i, label in enumerate(data.labels)
+        ]
+
+    validation = corpus.split("validation")
+    values: list[float] = []
+
+    def compute_metrics(prediction: Any) -> dict[str, float]:
+        logits = prediction.predictions.astype(np.float64)
+        probabilities = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
+        values.append(macro_f1(validation, probabilities))
+        return {"macro_f1": values[-1]}
+
+    def objective(metrics: dict[str, float]) -> float:
+        best = max(values)
+        values.clear()
+        ended(best)
+        return best
+
+    with tempfile.TemporaryDirectory() as folder_of_checkpoints:
+        trainer = Trainer(
+            model_init=lambda trial: AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2),
+            args=TrainingArguments(
+                output_dir=folder_of_checkpoints,
+                num_train_epochs=epochs,
+                per_device_train_batch_size=batch_size,
+                per_device_eval_batch_size=batch_size,
+                eval_strategy="epoch",
+                save_strategy="no",
+                warmup_steps=0.1,
+                weight_decay=0.01,
+                report_to="none",
+                disable_tqdm=True,
+                use_cpu=True,
+            ),
+            train_dataset=dataset(corpus.split("train")),
+            eval_dataset=dataset(validation),
+            processing_class=tokenizer,
+            data_collator=None if padding == "max_length" else DataCollatorWithPadding(tokenizer),
+            compute_metrics=compute_metrics,
+        )
+        trainer.hyperparameter_search(
+            direction="maximize",
+            backend="optuna",
+            hp_space=lambda trial: {"learning_rate": trial.suggest_categorical("learning_rate", list(rates))},
+            n_trials=len(rates),
+            compute_objective=objective,
+            sampler=optuna.samplers.GridSampler({"learning_rate": list(rates)}, seed=0),
+        )
+
+
+def macro_f1(data: PairData, probabilities: np.ndarray) -> float:
+    """At the threshold that is best on the same pairs, as a trial of ours scores an epoch."""
+    met = probabilities >= best_threshold(data.labels, probabilities, data.criterion)
+    return classification_metrics(data.labels, probabilities, met, data.criterion, list(data.criteria))["macro_f1"]
