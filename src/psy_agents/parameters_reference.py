@@ -28,7 +28,7 @@ from psy_agents.training.config import HyperParameters, OptimisationConfig
 
 SHOWN_CHARACTERS = 80
 NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path", NoneType: "null", Any: "any"}
-LIMITS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "min_length": "at least {} long", "pattern": "like `{}`"}
+LIMITS = {"ge": "≥\N{NO-BREAK SPACE}{}", "gt": ">\N{NO-BREAK SPACE}{}", "le": "≤\N{NO-BREAK SPACE}{}", "lt": "<\N{NO-BREAK SPACE}{}", "min_length": "at least {} long", "pattern": "like `{}`"}
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def description(model: type[BaseModel], name: str) -> str:
     if not said and inner:
         said = inspect.cleandoc(inner[0].__doc__ or "").split("\n\n")[0].replace("\n", " ")
     said = re.sub(r"\bNone\b", "null", said.replace("``", "`"))
-    return said[:1].upper() + said[1:]
+    # What begins with the choices that it is about, such as "tpe:", keeps their spelling.
+    return said if re.match(r"\w+(, \w+)*:", said) else said[:1].upper() + said[1:]
 
 
 def base_values(conf: Path) -> dict[str, Any]:

@@ -108,8 +108,8 @@ class SplitSettings(_Settings):
         method: ratios; folds: part ``fold`` of ``folds`` is test, the next one validation, the rest train;
             column: as the posts' split column says.
         train: share of the posts (method: ratios).
-        validation: the same.
-        test: the same; the three sum to 1.
+        validation: share of the posts on which a search and thresholds choose (method: ratios).
+        test: share of the posts that only the refit sees (method: ratios); the three sum to 1.
         folds: number of parts (method: folds).
         fold: which part is the test, from 0 (method: folds).
         seed: another seed gives another split.
