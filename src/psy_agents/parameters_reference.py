@@ -28,7 +28,8 @@ from psy_agents.training.config import HyperParameters, OptimisationConfig
 
 SHOWN_CHARACTERS = 80
 NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path", NoneType: "null", Any: "any"}
-LIMITS = {"ge": "≥\N{NO-BREAK SPACE}{}", "gt": ">\N{NO-BREAK SPACE}{}", "le": "≤\N{NO-BREAK SPACE}{}", "lt": "<\N{NO-BREAK SPACE}{}", "min_length": "at least {} long", "pattern": "like `{}`"}
+SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+LIMITS = {name: f"{sign}&nbsp;{{}}" for name, sign in SIGNS.items()} | {"min_length": "at least {} long", "pattern": "like `{}`"}
 
 
 @dataclass(frozen=True)

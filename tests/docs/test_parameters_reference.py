@@ -62,7 +62,7 @@ def test_types_and_limits_are_words():
         which: Literal["a", "b"] = "a"
         each: tuple[int, ...] = Field((1,), min_length=1)
 
-    assert [kind_of(field).replace("\N{NO-BREAK SPACE}", " ") for field in Limited.model_fields.values()] == [
+    assert [kind_of(field).replace("&nbsp;", " ") for field in Limited.model_fields.values()] == [
         "number, > 0 and ≤ 1",
         "whole number or null, ≥ 1",
         "`a` or `b`",
@@ -71,7 +71,7 @@ def test_types_and_limits_are_words():
 
 
 def test_tables_hold_every_name_and_the_values_of_conf():
-    rows = parameters_reference(CONF).replace("\N{NO-BREAK SPACE}", " ").splitlines()
+    rows = parameters_reference(CONF).replace("&nbsp;", " ").splitlines()
     for section in sections():
         assert any(row.startswith(f"### {section.places[0]} ") for row in rows)
         for name in section.model.model_fields:
