@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from kedro.framework.cli.project import run
 from pydantic import BaseModel
 
 import psy_agents
@@ -72,7 +73,7 @@ def test_the_documents_hold_commands():
 def test_commands_name_pipelines_environments_and_parameters_that_are_there(name, command):
     words = shlex.split(command.replace("...", "").replace("…", ""))
     options = dict(zip(words[2::2], words[3::2], strict=False))
-    assert set(options) <= {"--pipeline", "--pipelines", "--env", "--params", "--load-versions"}
+    assert set(options) <= {option for parameter in run.params for option in parameter.opts}
     for pipeline in options.get("--pipeline", options.get("--pipelines", "__default__")).split(","):
         assert pipeline in register_pipelines()
     env = options.get("--env", "base")
