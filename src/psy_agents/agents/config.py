@@ -25,8 +25,8 @@ class ModelConfig(BaseModel):
     )
     head_depth: int = Field(1, ge=0, le=4, description="Hidden layers in a head; 0 is a linear head.")
     head_width: int = Field(256, ge=8, le=4096, description="Units in a hidden layer of a head.")
-    head_activation: Literal["gelu", "relu", "tanh", "silu"] = "gelu"
-    head_dropout: float = Field(0.1, ge=0, le=0.9)
+    head_activation: Literal["gelu", "relu", "tanh", "silu"] = Field("gelu", description="Between a head's layers.")
+    head_dropout: float = Field(0.1, ge=0, le=0.9, description="Dropout before each linear layer of a head.")
     encoder_dropout: float = Field(0.1, ge=0, le=0.9, description="Dropout of the encoder's hidden states; attention weights have none.")
     frozen_layers: int = Field(0, ge=0, description="Embeddings and this many lowest layers are not trained; 0 trains all.")
     reinitialised_layers: int = Field(0, ge=0, description="Top layers started anew (Zhang et al. 2021, section 4).")
@@ -39,7 +39,7 @@ class LossConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    loss: Literal["cross_entropy", "label_smoothing", "focal"] = "cross_entropy"
+    loss: Literal["cross_entropy", "label_smoothing", "focal"] = Field("cross_entropy", description="Of the criterion's logit.")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Mass moved to the other class (loss: label_smoothing).")
     focal_gamma: float = Field(2.0, ge=0, le=10, description="Lin et al. 2017, equation 4 (loss: focal).")
     class_weighting: Literal["none", "balanced", "sqrt_balanced"] = Field(

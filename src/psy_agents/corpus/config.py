@@ -15,7 +15,13 @@ class _Settings(BaseModel):
 
 
 class Files(_Settings):
-    """Names of the three files in the corpus's folder; the suffix tells the format."""
+    """Names of the three files in the corpus's folder; the suffix tells the format.
+
+    Attributes:
+        posts: file of the posts.
+        annotations: file of the annotated sentences.
+        criteria: JSON file of the criteria, id to text.
+    """
 
     posts: str = "posts.csv"
     annotations: str = "annotations.csv"
@@ -23,7 +29,13 @@ class Files(_Settings):
 
 
 class PostColumns(_Settings):
-    """What the posts' columns are called; ``split`` only where the corpus brings its own splits."""
+    """What the posts' columns are called; ``split`` only where the corpus brings its own splits.
+
+    Attributes:
+        post_id: column of ids, each once.
+        text: column of texts.
+        split: column of train, validation or test (splits.method: column); None where there is none.
+    """
 
     post_id: str = "post_id"
     text: str = "text"
@@ -31,7 +43,14 @@ class PostColumns(_Settings):
 
 
 class AnnotationColumns(_Settings):
-    """What the annotations' columns are called."""
+    """What the annotations' columns are called.
+
+    Attributes:
+        post_id: column of the posts' ids.
+        sentence_text: column of the annotated sentences.
+        criterion: column of the criteria's ids.
+        status: column of 1, the sentence shows the criterion, or 0, it does not.
+    """
 
     post_id: str = "post_id"
     sentence_text: str = "sentence_text"
@@ -88,6 +107,12 @@ class SplitSettings(_Settings):
     Attributes:
         method: ratios; folds: part ``fold`` of ``folds`` is test, the next one validation, the rest train;
             column: as the posts' split column says.
+        train: share of the posts (method: ratios).
+        validation: share of the posts on which a search and thresholds choose (method: ratios).
+        test: share of the posts that only the refit sees (method: ratios); the three sum to 1.
+        folds: number of parts (method: folds).
+        fold: which part is the test, from 0 (method: folds).
+        seed: another seed gives another split.
         near_duplicates: least Jaccard similarity of two posts' word shingles at which they share a split; None
             compares whole texts only.
     """

@@ -49,7 +49,9 @@ class _Frozen(BaseModel):
 class SamplerConfig(_Frozen):
     """Who proposes the parameters that no baseline fixes."""
 
-    name: Literal["tpe", "random"] = "tpe"
+    name: Literal["tpe", "random"] = Field(
+        "tpe", description="tpe: tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011); random: independent draws."
+    )
     n_startup_trials: int = Field(10, ge=0, description="tpe: finished trials before it proposes; random until then.")
     n_ei_candidates: int = Field(24, ge=1, description="tpe: candidates drawn for each proposal.")
 
@@ -57,7 +59,9 @@ class SamplerConfig(_Frozen):
 class PrunerConfig(_Frozen):
     """When a trial that is worse than the others at its epoch is stopped."""
 
-    name: Literal["none", "median"] = "none"
+    name: Literal["none", "median"] = Field(
+        "none", description="median: stops a trial whose best value so far is below the others' median at this epoch."
+    )
     startup_trials: int = Field(5, ge=0, description="median: complete trials before any is pruned.")
     warmup_fraction: float = Field(1 / 3, ge=0, le=1, description="median: share of the epochs in which none is pruned.")
 
@@ -69,7 +73,7 @@ class RefineConfig(_Frozen):
     one earlier study. ``none``: the whole space, as if there were no earlier stage.
     """
 
-    method: Literal["bounding_box", "none"] = "none"
+    method: Literal["bounding_box", "none"] = Field("none", description="The box of the best trials, or the whole space.")
     top: int = Field(5, ge=2, description="bounding_box: best complete trials that span the box.")
     padding: float = Field(0.1, ge=0, le=1, description="bounding_box: share of a parameter's width added on either side.")
     enqueue: int = Field(3, ge=0, description="bounding_box: best trials whose parameters go first in the new study.")
@@ -86,7 +90,7 @@ class Timeouts(_Frozen):
 class ExecutorConfig(_Frozen):
     """Where the trials' processes run: on this machine, or on a Dask cluster (docs/cluster.md)."""
 
-    name: Literal["local", "dask"] = "local"
+    name: Literal["local", "dask"] = Field("local", description="This machine, or a Dask cluster.")
     scheduler: str | None = Field(
         None, pattern=r"^[a-z]+://", description="dask: address such as tcp://host:8786; null: a cluster of this machine's own."
     )
@@ -126,7 +130,7 @@ class StageConfig(WorkersConfig):
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="Such as stage0.")
     label: str = Field(pattern=r"^[a-z0-9_]*$", description="Such as sanity.")
-    space: Literal["small", "large"] = "small"
+    space: Literal["small", "large"] = Field("small", description="Which size of search_space.")
     n_trials: TrialCount = Field(description="Or one for each agent; null: as many as fit into timeout.")
     timeout: float | None = Field(
         None, gt=0, description="Seconds of search, all runs of the stage together, after which no trial is started."
@@ -136,7 +140,7 @@ class StageConfig(WorkersConfig):
     patience: int = Field(ge=1, description="Epochs without a better value after which a trial ends.")
     top_k: int = Field(5, ge=1, description="Trials in the stage's list of the best.")
     keep_checkpoints: int = Field(1, ge=0, description="Best trials whose weights stay on disk.")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="Of what is proposed and of each trial's training.")
     sampler: SamplerConfig = SamplerConfig()
     pruner: PrunerConfig = PrunerConfig()
     trials_per_worker: int = Field(50, ge=1, description="Trials after which a worker process is replaced.")

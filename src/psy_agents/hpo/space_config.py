@@ -23,7 +23,18 @@ DEAD_FIELDS: dict[str, set[str]] = {
 
 
 class SpaceConfig(BaseModel):
-    """A search space of one size: what all agents share, and what each adds."""
+    """A search space of one size: what all agents share, and what each adds.
+
+    A parameter is ``{type: float | int, low, high, log, step, when}`` or ``{type: categorical, choices, when}``; ``when``
+    maps an earlier parameter to the values with which this one exists.
+
+    Attributes:
+        common: parameters of every agent.
+        criteria: what the criteria agent adds or replaces.
+        evidence: what the evidence agent adds or replaces.
+        share: what the share agent adds or replaces.
+        joint: what the joint agent adds or replaces.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,7 +46,11 @@ class SpaceConfig(BaseModel):
 
 
 class SearchSpaceConfig(BaseModel):
-    """``parameters_search_space.yml``: two sizes, and the parameters of the trials that go first."""
+    """``parameters_search_space.yml``: two sizes, and the parameters of the trials that go first.
+
+    Attributes:
+        baselines: of each agent, parameters of trials that go first in every study; what they leave out is the default.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

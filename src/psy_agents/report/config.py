@@ -12,4 +12,4 @@ class ReportConfig(BaseModel):
 
     resamples: int = Field(1000, ge=100, description="Of the bootstrap by post.")
     permutations: int = Field(10_000, ge=100, description="Of the paired tests between agents.")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="Of both.")

@@ -14,13 +14,15 @@ class OptimisationConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    learning_rate: float = Field(1e-4, gt=0, le=1)
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="Highest rate of the encoder's top layer.")
     head_lr_factor: float = Field(3.0, gt=0, le=1000, description="Heads learn at learning_rate times this.")
     layer_lr_decay: float = Field(1.0, gt=0, le=1, description="Each layer further down learns at this times the one above.")
     weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled, on matrices only: not on biases and norms.")
-    adam_beta2: float = Field(0.999, gt=0, lt=1)
-    adam_epsilon: float = Field(1e-8, gt=0, le=1)
-    schedule: Literal["linear", "cosine", "cosine_restarts", "polynomial", "constant", "one_cycle"] = "linear"
+    adam_beta2: float = Field(0.999, gt=0, lt=1, description="Decay of AdamW's mean of squared gradients; beta1 is 0.9.")
+    adam_epsilon: float = Field(1e-8, gt=0, le=1, description="Added to the root of that mean.")
+    schedule: Literal["linear", "cosine", "cosine_restarts", "polynomial", "constant", "one_cycle"] = Field(
+        "linear", description="How the rate falls after the warm-up."
+    )
     warmup_fraction: float = Field(0.1, ge=0, lt=1, description="Share of all steps in which the rate climbs.")
     schedule_cycles: int = Field(2, ge=1, le=20, description="Restarts (schedule: cosine_restarts).")
     schedule_power: float = Field(2.0, gt=0, le=10, description="Exponent (schedule: polynomial).")
@@ -44,13 +46,17 @@ class TrainingSettings(BaseModel):
 
     unit: Literal["post", "sentence"] = Field("post", description="criteria agent: read whole posts or sentences.")
     objective_evidence_weight: float = Field(0.5, ge=0, le=1, description="share, joint: weight of token-F1 in the objective.")
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="Format of matrix products; auto: bfloat16 where it is faster (CPU: timed once a process)."
+    )
     evaluation_tokens: int = Field(8192, ge=512, description="Padded tokens in an evaluation batch.")
     packing: bool = Field(True, description="Run windows without padding, where the encoder's attention allows it.")
     frozen_states_gib: float = Field(
         2.0, ge=0, description="Memory of a worker for token states after frozen layers; beyond it they are run each time."
     )
-    fixed: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    fixed: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="Hyper-parameters that differ from their defaults; a search space overrides them."
+    )
 
     def hyperparameters(self, params: dict[str, object]) -> HyperParameters:
         """Defaults, overridden by ``fixed``, overridden by a trial's parameters."""

@@ -22,7 +22,12 @@ log = logging.getLogger(__name__)
 
 
 class SearchPaths(BaseModel):
-    """Where the search keeps weights, and what its trials print."""
+    """Where the search keeps weights, and what its trials print.
+
+    Attributes:
+        checkpoints: folder of the best trials' weights, a folder a study.
+        logs: folder of what trials print, a folder a study.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -11,8 +11,8 @@ class SyntheticCorpusParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    n_posts: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    n_posts: int = Field(ge=1, description="Posts that are made.")
+    seed: int = Field(ge=0, description="Another seed makes another corpus.")
 
 
 def make_corpus(parameters: SyntheticCorpusParameters) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:

@@ -1,0 +1,27 @@
+"""What MkDocs does to the pages: the tables of the parameters are made anew, and formulas become MathML.
+
+Formulas stand in fences named ``math``, which other renderers of Markdown know too; no script of another site is needed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from latex2mathml.converter import convert
+
+from psy_agents.parameters_reference import hyperparameters_reference, parameters_reference
+
+CONF = Path(__file__).parents[1] / "conf"
+TABLES = {"parameters": parameters_reference, "hyper-parameters": hyperparameters_reference}
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Put the tables at their marks, such as ``<!-- table of the parameters -->``, and formulas into MathML."""
+    markdown = re.sub(r"^<!-- table of the ([\w-]+) -->$", lambda mark: TABLES[mark[1]](CONF), markdown, flags=re.M)
+    return re.sub(
+        r"^```math\n(.*?)^```$",
+        lambda formula: f'<div class="formula">{convert(" ".join(formula[1].split()), display="block")}</div>',
+        markdown,
+        flags=re.M | re.S,
+    )

@@ -1,0 +1,98 @@
+"""The reference names every parameter that a pipeline reads, and says of each what it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from kedro.validation.type_extractor import TypeExtractor
+from pydantic import BaseModel, Field
+
+from psy_agents.agents.names import AGENTS
+from psy_agents.parameters_reference import (
+    base_values,
+    description,
+    hyperparameters_reference,
+    kind_of,
+    parameters_reference,
+    sections,
+)
+from psy_agents.pipeline_registry import register_pipelines
+from psy_agents.training.config import HyperParameters
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+def test_every_parameter_that_a_node_reads_has_its_section():
+    read = TypeExtractor(register_pipelines()).extract_types_from_pipelines()
+    models = {place: model for place, model in read.items() if issubclass(model, BaseModel)}
+    assert {"hpo.stage0", "preprocessing", "search_space", "training"} <= set(models)
+    found = {place: section.model for section in sections() for place in section.places}
+    assert {place: found.get(place) for place in models} == models
+
+
+@pytest.mark.parametrize("model", [*(section.model for section in sections()), HyperParameters], ids=lambda model: model.__name__)
+def test_every_parameter_says_what_it_does(model):
+    assert [name for name in model.model_fields if not description(model, name)] == []
+
+
+def test_a_parameter_without_a_description_would_be_seen():
+    class Silent(BaseModel):
+        """Words about the class.
+
+        Attributes:
+            told: what it does,
+                over two lines; ``None`` leaves it out.
+        """
+
+        told: int | None = None
+        by_field: int = Field(1, description="By itself.")
+        untold: int = 1
+
+    assert description(Silent, "told") == "What it does, over two lines; `null` leaves it out."
+    assert description(Silent, "by_field") == "By itself."
+    assert description(Silent, "untold") == ""
+
+
+def test_types_and_limits_are_words():
+    class Limited(BaseModel):
+        share: float = Field(0.5, gt=0, le=1)
+        count: int | None = Field(None, ge=1)
+        which: Literal["a", "b"] = "a"
+        each: tuple[int, ...] = Field((1,), min_length=1)
+
+    assert [kind_of(field).replace("&nbsp;", " ") for field in Limited.model_fields.values()] == [
+        "number, > 0 and ≤ 1",
+        "whole number or null, ≥ 1",
+        "`a` or `b`",
+        "list, each whole number, at least 1 long",
+    ]
+
+
+def test_tables_hold_every_name_and_the_values_of_conf():
+    rows = parameters_reference(CONF).replace("&nbsp;", " ").splitlines()
+    for section in sections():
+        assert any(row.startswith(f"### {section.places[0]} ") for row in rows)
+        for name in section.model.model_fields:
+            assert any(row.startswith(f"| `{name}` |") for row in rows), (section, name)
+    # One place holds it, several agree, several differ, and none but the type holds it.
+    assert "| `permutations` | whole number, ≥ 100 | `10000` | `10000` | Of the paired tests between agents. |" in rows
+    (epochs,) = [row for row in rows if row.startswith("| `epochs` |")]
+    assert "stage0: `${env_int:HPO_EPOCHS,3}`<br>stage1: `${env_int:HPO_EPOCHS,10}`" in epochs
+    (total,) = [row for row in rows if row.startswith("| `total` |")]
+    assert "| `null` |  |" in total
+
+
+def test_hyperparameters_tell_who_reads_them_and_where_the_spaces_look():
+    rows = {row.split("`")[1]: row for row in hyperparameters_reference(CONF).splitlines() if row.startswith("| `")}
+    assert set(rows) == set(HyperParameters.model_fields)
+    assert "| joint |" in rows["fusion"] and "| criteria, share, joint |" in rows["focal_gamma"] and "| all |" in rows["batch_size"]
+    assert "0.5 to 4, with loss focal" in rows["focal_gamma"]
+    assert "| 0.3 to 0.6 | 0.3 to 5 |" in rows["negative_ratio"]
+
+
+def test_the_files_hold_only_what_the_reference_shows():
+    """Sections of conf/base are sections of the reference; what stands in one is checked by every run."""
+    assert set(base_values(CONF)) == {section.places[0] for section in sections() if "." not in section.places[0]}
+    assert set(base_values(CONF)["search_space"]["small"]) == {"common", *AGENTS}
