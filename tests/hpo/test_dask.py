@@ -1,20 +1,16 @@
 """The search over a cluster: a scheduler and two Dask workers as processes of their own, with one GPU each, as they say."""
 
-import contextlib
-import json
 import multiprocessing
 import signal
-import subprocess
 import sys
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
+from dask_cluster import started
 from objectives import CANARY
-from program import Program, environment, wait_for
+from program import Program, wait_for
 from pydantic import ValidationError
 
 from psy_agents.errors import UserError
@@ -27,41 +23,6 @@ from psy_agents.hpo.slot import Lost
 
 wait_for = partial(wait_for, patience=30.0)  # Dask takes its time.
 LOOSE = {"startup": 60, "silence": 60}
-
-
-@dataclass(frozen=True)
-class Cluster:
-    address: str
-    log: Path
-    scheduler: subprocess.Popen
-
-    @property
-    def executor(self) -> dict:
-        return {"name": "dask", "scheduler": self.address}
-
-
-@contextlib.contextmanager
-def started(folder: Path, n_workers: int):
-    env = {**environment(), "DASK_DISTRIBUTED__WORKER__DAEMON": "False", "OMP_NUM_THREADS": "1"}
-    file = folder / "scheduler.json"
-    start = [sys.executable, "-m", "dask"]
-    at = ["--scheduler-file", str(file), "--no-dashboard"]
-    worker = ["worker", *at, "--nworkers", str(n_workers), "--nthreads", "1", "--resources", "GPU=1", "--memory-limit", "0"]
-    commands = [["scheduler", *at, "--host", "127.0.0.1", "--port", "0"], [*worker, "--local-directory", str(folder)]]
-    with (folder / "log").open("wb") as log:
-        processes = [subprocess.Popen([*start, *each], env=env, stdout=log, stderr=log) for each in commands]
-        try:
-            wait_for(lambda: file.exists() and file.read_text().endswith("}"))
-            yield Cluster(json.loads(file.read_text())["address"], folder / "log", processes[0])
-        finally:
-            family = psutil.Process(processes[1].pid).children(recursive=True)
-            for each in reversed(processes):
-                each.terminate()
-                each.wait(20)
-            alive = psutil.wait_procs(family, timeout=10)[1]
-            for process in alive:
-                process.kill()
-            assert alive == []
 
 
 @pytest.fixture(scope="module")

@@ -127,7 +127,7 @@ class StageRunner:
         result = None
         with interrupt_signal() as interrupt:
             try:
-                self._tell_listeners("stage_started", self._info(len(slots)))
+                self._tell_listeners("stage_started", self._info(sum(slot.allowed for slot in slots)))
                 while (wanted := self._wanted()) or self._running:
                     self._fill(slots, wanted)
                     self._slot_clock.note([slot.state for slot in slots if slot.allowed])
