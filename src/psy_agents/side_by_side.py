@@ -102,7 +102,7 @@ def run_agents(jobs: Sequence[AgentJob], at_once: int, interrupt: Interrupt) -> 
         while running or (waiting and interrupt.signal is None):
             if interrupt.signal is None and waiting and len(running) < at_once:
                 running.append(_start(waiting.pop(0)))
-                _share_out(running)
+                _share_out(running, min(at_once, len(running) + len(waiting)))
                 continue
             if interrupt.signal is not None and not told:
                 told = True
@@ -114,7 +114,7 @@ def run_agents(jobs: Sequence[AgentJob], at_once: int, interrupt: Interrupt) -> 
                     _read(outputs[ready])
             for each in [each for each in running if _has_ended(each)]:
                 running.remove(each)
-                _share_out(running)
+                _share_out(running, min(at_once, len(running) + len(waiting)))
                 failure = _failure(each)
                 took = timedelta(seconds=round(time.monotonic() - each.started))
                 if each.ended is None and interrupt.signal is not None:
@@ -148,9 +148,10 @@ def _start(job: AgentJob) -> _Running:
     return running
 
 
-def _share_out(running: Sequence[_Running]) -> None:
+def _share_out(running: Sequence[_Running], of: int) -> None:
+    """Tell each its part, with room for those that begin next: a part that has been given is never taken back."""
     for rank, each in enumerate(running):
-        _tell(each, Share(rank, len(running)))
+        _tell(each, Share(rank, of))
 
 
 def _tell(each: _Running, message: AgentJob | Share) -> None:
