@@ -185,9 +185,9 @@ def _failure(each: _Running) -> str | None:
     """Reap the process; why it failed, in one sentence."""
     code = each.process.wait()
     _read(each)
-    _show(each, b"\n" if each.line else b"")
-    each.process.stdout.close()
-    each.pipe.close()
+    if each.line:
+        _show(each, b"\n")
+    _close(each)
     if each.ended is not None:
         return each.ended.failure
     if code < 0:
@@ -199,7 +199,13 @@ def _end(each: _Running) -> None:
     """End a process and what it has started, at once; its workers watch it."""
     if each.process.poll() is None:
         os.killpg(each.process.pid, signal.SIGKILL)
-    _failure(each)
+    each.process.wait()
+    _close(each)
+
+
+def _close(each: _Running) -> None:
+    each.process.stdout.close()
+    each.pipe.close()
 
 
 def _read(each: _Running) -> None:
