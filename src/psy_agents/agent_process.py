@@ -25,6 +25,8 @@ def main(descriptor: int) -> int:
     pipe = Connection(descriptor)
     job = pipe.recv()
     threading.Thread(target=_follow, args=(pipe,), daemon=True, name="command watch").start()
+    from kedro.runner import SequentialRunner
+
     from psy_agents.side_by_side import Began, Ended
 
     try:
@@ -33,6 +35,7 @@ def main(descriptor: int) -> int:
             pipe.send(Began())
             session.run(
                 pipeline_names=list(job.command.pipelines),
+                runner=SequentialRunner(is_async=job.command.is_async),
                 namespaces=[job.agent],
                 node_names=list(job.nodes),
                 load_versions=job.command.load_versions,

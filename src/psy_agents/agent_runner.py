@@ -14,7 +14,6 @@ from pluggy import PluginManager
 
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
-from psy_agents.hpo.interruption import SearchInterrupted, interrupt_signal
 from psy_agents.interrupts import active_mlflow_run
 from psy_agents.side_by_side import AgentJob, Command, run_agents
 from psy_agents.told_errors import told
@@ -101,6 +100,8 @@ class AgentRunner(SequentialRunner):
         self, by_agent: dict[str, list[Node]], catalog: CatalogProtocol, run_id: str
     ) -> tuple[dict[str, str], dict[str, str]]:
         """The same, with a process for each agent; what they saved is new to this one."""
+        from psy_agents.hpo.interruption import SearchInterrupted, interrupt_signal  # With them comes optuna.
+
         mlflow_run = active_mlflow_run()
         jobs = [
             AgentJob(self._command, agent, tuple(node.name for node in nodes), run_id, mlflow_run, first=place == 0)

@@ -12,7 +12,6 @@ from kedro.pipeline import Pipeline
 
 from psy_agents.errors import UserError
 from psy_agents.resolvers import PROJECT, shown_path
-from psy_agents.tracking import PARENT
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +98,8 @@ class NestedRunHooks:
     @hook_impl(trylast=True)
     def before_pipeline_run(self) -> None:
         import mlflow
+
+        from psy_agents.tracking import PARENT
 
         if mlflow.active_run() is not None:
             mlflow.set_tags({PARENT: self._parent, "mlflow.runName": self._name})

@@ -71,9 +71,16 @@ class AgentSession(KedroSession):
                 session._hook_manager.unregister(told)
         return session
 
-    def _command(self, names: list[str], load_versions: dict[str, str] | None) -> Command:
-        params = self.store.get("runtime_params") or {}
-        return Command(self._project_path, self.store.get("env"), self._conf_source, params, tuple(names), load_versions)
+    def _command(self, names: list[str], load_versions: dict[str, str] | None, is_async: bool) -> Command:
+        return Command(
+            project=self._project_path,
+            env=self.store.get("env"),
+            conf_source=self._conf_source,
+            runtime_params=self.store.get("runtime_params") or {},
+            pipelines=tuple(names),
+            load_versions=load_versions,
+            is_async=is_async,
+        )
 
     def _get_config_loader(self) -> AbstractConfigLoader:
         """Let ``project_path`` mean this session's project: a process may hold sessions of several."""
@@ -113,8 +120,9 @@ class AgentSession(KedroSession):
             at_once = _agents_at_once(chosen, parameters)
             runner = kwargs.pop("runner", None)
             if runner is None or type(runner) is SequentialRunner:
-                command = self._command(names, kwargs.get("load_versions"))
-                runner = AgentRunner(is_async=runner is not None and runner._is_async, at_once=at_once, command=command)
+                is_async = runner is not None and runner._is_async
+                command = self._command(names, kwargs.get("load_versions"), is_async)
+                runner = AgentRunner(is_async, at_once=at_once, command=command)
             return super().run(pipeline_names=names, namespaces=namespaces, runner=runner, **kwargs)
 
     def _check_configuration(self, names: list[str]) -> Parameters:

@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from multiprocessing import Pipe, connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from psy_agents.hpo.interruption import Interrupt
 from psy_agents.hpo.sharing import Share
+
+if TYPE_CHECKING:
+    from psy_agents.hpo.interruption import Interrupt
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class Command:
     runtime_params: Mapping[str, Any]
     pipelines: tuple[str, ...]
     load_versions: Mapping[str, str] | None = None
+    is_async: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ def run_agents(jobs: Sequence[AgentJob], at_once: int, interrupt: Interrupt) -> 
                 continue
             if interrupt.signal is not None and not told:
                 told = True
+                log.info("%s: %d agents end where nothing is half done", signal.Signals(interrupt.signal).name, len(running))
                 for each in running:
                     _hand_on(each, interrupt.signal)
             outputs = {each.output: each for each in running}

@@ -334,7 +334,10 @@ class DaskSlot(Slot):
             return super()._overdue()
         since = self._relay.placed
         if since is None:
-            turn = self._cluster.others_work or self._cluster.taken
+            turn = self._cluster.others_work
+            if not turn and self._cluster.taken:
+                log.info("slot %d waits for a place on the cluster: others have those that fit", self.index)
+                turn = True
             since = time.monotonic() if turn else self._cluster.alone_since
         self._silence = max(self._silence, since + self._timeouts.startup)
         if time.monotonic() < self._silence:
