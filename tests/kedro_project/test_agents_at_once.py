@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import mlflow
@@ -117,48 +118,55 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
         assert runs[above.data.tags["mlflow.parentRunId"]].info.run_name == "full_hpo_all"
 
 
-def agent_processes(program: subprocess.Popen) -> list[psutil.Process]:
-    return [each for each in psutil.Process(program.pid).children() if "psy_agents.agent_process" in each.cmdline()]
-
-
-@pytest.mark.parametrize("how", ["killed", "stopped", "stopped twice"])
-def test_a_stopped_or_killed_command_leaves_no_process_and_the_same_command_goes_on(project, how):
-    stage = (f"stage0.seed={1 + ['killed', 'stopped', 'stopped twice'].index(how)}", "stage0.n_trials=3")
+def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_command_goes_on(project):
+    stage = ("stage0.seed=1", "stage0.n_trials=6")
     known = set(project.trials())
 
-    def states() -> list[set[TrialState]]:
-        studies = [study for study in project.studies() if study.study_name not in known]
-        return [{trial.state for trial in study.trials} for study in studies]
+    def studies() -> list[optuna.Study]:
+        return [study for study in project.studies() if study.study_name not in known]
 
-    program = project.start("hpo_stage0", *stage)
-    wait_for(lambda: len(states()) == 4 and all(states()) and sum(TrialState.RUNNING in each for each in states()) >= 2, LONG)
-    family = psutil.Process(program.pid).children(recursive=True)
-    agents = agent_processes(program)
-    assert 2 <= len(agents) <= len(AGENTS)
-    if how == "killed":
-        program.kill()
-        assert program.wait(60) == -signal.SIGKILL
-    elif how == "stopped":
-        program.terminate()
-        assert program.wait(LONG) == 128 + signal.SIGTERM
-        said = project.said()
-        assert said.splitlines()[-1] == "Stopped: search interrupted by SIGTERM: run the same command to go on"
-        closing = next(line for line in said.splitlines() if ": agents: " in line)
-        assert closing.count(" stopped after ") == len(agents) and " failed" not in closing
-        assert "Traceback" not in said
-        assert not [each for each in states() if TrialState.RUNNING in each]
-    else:
-        agents[0].suspend()  # It cannot end by itself, so that the command waits for it.
-        program.terminate()
-        psutil.wait_procs(agents[1:], timeout=LONG)
-        assert program.poll() is None
-        program.terminate()
-        assert program.wait(60) in (-signal.SIGTERM, -signal.SIGKILL)
-        agents[0].resume()
-    assert psutil.wait_procs(family, timeout=60)[1] == []
-    wait_for(lambda: project.cluster.trial_processes() == [], 60)
+    def begun() -> tuple[subprocess.Popen, list[psutil.Process], list[psutil.Process]]:
+        """The command, where trials of at least two agents run; its agents' processes, and all of its processes."""
+        start = datetime.now()
+        program = project.start("hpo_stage0", *stage)
+
+        def runs(study: optuna.Study) -> bool:
+            return any(t.state is TrialState.RUNNING and t.datetime_start >= start for t in study.trials)
+
+        wait_for(lambda: len(studies()) == len(AGENTS) and sum(map(runs, studies())) >= 2, LONG)
+        family = psutil.Process(program.pid).children(recursive=True)
+        agents = [each for each in family if "psy_agents.agent_process" in each.cmdline()]
+        assert 2 <= len(agents) <= len(AGENTS)
+        return program, agents, family
+
+    def none_is_left(family: list[psutil.Process]) -> None:
+        assert psutil.wait_procs(family, timeout=60)[1] == []
+        wait_for(lambda: project.cluster.trial_processes() == [], 60)
+
+    program, _, family = begun()
+    program.kill()
+    program.wait(60)
+    none_is_left(family)
+
+    program, _, family = begun()
+    program.terminate()
+    assert program.wait(LONG) == 128 + signal.SIGTERM
+    none_is_left(family)
+    said = project.said()
+    assert said.splitlines()[-1] == "Stopped: search interrupted by SIGTERM: run the same command to go on"
+    closing = next(line for line in said.splitlines() if ": agents: " in line)
+    assert closing.count(" stopped after ") >= 2 and " failed" not in closing and "Traceback" not in said
+    assert not [t for study in studies() for t in study.trials if t.state is TrialState.RUNNING]
+
+    program, agents, family = begun()
+    agents[0].suspend()  # It cannot end by itself, so that the command waits for it.
+    program.terminate()
+    psutil.wait_procs(agents[1:], timeout=LONG)
+    assert program.poll() is None
+    program.terminate()
+    assert program.wait(60) in (-signal.SIGTERM, -signal.SIGKILL)
+    agents[0].resume()
+    none_is_left(family)
 
     assert project.start("hpo_stage0", *stage).wait(1800) == 0, project.said()
-    new = [study for study in project.studies() if study.study_name not in known]
-    assert len(new) == len(AGENTS)
-    assert [sum(t.state is TrialState.COMPLETE for t in study.trials) for study in new] == [3] * len(AGENTS)
+    assert [sum(t.state is TrialState.COMPLETE for t in study.trials) for study in studies()] == [6] * len(AGENTS)
