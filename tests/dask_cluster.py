@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from distributed import Client
 from waiting import wait_for
 
 
@@ -45,7 +46,10 @@ def started(folder: Path, n_workers: int, n_threads: int = 1):
         processes = [subprocess.Popen([*start, *each], env=env, stdout=log, stderr=log) for each in commands]
         try:
             wait_for(lambda: file.exists() and file.read_text().endswith("}"), 60)
-            yield Cluster(json.loads(file.read_text())["address"], folder / "log", *processes)
+            address = json.loads(file.read_text())["address"]
+            with Client(address, timeout=60, set_as_default=False) as client:
+                client.wait_for_workers(n_workers, 60)
+            yield Cluster(address, folder / "log", *processes)
         finally:
             family = psutil.Process(processes[1].pid).children(recursive=True)
             for each in reversed(processes):
