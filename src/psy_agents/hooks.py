@@ -87,3 +87,19 @@ class TrackingHooks:
                     "namespaces": ", ".join(run_params["namespaces"] or ["all"]),
                 }
             )
+
+
+class NestedRunHooks:
+    """Puts the run of one agent, which a process of its own has opened, below the command's."""
+
+    def __init__(self, parent: str, name: str) -> None:
+        self._parent, self._name = parent, name
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(self) -> None:
+        import mlflow
+
+        from psy_agents.tracking import PARENT
+
+        if mlflow.active_run() is not None:
+            mlflow.set_tags({PARENT: self._parent, "mlflow.runName": self._name})

@@ -27,11 +27,11 @@ def interrupts() -> Iterator[None]:
         before = signal.signal(signal.SIGTERM, interrupt)
     except ValueError:  # Not the main thread: whoever owns it decides.
         before = None
-    outer = _active_mlflow_run()
+    outer = active_mlflow_run()
     try:
         yield
     except KeyboardInterrupt as error:
-        while (run := _active_mlflow_run()) is not None and run != outer:
+        while (run := active_mlflow_run()) is not None and run != outer:
             sys.modules["mlflow"].end_run("KILLED")
         if click.get_current_context(silent=True) is None:
             raise
@@ -42,7 +42,8 @@ def interrupts() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _active_mlflow_run() -> str | None:
+def active_mlflow_run() -> str | None:
+    """Its id, where MLflow is in use."""
     mlflow = sys.modules.get("mlflow")
     run = mlflow.active_run() if mlflow is not None else None
     return None if run is None else run.info.run_id

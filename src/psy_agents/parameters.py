@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.errors import UserError
-from psy_agents.hpo.config import Executor, ExecutorConfig, RefitConfig, StageConfig
+from psy_agents.hpo.config import AutoOrCount, Executor, ExecutorConfig, RefitConfig, StageConfig
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.pipelines.synthetic_corpus.nodes import SyntheticCorpusParameters
@@ -25,6 +25,9 @@ class HpoParameters(BaseModel):
 
     paths: SearchPaths
     executor: Executor = ExecutorConfig()
+    agents_at_once: AutoOrCount = Field(
+        "auto", description="Agents at a time in a pipeline of several; auto: all where a Dask scheduler is given, else 1."
+    )
     stage0: StageConfig
     stage1: StageConfig
     stage2: StageConfig

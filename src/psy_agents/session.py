@@ -20,12 +20,15 @@ from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.names import AGENTS
 from psy_agents.corpus.agreement import check_confirmed, confirm, named_agreement
 from psy_agents.errors import UserError
+from psy_agents.hooks import NestedRunHooks
 from psy_agents.hpo.config import StageConfig
 from psy_agents.interrupts import interrupts
 from psy_agents.parameters import Parameters, check_parameters, closest
 from psy_agents.pipelines import preprocessing
 from psy_agents.resolvers import project_path, shown_path
+from psy_agents.side_by_side import AgentJob, Command
 from psy_agents.told_errors import one_line_errors, told_once
+from psy_agents.watching import WatchHooks
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,35 @@ class AgentSession(KedroSession):
         session = super().create(*args, runtime_params=params, **kwargs)
         session._agent, session._confirmed_by = agent, confirmed_by
         return session
+
+    @classmethod
+    def of_agent(cls, job: AgentJob) -> AgentSession:
+        """One agent's part of a command's session, in another process than that one."""
+        command = job.command
+        session = cls.create(
+            project_path=command.project,
+            env=command.env,
+            conf_source=command.conf_source,
+            runtime_params=dict(command.runtime_params),
+        )
+        session._store["session_id"] = job.run_id
+        if job.mlflow_run is not None:
+            session._hook_manager.register(NestedRunHooks(job.mlflow_run, job.agent))
+        if not job.first:
+            for told in [plugin for plugin in session._hook_manager.get_plugins() if isinstance(plugin, WatchHooks)]:
+                session._hook_manager.unregister(told)
+        return session
+
+    def _command(self, names: list[str], load_versions: dict[str, str] | None, is_async: bool) -> Command:
+        return Command(
+            project=self._project_path,
+            env=self.store.get("env"),
+            conf_source=self._conf_source,
+            runtime_params=self.store.get("runtime_params") or {},
+            pipelines=tuple(names),
+            load_versions=load_versions,
+            is_async=is_async,
+        )
 
     def _get_config_loader(self) -> AbstractConfigLoader:
         """Let ``project_path`` mean this session's project: a process may hold sessions of several."""
@@ -85,9 +117,12 @@ class AgentSession(KedroSession):
             _check_spaces(chosen, parameters)
             _check_encoders(chosen, parameters)
             self._check_agreement(chosen)
+            at_once = _agents_at_once(chosen, parameters)
             runner = kwargs.pop("runner", None)
             if runner is None or type(runner) is SequentialRunner:
-                runner = AgentRunner(is_async=runner is not None and runner._is_async)
+                is_async = runner is not None and runner._is_async
+                command = self._command(names, kwargs.get("load_versions"), is_async)
+                runner = AgentRunner(is_async, at_once=at_once, command=command)
             return super().run(pipeline_names=names, namespaces=namespaces, runner=runner, **kwargs)
 
     def _check_configuration(self, names: list[str]) -> Parameters:
@@ -156,6 +191,22 @@ def _check_refits(chosen: Pipeline, parameters: Parameters) -> None:
         stages = getattr(node.func, "stages", (stage,))
         if len(stages) > 1 and stage not in stages:
             raise UserError(f"hpo.refit.stage is {stage}, which this pipeline does not run: use the pipeline refit for it.")
+
+
+def _agents_at_once(chosen: Pipeline, parameters: Parameters) -> int:
+    """Agents at a time: where nothing is said, all of them if all their trials run over a cluster."""
+    stages = {getattr(node.func, "stage", None) or ("refit" if hasattr(node.func, "stages") else None) for node in chosen.nodes}
+    places = {f"hpo.{name}": getattr(parameters.hpo, name) for name in sorted(stages - {None})}
+    here = [name for name, place in places.items() if place.executor.scheduler is None]
+    wanted = parameters.hpo.agents_at_once
+    if wanted == "auto":
+        return 1 if here else len(AGENTS)
+    if wanted > 1 and here:
+        raise UserError(
+            f"hpo.agents_at_once is {wanted}, but the trials of {here[0]} run on this machine: give it a cluster "
+            f"(hpo.executor.name=dask,hpo.executor.scheduler=...), or leave agents_at_once out."
+        )
+    return wanted
 
 
 def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:

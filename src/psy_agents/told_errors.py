@@ -16,7 +16,7 @@ from kedro.io.core import DatasetError, VersionNotFoundError
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
-from psy_agents.errors import UserError, errors_are_shown, withheld
+from psy_agents.errors import ProgramError, UserError, errors_are_shown, withheld
 from psy_agents.resolvers import shown_path
 
 
@@ -55,6 +55,13 @@ def _unless_told(record: logging.LogRecord) -> bool:
     if not (isinstance(error, Exception) and record.name.startswith("kedro")):
         return True
     return errors_are_shown() and user_error(error) is None
+
+
+def told(error: Exception) -> str:
+    """An error in one line, as its agent's end."""
+    if errors_are_shown() or isinstance(error, ProgramError):
+        return str(error)
+    return " ".join(str(user_error(error) or withheld(error)).split())
 
 
 def _may_quote(error: Exception) -> bool:

@@ -6,10 +6,10 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
+from waiting import wait_for as wait_for
 
 PROGRAM = Path(__file__).parent / "search_process.py"
 
@@ -38,10 +38,3 @@ class Program:
 
     def survivors(self, patience: float = 5.0) -> list[psutil.Process]:
         return psutil.wait_procs(self.family, timeout=patience)[1]
-
-
-def wait_for(condition, patience: float = 20.0) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)

@@ -1,67 +1,34 @@
 """The search over a cluster: a scheduler and two Dask workers as processes of their own, with one GPU each, as they say."""
 
-import contextlib
-import json
 import multiprocessing
+import re
 import signal
-import subprocess
+import socket
 import sys
-from dataclasses import dataclass
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
+from dask_cluster import started
 from objectives import CANARY
-from program import Program, environment, wait_for
+from program import Program, wait_for
 from pydantic import ValidationError
 
 from psy_agents.errors import UserError
-from psy_agents.hpo import config, dask_relay, dask_slot
+from psy_agents.hpo import config, dask_relay, dask_slot, sharing
 from psy_agents.hpo import slot as slot_module
 from psy_agents.hpo.config import ExecutorConfig, StageConfig, Timeouts, worker_count
-from psy_agents.hpo.dask_relay import Sealed
+from psy_agents.hpo.dask_relay import RemoteJob, Sealed
+from psy_agents.hpo.dask_slot import DaskCluster
 from psy_agents.hpo.records import Failure
+from psy_agents.hpo.sharing import Share
 from psy_agents.hpo.slot import Lost
+from psy_agents.hpo.worker import WorkerJob
 
 wait_for = partial(wait_for, patience=30.0)  # Dask takes its time.
 LOOSE = {"startup": 60, "silence": 60}
-
-
-@dataclass(frozen=True)
-class Cluster:
-    address: str
-    log: Path
-    scheduler: subprocess.Popen
-
-    @property
-    def executor(self) -> dict:
-        return {"name": "dask", "scheduler": self.address}
-
-
-@contextlib.contextmanager
-def started(folder: Path, n_workers: int):
-    env = {**environment(), "DASK_DISTRIBUTED__WORKER__DAEMON": "False", "OMP_NUM_THREADS": "1"}
-    file = folder / "scheduler.json"
-    start = [sys.executable, "-m", "dask"]
-    at = ["--scheduler-file", str(file), "--no-dashboard"]
-    worker = ["worker", *at, "--nworkers", str(n_workers), "--nthreads", "1", "--resources", "GPU=1", "--memory-limit", "0"]
-    commands = [["scheduler", *at, "--host", "127.0.0.1", "--port", "0"], [*worker, "--local-directory", str(folder)]]
-    with (folder / "log").open("wb") as log:
-        processes = [subprocess.Popen([*start, *each], env=env, stdout=log, stderr=log) for each in commands]
-        try:
-            wait_for(lambda: file.exists() and file.read_text().endswith("}"))
-            yield Cluster(json.loads(file.read_text())["address"], folder / "log", processes[0])
-        finally:
-            family = psutil.Process(processes[1].pid).children(recursive=True)
-            for each in reversed(processes):
-                each.terminate()
-                each.wait(20)
-            alive = psutil.wait_procs(family, timeout=10)[1]
-            for process in alive:
-                process.kill()
-            assert alive == []
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +122,48 @@ def test_a_stopped_search_leaves_no_process_on_the_workers_and_goes_on(search, r
     assert set(search.failures()) == {failure}
 
 
+def test_a_second_run_on_the_same_study_through_the_relay_is_refused_with_the_owners_host_and_process(search, remote, cluster, tmp_path):
+    program = Program(tmp_path, n_trials=2, mishaps={1: "hang"}, executor=cluster.executor, timeouts=LOOSE).process
+    wait_for(lambda: len(search.diary_lines()) >= 2)
+    with pytest.raises(UserError, match=f"in use by process {program.pid} on {re.escape(socket.gethostname())}: wait for that run"):
+        remote(n_trials=2)
+    assert len(search.diary_lines()) == 2 and program.poll() is None
+    program.terminate()
+    program.wait(20)
+    assert remote(n_trials=2).states == {"complete": 2}
+
+
+def test_a_search_that_shares_the_cluster_takes_its_part_and_waits_for_its_turn_as_long_as_others_have_all_places(
+    search, remote, cluster, monkeypatch
+):
+    monkeypatch.setattr(sharing, "_share", Share(rank=1, of=2))
+    shared = remote(name="shared", n_trials=3, workers="auto", pause=0.1)
+    assert {record.slot for record in shared.records} == {0}
+    # Two places, both held by another search: this one's start may take longer than a start, and it begins when they end.
+    monkeypatch.setattr(sharing, "_share", Share())
+    with ExitStack() as stack:
+        there = stack.enter_context(DaskCluster(ExecutorConfig(**cluster.executor), 60))
+        job = RemoteJob(WorkerJob("objectives:Broken", None, 1, None, None), (), None)
+        feeds = [multiprocessing.Pipe(duplex=False) for _ in range(2)]
+        monkeypatch.setattr(there, "_answer", lambda relay, hello: None)  # So that they hold their places and do nothing.
+        others = [there.submit(job, feed) for _, feed in feeds]
+        wait_for(lambda: all(relay.placed is not None for relay in others))
+
+        waited = []
+
+        looks = DaskCluster.taken.fget
+
+        def taken(self):
+            waited.append(looks(self))
+            for relay in others:
+                there.end(relay)
+            return waited[-1]
+
+        monkeypatch.setattr(DaskCluster, "taken", property(taken))
+        result = remote(name="waits", n_trials=1, timeouts={"startup": 10}, max_retries=0)
+    assert result.states == {"complete": 1} and waited == [True]
+
+
 class At:
     """Acts when trial 1 reports for the first time."""
 
@@ -183,18 +192,20 @@ def test_a_start_that_waits_for_room_has_time_while_others_work_and_then_as_long
     clock = [0.0]
     for module in (slot_module, dask_slot):  # Not the clock itself, by which waiting ends.
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    there = SimpleNamespace(others_work=True, alone_since=0.0, submit=lambda job, feed: dask_slot._Relay("a", job, feed))
+    there = SimpleNamespace(others_work=True, taken=False, alone_since=0.0, submit=lambda job, feed: dask_slot._Relay("a", job, feed))
     slot = dask_slot.DaskSlot(0, SimpleNamespace(job=None), Timeouts(startup=10), there)
     slot.start()
     clock[0] = 11.0
     assert list(slot.messages()) == []
-    there.others_work, there.alone_since, clock[0] = False, 15.0, 22.0
+    there.others_work, there.taken, clock[0] = False, True, 21.0
     assert list(slot.messages()) == []
-    clock[0] = 25.0
+    there.taken, there.alone_since, clock[0] = False, 31.0, 32.0
+    assert list(slot.messages()) == []
+    clock[0] = 41.0
     assert list(slot.messages()) == [Lost(Failure.DIED, "no Dask worker had room for it within 10 s")]
-    slot._relay.placed = 24.0
+    slot._relay.placed = 40.0
     assert list(slot.messages()) == []
-    clock[0] = 34.0
+    clock[0] = 50.0
     assert list(slot.messages()) == [Lost(Failure.HUNG, "silent for 10 s")]
 
 

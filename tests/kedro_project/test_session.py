@@ -192,3 +192,32 @@ def test_an_encoder_that_is_nowhere_is_refused_before_anything_is_written(sessio
     with pytest.raises(UserError, match="local folder.*cache.*bundled"):
         session(training={"fixed": {"encoder": "nobody/no-such-encoder"}}).run(pipeline_names=[pipeline])
     assert sorted(project.rglob("*")) == before
+
+
+CLUSTER = {"name": "dask", "scheduler": "tcp://host:8786"}
+
+
+@pytest.mark.parametrize(
+    ("hpo", "expected"),
+    [
+        ({}, 1),
+        ({"executor": "dask"}, 1),  # This machine's own cluster, which each agent would start.
+        ({"executor": CLUSTER}, 4),
+        ({"executor": CLUSTER, "stage1": {"executor": "local"}}, 1),
+        ({"executor": CLUSTER, "maximal": {"executor": "local"}}, 4),  # It does not run.
+        ({"executor": CLUSTER, "agents_at_once": 2}, 2),
+        ({"executor": CLUSTER, "agents_at_once": 1}, 1),
+    ],
+)
+def test_agents_run_at_once_where_all_their_trials_run_over_a_cluster(session, untracked, monkeypatch, hpo, expected):
+    seen = []
+    monkeypatch.setattr("psy_agents.agent_runner.AgentRunner.run", lambda self, *args, **kwargs: seen.append(self._at_once) or {})
+    session(hpo=hpo).run(pipeline_names=["full_hpo_all"])
+    assert seen == [expected]
+
+
+def test_more_agents_at_once_on_this_machine_are_refused(session, ran, untracked):
+    with pytest.raises(UserError, match="hpo.agents_at_once is 4, but the trials of hpo.refit run on this machine: give it a cluster"):
+        session(hpo={"agents_at_once": 4}).run(pipeline_names=["full_hpo_all"])
+    session(hpo={"agents_at_once": 4}).run(pipeline_names=["report"])
+    assert ran

@@ -72,6 +72,8 @@ def test_an_executor_that_no_stage_reads_is_refused(session):
     [
         ({"executor": "dusk"}, "--params hpo.executor.name: input should be 'local' or 'dask'"),
         ({"executor": {"scheduler": "tcp://host:8786"}}, "--params hpo.executor: scheduler and gpus belong to Dask: add name=dask"),
+        ({"agents_at_once": 0}, "--params hpo.agents_at_once: must be 'auto' or a whole number of at least 1, not 0"),
+        ({"agent_at_once": 4}, "--params hpo.agent_at_once: there is no such parameter, did you mean 'agents_at_once'?"),
         ({"stage1": {"refine": {"topp": 4}}}, "--params hpo.stage1.refine.topp: there is no such parameter, did you mean 'top'?"),
         ({"stage1": {"refine": "boxes"}}, "hpo.stage1.refine.method"),
         ({"stage1": {"n_trials": 0}}, "hpo.stage1.n_trials: must be a whole number of at least 1, or one for each of criteria"),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
 from psy_agents.hpo.machine import cpu_quota
+from psy_agents.hpo.sharing import share
 
 
 def _auto_or_count(value: Any) -> Any:
@@ -189,7 +190,7 @@ def worker_count(config: StageConfig, on_cpu: int | None = None) -> int:
         on_cpu: how many workers auto makes on CPU, where that is known; else as many as cores.
     """
     if config.workers == "auto" and config.executor.scheduler is not None:
-        workers = dask_slots_module().cluster_capacity(config.executor, config.timeouts.startup)
+        workers = share().places(dask_slots_module().cluster_capacity(config.executor, config.timeouts.startup))
     else:
         automatic = len(visible_gpus()) * config.trials_per_gpu or on_cpu or cpu_cores()
         workers = automatic if config.workers == "auto" else config.workers

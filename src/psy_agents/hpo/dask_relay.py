@@ -13,7 +13,7 @@ import os
 import pickle
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,8 +25,9 @@ from distributed import Worker, get_worker
 from distributed.core import Status
 
 from psy_agents import __version__
-from psy_agents.errors import where
+from psy_agents.errors import UserError, where
 from psy_agents.hpo.config import Timeouts, cpu_cores, visible_gpus
+from psy_agents.hpo.gpu_claims import GpuClaims
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.records import Failure
 from psy_agents.hpo.slot import Lost, Slot, preload
@@ -52,7 +53,7 @@ class RemoteJob:
     """What the process is started with.
 
     Attributes:
-        job: with device None, the Dask worker's least used GPU is taken.
+        job: with device None, the Dask worker's least used GPU is taken, and by no other Dask worker meanwhile.
         seen: a file on the shared disk and what stands in it; None where no weights are kept.
     """
 
@@ -102,7 +103,7 @@ class _Inbox:
 
 
 _inboxes: dict[str, _Inbox] = {}
-_used: Counter[str] = Counter()
+_gpus = GpuClaims()
 _lock = threading.Lock()
 
 
@@ -153,7 +154,7 @@ def relay(name: str, topic: str) -> None:
         if refusal is not None:
             say(Refused(refusal))
             return
-        with _device(job.job) as device:
+        with _device(job.job, dask_worker) as device:
             preload(job.preload)
             slot = Slot(0, replace(job.job, device=device), NO_LIMIT)
             try:
@@ -161,6 +162,8 @@ def relay(name: str, topic: str) -> None:
                 _pass_on(slot, inbox, say, wanted)
             finally:
                 slot.kill()
+    except UserError as error:
+        say(Refused(str(error)))
     except Exception as error:  # Dask would log its message, and keep it.
         say(Lost(Failure.DIED, where(error)))
     finally:
@@ -203,20 +206,21 @@ def _sees(file: Path, content: str, wanted: Any) -> bool:
 
 
 @contextmanager
-def _device(job: WorkerJob) -> Iterator[str | None]:
+def _device(job: WorkerJob, dask_worker: Worker) -> Iterator[str | None]:
     """The job's device, else the one of this Dask worker's that the fewest of its trials use."""
     gpus = visible_gpus() if job.device is None else []
     if not gpus:
         yield job.device
         return
-    with _lock:
-        device = min(gpus, key=lambda gpu: _used[gpu])
-        _used[device] += 1
-    try:
-        yield device
-    finally:
-        with _lock:
-            _used[device] -= 1
+    # Without the variable every Dask worker of the machine sees all its GPUs.
+    own = "CUDA_VISIBLE_DEVICES" in os.environ
+    with _gpus.least_used(gpus, None if own else _places(dask_worker)) as gpu:
+        yield gpu
+
+
+def _places(dask_worker: Worker) -> int:
+    """GPUs that a Dask worker may use: as many as it declares, else one for each of its threads."""
+    return math.ceil(dask_worker.state.total_resources.get("GPU", 0)) or dask_worker.state.nthreads
 
 
 def _pass_on(slot: Slot, inbox: _Inbox, say: Any, wanted: Any) -> None:

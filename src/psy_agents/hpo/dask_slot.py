@@ -12,7 +12,7 @@ import pickle
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent import futures
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -30,6 +30,7 @@ from psy_agents.hpo.config import ExecutorConfig, StageConfig, Timeouts, visible
 from psy_agents.hpo.dask_relay import Hello, RemoteJob, Sealed
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.records import Failure
+from psy_agents.hpo.sharing import share
 from psy_agents.hpo.slot import Lost, Slot
 from psy_agents.hpo.worker import Refused, WorkerJob
 
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 CONNECT = 30.0  # Seconds for the scheduler to answer.
 GOODBYE = 10.0  # Seconds for remote processes to end.
+SLOT = "psy_agents-slot-"  # How the key of a slot's Dask task begins.
 SEEN = ".shared"  # A file beside the weights, by which a Dask worker knows that it sees the same disk.
 
 
@@ -83,7 +85,7 @@ class DaskCluster:
         self._goodbyes: list[futures.Future] = []
         self._own: LocalCluster | None = None
         self.alone_since = time.monotonic()
-        self.n_slots = 1
+        self.n_slots, self.shared = 1, None
 
     def __enter__(self) -> DaskCluster:
         logging.getLogger("distributed").setLevel(logging.WARNING)
@@ -131,6 +133,14 @@ class DaskCluster:
         """Whether any slot's process has a Dask worker."""
         return any(relay.placed is not None and not relay.ended.is_set() for relay in list(self._relays.values()))
 
+    @property
+    def taken(self) -> bool:
+        """Whether another search's trials have places that this one's could have: then it waits for its turn."""
+        self._look()
+        own = {f"{SLOT}{name}" for name in self._relays}
+        busy = {address for address, keys in self._asked_scheduler(self.client.processing).items() if set(keys) - own}
+        return any(self._capacities().get(address) for address in busy)
+
     def submit(self, job: RemoteJob, feed: Any) -> _Relay:
         """Ask Dask to run a relay somewhere; what it says is written to ``feed``."""
         self._look()
@@ -140,7 +150,7 @@ class DaskCluster:
             dask_relay.relay,
             relay.name,
             self._topic,
-            key=f"psy_agents-slot-{relay.name}",
+            key=f"{SLOT}{relay.name}",
             pure=False,
             retries=0,
             resources={"GPU": self._gpus()} if self._gpus() else None,
@@ -160,8 +170,11 @@ class DaskCluster:
 
     def _look(self) -> None:
         """See which workers there are."""
+        self._info = self._asked_scheduler(partial(self.client.scheduler_info, n_workers=-1)).get("workers", {})
+
+    def _asked_scheduler(self, question: Callable[[], Any]) -> Any:
         try:
-            self._info = self.client.scheduler_info(n_workers=-1).get("workers", {})
+            answer = question()
             lost = self.client.status != "running"  # Then it was not asked: Dask answers what it knew before, or nothing.
         except (OSError, RuntimeError, futures.CancelledError):
             lost = True
@@ -170,6 +183,7 @@ class DaskCluster:
                 f"The connection to the Dask scheduler {self._executor.scheduler or ''} was lost: what was computed is stored; "
                 f"the same command goes on once the scheduler runs."
             )
+        return answer
 
     def _wait_for_worker(self) -> None:
         deadline = time.monotonic() + self._startup
@@ -206,7 +220,8 @@ class DaskCluster:
         """The cores of the relay's machine, shared evenly by all trials that may run on it."""
         capacities = self._capacities()
         here = sum(capacities[address] for address, worker in self._info.items() if worker["host"] == hello.host)
-        return max(1, hello.cores // max(1, min(here, self.n_slots)))
+        at_once = here if share().of > 1 else min(here, self.n_slots)
+        return max(1, hello.cores // max(1, at_once))
 
     # What follows runs on Dask's own threads.
 
@@ -278,6 +293,11 @@ class DaskSlot(Slot):
         self._remote_job, self._cluster = job, cluster
         self._relay: _Relay | None = None
 
+    @property
+    def allowed(self) -> bool:
+        """Only as many of them as are this search's part of the cluster, where several searches share it."""
+        return self._cluster.shared is None or self.index < share().places(self._cluster.shared)
+
     def start(self) -> None:
         self._pipe, feed = multiprocessing.Pipe(duplex=False)
         self.state, self.trials_run = "starting", 0
@@ -314,7 +334,11 @@ class DaskSlot(Slot):
             return super()._overdue()
         since = self._relay.placed
         if since is None:
-            since = time.monotonic() if self._cluster.others_work else self._cluster.alone_since
+            turn = self._cluster.others_work
+            if not turn and self._cluster.taken:
+                log.info("slot %d waits for a place on the cluster: others have those that fit", self.index)
+                turn = True
+            since = time.monotonic() if turn else self._cluster.alone_since
         self._silence = max(self._silence, since + self._timeouts.startup)
         if time.monotonic() < self._silence:
             return None
@@ -339,7 +363,9 @@ def new_slots(
     own = config.executor.scheduler is None
     workers = min(worker_count(config), most) if own else 0
     cluster = stack.enter_context(DaskCluster(config.executor, config.timeouts.startup, workers))
-    n_slots = cluster.n_slots = min(cluster.capacity if config.workers == "auto" else config.workers, most)
+    if config.workers == "auto":
+        cluster.shared = cluster.capacity
+    n_slots = cluster.n_slots = min(cluster.shared or config.workers, most)
     seen = None if own or checkpoints is None else _leave_mark(checkpoints, stack)
     gpus = visible_gpus() if own else []
     job = replace(job, log_dir=None if job.log_dir is None else job.log_dir.absolute())

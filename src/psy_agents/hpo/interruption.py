@@ -37,9 +37,13 @@ class Interrupt:
         with contextlib.suppress(BlockingIOError):
             os.write(self._waker, b"!")
 
+    def fileno(self) -> int:
+        """Ready to be read once a signal has come."""
+        return self._wake
+
     def wait(self, slots: Sequence[Slot]) -> None:
         """Sleep until a worker speaks or ends, a deadline passes or a signal comes."""
-        waitables = [self._wake, *(waitable for slot in slots for waitable in slot.waitables())]
+        waitables = [self, *(waitable for slot in slots for waitable in slot.waitables())]
         deadlines = [left for slot in slots if (left := slot.seconds_left()) is not None]
         connection.wait(waitables, min(deadlines, default=None))
         if self.signal is not None:

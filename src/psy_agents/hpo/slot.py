@@ -38,6 +38,11 @@ class Slot:
         self._silence: float | None = None
         self._total: float | None = None
 
+    @property
+    def allowed(self) -> bool:
+        """Whether it may be started now."""
+        return True
+
     def start(self) -> None:
         """Start a worker; it is idle once it has said that its objective is made."""
         context = multiprocessing.get_context("forkserver")

@@ -127,15 +127,15 @@ class StageRunner:
         result = None
         with interrupt_signal() as interrupt:
             try:
-                self._tell_listeners("stage_started", self._info(len(slots)))
+                self._tell_listeners("stage_started", self._info(sum(slot.allowed for slot in slots)))
                 while (wanted := self._wanted()) or self._running:
                     self._fill(slots, wanted)
-                    self._slot_clock.note([slot.state for slot in slots])
+                    self._slot_clock.note([slot.state for slot in slots if slot.allowed])
                     interrupt.wait(slots)
                     for slot in slots:
                         for message in slot.messages():
                             self._handle(slot, message)
-                    self._slot_clock.note([slot.state for slot in slots])
+                    self._slot_clock.note([slot.state for slot in slots if slot.allowed])
                 result = StageResult(self.study_name, self._records())
             finally:
                 try:
@@ -246,7 +246,7 @@ class StageRunner:
             if slot.state == "idle" and wanted:
                 self._begin(slot, wanted.pop(0))
         spare = len(wanted) - sum(slot.state == "starting" for slot in slots)
-        for slot in [slot for slot in slots if slot.state == "down"][: max(0, spare)]:
+        for slot in [slot for slot in slots if slot.state == "down" and slot.allowed][: max(0, spare)]:
             slot.start()
 
     def _begin(self, slot: Slot, index: int) -> None:

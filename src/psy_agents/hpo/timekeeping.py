@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
 KINDS = {"busy": "training", "starting": "start_up", "idle": "idle", "down": "idle"}
@@ -46,13 +47,12 @@ class SlotClock:
         self._since = clock()
 
     def note(self, states: Sequence[str]) -> None:
-        """Take in what the slots, always in the same order, do from now on; until now they did what was noted last."""
+        """Take in what the slots, in the same order and perhaps more, do from now on; until now they did what was noted last."""
         now = self._clock()
         seconds = dict.fromkeys(KINDS.values(), 0.0)
         for state in self._states:
             seconds[KINDS[state]] += now - self._since
-        before = self._states or ["down"] * len(states)
-        starts = sum(new == "starting" != old for old, new in zip(before, states, strict=True))
+        starts = sum(new == "starting" != old for old, new in zip_longest(self._states, states, fillvalue="down"))
         self._sum += SlotTime(**seconds, worker_starts=starts)
         self._states, self._since = list(states), now
 

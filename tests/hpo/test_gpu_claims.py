@@ -1,0 +1,84 @@
+"""GPUs of one machine among several Dask workers; the GPUs are names here, and the other Dask worker is a process."""
+
+import multiprocessing
+from contextlib import ExitStack
+from types import SimpleNamespace
+
+import pytest
+
+from psy_agents.errors import UserError
+from psy_agents.hpo import dask_relay
+from psy_agents.hpo.gpu_claims import GpuClaims
+from psy_agents.hpo.worker import WorkerJob
+
+
+def _hold(folder, gpus, most, pipe):
+    with GpuClaims(folder).least_used(gpus, most) as gpu:
+        pipe.send(gpu)
+        pipe.recv()
+
+
+@pytest.fixture
+def another(tmp_path):
+    """Another Dask worker's process, which has taken one of the GPUs until it is killed."""
+    started = []
+
+    def take(gpus, most=1):
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_hold, args=(tmp_path, gpus, most, theirs))
+        process.start()
+        started.append(process)
+        return ours.recv(), process
+
+    yield take
+    for process in started:
+        process.kill()
+        process.join()
+
+
+def test_dask_workers_that_see_the_same_gpus_take_different_ones_and_a_dead_ones_is_free(tmp_path, another):
+    gpus = ["0", "1"]
+    taken, process = another(gpus)
+    here = GpuClaims(tmp_path)
+    with here.least_used(gpus, 1) as gpu:
+        assert {taken, gpu} == set(gpus)
+        with pytest.raises(UserError, match=r"use all GPUs that this one sees \(0, 1\): .* CUDA_VISIBLE_DEVICES, or start fewer"):
+            GpuClaims(tmp_path).least_used(gpus, 1).__enter__()
+        process.kill()
+        process.join()
+        with GpuClaims(tmp_path).least_used(gpus, 1) as third:
+            assert third == taken
+    with GpuClaims(tmp_path).least_used(gpus, 2) as first:
+        assert first == "0"  # What has ended has given all back.
+
+
+def test_a_dask_workers_trials_fill_as_many_gpus_as_it_may_claim_and_then_share_them(tmp_path):
+    here = GpuClaims(tmp_path)
+    with ExitStack() as stack:
+        taken = [stack.enter_context(here.least_used(["0", "1", "2"], 2)) for _ in range(4)]
+        assert taken == ["0", "1", "0", "1"]
+        with GpuClaims(tmp_path).least_used(["0", "1", "2"], 2) as other:
+            assert other == "2"
+
+
+def test_gpus_of_its_own_are_taken_without_a_claim(tmp_path):
+    with GpuClaims(tmp_path).least_used(["4", "5"], None) as first, GpuClaims(tmp_path).least_used(["4", "5"], None) as second:
+        assert first == second == "4"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "resources", "expected"), [(None, {"GPU": 2.0}, ["0", "1", "0"]), (None, {}, ["0", "0", "0"]), ("3", {}, ["3"] * 3)]
+)
+def test_the_relay_claims_as_many_as_its_dask_worker_declares(tmp_path, monkeypatch, variable, resources, expected):
+    monkeypatch.setattr(dask_relay, "_gpus", GpuClaims(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(dask_relay, "visible_gpus", lambda: ["0", "1", "2"])
+    if variable is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+        monkeypatch.setattr(dask_relay, "visible_gpus", lambda: [variable])
+    dask_worker = SimpleNamespace(state=SimpleNamespace(total_resources=resources, nthreads=1))
+    job = WorkerJob("module:Class", None, 1, None, None)
+    with ExitStack() as stack:
+        assert [stack.enter_context(dask_relay._device(job, dask_worker)) for _ in range(3)] == expected
