@@ -22,6 +22,7 @@ from psy_agents.datasets import (
     WholeParquetDataset,
     WholeTextDataset,
 )
+from psy_agents.report.evidence_page import EvidencePage
 
 
 class Model(BaseModel):
@@ -229,7 +230,7 @@ def repository(tmp_path):
 
 def page_dataset(folder, private="data/private/page.html", save=None):
     version = Version(None, save)
-    return EvidencePageDataset(filepath=str(folder / "data/page.html"), private_filepath=str(folder / private), version=version)
+    return EvidencePageDataset(filepath=str(folder / "data/page.html"), private={"filepath": str(folder / private)}, version=version)
 
 
 def test_a_page_of_evidence_lies_where_its_text_lets_it(repository):
@@ -249,7 +250,7 @@ def test_a_page_with_text_is_refused_where_git_would_commit_it(repository, made)
     if made:
         (repository / "reports").mkdir()
     dataset = page_dataset(repository, "reports/page.html", save=OLDER)
-    with pytest.raises(UserError, match=r"would hold the text of posts, and git does not ignore it: add its folder to \.gitignore"):
+    with pytest.raises(DatasetError, match=r"would hold the text of posts, and git does not ignore it: add its folder to \.gitignore"):
         dataset.save(EvidencePage("<p>text", reveals_text=True))
     assert not list(repository.rglob("*.html"))
     (repository / ".gitignore").write_text("reports/\n")
@@ -259,7 +260,7 @@ def test_a_page_with_text_is_refused_where_git_would_commit_it(repository, made)
 
 def test_a_page_with_text_is_refused_where_git_cannot_be_asked(repository, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(UserError, match="git is not on the PATH"):
+    with pytest.raises(DatasetError, match="git is not on the PATH"):
         page_dataset(repository, save=OLDER).save(EvidencePage("<p>text", reveals_text=True))
     assert not list(repository.rglob("*.html"))
 

@@ -20,14 +20,15 @@ class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):
 
     Args:
         filepath: of pages without text of posts; relative to the project.
-        private_filepath: of pages with it. git must ignore it, and only the owner may read what is there.
+        private: ``filepath`` of pages with it. git must ignore it, and only the owner may read what is there. It has the
+            name by which Kedro knows the paths that are the project's.
     """
 
     def __init__(
-        self, *, filepath: str, private_filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
+        self, *, filepath: str, private: dict[str, str], version: Version | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
         super().__init__(filepath=filepath, there=Path.is_file, version=version, metadata=metadata)
-        self._private = local_path(private_filepath)
+        self._private = local_path(private["filepath"])
 
     def load(self) -> str:
         return Path(self._get_load_path()).read_text(encoding="utf-8")
@@ -43,7 +44,7 @@ class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):
             part.write_text(data.html, encoding="utf-8")
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "private_filepath": str(self._private), "version": self._version}
+        return {"filepath": str(self._filepath), "private": str(self._private), "version": self._version}
 
 
 def check_ignored(path: Path) -> None:
