@@ -182,7 +182,7 @@ def _filters(criteria: Mapping[str, str], shown: Mapping[str, tuple[str, str, bo
     options = "".join(f'<option value="{number}">{escape(name)}</option>' for number, name in enumerate(criteria))
     return (
         '<form id="filters" autocomplete="off" aria-label="Filters">\n'
-        f"<fieldset><legend>Outcomes</legend>{boxes}</fieldset>\n"
+        f"<fieldset><legend>Show pairs with</legend>{boxes}</fieldset>\n"
         f'<label class="criterion">Criterion <select id="criterion"><option value="">All criteria</option>{options}</select></label>\n'
         '<fieldset class="keys"><legend>Keys</legend><label><input type="checkbox" id="keys" checked> Single keys work</label>'
         f"<p><kbd>j</kbd> next post, <kbd>k</kbd> the one before, <kbd>1</kbd> to <kbd>{len(shown)}</kbd> outcomes, "
