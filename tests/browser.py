@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +17,8 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on the PATH")
 KEYS = {"Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), " ": ("Space", 32, " ")}
 """Code, number and text of keys that are no letters."""
+PATIENCE = 120
+"""Seconds after which a browser that says nothing has hung."""
 
 
 class Browser:
@@ -57,7 +60,11 @@ class Browser:
 
     def __exit__(self, *_: Any) -> None:
         os.close(self._in)  # It ends when nobody can speak to it any more.
-        self._process.wait(timeout=60)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         os.close(self._out)
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
@@ -75,6 +82,8 @@ class Browser:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
+            if not select.select([self._out], [], [], PATIENCE)[0]:
+                raise RuntimeError("the browser does not answer")
             part = os.read(self._out, 1 << 20)
             if not part:
                 raise RuntimeError("the browser has ended")
