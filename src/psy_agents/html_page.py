@@ -70,14 +70,22 @@ def html_document(title: str, body: Iterable[str], style: str = "", script: str 
     """
     from plotly.offline import get_plotlyjs
 
-    head = (
-        '<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}{style}</style>\n<script>{get_plotlyjs()}</script>"
-    )
+    return _document(title, body, style, f"\n<script>{get_plotlyjs()}</script>", THEME + script)
+
+
+def closed_document(title: str, body: Iterable[str], style: str = "", script: str = "") -> str:
+    """A whole page without figures, which the browser lets load nothing and send nothing, whatever it holds."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
+    return _document(title, body, style, f'\n<meta http-equiv="Content-Security-Policy" content="{policy}">', script)
+
+
+def _document(title: str, body: Iterable[str], style: str, head: str, script: str) -> str:
     content = "\n".join(body)
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{content}\n<script>{THEME}{script}</script>\n'
-        "</body>\n</html>\n"
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}{style}</style>{head}\n</head>\n<body>\n{content}\n"
+        f"<script>{script}</script>\n</body>\n</html>\n"
     )
 
 

@@ -14,7 +14,7 @@ from psy_agents.hpo.config import AutoOrCount, Executor, ExecutorConfig, RefitCo
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.pipelines.synthetic_corpus.nodes import SyntheticCorpusParameters
-from psy_agents.report.config import ReportConfig
+from psy_agents.report.config import EvidencePageConfig, ReportConfig
 from psy_agents.training.config import TrainingSettings
 
 
@@ -51,6 +51,7 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    evidence_page: EvidencePageConfig
     hpo: HpoParameters
     preprocessing: CorpusSettings
     report: ReportConfig

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,14 +12,17 @@ from kedro.io import DatasetError, Version
 from kedro_datasets.plotly import JSONDataset as PlotlyJSONDataset
 from pydantic import BaseModel
 
+from psy_agents.agents.names import AGENTS
 from psy_agents.datasets import (
     CheckedJSONDataset,
+    EvidencePageDataset,
     ModelFolderDataset,
     WholeCSVDataset,
     WholeJSONDataset,
     WholeParquetDataset,
     WholeTextDataset,
 )
+from psy_agents.report.evidence_page import EvidencePage
 
 
 class Model(BaseModel):
@@ -210,6 +216,68 @@ def test_a_models_folder_that_cannot_be_finished_is_not_there(tmp_path, model, m
         folder_dataset(tmp_path, save=OLDER).save(model)
     assert files_of(tmp_path / "models") == set()
     assert not folder_dataset(tmp_path).exists()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A working tree of git with this project's .gitignore."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    shutil.copy(Path(__file__).parents[2] / ".gitignore", folder)
+    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
+    return folder
+
+
+def page_dataset(folder, private="data/private/page.html", save=None):
+    version = Version(None, save)
+    return EvidencePageDataset(filepath=str(folder / "data/page.html"), private={"filepath": str(folder / private)}, version=version)
+
+
+def test_a_page_of_evidence_lies_where_its_text_lets_it(repository):
+    dataset = page_dataset(repository, save=OLDER)
+    dataset.save(EvidencePage("<p>bars", reveals_text=False))
+    assert dataset.load() == "<p>bars"
+    other = page_dataset(repository, save=OLDER)
+    other.save(EvidencePage("<p>text", reveals_text=True))
+    assert other.load() == "<p>text" and page_dataset(repository).load() == "<p>bars"
+    private = f"private/page.html/{OLDER}/page.html"
+    assert files_of(repository / "data") == {f"page.html/{OLDER}/page.html", private}
+    assert (repository / "data" / private).stat().st_mode & 0o077 == 0, "nobody else reads it"
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_page_with_text_is_refused_where_git_would_commit_it(repository, made):
+    if made:
+        (repository / "reports").mkdir()
+    dataset = page_dataset(repository, "reports/page.html", save=OLDER)
+    with pytest.raises(DatasetError, match=r"would hold the text of posts, and git does not ignore it: add its folder to \.gitignore"):
+        dataset.save(EvidencePage("<p>text", reveals_text=True))
+    assert not list(repository.rglob("*.html"))
+    (repository / ".gitignore").write_text("reports/\n")
+    page_dataset(repository, "reports/page.html", save=OLDER).save(EvidencePage("<p>text", reveals_text=True))
+    assert len(list(repository.rglob("*.html/*/*.html"))) == 1
+
+
+def test_a_page_with_text_is_refused_where_git_cannot_be_asked(repository, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DatasetError, match="git is not on the PATH"):
+        page_dataset(repository, save=OLDER).save(EvidencePage("<p>text", reveals_text=True))
+    assert not list(repository.rglob("*.html"))
+
+
+def test_a_page_with_text_may_lie_where_no_repository_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    page_dataset(tmp_path, save=OLDER).save(EvidencePage("<p>text", reveals_text=True))
+    assert len(list(tmp_path.rglob("*.html/*/*.html"))) == 1
+
+
+@pytest.mark.parametrize("env", [None, "test", "redsm5", "contract_nli"])
+def test_git_ignores_the_pages_with_text_of_every_agent_in_every_environment(session, project, repository, env):
+    catalog = session(env=env).load_context().catalog
+    for agent in AGENTS:
+        path = Path(catalog.get(f"{agent}.evidence_page")._private).relative_to(project) / OLDER / "page.html"
+        assert path.parts[0] == "data" and "private" in path.parts
+        assert subprocess.run(["git", "check-ignore", "--quiet", str(path)], cwd=repository).returncode == 0, path
 
 
 def test_no_catalog_entry_saves_a_file_that_can_be_left_half_written(session):

@@ -221,6 +221,12 @@ def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_run
     assert len(pd.read_csv(copied / "data/01_raw/synthetic/posts.csv")) > 30
 
 
+def test_a_page_of_evidence_is_of_todays_corpus_or_refused(copied, resumed):
+    with pytest.raises(UserError, match="The latest refit of share is of another corpus or other splits: run the pipeline refit again"):
+        resumed(agent="share", preprocessing={"max_posts": 25}).run(pipeline_names=["evidence_page"])
+    assert not list(copied.rglob("evidence_page/*.html"))
+
+
 def test_a_stage_without_the_one_before_searches_the_whole_space_and_says_so(project, session, untracked, tiny_encoder, caplog):
     with caplog.at_level(logging.INFO, logger="psy_agents"):
         session(env="test", agent="criteria", training=training(tiny_encoder)).run(pipeline_names=["hpo_stage1"])
@@ -237,6 +243,8 @@ def test_a_refit_or_a_report_without_what_it_needs_names_what_to_run(project, se
         session(agent="criteria", hpo={"refit": {"stage": "maximal"}}, **given).run(pipeline_names=["refit"])
     with pytest.raises(UserError, match="No agent has a refit on these data.*run the pipeline refit first"):
         session(**given).run(pipeline_names=["report"])
+    with pytest.raises(UserError, match="There is no refit of joint, so there is nothing to show: run the pipeline refit first"):
+        session(agent="joint", **given).run(pipeline_names=["evidence_page"])
     assert trials(project) == {}
 
 

@@ -21,6 +21,7 @@ import yaml
 from kedro.framework.project import pipelines
 from kedro.runner import SequentialRunner
 
+from psy_agents.agents.names import AGENTS
 from psy_agents.errors import ProgramError, UserError
 
 
@@ -186,6 +187,32 @@ def test_the_whole_search_the_report_and_mlflow_hold_no_text_and_ids_stand_in_pr
         assert name in made, name
     text = (finished.folder / "data/test/02_intermediate/posts.parquet").read_bytes()
     assert finished_project.POST.encode() in text and finished_project.ID.encode() in text
+
+
+def test_pages_of_evidence_hold_no_text_unless_it_is_asked_for_and_then_in_the_private_folder_alone(
+    finished, copied, monkeypatch, caplog
+):
+    new = finished_project.sessions_of(copied, monkeypatch)
+    given = {"training": finished_project.training(finished.encoder)}
+    words = (finished_project.POST, finished_project.EXPLANATION, finished_project.ID, "syn_0")
+    before = places_of(words, copied)
+    new(env="test", **given).run(pipeline_names=["evidence_page"])
+    assert places_of(words, copied) == before
+    pages = {path.name: path for path in (copied / "data/test/08_reporting/evidence_page").rglob("*.html") if path.is_file()}
+    assert set(pages) == {"criteria.html", "evidence.html", "share.html", "joint.html"}
+    assert not (copied / "data/test/private").exists()
+    splits = pd.read_parquet(copied / "data/test/05_model_input/splits.parquet")
+    n_posts = int((splits["split"] == "test").sum())
+    for page in pages.values():
+        assert f"All {n_posts} posts of the test split" in page.read_text(encoding="utf-8")
+
+    new(env="test", evidence_page={"reveal_text": True}, **given).run(pipeline_names=["evidence_page"])
+    found = set(places_of(words, copied)) - set(before)
+    assert {re.sub("/[^/]+Z/", "/V/", place) for place in found} == {
+        f"data/test/private/evidence_page/{agent}_with_text.html/V/{agent}_with_text.html" for agent in AGENTS
+    }
+    assert places_of(words[1:], copied) == places_of(words[1:], finished.folder), "explanations and ids stand on no page"
+    assert not any(word in caplog.text for word in words)
 
 
 class Quoting:

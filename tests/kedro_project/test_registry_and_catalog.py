@@ -19,9 +19,9 @@ PATHS = {
 }
 PIPELINES = {
     "__default__", "synthetic_corpus", "preprocessing", "baselines", "hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo",
-    "refit", "report", "full_hpo_all", "maximal_hpo_all",
+    "refit", "report", "evidence_page", "full_hpo_all", "maximal_hpo_all",
 }  # fmt: skip
-THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "report"}
+THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "report", "evidence"}
 """What an agent's datasets are called after."""
 
 
@@ -132,7 +132,7 @@ def test_every_section_of_the_parameters_is_known_and_read_by_a_node(session, pr
 
 def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_their_own(session):
     session()
-    for name in ("hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo", "refit"):
+    for name in ("hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo", "refit", "evidence_page"):
         assert {node.namespace for node in pipelines[name].nodes} == {"preprocessing", *AGENTS}, name
     for name in ("report", "full_hpo_all", "maximal_hpo_all"):
         assert {node.name for node in pipelines[name].nodes if node.namespace is None} == {"make_report", "show_report"}
@@ -165,7 +165,7 @@ def test_every_entry_names_its_layer_and_hides_post_text(project):
 
 def test_an_environment_for_another_corpus_reads_and_writes_elsewhere(session, project):
     base, other = session().load_context().catalog, session(env="contract_nli").load_context().catalog
-    for name in sorted(data_of(pipelines["full_hpo_all"] + pipelines["maximal_hpo"])):
+    for name in sorted(data_of(pipelines["full_hpo_all"] + pipelines["maximal_hpo"] + pipelines["evidence_page"])):
         if name != "id_salt":  # The salt is the project's.
             assert base.get(name)._filepath != other.get(name)._filepath, name
 

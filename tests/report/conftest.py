@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from browser import Browser
 
 from psy_agents.evaluation.results import Report
 
@@ -169,3 +170,10 @@ def build_report():
 @pytest.fixture(scope="session")
 def report():
     return build_report()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """For tests that need one; opening a page anew forgets the last one."""
+    with Browser(tmp_path_factory.mktemp("browser")) as browser:
+        yield browser

@@ -1,18 +1,15 @@
 """The page shows the report's figures in tables, alarms first, whole in itself, and fits a phone."""
 
 import re
-import shutil
-import subprocess
 from html.parser import HTMLParser
 
 import plotly.graph_objects as go
 import pytest
+from browser import needs_browser
 
 from psy_agents.report.figures import report_figures
 from psy_agents.report.page import alarms, headline, notes, report_page
 from psy_agents.report.tables import estimate_text
-
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 class Page(HTMLParser):
@@ -213,22 +210,10 @@ def test_a_report_of_nothing_is_a_page_that_says_so(report):
     assert "No stage was recorded." in page.text
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on the PATH")
-def test_the_page_fits_a_phone_with_every_part_open(html, tmp_path):
-    # A window has a least width: the phone is a frame in it, whose media queries are answered by its own width.
+@needs_browser
+def test_the_page_fits_a_phone_with_every_part_open(html, tmp_path, browser):
     (tmp_path / "report.html").write_text(html.replace("<details>", "<details open>"), encoding="utf-8")
-    (tmp_path / "phone.html").write_text(
-        '<iframe src="report.html" width="360" height="800" style="border: 0"></iframe><p id="told"></p><script>'
-        'addEventListener("load", () => { const page = frames[0].document;'
-        'told.textContent = "width " + page.scrollingElement.scrollWidth + ", plots " + page.querySelectorAll(".main-svg").length; })'
-        "</script>"
-    )
-    command = [
-        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--virtual-time-budget=20000",
-        f"--user-data-dir={tmp_path / 'user'}", "--dump-dom", (tmp_path / "phone.html").as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    told = re.search(r"width (\d+), plots (\d+)", done.stdout)
-    assert told, done.stderr[-1000:]
-    assert int(told[1]) <= 360
-    assert int(told[2]) > 10
+    browser.open(tmp_path / "report.html", width=360, height=800)
+    assert browser.run("document.scrollingElement.scrollWidth") <= 360
+    assert browser.run('document.querySelectorAll(".main-svg").length') > 10
+    assert browser.requested() == browser.complaints() == []

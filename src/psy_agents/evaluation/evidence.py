@@ -8,7 +8,7 @@ from itertools import chain
 
 import numpy as np
 
-from psy_agents.evaluation.spans import Span, merge, sentence_spans, shared_lengths, word_spans
+from psy_agents.evaluation.spans import Span, merge, sentence_spans, shared_lengths, touched, word_spans
 
 # What `EvidenceScorer.counts` counts of a pair: units in both, predicted and gold, and what the other figures sum.
 COUNTS = (
@@ -186,8 +186,7 @@ class _Axis:
         flat = np.concatenate([np.empty((0, 2), np.int64), *units]) + np.repeat(text_start, n_units)[:, None]
 
         def locate(pair: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            low = np.searchsorted(flat[:, 1], character[pair] + start, side="right")
-            high = np.searchsorted(flat[:, 0], character[pair] + end, side="left")
+            low, high = touched(flat, character[pair] + start, character[pair] + end)
             return low + shift[pair], high + shift[pair]
 
         return cls(first, locate)

@@ -38,6 +38,18 @@ def shared_lengths(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.nda
     return covered_below(a[1], *b) - covered_below(a[0], *b)
 
 
+def touched(
+    units: np.ndarray, starts: np.ndarray | int, ends: np.ndarray | int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which units spans touch: the number of the first one, and of the one after the last.
+
+    Args:
+        units: (units, 2) intervals, sorted, without overlap.
+        starts, ends: of each span, in the units' own numbers.
+    """
+    return np.searchsorted(units[:, 1], starts, side="right"), np.searchsorted(units[:, 0], ends, side="left")
+
+
 def word_spans(text: str) -> np.ndarray:
     r"""(words, 2) character offsets of the runs of word characters, the matches of ``\w+``."""
     return np.array([match.span() for match in _WORD.finditer(text)], dtype=np.int64).reshape(-1, 2)

@@ -54,7 +54,7 @@ def build_report(
     criteria = list(corpus.criteria)
     gold = gold_table(corpus.pairs, corpus.splits, SPLIT)
     bootstrap = {"resamples": config.resamples, "seed": config.seed}
-    predictions = {agent: _with_gold(refitted.predictions, gold) for agent, refitted in refits.items()}
+    predictions = {agent: with_gold(refitted.predictions, gold) for agent, refitted in refits.items()}
     found = [evaluate(agent, "agent", table, texts, criteria, **bootstrap) for agent, table in predictions.items()]
     for evaluation in found:
         _check_whole(evaluation, refits[evaluation.name].summary)
@@ -74,7 +74,7 @@ def build_report(
     )
 
 
-def _with_gold(predictions: pd.DataFrame, gold: pd.DataFrame) -> pd.DataFrame:
+def with_gold(predictions: pd.DataFrame, gold: pd.DataFrame) -> pd.DataFrame:
     """The predictions beside the gold columns of today, whose lists are of one kind, whatever file they came from."""
     if list(zip(predictions["post_id"], predictions["criterion"], strict=True)) != list(
         zip(gold["post_id"], gold["criterion"], strict=True)

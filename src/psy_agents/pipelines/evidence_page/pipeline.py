@@ -1,0 +1,19 @@
+"""evidence_page: a refit's predictions on test beside the annotation -> a page an agent."""
+
+from kedro.pipeline import Pipeline, node
+
+from psy_agents.pipelines.evidence_page.nodes import show_agent
+
+SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "id_salt")
+PARAMETERS = ("params:evidence_page",)
+
+
+def create_pipeline(agent: str) -> Pipeline:
+    """The page of one agent, in the agent's namespace."""
+    show = node(
+        show_agent(agent),
+        inputs=[*SHARED, *PARAMETERS, "refit_summary", "refit_predictions"],
+        outputs="evidence_page",
+        name="show_evidence",
+    )
+    return Pipeline([show], namespace=agent, inputs=set(SHARED), parameters=set(PARAMETERS))

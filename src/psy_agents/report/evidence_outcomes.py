@@ -1,0 +1,65 @@
+"""What became of each span: predicted rightly or wrongly, annotated and found or missed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from psy_agents.evaluation.evidence import COUNTS, EvidenceScorer
+from psy_agents.evaluation.scored_pairs import ScoredPairs
+from psy_agents.evaluation.spans import Span
+
+BOTH, PREDICTED = COUNTS.index("token_both"), COUNTS.index("token_predicted")
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """Counts of each pair.
+
+    Attributes:
+        right: (pairs) predicted spans that share a word with an annotated one.
+        missed: (pairs) annotated spans that share no word with a predicted one.
+        wrong: (pairs) predicted spans that share no word with an annotated one.
+        unknown: (pairs) bool, pairs whose evidence is annotated, but its place is not known, or not all of it: as
+            in every figure of evidence, nothing in them is counted.
+    """
+
+    right: np.ndarray
+    missed: np.ndarray
+    wrong: np.ndarray
+    unknown: np.ndarray
+
+    @property
+    def mistakes(self) -> np.ndarray:
+        """(pairs) spans, or decisions, that were missed or wrong."""
+        return self.missed + self.wrong
+
+
+def outcomes(pairs: ScoredPairs) -> Outcomes:
+    """Judge each span by the words it shares, as `EvidenceScorer` counts them; a span without a word is not counted.
+
+    A model of criteria alone predicts no spans: its decisions are judged, one a pair.
+    """
+    if pairs.spans is None:
+        decided, met = pairs.predicted, pairs.labels
+        nothing = np.zeros(len(met), dtype=bool)
+        return Outcomes(*(flag.astype(np.int64) for flag in (decided & met, met & ~decided, decided & ~met)), nothing)
+    right, wrong = _sharing(pairs.texts, pairs.spans, pairs.gold)
+    _, missed = _sharing(pairs.texts, pairs.gold, pairs.spans)
+    known = pairs.known.astype(np.int64)
+    return Outcomes(right * known, missed * known, wrong * known, ~pairs.known)
+
+
+def _sharing(
+    texts: Sequence[str], spans: Sequence[Sequence[Span]], others: Sequence[Sequence[Span]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(pairs) of each pair's spans with a word: how many share one with any of the others, and how many share none."""
+    pair = np.repeat(np.arange(len(texts)), [len(own) for own in spans])
+    counts = EvidenceScorer([texts[i] for i in pair], [others[i] for i in pair]).counts([[span] for own in spans for span in own])
+    sharing, with_words = counts[:, BOTH] > 0, counts[:, PREDICTED] > 0
+    return (
+        np.bincount(pair[sharing], minlength=len(texts)),
+        np.bincount(pair[with_words & ~sharing], minlength=len(texts)),
+    )

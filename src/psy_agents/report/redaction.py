@@ -1,0 +1,68 @@
+"""A post drawn without its text: blocks of five words, and which of them spans lie in.
+
+Lengths of words would give a text away: in a row they are a fingerprint that finds a post in a collection, and a hint for
+whoever guesses its words. Lengths of sentences in words would find it as well. So a post is only its number of blocks,
+counted from its first word on, without regard to sentences, lines, punctuation or characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from psy_agents.evaluation.spans import Span, touched
+
+WORDS_A_BLOCK = 5
+
+
+def n_blocks(n_words: int) -> int:
+    """How many blocks stand for so many words; the last one may stand for fewer than five."""
+    return -(-n_words // WORDS_A_BLOCK)
+
+
+def block_flags(words: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+    """Which blocks lie in spans.
+
+    A block lies in a span that holds more than half of its words, so that two spans in one block share a word. A span
+    that holds so much of no block is shown by the one that it has most words of.
+
+    Args:
+        words: (words, 2) character offsets.
+        spans: in characters; one that touches no word is not shown.
+
+    Returns:
+        (blocks) bool.
+    """
+    starts = np.arange(n_blocks(len(words))) * WORDS_A_BLOCK
+    ends = np.minimum(starts + WORDS_A_BLOCK, len(words))
+    flags = np.zeros(len(starts), dtype=bool)
+    for start, end in spans:
+        low, high = touched(words, start, end)
+        if low >= high or start >= end:
+            continue
+        shared = np.minimum(high, ends) - np.maximum(low, starts)
+        held = 2 * shared > ends - starts
+        flags |= held
+        if not held.any():
+            flags[shared.argmax()] = True
+    return flags
+
+
+def character_flags(n_characters: int, spans: Sequence[Span]) -> np.ndarray:
+    """(characters) bool: which ones lie in spans."""
+    flags = np.zeros(n_characters, dtype=bool)
+    for start, end in spans:
+        flags[start:end] = True
+    return flags
+
+
+def runs(kinds: np.ndarray) -> list[tuple[int, int, int]]:
+    """Start, end and kind of each stretch of equal kinds; kind 0, nothing, is left out.
+
+    Args:
+        kinds: (units) whole numbers.
+    """
+    cuts = np.flatnonzero(np.diff(kinds)) + 1
+    starts, ends = [0, *cuts.tolist()], [*cuts.tolist(), len(kinds)]
+    return [(start, end, int(kinds[start])) for start, end in zip(starts, ends, strict=True) if start < end and kinds[start]]
