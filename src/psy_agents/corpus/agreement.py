@@ -22,8 +22,8 @@ class Agreement(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(min_length=1)
-    url: str = Field(min_length=1)
+    name: str = Field(min_length=1, description="What it is called.")
+    url: str = Field(min_length=1, description="Where it is to be found.")
 
 
 class Confirmation(BaseModel):
