@@ -6,7 +6,15 @@ import subprocess
 
 import pytest
 
-from psy_agents.report.latex import comparisons_latex, criteria_latex, intervals_latex, latex_tables, latex_text, summary_latex
+from psy_agents.report.latex import (
+    comparisons_latex,
+    criteria_latex,
+    gains_latex,
+    intervals_latex,
+    latex_tables,
+    latex_text,
+    summary_latex,
+)
 
 NASTY = ["A_B & 50% $x$ #1", "{~^}\\", "[x]", "*", "<b>|\"`", "two\nlines"]
 
@@ -39,7 +47,7 @@ def with_nasty_names(report):
     return report.model_copy(update={"evaluations": tuple(evaluations)})
 
 
-@pytest.mark.parametrize("table", [criteria_latex, intervals_latex, summary_latex, comparisons_latex])
+@pytest.mark.parametrize("table", [criteria_latex, intervals_latex, summary_latex, comparisons_latex, gains_latex])
 def test_every_row_is_as_wide_as_the_table(report, table):
     text = table(report)
     rows = body(text)

@@ -232,3 +232,23 @@ def test_the_page_fits_a_phone_with_every_part_open(html, tmp_path):
     assert told, done.stderr[-1000:]
     assert int(told[1]) <= 360
     assert int(told[2]) > 10
+
+
+def test_choices_stand_with_and_without_and_each_criterion_says_whose_threshold_it_has(report, page):
+    caption = "On test: each figure without the choice, with it, and the difference; for ECE and Brier less is better"
+    head, *rows = page.tables[caption]
+    assert head == ["Agent and choice", "Metric", "Without", "With", "Difference"] and len(rows) == len(report.gains)
+    gain = next(each for each in report.gains if each.agent == "share" and each.criterion == "DEPRESSED_MOOD")
+    (row,) = (row for row in rows if row[:2] == ["share, thresholds by criterion", "F1 of DEPRESSED_MOOD"])
+    shown = (estimate_text(each.value, each.low, each.high) for each in (gain.without, gain.chosen, gain.difference))
+    assert row[2:] == list(shown)
+    found = cells(page.tables["Thresholds of share"])
+    assert found["WORTHLESSNESS", "Whose"] == "its own" and found["WORTHLESSNESS", "Threshold"] == "0.550"
+    assert found["PSYCHOMOTOR", "Whose"] == "pooled" and found["PSYCHOMOTOR", "Positive on validation"] == "5"
+    assert "Bins of share, before calibration" in page.tables and "Bins of joint, before calibration" not in page.tables
+
+
+def test_a_report_without_choices_says_so(report):
+    html = render(report.model_copy(update={"gains": (), "decisions": ()}))
+    assert "there was nothing to choose" in html and "On test: each figure without the choice" not in html
+    assert "No agent has a temperature" in render(report.model_copy(update={"gains": ()}))

@@ -56,6 +56,7 @@ class CriterionEvaluation(_Frozen):
     ece: Estimate | None
     brier: Estimate | None
     reliability: tuple[ReliabilityBin, ...]
+    reliability_uncalibrated: tuple[ReliabilityBin, ...] = Field(description="Before calibration; empty of baselines.")
 
 
 class EvidenceEvaluation(_Frozen):
@@ -114,6 +115,35 @@ class Alarm(_Frozen):
     baseline_value: FiniteFloat
 
 
+class CriterionThreshold(_Frozen):
+    """Where the decision of a criterion lies, on calibrated probabilities."""
+
+    threshold: FiniteFloat
+    own: bool = Field(description="False: the pooled one, because validation has too few positive pairs.")
+    validation_positives: int
+
+
+class AgentDecisions(_Frozen):
+    """What was chosen on validation for an agent that predicts criteria."""
+
+    agent: str
+    temperature: FiniteFloat = Field(gt=0, description="1 where probabilities are not calibrated.")
+    threshold: FiniteFloat = Field(description="The pooled one.")
+    criteria: dict[str, CriterionThreshold]
+
+
+class Gain(_Frozen):
+    """What a choice made on validation changes on test: a figure without it, with it, and the difference, each with an interval."""
+
+    agent: str
+    choice: Literal["calibration", "thresholds"]
+    metric: Literal["ece", "brier", "macro_f1", "f1"]
+    criterion: str | None = Field(description="Of f1.")
+    without: Estimate
+    chosen: Estimate
+    difference: Estimate = Field(description="chosen minus without, on the same resamples.")
+
+
 class SeedScores(_Frozen):
     """The winner's objective on validation over the fixed seeds."""
 
@@ -147,6 +177,8 @@ class Report(_Frozen):
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]
     alarms: tuple[Alarm, ...]
+    decisions: tuple[AgentDecisions, ...]
+    gains: tuple[Gain, ...]
     seeds: tuple[SeedScores, ...]
     stages: tuple[StageCost, ...]
     missing: tuple[str, ...] = Field(description="Agents that have no refit on these data.")

@@ -163,6 +163,10 @@ class RefitConfig(WorkersConfig):
         (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
     )
     n_seeds: int | None = Field(None, ge=1, description="How many of the seeds are used, from the first on; null: all.")
+    calibration: Literal["temperature", "none"] = Field("temperature", description="Of the probabilities, on validation.")
+    min_support: int | None = Field(
+        20, ge=1, description="Positive validation pairs with which a criterion has a threshold of its own; null: none has."
+    )
 
     @model_validator(mode="after")
     def _different(self) -> RefitConfig:

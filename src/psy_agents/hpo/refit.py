@@ -6,7 +6,7 @@ import json
 import logging
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from psy_agents.hpo.stage import StageRunner
 from psy_agents.hpo.store import StudyStore
 from psy_agents.hpo.topk import Scalar, TopK, installed_versions
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
+from psy_agents.training.data import Corpus, positive_pairs
 from psy_agents.training.scoring import Answers, SplitScorer
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,10 @@ class RefitSummary(BaseModel):
     hyperparameters: dict[str, Scalar] = Field(description="All of them, with defaults and fixed ones.")
     epochs: int = Field(ge=1, description="Median of the winner's best epochs.")
     seed: int = Field(description="Of the final training.")
-    threshold: FiniteFloat
+    temperature: FiniteFloat = Field(gt=0, description="Of the probabilities; 1 where they are not calibrated.")
+    threshold: FiniteFloat = Field(description="On calibrated probabilities, of criteria without one of their own.")
+    thresholds: dict[str, FiniteFloat] = Field(description="Of the criteria that have one of their own.")
+    validation_positives: dict[str, int] = Field(description="Pairs of each criterion from which thresholds were chosen.")
     decoding: dict[str, float | int | str]
     test_value: FiniteFloat = Field(description="The objective on test.")
     test_metrics: dict[str, FiniteFloat | None]
@@ -97,8 +100,8 @@ def run_refit(
 
     Each candidate is trained on train with every seed, as long as the search trained, and scored on validation. The
     winner has the highest mean; one that failed with a seed loses to all that did not. It is trained anew on train and
-    validation for the median of its best epochs, with the first seed. Threshold and decoding rule are those that
-    suit the winner's answers on validation best, all seeds' together.
+    validation for the median of its best epochs, with the first seed. Temperature, thresholds and decoding rule are those
+    that suit the winner's answers on validation best, all seeds' together.
 
     Raises:
         UserError: there is no top-k, it was made on another corpus or with other settings, or every candidate failed.
@@ -133,14 +136,14 @@ def run_refit(
         winner = _winner(ranked, study)
         records = [r for r in confirmed if r.index // n_seeds == winner.rank - 1 and r.state == "complete"]
         epochs = round(statistics.median(record.best_epoch for record in records))
-        decisions = _decisions(corpus, settings, records)
+        decisions = _decisions(corpus, config, settings, records)
         log.info(
             "%s: trial %d of %s wins with %.4f +- %.4f over %d seeds; it is trained on train + validation for %d epochs",
             agent, winner.trial, top.study, winner.mean, winner.standard_deviation, len(records), epochs,
         )  # fmt: skip
         final_study, (final,) = engine.run(
             FINAL_LABEL,
-            {"refit": study, "candidate": winner.rank - 1, "epochs": epochs, "decisions": asdict(decisions)},
+            {"refit": study, "candidate": winner.rank - 1, "epochs": epochs, "decisions": decisions.described()},
             "FinalObjective",
             RefitSetup(agent, settings, corpus, candidates, epochs, decisions),
             [(winner.rank - 1, config.fixed_seeds[0])],
@@ -162,8 +165,8 @@ def run_refit(
         hyperparameters=settings.hyperparameters(dict(candidates[winner.rank - 1])).model_dump(),
         epochs=epochs,
         seed=config.fixed_seeds[0],
-        threshold=decisions.threshold,
-        decoding=asdict(decisions.rule),
+        **decisions.described(),
+        validation_positives=positive_pairs(corpus.split("validation")),
         test_value=final.value,
         test_metrics=dict(final.metrics),
         data_hash=data,
@@ -284,8 +287,11 @@ def _winner(candidates: Sequence[ConfirmedCandidate], study: str) -> ConfirmedCa
     return min(able, key=lambda c: (c.values.count(None), -c.mean, c.rank))
 
 
-def _decisions(corpus: Corpus, settings: TrainingSettings, records: Sequence[TrialRecord]) -> Decisions:
-    """Threshold and decoding rule from the winner's answers on validation, all seeds' together."""
+def _decisions(
+    corpus: Corpus, config: RefitConfig, settings: TrainingSettings, records: Sequence[TrialRecord]
+) -> Decisions:
+    """Temperature, thresholds and decoding rule from the winner's answers on validation, all seeds' together."""
     answers = [Answers.load(record.checkpoint / ANSWERS) for record in records]
     lengths = json.loads((records[0].checkpoint / SPAN_LENGTHS).read_text(encoding="utf-8"))
-    return SplitScorer(corpus.split("validation"), lengths, settings.objective_evidence_weight).choose(*answers)
+    scorer = SplitScorer(corpus.split("validation"), lengths, settings.objective_evidence_weight)
+    return scorer.choose(*answers, calibrate=config.calibration == "temperature", min_support=config.min_support)

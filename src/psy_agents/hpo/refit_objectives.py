@@ -87,13 +87,18 @@ def test_once(folder: Path, setup: RefitSetup) -> tuple[float, dict[str, float]]
     kept = [row[pair] for pair in zip(gold["post_id"], gold["criterion"], strict=True)]
     found = None if everything.evidence is None else [everything.evidence[i] for i in kept]
     spans = None if found is None else [[(start, end) for start, end, _ in each] for each in found]
-    probabilities = None if everything.probabilities is None else everything.probabilities[kept]
+    probabilities, uncalibrated, thresholds = (
+        None if each is None else each[kept] for each in (everything.probabilities, everything.uncalibrated, everything.thresholds)
+    )
     table = predictions_table(
         gold,
         probabilities=probabilities,
         predicted=everything.met[kept],
         spans=spans,
         scores=None if found is None else [[score for _, _, score in each] for each in found],
+        uncalibrated=uncalibrated,
+        thresholds=thresholds,
+        pooled_threshold=None if thresholds is None else predictor.decisions.threshold,
     )
     table.to_parquet(folder / PREDICTIONS, index=False)
     scorer = SplitScorer(corpus.split(TEST), [1], setup.settings.objective_evidence_weight)

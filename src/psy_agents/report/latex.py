@@ -33,6 +33,7 @@ SUMMARY_HEADS = {
 }
 SIDES = {"Criteria": 6, "Evidence": 6}
 METRICS = {"macro_f1": "macro-F1", "token_f1": "token-F1"}
+GAINS = {"ece": "ECE", "brier": "Brier", "macro_f1": "macro-F1"}
 
 # Brackets and stars mean something after the end of a row; the others are letters of TeX's own.
 _ESCAPES = {
@@ -48,8 +49,9 @@ def latex_text(text: str) -> str:
 
 
 def latex_tables(report: Report) -> str:
-    """Every table of the report as one file: criteria, their intervals, summary, comparisons."""
-    return "\n".join([PREAMBLE, criteria_latex(report), intervals_latex(report), summary_latex(report), comparisons_latex(report)])
+    """Every table of the report as one file: criteria, their intervals, summary, comparisons, gains."""
+    tables = (criteria_latex, intervals_latex, summary_latex, comparisons_latex, gains_latex)
+    return "\n".join([PREAMBLE, *(table(report) for table in tables)])
 
 
 def criteria_latex(report: Report, systems: Sequence[str] | None = None) -> str:
@@ -123,6 +125,30 @@ def comparisons_latex(report: Report) -> str:
     return _table("Paired permutation tests by post.", "comparisons", "lllrr", heads, "", _grouped(rows))
 
 
+def gains_latex(report: Report) -> str:
+    """What calibration and thresholds by criterion change on test; F1 of single criteria is in the files of the report."""
+    rows = [
+        (
+            each.choice,
+            [
+                latex_text(each.agent),
+                GAINS[each.metric],
+                _three(each.without),
+                _three(each.chosen),
+                _with_interval(each.difference),
+            ],
+        )
+        for each in report.gains
+        if each.criterion is None
+    ]
+    heads = [["Agent", "Metric", "Without", "With", "Difference"]]
+    note = (
+        r"What is chosen on validation, on test: a temperature for the probabilities (ECE, Brier: less is better), and thresholds "
+        r"by criterion in place of one for all (macro-F1)."
+    )
+    return _table(note, "gains", "llrrl", heads, "", _grouped(rows))
+
+
 def _chosen(report: Report, systems: Sequence[str] | None) -> list[Evaluation]:
     with_criteria = {each.name: each for each in ordered(report) if each.criterion is not None}
     if systems is None:
@@ -155,6 +181,10 @@ def _system(evaluation: Evaluation) -> str:
 
 def _two(figure: Estimate) -> str:
     return f"{figure.value:.2f}"
+
+
+def _three(figure: Estimate) -> str:
+    return f"{figure.value:.3f}"
 
 
 def _bold(cell: str, best: str) -> str:

@@ -111,6 +111,29 @@ def comparisons_table(report: Report) -> pd.DataFrame:
     ).astype({"low": float, "high": float})
 
 
+def gains_table(report: Report) -> pd.DataFrame:
+    """What each choice made on validation changes on test: ``value`` is the figure with it minus the one without."""
+    return pd.DataFrame(
+        [
+            (each.agent, each.choice, each.metric, each.criterion, each.without.value, each.chosen.value, *_limits(each.difference))
+            for each in report.gains
+        ],
+        columns=["agent", "choice", "metric", "criterion", "without", "with", "value", "low", "high"],
+    ).astype({"low": float, "high": float})
+
+
+def thresholds_table(report: Report) -> pd.DataFrame:
+    """What was chosen on validation: an agent's temperature and the threshold of each of its criteria."""
+    return pd.DataFrame(
+        [
+            (each.agent, each.temperature, criterion, chosen.threshold, chosen.own, chosen.validation_positives)
+            for each in report.decisions
+            for criterion, chosen in each.criteria.items()
+        ],
+        columns=["agent", "temperature", "criterion", "threshold", "own", "validation_positives"],
+    )
+
+
 def errors_table(report: Report) -> pd.DataFrame:
     """Errors of each part of the pairs; a rate is missing where the part has no pair that could be wrong in that way.
 

@@ -11,7 +11,7 @@ import torch
 
 from psy_agents.agents.decoding import decode_with_scores
 from psy_agents.agents.encoder import max_positions
-from psy_agents.agents.saving import Decisions, Reading, load_agent
+from psy_agents.agents.saving import Reading, load_agent
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled
 from psy_agents.training.scoring import answer
 
@@ -23,8 +23,8 @@ class Prediction:
     """What an agent says of one post and one criterion.
 
     Attributes:
-        probability: that the criterion is met; None of the evidence agent.
-        met: the decision at the frozen threshold; of the evidence agent, whether there is evidence.
+        probability: that the criterion is met, calibrated; None of the evidence agent.
+        met: the decision at the criterion's frozen threshold; of the evidence agent, whether there is evidence.
         evidence: character start, end and score of each span (`DecodingRule`); None of the criteria agent.
     """
 
@@ -35,9 +35,16 @@ class Prediction:
 
 @dataclass(frozen=True)
 class PairPredictions:
-    """The same of many pairs: arrays over the pairs, and a list of spans for each; None where not predicted."""
+    """The same of many pairs: arrays over the pairs, and a list of spans for each; None where not predicted.
+
+    Attributes:
+        uncalibrated: the probabilities before the temperature.
+        thresholds: those that decide.
+    """
 
     probabilities: np.ndarray | None
+    uncalibrated: np.ndarray | None
+    thresholds: np.ndarray | None
     met: np.ndarray
     evidence: list[list[ScoredSpan]] | None
 
@@ -80,7 +87,7 @@ class Predictor:
             overlap=config.window_overlap,
             positions=max_positions(self._agent.encoders[0]),
         )
-        answers = answer(
+        raw = answer(
             self._agent,
             windows,
             pad_id=self._tokenizer.pad_token_id,
@@ -88,13 +95,12 @@ class Predictor:
             device=self._device,
             precision=getattr(torch, self._reading.precision),
         )
-        evidence = None
+        answers, evidence = raw.calibrated(decisions.temperature), None
         if answers.candidates is not None:
             evidence = decode_with_scores(answers.candidates, decisions.rule, len(data), answers.criterion_logits_P)
-        return PairPredictions(answers.probabilities_P, _met(answers.probabilities_P, evidence, decisions), evidence)
-
-
-def _met(probabilities: np.ndarray | None, evidence: list[list[ScoredSpan]] | None, decisions: Decisions) -> np.ndarray:
-    if probabilities is not None:
-        return probabilities >= decisions.threshold
-    return np.array([len(found) > 0 for found in evidence], dtype=bool)
+        if answers.probabilities_P is None:
+            met = np.array([len(found) > 0 for found in evidence], dtype=bool)
+            return PairPredictions(None, None, None, met, evidence)
+        thresholds = decisions.thresholds_of(data.criteria)[data.criterion]
+        met = answers.probabilities_P >= thresholds
+        return PairPredictions(answers.probabilities_P, raw.probabilities_P, thresholds, met, evidence)
