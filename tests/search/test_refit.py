@@ -130,7 +130,8 @@ def test_temperature_thresholds_and_rule_are_those_of_all_seeds_answers_together
     probabilities = calibrated(uncalibrated, summary.temperature)
     rows = [criterion == c for c in range(2)]
     f1 = [[f1_score(labels[of], probabilities[of] >= cut, zero_division=0) for cut in np.unique(probabilities)] for of in rows]
-    assert np.mean([f1_score(labels[of], probabilities[of] >= summary.threshold) for of in rows]) == pytest.approx(np.mean(f1, axis=0).max())
+    pooled = [f1_score(labels[of], probabilities[of] >= summary.threshold) for of in rows]
+    assert np.mean(pooled) == pytest.approx(np.mean(f1, axis=0).max())
     assert set(summary.thresholds) == {c for c, positives in summary.validation_positives.items() if positives >= 4} != set()
     for name, threshold in summary.thresholds.items():
         own = list(corpus.criteria).index(name)
