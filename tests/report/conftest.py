@@ -150,6 +150,17 @@ def decisions(agent):
     return {"agent": agent, "temperature": 1.7, "threshold": 0.4, "criteria": chosen}
 
 
+def ensemble(agent, kind, *metrics):
+    cost = {"members": 5, "train_seconds": 650.0, "test_seconds": 10.2, "parameters": 113_000_000, "disk_bytes": 455_000_000}
+    single = {"members": 1, "train_seconds": 130.0, "test_seconds": 2.04, "parameters": 22_600_000, "disk_bytes": 91_000_000}
+    gain = [
+        {"metric": metric, "first": "ensemble", "second": "single", "difference": {"value": 0.021, "low": -0.004, "high": 0.05},
+         "p_value": 0.08, "p_holm": 0.08, "permutations": 10000}
+        for metric in metrics
+    ]  # fmt: skip
+    return {"agent": agent, "kind": kind, "gain": gain, "cost": cost, "single_cost": single}
+
+
 def stage(agent, name, trials, failed):
     return {
         "agent": agent, "stage": name, "study": f"{agent}-{name}-1f9c40d2a7b3", "trials": trials,
@@ -182,6 +193,7 @@ def build_report():
             ],
             "decisions": [decisions(agent) for agent in ("criteria", "share", "joint")],
             "gains": [*gains(drawn)],
+            "ensembles": [ensemble("share", "seeds", "macro_f1", "token_f1"), ensemble("criteria", "top_k", "macro_f1")],
             "seeds": [
                 {"agent": name, "values": (values := [drawn.value(0.6, 0.02) for _ in range(5)]), "mean": float(np.mean(values)),
                  "standard_deviation": float(np.std(values, ddof=1))}

@@ -252,3 +252,15 @@ def test_a_report_without_choices_says_so(report):
     html = render(report.model_copy(update={"gains": (), "decisions": ()}))
     assert "there was nothing to choose" in html and "On test: each figure without the choice" not in html
     assert "No agent has a temperature" in render(report.model_copy(update={"gains": ()}))
+
+
+def test_an_ensemble_stands_with_what_it_buys_and_what_it_costs(report, page):
+    rows = page.tables["Ensemble minus the single winner, on the same test pairs; paired permutation test by post"]
+    assert [row[:2] for row in rows[1:]] == [
+        ["share, of its seeds", "macro-F1"], ["share, of its seeds", "token-F1"], ["criteria, of the best candidates", "macro-F1"],
+    ]  # fmt: skip
+    assert rows[1][2:] == ["0.021 [-0.004, 0.050]", "0.080"]
+    found = cells(page.tables["What they cost: training of all members, one after another, and prediction of the test split, in seconds"])
+    assert (found["share, ensemble", "Training"], found["share, single winner", "Training"]) == ("650.0", "130.0")
+    assert (found["share, ensemble", "Members"], found["share, single winner", "Megabytes"]) == ("5", "91.0")
+    assert "no ensemble was asked for" in render(report.model_copy(update={"ensembles": ()}))

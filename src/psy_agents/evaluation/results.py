@@ -144,6 +144,31 @@ class Gain(_Frozen):
     difference: Estimate = Field(description="chosen minus without, on the same resamples.")
 
 
+class ModelCost(_Frozen):
+    """What a final model takes."""
+
+    members: int = Field(ge=1, description="1: a single agent.")
+    train_seconds: FiniteFloat = Field(description="Of all members' final trainings, one after another.")
+    test_seconds: FiniteFloat = Field(description="To predict the test split, once loaded.")
+    parameters: int
+    disk_bytes: int
+
+
+class EnsembleResult(_Frozen):
+    """What several agents together buy on test against the single winner, and what they cost."""
+
+    kind: Literal["seeds", "top_k"]
+    gain: tuple[Comparison, ...] = Field(description="ensemble minus single, on the same test pairs.")
+    cost: ModelCost
+    single_cost: ModelCost
+
+
+class AgentEnsemble(EnsembleResult):
+    """The same, of one agent."""
+
+    agent: str
+
+
 class SeedScores(_Frozen):
     """The winner's objective on validation over the fixed seeds."""
 
@@ -179,6 +204,7 @@ class Report(_Frozen):
     alarms: tuple[Alarm, ...]
     decisions: tuple[AgentDecisions, ...]
     gains: tuple[Gain, ...]
+    ensembles: tuple[AgentEnsemble, ...] = Field(description="Of the agents whose model is one.")
     seeds: tuple[SeedScores, ...]
     stages: tuple[StageCost, ...]
     missing: tuple[str, ...] = Field(description="Agents that have no refit on these data.")

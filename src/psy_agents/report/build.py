@@ -15,7 +15,16 @@ from psy_agents.evaluation.baselines import baseline_predictions
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.gains import gains
 from psy_agents.evaluation.predictions import GOLD, gold_table
-from psy_agents.evaluation.results import AgentDecisions, CriterionThreshold, Evaluation, Report, SeedScores, StageCost
+from psy_agents.evaluation.results import (
+    AgentDecisions,
+    AgentEnsemble,
+    CriterionThreshold,
+    EnsembleResult,
+    Evaluation,
+    Report,
+    SeedScores,
+    StageCost,
+)
 from psy_agents.evaluation.significance import compare
 from psy_agents.hpo.refit import RefitSummary
 from psy_agents.report.config import ReportConfig
@@ -71,6 +80,11 @@ def build_report(
         alarms=alarms(found),
         decisions=[_decisions(refits[each.name].summary) for each in found if each.kind == "agent" and not each.criterion.derived],
         gains=[gain for agent, table in predictions.items() for gain in gains(agent, table, texts, criteria, **bootstrap)],
+        ensembles=[
+            AgentEnsemble(agent=agent, **{name: getattr(made, name) for name in EnsembleResult.model_fields})
+            for agent, refitted in refits.items()
+            if (made := refitted.summary.ensemble) is not None
+        ],
         seeds=[_seeds(refitted.summary) for refitted in refits.values()],
         stages=stages,
         missing=[agent for agent in AGENTS if agent not in refits],

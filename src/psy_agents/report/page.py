@@ -57,6 +57,7 @@ CAPTIONS = {
     "reliability": "Share of positive pairs by the probability given, and how many pairs were given it; grey: before calibration.",
     "errors": "False positives among the negative pairs, false negatives among the positive ones.",
 }
+ENSEMBLES = {"seeds": "of its seeds", "top_k": "of the best candidates"}
 GAIN_HEADS = {"calibration": "calibration", "thresholds": "thresholds by criterion"}
 ROWS_OPEN = 12
 
@@ -106,6 +107,7 @@ def report_page(
         "comparisons": ("Comparisons", _comparisons(report)),
         "seeds": ("Seeds", _seeds(report)),
         "choices": ("Calibration and thresholds", _choices(report)),
+        "ensembles": ("Ensembles", _ensembles(report)),
         "reliability": ("Reliability", _drawn(report, figures, "reliability")),
         "errors": ("Errors", _errors(report, figures)),
         "search": ("Search", _search(search_figures)),
@@ -376,6 +378,40 @@ def _choices(report: Report) -> list[str]:
                 ),
             )
             for each in report.decisions
+        ),
+    ]
+
+
+def _ensembles(report: Report) -> list[str]:
+    if not report.ensembles:
+        return ['<p class="soft">Every model is a single agent: no ensemble was asked for.</p>']
+    gains: list[list[Cell]] = [
+        [f"{each.agent}, {ENSEMBLES[each.kind]}", HEADS[gain.metric], _cell(gain.difference), p_text(gain.p_value)]
+        for each in report.ensembles
+        for gain in each.gain
+    ]
+    costs: list[list[Cell]] = [
+        [
+            f"{each.agent}, {name}",
+            cost.members,
+            f"{cost.train_seconds:,.1f}",
+            f"{cost.test_seconds:,.2f}",
+            cost.parameters,
+            f"{cost.disk_bytes / 1e6:,.1f}",
+        ]
+        for each in report.ensembles
+        for name, cost in (("ensemble", each.cost), ("single winner", each.single_cost))
+    ]
+    return [
+        html_table(
+            "Ensemble minus the single winner, on the same test pairs; paired permutation test by post",
+            ["Ensemble", "Metric", "Difference", "p"],
+            gains,
+        ),
+        html_table(
+            "What they cost: training of all members, one after another, and prediction of the test split, in seconds",
+            ["Model", "Members", "Training", "Prediction", "Parameters", "Megabytes"],
+            costs,
         ),
     ]
 

@@ -44,7 +44,8 @@ def _led_to(refit: RefitSummary, parents: Mapping[str, str | None]) -> list[str]
     chain = [refit.from_study]
     while (parent := parents.get(chain[0])) is not None and parent not in chain:
         chain.insert(0, parent)
-    return [*chain, refit.study, refit.final_study]
+    together = [] if refit.ensemble is None else [refit.ensemble.members_study, refit.ensemble.study]
+    return [*chain, refit.study, refit.final_study, *together]
 
 
 def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost]:

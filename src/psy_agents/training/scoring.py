@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from psy_agents.agents.averaging import averaged
 from psy_agents.agents.decoding import Candidates, TokenPlaces, choose_rule, decode, window_candidates
 from psy_agents.agents.models import AgentModel
 from psy_agents.agents.pooling import pool_windows
@@ -38,6 +40,15 @@ class Answers:
     def calibrated(self, temperature: float) -> Answers:
         """The answers with calibrated probabilities; those without any stay as they are."""
         return self if self.probabilities_P is None else replace(self, probabilities_P=calibrated(self.probabilities_P, temperature))
+
+    @classmethod
+    def averaged(cls, members: Sequence[Answers]) -> Answers:
+        """The mean of the members' probabilities, and their spans as `psy_agents.agents.averaging` has it."""
+        first = members[0]
+        return cls(
+            None if first.probabilities_P is None else np.mean([each.probabilities_P for each in members], axis=0),
+            None if first.candidates is None else averaged([each.candidates for each in members]),
+        )
 
     def save(self, file: Path) -> None:
         """Write the arrays as ``.npz``; they hold no text."""
