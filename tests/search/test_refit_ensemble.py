@@ -24,6 +24,7 @@ from psy_agents.agents.saving import load_agent
 from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import calibrated
 from psy_agents.evaluation.significance import compare
+from psy_agents.hpo.budget import best_pace
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.refit import RefitOutput, RefitSummary, run_refit
 from psy_agents.hpo.refit_objectives import ANSWERS, MODEL, PREDICTIONS
@@ -143,6 +144,8 @@ def test_the_gain_is_the_paired_difference_to_the_winner_alone_and_the_cost_is_t
     assert made.single_cost.parameters == sum(v.numel() for v in load_agent(alone / MODEL)[0].state_dict().values())
     assert made.cost.train_seconds > made.single_cost.train_seconds > 0 < made.single_cost.test_seconds
     assert 1.9 < made.cost.disk_bytes / made.single_cost.disk_bytes < 2.1
+    newest = best_pace(read_studies(folder / "studies.db"), given["agent"], summary.data_hash, summary.settings_hash)
+    assert newest.study == made.members_study, "putting members together does not tell what an epoch takes"
 
 
 def test_without_an_ensemble_the_same_winner_is_handed_over_and_nothing_is_trained(ensembles):

@@ -148,7 +148,7 @@ class ModelCost(_Frozen):
     """What a final model takes."""
 
     members: int = Field(ge=1, description="1: a single agent.")
-    train_seconds: FiniteFloat = Field(description="Of all members' final trainings, one after another.")
+    train_seconds: FiniteFloat = Field(description="Of all members' final runs, one after another; the winner's is tested in it.")
     test_seconds: FiniteFloat = Field(description="To predict the test split, once loaded.")
     parameters: int
     disk_bytes: int

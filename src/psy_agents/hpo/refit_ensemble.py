@@ -6,7 +6,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +115,9 @@ def run_ensemble(
     final_study, winners = single
     every = [winners, *records]
     decisions = _together(runs, setup, members, finals, confirmed)
-    study, (tested,) = runs.run(
+    # Without the settings' hash, as nothing is trained: it must not tell what an epoch takes (`best_pace`).
+    known = {name: value for name, value in runs.attributes.items() if name != "settings_hash"}
+    study, (tested,) = replace(runs, attributes=known).run(
         ENSEMBLE_LABEL,
         {"members": members_study, "single": final_study, "decisions": decisions.described()},
         "EnsembleObjective",
