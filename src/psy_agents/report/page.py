@@ -511,7 +511,7 @@ def _costs(report: Report) -> list[str]:
     return [
         f"<p>{sum(stage.trials for stage in report.stages):,} trials and {hours:,.1f} hours of training in all.</p>",
         html_table(
-            "What each stage took; best: the objective on validation",
+            "What each stage took; best: the objective on validation, and of the final model on test",
             ["Stage", "Trials", *map(_words, states), "Best", "Hours", "Epochs", "Failures", "Study"],
             rows,
         ),
