@@ -9,6 +9,8 @@ from psy_agents.evaluation.calibration import (
     HOTTEST,
     CalibrationFigures,
     calibrated,
+    fit,
+    fit_platt,
     fit_temperature,
     log_odds,
     negative_log_likelihood,
@@ -46,6 +48,40 @@ def test_what_can_be_parted_wholly_or_not_at_all_stays_within_the_bounds():
     assert fit_temperature(labels, np.array([0.1, 0.2, 0.6, 0.9])) == COLDEST
     assert fit_temperature(labels, np.array([0.9, 0.6, 0.2, 0.1])) == HOTTEST
     assert fit_temperature(np.ones(2), np.array([0.2, 0.3])) == HOTTEST
+
+
+def test_platts_shift_undoes_that_training_saw_more_positives_than_there_are():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-2.5, 1.5, 20_000)
+    labels, probabilities = (rng.random(len(logits)) < expit(logits)).astype(int), expit(2.0 * logits + 3.0)
+    temperature, shift = fit_platt(labels, probabilities)
+    assert (temperature, shift) == (pytest.approx(2.0, rel=0.05), pytest.approx(-1.5, abs=0.1))
+    assert expected_calibration_error(labels, calibrated(probabilities, temperature, shift)) < 0.015
+    assert expected_calibration_error(labels, calibrated(probabilities, fit_temperature(labels, probabilities))) > 0.1
+
+
+def test_platts_scaling_is_likeliest_for_its_targets_and_finite_for_parted_pairs():
+    labels, probabilities = confident_pairs(2.5, n=150)
+    n = labels.sum()
+    targets = np.where(labels, (n + 1) / (n + 2), 1 / (len(labels) - n + 2))
+
+    def likelihood(temperature, shift):
+        given = calibrated(probabilities, temperature, shift)
+        return np.mean(targets * np.log(given) + (1 - targets) * np.log1p(-given))
+
+    temperature, shift = fit_platt(labels, probabilities)
+    for factor, moved in ((0.99, 0), (1.01, 0), (1, 0.02), (1, -0.02), (1.5, 0.5)):
+        assert likelihood(factor * temperature, shift + moved) < likelihood(temperature, shift)
+    parted = fit_platt(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.6, 0.9]))
+    assert COLDEST < parted[0] < HOTTEST and np.isfinite(parted[1])
+    assert fit_platt(np.array([0, 0, 1, 1]), np.array([0.9, 0.6, 0.2, 0.1]))[0] == pytest.approx(HOTTEST)
+
+
+def test_each_method_fits_its_own_numbers():
+    labels, probabilities = confident_pairs(2.5, n=150)
+    assert fit("none", labels, probabilities) == (1.0, 0.0)
+    assert fit("temperature", labels, probabilities) == (fit_temperature(labels, probabilities), 0.0)
+    assert fit("platt", labels, probabilities) == fit_platt(labels, probabilities)
 
 
 def test_calibrating_keeps_the_order_and_one_half_and_temperature_one_keeps_every_bit():

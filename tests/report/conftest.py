@@ -147,7 +147,7 @@ def decisions(agent):
         name: {"threshold": 0.55 if own[name] else 0.4, "own": own[name], "validation_positives": support}
         for name, support in CRITERIA.items()
     }
-    return {"agent": agent, "temperature": 1.7, "threshold": 0.4, "criteria": chosen}
+    return {"agent": agent, "temperature": 1.7, "shift": -0.3, "threshold": 0.4, "criteria": chosen}
 
 
 def ensemble(agent, kind, *metrics):

@@ -96,7 +96,7 @@ def test_a_fitted_agent_is_saved_as_it_is_with_the_decisions_it_is_given(corpus,
     run = TrainingRun("criteria", config, settings, reader, seed=1, epochs=3, patience=3, device="cpu")
     losses = list(run.fit(2))
     assert len(losses) == 2 and run.step == 2 * run.steps_per_epoch and run.best is None
-    given = Decisions(0.25, temperature=2.0, thresholds={"SLEEP": 0.75})
+    given = Decisions(0.25, temperature=2.0, shift=-1.5, thresholds={"SLEEP": 0.75})
     run.save(tmp_path / "agent", given)
     loaded, _, decisions, described = load_agent(tmp_path / "agent")
     assert decisions == given and described["reading"] == {"unit": "post", "precision": "float32", "evaluation_tokens": 8192}
@@ -107,7 +107,7 @@ def test_a_fitted_agent_is_saved_as_it_is_with_the_decisions_it_is_given(corpus,
         assert each[criterion] == Prediction(each[criterion].probability, each[criterion].probability >= threshold, None)
     found = predictor.predict_pairs(unlabelled(CRITERIA, ["I barely slept all week."]))
     assert found.thresholds.tolist() == [0.75, 0.25]
-    np.testing.assert_allclose(logit(found.uncalibrated), 2 * logit(found.probabilities))
+    np.testing.assert_allclose(logit(found.uncalibrated) / 2 - 1.5, logit(found.probabilities))
 
 
 def test_fit_trains_as_the_scored_epochs_do(corpus, encoder):

@@ -106,7 +106,7 @@ def test_the_winner_is_trained_once_for_the_median_of_its_best_epochs(refit):
     assert final.value == summary.test_value
     described = json.loads((refit.output.model / "agent.json").read_text())
     assert described["hyperparameters"]["learning_rate"] == PARAMS[summary.winner - 1]["learning_rate"] == summary.params["learning_rate"]
-    for name in ("temperature", "threshold", "thresholds", "decoding"):
+    for name in ("temperature", "shift", "threshold", "thresholds", "decoding"):
         assert described[name] == getattr(summary, name)
     assert described["reading"]["unit"] == refit.given["settings"].unit
 
@@ -118,7 +118,7 @@ def test_temperature_thresholds_and_rule_are_those_of_all_seeds_answers_together
     answers = [Answers.load(folder / f"trial_{number:04d}" / ANSWERS) for number in numbers]
     data = corpus.split("validation")
     lengths = json.loads((folder / f"trial_{numbers[0]:04d}" / "span_lengths.json").read_text())
-    chosen = SplitScorer(data, lengths, 0.5).choose(*answers, calibrate=True, min_support=4)
+    chosen = SplitScorer(data, lengths, 0.5).choose(*answers, calibration="temperature", min_support=4)
     assert summary.threshold == chosen.threshold and summary.decoding == vars(chosen.rule)
     assert summary.validation_positives == {c: int(data.labels[data.criterion == i].sum()) for i, c in enumerate(corpus.criteria)}
     if answers[0].probabilities_P is None:

@@ -118,7 +118,7 @@ def test_its_decisions_suit_the_members_common_answers_on_validation(ensemble, c
     groups = [[(ranks[0], 11), (ranks[1], 23)]] if kind == "seeds" else [[(rank, seed) for rank in ranks] for seed in (11, 23)]
     together = [average([answers[key] for key in group], own) for group in groups]
     lengths = json.loads((confirmed / f"trial_{trials[groups[0][0]]:04d}" / "span_lengths.json").read_text())
-    chosen = SplitScorer(corpus.split("validation"), lengths, 0.5).choose(*together, calibrate=True, min_support=4)
+    chosen = SplitScorer(corpus.split("validation"), lengths, 0.5).choose(*together, calibration="temperature", min_support=4)
     assert read_ensemble(output.model)[1] == chosen
     assert (summary.temperature, summary.threshold, summary.thresholds) == (chosen.temperature, chosen.threshold, chosen.thresholds)
     assert summary.decoding == vars(chosen.rule)

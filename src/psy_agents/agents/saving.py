@@ -32,13 +32,15 @@ class Decisions:
     Attributes:
         threshold: the least calibrated probability of a criterion that is met, for criteria without one of their own.
         rule: how spans are decoded.
-        temperature: what the log odds are divided by (`psy_agents.evaluation.calibration`); 1 leaves them as they are.
+        temperature, shift: what the log odds are divided by, and what is added then (`psy_agents.evaluation.calibration`);
+            1 and 0 leave them as they are.
         thresholds: by criterion, of those with enough positive pairs to have one of their own.
     """
 
     threshold: float = 0.5
     rule: DecodingRule = DecodingRule()
     temperature: float = 1.0
+    shift: float = 0.0
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def thresholds_of(self, criteria: Iterable[str]) -> np.ndarray:
@@ -48,13 +50,14 @@ class Decisions:
     def described(self) -> dict[str, Any]:
         """As plain data, for ``agent.json``."""
         thresholds = {"threshold": self.threshold, "thresholds": dict(self.thresholds)}
-        return {"temperature": self.temperature, **thresholds, "decoding": asdict(self.rule)}
+        calibration = {"temperature": self.temperature, "shift": self.shift}
+        return {**calibration, **thresholds, "decoding": asdict(self.rule)}
 
     @classmethod
     def read(cls, described: Mapping[str, Any]) -> Decisions:
         """What `described` has given, among other entries."""
         rule = DecodingRule(**described["decoding"])
-        return cls(described["threshold"], rule, described["temperature"], described["thresholds"])
+        return cls(described["threshold"], rule, described["temperature"], described["shift"], described["thresholds"])
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,7 @@ class AgentDecisions(_Frozen):
 
     agent: str
     temperature: FiniteFloat = Field(gt=0, description="1 where probabilities are not calibrated.")
+    shift: FiniteFloat = Field(description="Of the log odds, after the temperature; 0 where there is none.")
     threshold: FiniteFloat = Field(description="The pooled one.")
     criteria: dict[str, CriterionThreshold]
 

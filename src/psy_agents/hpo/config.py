@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
+from psy_agents.evaluation.calibration import Calibration
 from psy_agents.hpo.machine import cpu_quota
 
 
@@ -163,7 +164,7 @@ class RefitConfig(WorkersConfig):
         (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
     )
     n_seeds: int | None = Field(None, ge=1, description="How many of the seeds are used, from the first on; null: all.")
-    calibration: Literal["temperature", "none"] = Field("temperature", description="Of the probabilities, on validation.")
+    calibration: Calibration = Field("temperature", description="Of the probabilities, on validation; platt: with a shift.")
     min_support: int | None = Field(
         20, ge=1, description="Positive validation pairs with which a criterion has a threshold of its own; null: none has."
     )

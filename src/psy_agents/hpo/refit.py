@@ -64,6 +64,7 @@ class RefitSummary(BaseModel):
     epochs: int = Field(ge=1, description="Median of the winner's best epochs.")
     seed: int = Field(description="Of the final training.")
     temperature: FiniteFloat = Field(gt=0, description="Of the probabilities; 1 where they are not calibrated.")
+    shift: FiniteFloat = Field(description="Of the log odds, after the temperature; 0 but for calibration: platt.")
     threshold: FiniteFloat = Field(description="On calibrated probabilities, of criteria without one of their own.")
     thresholds: dict[str, FiniteFloat] = Field(description="Of the criteria that have one of their own.")
     validation_positives: dict[str, int] = Field(description="Pairs of each criterion from which thresholds were chosen.")

@@ -111,7 +111,7 @@ def decide(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, like
     """
     lengths = json.loads((like.checkpoint / SPAN_LENGTHS).read_text(encoding="utf-8"))
     scorer = SplitScorer(corpus.split("validation"), lengths, settings.objective_evidence_weight)
-    return scorer.choose(*answers, calibrate=config.calibration == "temperature", min_support=config.min_support)
+    return scorer.choose(*answers, calibration=config.calibration, min_support=config.min_support)
 
 
 def final_of(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, records: Sequence[TrialRecord]) -> Final:

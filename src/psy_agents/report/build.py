@@ -119,6 +119,7 @@ def _decisions(summary: RefitSummary) -> AgentDecisions:
     return AgentDecisions(
         agent=summary.agent,
         temperature=summary.temperature,
+        shift=summary.shift,
         threshold=summary.threshold,
         criteria={
             criterion: CriterionThreshold(

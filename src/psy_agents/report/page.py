@@ -361,13 +361,15 @@ def _choices(report: Report) -> list[str]:
     )
     nothing = '<p class="soft">No agent has a temperature or thresholds by criterion of its own.</p>'
     return [
-        "<p>Chosen on validation and kept in the model: a temperature that divides the log odds of all probabilities of an agent, "
+        "<p>Chosen on validation and kept in the model: a temperature that divides the log odds of all probabilities of an agent (and a "
+        "shift that is added to them, 0 unless it was asked for), "
         "one threshold for all criteria, and one of its own for each criterion with enough positive pairs. An interval that holds "
         "0 says that the choice may have bought nothing.</p>",
         gained if rows else nothing,
         *(
             _details(
-                f"{each.agent}: temperature {estimate_text(each.temperature)}, pooled threshold {estimate_text(each.threshold)}",
+                f"{each.agent}: temperature {estimate_text(each.temperature)}, shift {estimate_text(each.shift)}, "
+                f"pooled threshold {estimate_text(each.threshold)}",
                 html_table(
                     f"Thresholds of {each.agent}",
                     ["Criterion", "Positive on validation", "Threshold", "Whose"],

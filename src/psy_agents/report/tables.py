@@ -142,14 +142,14 @@ def ensembles_table(report: Report) -> pd.DataFrame:
 
 
 def thresholds_table(report: Report) -> pd.DataFrame:
-    """What was chosen on validation: an agent's temperature and the threshold of each of its criteria."""
+    """What was chosen on validation: an agent's temperature and shift, and the threshold of each of its criteria."""
     return pd.DataFrame(
         [
-            (each.agent, each.temperature, criterion, chosen.threshold, chosen.own, chosen.validation_positives)
+            (each.agent, each.temperature, each.shift, criterion, chosen.threshold, chosen.own, chosen.validation_positives)
             for each in report.decisions
             for criterion, chosen in each.criteria.items()
         ],
-        columns=["agent", "temperature", "criterion", "threshold", "own", "validation_positives"],
+        columns=["agent", "temperature", "shift", "criterion", "threshold", "own", "validation_positives"],
     )
 
 

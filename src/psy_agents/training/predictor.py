@@ -40,7 +40,7 @@ class PairPredictions:
     """The same of many pairs: arrays over the pairs, and a list of spans for each; None where not predicted.
 
     Attributes:
-        uncalibrated: the probabilities before any temperature; of several agents their mean.
+        uncalibrated: the probabilities before any calibration; of several agents their mean.
         thresholds: those that decide.
     """
 
@@ -94,7 +94,7 @@ class Predictor:
             together = average(raw, [member.decisions for member in self._members])
         else:
             (together,) = raw
-        answers, evidence = together.calibrated(decisions.temperature), None
+        answers, evidence = together.calibrated(decisions.temperature, decisions.shift), None
         if answers.candidates is not None:
             evidence = decode_with_scores(answers.candidates, decisions.rule, len(data), answers.criterion_logits_P)
         if answers.probabilities_P is None:
@@ -108,7 +108,7 @@ class Predictor:
 
 def average(answers: Sequence[Answers], decisions: Sequence[Decisions]) -> Answers:
     """The members' common answer, from the uncalibrated ones and what was chosen for each member alone."""
-    return Answers.averaged([each.calibrated(own.temperature) for each, own in zip(answers, decisions, strict=True)])
+    return Answers.averaged([each.calibrated(own.temperature, own.shift) for each, own in zip(answers, decisions, strict=True)])
 
 
 class _Member:

@@ -15,7 +15,7 @@ from psy_agents.agents.models import AgentModel
 from psy_agents.agents.pooling import pool_windows
 from psy_agents.agents.saving import Decisions
 from psy_agents.agents.windows import Windows
-from psy_agents.evaluation.calibration import calibrated, fit_temperature, log_odds
+from psy_agents.evaluation.calibration import Calibration, calibrated, fit, log_odds
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.spans import Span
@@ -37,9 +37,11 @@ class Answers:
         """Log odds of the probabilities."""
         return None if self.probabilities_P is None else log_odds(self.probabilities_P)
 
-    def calibrated(self, temperature: float) -> Answers:
+    def calibrated(self, temperature: float, shift: float) -> Answers:
         """The answers with calibrated probabilities; those without any stay as they are."""
-        return self if self.probabilities_P is None else replace(self, probabilities_P=calibrated(self.probabilities_P, temperature))
+        if self.probabilities_P is None:
+            return self
+        return replace(self, probabilities_P=calibrated(self.probabilities_P, temperature, shift))
 
     @classmethod
     def averaged(cls, members: Sequence[Answers]) -> Answers:
@@ -123,19 +125,19 @@ class SplitScorer:
             self._evidence = EvidenceScorer(self.data.texts, self.data.spans, self.data.known)
         return self._evidence
 
-    def choose(self, *runs: Answers, calibrate: bool = False, min_support: int | None = None) -> Decisions:
+    def choose(self, *runs: Answers, calibration: Calibration = "none", min_support: int | None = None) -> Decisions:
         """Choose threshold and decoding rule on this split, for one run's answers or for several runs' together.
 
         Args:
-            calibrate: choose a temperature too, and the rest for calibrated probabilities; else it is 1.
+            calibration: how probabilities are calibrated; the rest is chosen for calibrated ones.
             min_support: positive pairs with which a criterion has a threshold of its own; None: none has.
         """
         chosen, n = {}, len(runs)
         if runs[0].probabilities_P is not None:
             labels, criterion = np.tile(self.data.labels, n), np.tile(self.data.criterion, n)
-            if calibrate:
-                chosen["temperature"] = fit_temperature(labels, np.concatenate([run.probabilities_P for run in runs]))
-                runs = tuple(run.calibrated(chosen["temperature"]) for run in runs)
+            temperature, shift = fit(calibration, labels, np.concatenate([run.probabilities_P for run in runs]))
+            chosen |= {"temperature": temperature, "shift": shift}
+            runs = tuple(run.calibrated(temperature, shift) for run in runs)
             probabilities = np.concatenate([run.probabilities_P for run in runs])
             chosen["threshold"] = best_threshold(labels, probabilities, criterion)
             if min_support is not None:
@@ -156,7 +158,7 @@ class SplitScorer:
 
     def score(self, answers: Answers, decisions: Decisions) -> tuple[float, dict[str, float]]:
         """Return the objective and every metric of uncalibrated answers under the given decisions."""
-        answers = answers.calibrated(decisions.temperature)
+        answers = answers.calibrated(decisions.temperature, decisions.shift)
         met = None
         if answers.probabilities_P is not None:
             met = answers.probabilities_P >= decisions.thresholds_of(self.data.criteria)[self.data.criterion]
