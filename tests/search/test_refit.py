@@ -22,13 +22,15 @@ from small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
 from psy_agents.agents.names import AGENTS
+from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
-from psy_agents.evaluation.calibration import calibrated, fit_temperature
+from psy_agents.evaluation.calibration import HOTTEST, calibrated, fit_temperature
 from psy_agents.evaluation.evidence import evidence_metrics
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.records import TrialRecord
 from psy_agents.hpo.refit import RefitOutput, RefitSummary, _confirmed, _winner, run_refit
 from psy_agents.hpo.refit_objectives import ANSWERS
+from psy_agents.hpo.refit_runs import warn_of_flat_probabilities
 from psy_agents.hpo.search import Places
 from psy_agents.hpo.store import read_studies, read_study
 from psy_agents.training.data import Corpus
@@ -226,6 +228,15 @@ def test_neither_calibration_nor_thresholds_by_criterion_where_they_are_not_want
     table = output.predictions
     assert (table["uncalibrated"] == table["probability"]).all() and (table["threshold"] == summary.threshold).all()
     np.testing.assert_allclose(table["uncalibrated"], refit.output.predictions["uncalibrated"])  # The same training.
+
+
+def test_a_temperature_at_its_bound_is_told_with_what_helps(caplog):
+    for decisions in (Decisions(temperature=19.0), Decisions(temperature=HOTTEST, shift=-1.0)):
+        warn_of_flat_probabilities("share", decisions)
+    assert not caplog.messages
+    warn_of_flat_probabilities("share", Decisions(temperature=HOTTEST))
+    (told,) = caplog.messages
+    assert told.startswith("share: its temperature is 20") and "hpo.refit.calibration=platt" in told
 
 
 def test_no_text_leaves_the_corpus(refit):

@@ -20,7 +20,7 @@ from psy_agents.hpo.identity import settings_hash
 from psy_agents.hpo.records import Listener, TrialRecord
 from psy_agents.hpo.refit_ensemble import EnsembleSummary, run_ensemble
 from psy_agents.hpo.refit_objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LENGTHS, TEST_SECONDS, RefitSetup
-from psy_agents.hpo.refit_runs import RefitRuns, final_of
+from psy_agents.hpo.refit_runs import RefitRuns, final_of, warn_of_flat_probabilities
 from psy_agents.hpo.search import Places, fingerprint
 from psy_agents.hpo.store import StudyStore
 from psy_agents.hpo.topk import Scalar, TopK, installed_versions
@@ -143,6 +143,7 @@ def run_refit(
         place, records = winner.rank - 1, complete[winner.rank - 1]
         last = final_of(corpus, config, settings, records)
         decisions, ensemble = last.decisions, None
+        warn_of_flat_probabilities(agent, decisions)
         log.info(
             "%s: trial %d of %s wins with %.4f +- %.4f over %d seeds; it is trained on train + validation for %d epochs",
             agent, winner.trial, top.study, winner.mean, winner.standard_deviation, len(records), last.epochs,

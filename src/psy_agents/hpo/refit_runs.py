@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from psy_agents.agents.saving import Decisions
+from psy_agents.evaluation.calibration import HOTTEST
 from psy_agents.hpo.config import RefitConfig, StageConfig, WorkersConfig
 from psy_agents.hpo.identity import Identity, study_name
 from psy_agents.hpo.objective import SearchSetup
@@ -118,3 +119,13 @@ def final_of(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, re
     """How long a candidate is trained for good, and how it decides, from its confirming runs."""
     epochs = round(statistics.median(record.best_epoch for record in records))
     return Final(epochs, decide(corpus, config, settings, records[0], [answers_of(record) for record in records]))
+
+
+def warn_of_flat_probabilities(agent: str, decisions: Decisions) -> None:
+    """Say so where no temperature makes the log odds right, so that the likeliest one has drawn all probabilities to one half."""
+    if decisions.temperature == HOTTEST and not decisions.shift:
+        log.warning(
+            "%s: its temperature is %g, the highest there is, so that its probabilities are all near one half: too few pairs are "
+            "in order, or all log odds are too high, which hpo.refit.calibration=platt mends",
+            agent, decisions.temperature,
+        )  # fmt: skip
