@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 
 def load(folder: str | Path) -> Predictor:
-    """A refitted agent, ready to predict: ``load("data/06_models/refit/...").predict(["text of a post"])``."""
+    """A refitted agent or ensemble, ready to predict: ``load("data/06_models/refit/...").predict(["text of a post"])``."""
     from psy_agents.training.predictor import Predictor
 
     return Predictor(Path(folder))

@@ -44,6 +44,14 @@ def remove_left_overs(path: Path) -> None:
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink(missing_ok=True)
 
 
+def link_or_copy(source: str, target: str) -> None:
+    """A second name for a file, or a copy of it; for `shutil.copytree`."""
+    try:
+        os.link(source, target)
+    except OSError:  # Another disk, or a file system without links.
+        shutil.copy2(source, target)
+
+
 def _lives(process: int) -> bool:
     try:
         os.kill(process, 0)

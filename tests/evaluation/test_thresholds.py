@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from psy_agents.evaluation.classification import classification_metrics
-from psy_agents.evaluation.thresholds import CANDIDATES, best_no_answer_threshold, best_threshold
+from psy_agents.evaluation.thresholds import CANDIDATES, best_no_answer_threshold, best_threshold, criterion_thresholds
 
 
 def macro_f1(labels, probabilities, criterion, threshold):
@@ -57,6 +57,29 @@ def test_neighbouring_floats_are_still_parted():
     high = np.nextafter(low, np.float32(1))
     threshold = best_threshold(np.array([0, 1]), np.array([low, high]), np.zeros(2, int))
     assert (np.array([low, high]) >= threshold).tolist() == [False, True]
+
+
+def test_a_criterion_with_enough_positives_has_the_best_threshold_of_its_own():
+    labels, probabilities, criterion = random_pairs(3, 400)
+    labels[criterion == 3] = 0
+    positives = np.bincount(criterion[labels == 1], minlength=4)
+    assert positives[1] > positives[2] > 0 == positives[3]
+    found = criterion_thresholds(labels, probabilities, criterion, min_support=positives[1])
+    assert set(found) == {0, 1}
+    for index, threshold in found.items():
+        rows = criterion == index
+        alone = labels[rows], probabilities[rows], np.zeros(rows.sum(), int)
+        assert macro_f1(*alone, threshold) == max(macro_f1(*alone, cut) for cut in np.unique(alone[1]))
+    assert set(criterion_thresholds(labels, probabilities, criterion, min_support=1)) == {0, 1, 2}, "none without a positive"
+
+
+def test_pairs_that_several_runs_answered_count_once():
+    labels, probabilities, criterion = random_pairs(3, 400)
+    positives = np.bincount(criterion[labels == 1], minlength=4)
+    three = np.tile(labels, 3), np.tile(probabilities, 3), np.tile(criterion, 3)
+    for least in (positives[1], positives[1] + 1):
+        alone = criterion_thresholds(labels, probabilities, criterion, min_support=least)
+        assert criterion_thresholds(*three, min_support=least, runs=3) == alone
 
 
 def test_without_positives_the_threshold_is_a_half():

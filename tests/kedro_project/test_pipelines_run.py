@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from finished_project import leave_out_tracking, run_all, sessions_of, training
 from kedro.framework.project import pipelines
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
@@ -139,6 +139,41 @@ def test_the_reports_numbers_are_those_of_the_saved_predictions(finished, agent)
     summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
     seeds = table(finished.folder, "seeds").query("agent == @agent")
     assert seeds["value"].tolist() == pytest.approx(summary["candidates"][summary["winner"] - 1]["values"])
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_what_calibration_and_thresholds_buy_can_be_computed_again_from_the_saved_predictions(finished, agent):
+    saved = pd.read_parquet(latest(finished.folder, f"data/test/07_model_output/refit/{agent}_test_predictions.parquet"))
+    summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
+    gained = table(finished.folder, "gains").query("agent == @agent and criterion.isna()").set_index("metric")
+    thresholds = table(finished.folder, "thresholds").query("agent == @agent").set_index("criterion")
+    if agent == "evidence":
+        assert gained.empty and thresholds.empty and (summary["temperature"], summary["thresholds"]) == (1.0, {})
+        return
+    assert set(gained.index) == {"ece", "brier", "macro_f1"} and set(thresholds["temperature"]) == {summary["temperature"]}
+    for side, column in (("without", "uncalibrated"), ("with", "probability")):
+        assert gained.loc["brier", side] == pytest.approx(np.mean((saved[column] - saved["label"]) ** 2))
+    for side, column in (("without", "pooled_threshold"), ("with", "threshold")):
+        found = saved.assign(met=saved["probability"] >= saved[column]).groupby("criterion")
+        f1 = [f1_score(rows["label"], rows["met"], zero_division=0) for _, rows in found if rows["label"].any()]
+        assert gained.loc["macro_f1", side] == pytest.approx(np.mean(f1))
+    assert thresholds["threshold"].to_dict() == pytest.approx(saved.groupby("criterion")["threshold"].first().to_dict())
+    assert thresholds["own"].to_dict() == {name: positives >= 2 for name, positives in summary["validation_positives"].items()}
+
+
+def test_an_ensemble_is_handed_over_and_reported_with_what_it_buys(copied, resumed):
+    resumed(agent="criteria", hpo={"refit": {"ensemble": "seeds"}}).run(pipeline_names=["refit"])
+    model = latest(copied, "data/test/06_models/refit/criteria")
+    assert sorted(path.name for path in model.iterdir()) == ["ensemble.json", "member_1", "member_2"]
+    resumed().run(pipeline_names=["report"])
+    (row,) = table(copied, "ensembles").to_dict("records")
+    assert (row["agent"], row["ensemble"], row["members"], row["metric"]) == ("criteria", "seeds", 2, "macro_f1")
+    assert row["low"] <= row["value"] <= row["high"] and row["parameters"] == 2 * row["parameters_single"]
+    stages = table(copied, "stages").query("agent == 'criteria'").set_index("stage")
+    assert np.isnan(stages.loc["stage3 members", "best"]) and stages.loc["stage3 ensemble", "epochs"] == 0
+    summary = loaded(copied, "data/test/07_model_output/refit/criteria_criteria-stage3-refit_summary.json")
+    told = table(copied, "summary").query("system == 'criteria'").set_index("metric")["value"]
+    assert row["value"] == pytest.approx(told["macro_f1"] - summary["ensemble"]["single_test_metrics"]["macro_f1"])
 
 
 def test_an_agent_that_fails_stops_no_other_and_the_same_command_goes_on_without_training_anything_again(

@@ -58,6 +58,11 @@ def criterion_side(drawn, level, derived, probabilities):
         "exact_match": drawn.estimate(level * 0.8),
         "ece": drawn.estimate(0.06, 0.01) if probabilities else None,
         "brier": drawn.estimate(0.08, 0.01) if probabilities else None,
+        "reliability_uncalibrated": [
+            {"low": 0.4, "high": 0.5, "pairs": 2007, "mean_probability": 0.45, "share_positive": 0.11}
+        ]
+        if probabilities and not derived and level > 0.5
+        else [],
         "reliability": [
             {"low": low, "high": high, "pairs": n, "mean_probability": (low + high) / 2, "share_positive": drawn.value(low + 0.02, 0.04)}
             for low, high, n in zip(edges, edges[1:], pairs, strict=False)
@@ -122,6 +127,41 @@ def comparisons(drawn, metric, side):
         }  # fmt: skip
 
 
+def gain(drawn, agent, choice, metric, criterion=None):
+    without, chosen = drawn.estimate(0.5), drawn.estimate(0.5)
+    value = chosen["value"] - without["value"]
+    difference = {"value": value, "low": value - 0.02, "high": value + 0.03}
+    return {"agent": agent, "choice": choice, "metric": metric, "criterion": criterion, "without": without, "chosen": chosen,
+            "difference": difference}  # fmt: skip
+
+
+def gains(drawn):
+    for agent in ("criteria", "share", "joint"):
+        yield from (gain(drawn, agent, "calibration", metric) for metric in ("ece", "brier"))
+        yield gain(drawn, agent, "thresholds", "macro_f1")
+        yield gain(drawn, agent, "thresholds", "f1", "DEPRESSED_MOOD")
+
+
+def decisions(agent):
+    own = {name: support >= 50 for name, support in CRITERIA.items()}
+    chosen = {
+        name: {"threshold": 0.55 if own[name] else 0.4, "own": own[name], "validation_positives": support}
+        for name, support in CRITERIA.items()
+    }
+    return {"agent": agent, "temperature": 1.7, "shift": -0.3, "threshold": 0.4, "criteria": chosen}
+
+
+def ensemble(agent, kind, *metrics):
+    cost = {"members": 5, "train_seconds": 650.0, "test_seconds": 10.2, "parameters": 113_000_000, "disk_bytes": 455_000_000}
+    single = {"members": 1, "train_seconds": 130.0, "test_seconds": 2.04, "parameters": 22_600_000, "disk_bytes": 91_000_000}
+    gain = [
+        {"metric": metric, "first": "ensemble", "second": "single", "difference": {"value": 0.021, "low": -0.004, "high": 0.05},
+         "p_value": 0.08, "p_holm": 0.08, "permutations": 10000}
+        for metric in metrics
+    ]  # fmt: skip
+    return {"agent": agent, "kind": kind, "gain": gain, "cost": cost, "single_cost": single}
+
+
 def stage(agent, name, trials, failed):
     return {
         "agent": agent, "stage": name, "study": f"{agent}-{name}-1f9c40d2a7b3", "trials": trials,
@@ -152,6 +192,9 @@ def build_report():
                     "baseline_value": macro["tfidf_logistic"],
                 }
             ],
+            "decisions": [decisions(agent) for agent in ("criteria", "share", "joint")],
+            "gains": [*gains(drawn)],
+            "ensembles": [ensemble("share", "seeds", "macro_f1", "token_f1"), ensemble("criteria", "top_k", "macro_f1")],
             "seeds": [
                 {"agent": name, "values": (values := [drawn.value(0.6, 0.02) for _ in range(5)]), "mean": float(np.mean(values)),
                  "standard_deviation": float(np.std(values, ddof=1))}

@@ -34,7 +34,8 @@ def test_systems_without_a_side_have_no_point_on_it(report):
 
 def test_reliability_shows_the_bins_and_their_pairs(report):
     bins = named(report, "share").criterion.reliability
-    diagonal, curve, counts = reliability_plot(named(report, "share")).data
+    diagonal, before, curve, counts = reliability_plot(named(report, "share")).data
+    assert (before.x, before.y) == ((0.45,), (0.11,))
     assert list(diagonal.x) == list(diagonal.y) == [0, 1]
     assert list(curve.y) == [each.share_positive for each in bins]
     assert list(counts.y) == [each.pairs for each in bins]

@@ -6,7 +6,16 @@ import subprocess
 
 import pytest
 
-from psy_agents.report.latex import comparisons_latex, criteria_latex, intervals_latex, latex_tables, latex_text, summary_latex
+from psy_agents.report.latex import (
+    comparisons_latex,
+    criteria_latex,
+    ensembles_latex,
+    gains_latex,
+    intervals_latex,
+    latex_tables,
+    latex_text,
+    summary_latex,
+)
 
 NASTY = ["A_B & 50% $x$ #1", "{~^}\\", "[x]", "*", "<b>|\"`", "two\nlines"]
 
@@ -39,7 +48,7 @@ def with_nasty_names(report):
     return report.model_copy(update={"evaluations": tuple(evaluations)})
 
 
-@pytest.mark.parametrize("table", [criteria_latex, intervals_latex, summary_latex, comparisons_latex])
+@pytest.mark.parametrize("table", [criteria_latex, intervals_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex])
 def test_every_row_is_as_wide_as_the_table(report, table):
     text = table(report)
     rows = body(text)
@@ -107,3 +116,14 @@ def test_latex_sets_the_tables(report, tmp_path):
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "tables.pdf").exists()
+
+
+def test_gains_and_ensembles_have_a_row_each_and_costs_are_multiples(report):
+    gained = body(gains_latex(report))[1:]
+    assert len(gained) == len([each for each in report.gains if each.criterion is None])
+    assert {row[1] for row in gained} == {"ECE", "Brier", "macro-F1"}
+    rows = body(ensembles_latex(report))[1:]
+    assert [row[:4] for row in rows] == [
+        ["share", "seeds", "5", "macro-F1"], ["share", "seeds", "5", "token-F1"], ["criteria", "best candidates", "5", "macro-F1"],
+    ]  # fmt: skip
+    assert rows[0][5:] == ["$0.080$", r"$\times$5.0", r"$\times$5.0"]

@@ -217,3 +217,35 @@ def test_the_page_fits_a_phone_with_every_part_open(html, tmp_path, browser):
     assert browser.run("document.scrollingElement.scrollWidth") <= 360
     assert browser.run('document.querySelectorAll(".main-svg").length') > 10
     assert browser.requested() == browser.complaints() == []
+
+
+def test_choices_stand_with_and_without_and_each_criterion_says_whose_threshold_it_has(report, page):
+    caption = "On test: each figure without the choice, with it, and the difference; for ECE and Brier less is better"
+    head, *rows = page.tables[caption]
+    assert head == ["Agent and choice", "Metric", "Without", "With", "Difference"] and len(rows) == len(report.gains)
+    gain = next(each for each in report.gains if each.agent == "share" and each.criterion == "DEPRESSED_MOOD")
+    (row,) = (row for row in rows if row[:2] == ["share, thresholds by criterion", "F1 of DEPRESSED_MOOD"])
+    shown = (estimate_text(each.value, each.low, each.high) for each in (gain.without, gain.chosen, gain.difference))
+    assert row[2:] == list(shown)
+    found = cells(page.tables["Thresholds of share"])
+    assert found["WORTHLESSNESS", "Whose"] == "its own" and found["WORTHLESSNESS", "Threshold"] == "0.550"
+    assert found["PSYCHOMOTOR", "Whose"] == "pooled" and found["PSYCHOMOTOR", "Positive on validation"] == "5"
+    assert "Bins of share, before calibration" in page.tables and "Bins of joint, before calibration" not in page.tables
+
+
+def test_a_report_without_choices_says_so(report):
+    html = render(report.model_copy(update={"gains": (), "decisions": ()}))
+    assert "there was nothing to choose" in html and "On test: each figure without the choice" not in html
+    assert "No agent has a temperature" in render(report.model_copy(update={"gains": ()}))
+
+
+def test_an_ensemble_stands_with_what_it_buys_and_what_it_costs(report, page):
+    rows = page.tables["Ensemble minus the single winner, on the same test pairs; paired permutation test by post"]
+    assert [row[:2] for row in rows[1:]] == [
+        ["share, of its seeds", "macro-F1"], ["share, of its seeds", "token-F1"], ["criteria, of the best candidates", "macro-F1"],
+    ]  # fmt: skip
+    assert rows[1][2:] == ["0.021 [-0.004, 0.050]", "0.080"]
+    found = cells(page.tables["What they cost: training of all members, one after another, and prediction of the test split, in seconds"])
+    assert (found["share, ensemble", "Training"], found["share, single winner", "Training"]) == ("650.0", "130.0")
+    assert (found["share, ensemble", "Members"], found["share, single winner", "Megabytes"]) == ("5", "91.0")
+    assert "no ensemble was asked for" in render(report.model_copy(update={"ensembles": ()}))

@@ -9,13 +9,16 @@ import pytest
 from psy_agents.report.tables import (
     comparisons_table,
     criteria_table,
+    ensembles_table,
     errors_table,
     estimate_text,
     evidence_table,
+    gains_table,
     p_text,
     seeds_table,
     stages_table,
     summary_table,
+    thresholds_table,
 )
 
 ORDER = ["criteria", "evidence", "share", "joint", "all_positive", "majority", "tfidf_logistic", "whole_post",
@@ -107,6 +110,29 @@ def test_comparisons_seeds_and_stages_are_whole(report):
     assert stages.loc[1, "failures"] == "2 out of memory"
 
 
+def test_choices_are_told_with_their_gain_and_the_support_they_rest_on(report):
+    gained = estimates(gains_table(report).fillna({"criterion": ""}), "agent", "choice", "metric", "criterion")
+    assert gained == {
+        (each.agent, each.choice, each.metric, each.criterion or ""): numbers(each.difference) for each in report.gains
+    }
+    table = gains_table(report)
+    assert (table["with"] - table["without"]).tolist() == pytest.approx(table["value"].tolist())
+    chosen = thresholds_table(report).set_index(["agent", "criterion"])
+    assert chosen.loc[("share", "WORTHLESSNESS"), ["threshold", "own", "validation_positives"]].tolist() == [0.55, True, 53]
+    assert chosen.loc[("share", "PSYCHOMOTOR"), ["threshold", "own", "validation_positives"]].tolist() == [0.4, False, 5]
+    assert set(chosen["temperature"]) == {1.7} and set(table["agent"]) == {"criteria", "share", "joint"}
+
+
+def test_ensembles_stand_with_their_gain_and_both_costs(report):
+    table = ensembles_table(report)
+    assert table[["agent", "ensemble", "metric"]].values.tolist() == [
+        ["share", "seeds", "macro_f1"], ["share", "seeds", "token_f1"], ["criteria", "top_k", "macro_f1"],
+    ]  # fmt: skip
+    assert set(table["members"]) == {5} and (table["train_seconds"] == 5 * table["train_seconds_single"]).all()
+    assert table.loc[0, ["value", "low", "high", "p_value"]].tolist() == [0.021, -0.004, 0.05, 0.08]
+    assert table.loc[0, ["test_seconds_single", "parameters", "disk_bytes"]].tolist() == [2.04, 113_000_000, 455_000_000]
+
+
 def test_error_rates_are_shares_of_the_pairs_that_can_be_wrong_so(report):
     table = errors_table(report).set_index(["system", "name"])
     hard = table.loc[("share", "explicit_negative")]
@@ -118,9 +144,10 @@ def test_error_rates_are_shares_of_the_pairs_that_can_be_wrong_so(report):
 
 
 def test_a_report_of_nothing_gives_tables_of_no_rows(report):
-    nothing = dict.fromkeys(("evaluations", "comparisons", "alarms", "seeds", "stages"), ())
+    nothing = dict.fromkeys(("evaluations", "comparisons", "alarms", "decisions", "gains", "ensembles", "seeds", "stages"), ())
     empty = report.model_copy(update=nothing)
-    for make in (criteria_table, summary_table, evidence_table, comparisons_table, errors_table, seeds_table, stages_table):
+    sides = (criteria_table, summary_table, evidence_table, comparisons_table, errors_table, gains_table, thresholds_table)
+    for make in (*sides, ensembles_table, seeds_table, stages_table):
         assert len(make(empty)) == 0
         assert list(make(empty).columns) == list(make(report).columns)
 

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.special import logit
 from small_search import CRITERIA, training_settings
 
 import psy_agents
 from psy_agents.agents.names import AGENTS
 from psy_agents.agents.saving import Decisions, load_agent
 from psy_agents.errors import UserError
+from psy_agents.training.data import unlabelled
 from psy_agents.training.predictor import Prediction, Predictor
 from psy_agents.training.trainer import Reader, TrainingRun
 
@@ -69,7 +71,7 @@ def test_any_texts_give_a_prediction_of_each_criterion(trained, agent):
             assert (prediction.evidence is None) == (agent == "criteria")
             if prediction.probability is not None:
                 assert 0 <= prediction.probability <= 1
-                assert prediction.met == (np.float32(prediction.probability) >= predictor.decisions.threshold)
+                assert prediction.met == (prediction.probability >= predictor.decisions.threshold)
             for start, end, margin in prediction.evidence or []:
                 assert 0 <= start < end <= len(text) and margin >= predictor.decisions.rule.threshold
             if agent == "evidence":
@@ -94,12 +96,18 @@ def test_a_fitted_agent_is_saved_as_it_is_with_the_decisions_it_is_given(corpus,
     run = TrainingRun("criteria", config, settings, reader, seed=1, epochs=3, patience=3, device="cpu")
     losses = list(run.fit(2))
     assert len(losses) == 2 and run.step == 2 * run.steps_per_epoch and run.best is None
-    run.save(tmp_path / "agent", Decisions(0.25))
+    given = Decisions(0.25, temperature=2.0, shift=-1.5, thresholds={"SLEEP": 0.75})
+    run.save(tmp_path / "agent", given)
     loaded, _, decisions, described = load_agent(tmp_path / "agent")
-    assert decisions == Decisions(0.25) and described["reading"] == {"unit": "post", "precision": "float32", "evaluation_tokens": 8192}
+    assert decisions == given and described["reading"] == {"unit": "post", "precision": "float32", "evaluation_tokens": 8192}
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in run.agent.state_dict().items())
-    (each,) = Predictor(tmp_path / "agent").predict(["I barely slept all week."])
-    assert each["SLEEP"] == Prediction(each["SLEEP"].probability, each["SLEEP"].probability >= 0.25, None)
+    predictor = Predictor(tmp_path / "agent")
+    (each,) = predictor.predict(["I barely slept all week."])
+    for criterion, threshold in {"SLEEP": 0.75, "FATIGUE": 0.25}.items():
+        assert each[criterion] == Prediction(each[criterion].probability, each[criterion].probability >= threshold, None)
+    found = predictor.predict_pairs(unlabelled(CRITERIA, ["I barely slept all week."]))
+    assert found.thresholds.tolist() == [0.75, 0.25]
+    np.testing.assert_allclose(logit(found.uncalibrated) / 2 - 1.5, logit(found.probabilities))
 
 
 def test_fit_trains_as_the_scored_epochs_do(corpus, encoder):
@@ -116,5 +124,5 @@ def test_a_folder_that_is_no_agent_is_refused(trained, tmp_path):
     with pytest.raises(UserError, match="not a saved agent"):
         psy_agents.load(tmp_path)
     (tmp_path / "agent.json").write_text('{"format": 1}')
-    with pytest.raises(UserError, match="format 1, this version reads 3"):
+    with pytest.raises(UserError, match="format 1, this version reads 4"):
         psy_agents.load(tmp_path)

@@ -22,18 +22,21 @@ from small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
 from psy_agents.agents.names import AGENTS
+from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
+from psy_agents.evaluation.calibration import HOTTEST, calibrated, fit_temperature
 from psy_agents.evaluation.evidence import evidence_metrics
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.records import TrialRecord
 from psy_agents.hpo.refit import RefitOutput, RefitSummary, _confirmed, _winner, run_refit
 from psy_agents.hpo.refit_objectives import ANSWERS
+from psy_agents.hpo.refit_runs import warn_of_flat_probabilities
 from psy_agents.hpo.search import Places
 from psy_agents.hpo.store import read_studies, read_study
 from psy_agents.training.data import Corpus
 from psy_agents.training.scoring import Answers, SplitScorer
 
-CONFIG = RefitConfig(candidates=2, n_seeds=2, workers=1, threads_per_worker=1)
+CONFIG = RefitConfig(candidates=2, n_seeds=2, workers=1, threads_per_worker=1, min_support=4)
 PARAMS = ({"learning_rate": 1e-3}, {"learning_rate": 5e-3})
 PROGRAM = Path(__file__).with_name("refit_process.py")
 
@@ -105,29 +108,36 @@ def test_the_winner_is_trained_once_for_the_median_of_its_best_epochs(refit):
     assert final.value == summary.test_value
     described = json.loads((refit.output.model / "agent.json").read_text())
     assert described["hyperparameters"]["learning_rate"] == PARAMS[summary.winner - 1]["learning_rate"] == summary.params["learning_rate"]
-    assert (described["threshold"], described["decoding"]) == (summary.threshold, summary.decoding)
+    for name in ("temperature", "shift", "threshold", "thresholds", "decoding"):
+        assert described[name] == getattr(summary, name)
     assert described["reading"]["unit"] == refit.given["settings"].unit
 
 
-def test_threshold_and_rule_are_those_of_all_seeds_answers_together(refit, corpus):
+def test_temperature_thresholds_and_rule_are_those_of_all_seeds_answers_together(refit, corpus):
     summary = refit.summary
     folder = refit.folder / "models" / summary.study
     numbers = [t.number for t in trials_of(refit.folder, summary.study) if t.params["candidate"] == summary.winner - 1]
     answers = [Answers.load(folder / f"trial_{number:04d}" / ANSWERS) for number in numbers]
     data = corpus.split("validation")
     lengths = json.loads((folder / f"trial_{numbers[0]:04d}" / "span_lengths.json").read_text())
-    chosen = SplitScorer(data, lengths, 0.5).choose(*answers)
+    chosen = SplitScorer(data, lengths, 0.5).choose(*answers, calibration="temperature", min_support=4)
     assert summary.threshold == chosen.threshold and summary.decoding == vars(chosen.rule)
+    assert summary.validation_positives == {c: int(data.labels[data.criterion == i].sum()) for i, c in enumerate(corpus.criteria)}
     if answers[0].probabilities_P is None:
+        assert (summary.temperature, summary.thresholds) == (1.0, {}), "nothing to choose from spans alone"
         return
-
-    def macro_f1(threshold):
-        met = np.concatenate([run.probabilities_P for run in answers]) >= threshold
-        labels, criterion = np.tile(data.labels, 2), np.tile(data.criterion, 2)
-        return np.mean([f1_score(labels[criterion == c], met[criterion == c], zero_division=0) for c in range(2)])
-
-    cuts = np.unique(np.concatenate([run.probabilities_P for run in answers]))
-    assert macro_f1(summary.threshold) == pytest.approx(max(macro_f1(cut) for cut in cuts))
+    uncalibrated = np.concatenate([run.probabilities_P for run in answers])
+    labels, criterion = np.tile(data.labels, 2), np.tile(data.criterion, 2)
+    assert summary.temperature == fit_temperature(labels, uncalibrated)
+    probabilities = calibrated(uncalibrated, summary.temperature)
+    rows = [criterion == c for c in range(2)]
+    f1 = [[f1_score(labels[of], probabilities[of] >= cut, zero_division=0) for cut in np.unique(probabilities)] for of in rows]
+    pooled = [f1_score(labels[of], probabilities[of] >= summary.threshold) for of in rows]
+    assert np.mean(pooled) == pytest.approx(np.mean(f1, axis=0).max())
+    assert set(summary.thresholds) == {c for c, positives in summary.validation_positives.items() if positives >= 4} != set()
+    for name, threshold in summary.thresholds.items():
+        own = list(corpus.criteria).index(name)
+        assert f1_score(labels[rows[own]], probabilities[rows[own]] >= threshold) == pytest.approx(max(f1[own]))
 
 
 def test_posts(corpus: Corpus) -> tuple[list[str], list[str]]:
@@ -191,7 +201,11 @@ def test_the_figures_of_the_summary_are_those_of_the_predictions(refit, corpus):
         assert summary.test_metrics["macro_f1"] == pytest.approx(macro)
         auprc = np.mean([average_precision_score(part["label"], part["probability"]) for part in of])
         assert summary.test_metrics["macro_auprc"] == pytest.approx(auprc)
-        assert (table["predicted"] == (table["probability"] >= summary.threshold)).all()
+        own = table["criterion"].map(summary.thresholds).fillna(summary.threshold)
+        assert (table["predicted"] == (table["probability"] >= own)).all() and (table["threshold"] == own).all()
+        assert (table["pooled_threshold"] == summary.threshold).all()
+        np.testing.assert_array_equal(table["probability"], calibrated(table["uncalibrated"].to_numpy(), summary.temperature))
+        assert summary.test_metrics["brier"] == pytest.approx(np.mean((table["probability"] - table["label"]) ** 2))
         objectives.append(macro)
     if refit.given["agent"] != "criteria":
         gold, found = (
@@ -202,6 +216,27 @@ def test_the_figures_of_the_summary_are_those_of_the_predictions(refit, corpus):
         assert {name: summary.test_metrics[name] for name in evidence} == pytest.approx(evidence, nan_ok=True)
         objectives.append(evidence["token_f1"])
     assert summary.test_value == pytest.approx(np.mean(objectives))
+
+
+def test_neither_calibration_nor_thresholds_by_criterion_where_they_are_not_wanted(refits, tmp_path):
+    refit = refits("criteria")
+    shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
+    config = CONFIG.model_copy(update={"calibration": "none", "min_support": None})
+    output = run_refit(**{**refit.given, "config": config, "places": places_in(tmp_path)})
+    summary = RefitSummary.model_validate(output.summary)
+    assert (summary.temperature, summary.thresholds, summary.study) == (1.0, {}, refit.summary.study), "the same runs confirm it"
+    table = output.predictions
+    assert (table["uncalibrated"] == table["probability"]).all() and (table["threshold"] == summary.threshold).all()
+    np.testing.assert_allclose(table["uncalibrated"], refit.output.predictions["uncalibrated"])  # The same training.
+
+
+def test_a_temperature_at_its_bound_is_told_with_what_helps(caplog):
+    for decisions in (Decisions(temperature=19.0), Decisions(temperature=HOTTEST, shift=-1.0)):
+        warn_of_flat_probabilities("share", decisions)
+    assert not caplog.messages
+    warn_of_flat_probabilities("share", Decisions(temperature=HOTTEST))
+    (told,) = caplog.messages
+    assert told.startswith("share: its temperature is 20") and "hpo.refit.calibration=platt" in told
 
 
 def test_no_text_leaves_the_corpus(refit):

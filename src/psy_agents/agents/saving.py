@@ -10,25 +10,54 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.models import AGENT_CLASSES, AgentModel
 from psy_agents.errors import UserError
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """What was chosen on validation: the criterion threshold and the decoding rule."""
+    """What was chosen on validation.
+
+    Attributes:
+        threshold: the least calibrated probability of a criterion that is met, for criteria without one of their own.
+        rule: how spans are decoded.
+        temperature, shift: what the log odds are divided by, and what is added then (`psy_agents.evaluation.calibration`);
+            1 and 0 leave them as they are.
+        thresholds: by criterion, of those with enough positive pairs to have one of their own.
+    """
 
     threshold: float = 0.5
     rule: DecodingRule = DecodingRule()
+    temperature: float = 1.0
+    shift: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def thresholds_of(self, criteria: Iterable[str]) -> np.ndarray:
+        """(criteria,) each one's own threshold, or the pooled one."""
+        return np.array([self.thresholds.get(criterion, self.threshold) for criterion in criteria])
+
+    def described(self) -> dict[str, Any]:
+        """As plain data, for ``agent.json``."""
+        thresholds = {"threshold": self.threshold, "thresholds": dict(self.thresholds)}
+        calibration = {"temperature": self.temperature, "shift": self.shift}
+        return {**calibration, **thresholds, "decoding": asdict(self.rule)}
+
+    @classmethod
+    def read(cls, described: Mapping[str, Any]) -> Decisions:
+        """What `described` has given, among other entries."""
+        rule = DecodingRule(**described["decoding"])
+        return cls(described["threshold"], rule, described["temperature"], described["shift"], described["thresholds"])
 
 
 @dataclass(frozen=True)
@@ -72,8 +101,7 @@ def save_agent(
         "format": FORMAT,
         "agent": name,
         "model": agent.config.model_dump(include=set(ModelConfig.model_fields)),
-        "threshold": decisions.threshold,
-        "decoding": asdict(decisions.rule),
+        **decisions.described(),
         "reading": asdict(reading),
         "criteria": dict(criteria),
         "hyperparameters": dict(hyperparameters),
@@ -108,5 +136,4 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
     prefixes = tuple(f"{name}." for name in agent_class.encoder_names)
     if unexpected or any(not key.startswith(prefixes) for key in missing):
         raise UserError(f"'{folder}' does not hold the heads that its agent.json describes: it was changed.")
-    decisions = Decisions(description["threshold"], DecodingRule(**description["decoding"]))
-    return agent.eval(), load_tokenizer(folder), decisions, description
+    return agent.eval(), load_tokenizer(folder), Decisions.read(description), description

@@ -12,7 +12,7 @@ from kedro.io import Version
 from psy_agents.datasets.local import LocalVersionedDataset
 from psy_agents.errors import UserError
 from psy_agents.resolvers import shown_path
-from psy_agents.whole_file import remove_left_overs, temporary_name
+from psy_agents.whole_file import link_or_copy, remove_left_overs, temporary_name
 
 
 class ModelFolderDataset(LocalVersionedDataset[Path, Path]):
@@ -39,17 +39,10 @@ class ModelFolderDataset(LocalVersionedDataset[Path, Path]):
         remove_left_overs(target)
         part = temporary_name(target)
         try:
-            shutil.copytree(data, part, copy_function=_link_or_copy)
+            shutil.copytree(data, part, copy_function=link_or_copy)
             os.replace(part, target)
         finally:
             shutil.rmtree(part, ignore_errors=True)
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath), "version": self._version}
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # Another disk, or a file system without links.
-        shutil.copy2(source, target)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from psy_agents.corpus.pairs import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
 from psy_agents.evaluation.bootstrap import as_estimate, bootstrap
+from psy_agents.evaluation.calibration import CalibrationFigures
 from psy_agents.evaluation.classification import (
     CALIBRATION_BINS,
     calibration_bins,
@@ -102,7 +103,8 @@ def _criterion_evaluation(pairs: ScoredPairs, criteria: Sequence[str], resamples
         exact_match=as_estimate(estimated["exact_match"]),
         ece=as_estimate(estimated["ece"]),
         brier=as_estimate(estimated["brier"]),
-        reliability=_reliability(pairs),
+        reliability=_reliability(pairs.labels, pairs.probabilities),
+        reliability_uncalibrated=_reliability(pairs.labels, pairs.uncalibrated),
     )
 
 
@@ -118,15 +120,10 @@ class _CriterionFigures:
         _, predicted, gold = decisions.any(axis=2)
         no_symptoms = np.stack([~predicted & ~gold, ~predicted, ~gold])
         self.counts = np.concatenate([decisions, no_symptoms[:, :, None]], axis=2)  # (3, posts, criteria + 1)
-        self._sizes = pairs.sum_by_post(np.ones((len(pairs.labels), 1)))
         wrong = pairs.sum_by_post((pairs.labels != pairs.predicted)[:, None].astype(np.float64))
         self._exact = (wrong == 0).astype(np.float64)
         if pairs.probabilities is not None:
-            gaps = pairs.probabilities - pairs.labels
-            in_bins = np.zeros((len(gaps), CALIBRATION_BINS))
-            in_bins[np.arange(len(gaps)), calibration_bins(pairs.probabilities)] = gaps
-            self._gaps = pairs.sum_by_post(in_bins)
-            self._squares = pairs.sum_by_post(gaps[:, None] ** 2)
+            self._calibration = CalibrationFigures(pairs, pairs.probabilities)
             self._highest = np.zeros(pairs.n_posts)
             np.maximum.at(self._highest, pairs.post, pairs.probabilities)
 
@@ -141,12 +138,7 @@ class _CriterionFigures:
         figures |= {"exact_match": (weights @ self._exact)[:, 0] / pairs.n_posts, "ece": undefined, "brier": undefined}
         if pairs.probabilities is None:
             return figures | {"auprc": np.full((len(weights), pairs.n_criteria + 3), np.nan)}
-        size = (weights @ self._sizes)[:, 0]
-        return figures | {
-            "auprc": self._auprc(weights),
-            "ece": np.abs(weights @ self._gaps).sum(axis=1) / size,
-            "brier": (weights @ self._squares)[:, 0] / size,
-        }
+        return figures | self._calibration(weights) | {"auprc": self._auprc(weights)}
 
     def _auprc(self, weights: np.ndarray) -> np.ndarray:
         pairs = self._pairs
@@ -165,17 +157,17 @@ def _with_means(classes: np.ndarray, micro: np.ndarray) -> np.ndarray:
     return np.column_stack([classes, mean_of_defined(classes[:, :-1]), micro])
 
 
-def _reliability(pairs: ScoredPairs) -> tuple[ReliabilityBin, ...]:
-    if pairs.probabilities is None:
+def _reliability(labels: np.ndarray, probabilities: np.ndarray | None) -> tuple[ReliabilityBin, ...]:
+    if probabilities is None:
         return ()
-    bins = calibration_bins(pairs.probabilities)
+    bins = calibration_bins(probabilities)
     return tuple(
         ReliabilityBin(
             low=number / CALIBRATION_BINS,
             high=(number + 1) / CALIBRATION_BINS,
             pairs=(bins == number).sum(),
-            mean_probability=pairs.probabilities[bins == number].mean(),
-            share_positive=pairs.labels[bins == number].mean(),
+            mean_probability=probabilities[bins == number].mean(),
+            share_positive=labels[bins == number].mean(),
         )
         for number in np.unique(bins)
     )

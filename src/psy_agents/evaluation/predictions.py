@@ -2,8 +2,10 @@
 
 Columns, one row a pair: ``post_id``, ``criterion``, ``label`` (0 or 1), ``origin`` (positive, explicit_negative,
 implicit_negative), ``evidence_known``, ``gold_starts`` and ``gold_ends`` (lists of character offsets),
-``probability`` (of the criterion; NaN where it is not predicted), ``predicted`` (0 or 1; of a model of evidence
-alone: whether it gave a span), ``starts``, ``ends`` and ``scores`` (lists; None where no spans are predicted).
+``probability`` (of the criterion, calibrated; NaN where it is not predicted), ``uncalibrated`` (the same before its
+temperature), ``threshold`` (that decided) and ``pooled_threshold`` (that of criteria without one of their own; these three
+are NaN of baselines too), ``predicted`` (0 or 1; of a model of evidence alone: whether it gave a span), ``starts``,
+``ends`` and ``scores`` (lists; None where no spans are predicted).
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import pandas as pd
 from psy_agents.evaluation.spans import Span
 
 GOLD = ["post_id", "criterion", "label", "origin", "evidence_known", "gold_starts", "gold_ends"]
-COLUMNS = [*GOLD, "probability", "predicted", "starts", "ends", "scores"]
+CHOSEN = ["uncalibrated", "threshold", "pooled_threshold"]
+COLUMNS = [*GOLD, "probability", *CHOSEN, "predicted", "starts", "ends", "scores"]
 
 
 def gold_table(pairs: pd.DataFrame, splits: pd.DataFrame, split: str) -> pd.DataFrame:
@@ -33,11 +36,15 @@ def predictions_table(
     predicted: np.ndarray | None,
     spans: Sequence[Sequence[Span]] | None,
     scores: Sequence[Sequence[float]] | None = None,
+    uncalibrated: np.ndarray | None = None,
+    thresholds: np.ndarray | None = None,
+    pooled_threshold: float | None = None,
 ) -> pd.DataFrame:
     """Put predictions beside the gold columns.
 
     Args:
         probabilities, predicted: (pairs,), both None for a model of evidence alone.
+        uncalibrated, thresholds: (pairs,) and pooled_threshold: what an agent has chosen on validation.
         spans, scores: of each pair; spans is None for a model of criteria alone. scores are left out by rules.
     """
     if spans is None and predicted is None:
@@ -47,9 +54,16 @@ def predictions_table(
         predicted = np.array([len(found) > 0 for found in spans], dtype=np.int64)
     nothing = [None] * n
     return gold.assign(
-        probability=np.full(n, np.nan) if probabilities is None else np.asarray(probabilities, dtype=np.float64),
+        probability=_numbers(probabilities, n),
+        uncalibrated=_numbers(uncalibrated, n),
+        threshold=_numbers(thresholds, n),
+        pooled_threshold=_numbers(pooled_threshold, n),
         predicted=np.asarray(predicted, dtype=np.int64),
         starts=nothing if spans is None else [[int(start) for start, _ in found] for found in spans],
         ends=nothing if spans is None else [[int(end) for _, end in found] for found in spans],
         scores=nothing if scores is None else [[float(score) for score in found] for found in scores],
     )
+
+
+def _numbers(values: np.ndarray | float | None, n: int) -> np.ndarray:
+    return np.broadcast_to(np.asarray(np.nan if values is None else values, dtype=np.float64), n).copy()

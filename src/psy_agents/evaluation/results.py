@@ -56,6 +56,7 @@ class CriterionEvaluation(_Frozen):
     ece: Estimate | None
     brier: Estimate | None
     reliability: tuple[ReliabilityBin, ...]
+    reliability_uncalibrated: tuple[ReliabilityBin, ...] = Field(description="Before calibration; empty of baselines.")
 
 
 class EvidenceEvaluation(_Frozen):
@@ -114,6 +115,61 @@ class Alarm(_Frozen):
     baseline_value: FiniteFloat
 
 
+class CriterionThreshold(_Frozen):
+    """Where the decision of a criterion lies, on calibrated probabilities."""
+
+    threshold: FiniteFloat
+    own: bool = Field(description="False: the pooled one, because validation has too few positive pairs.")
+    validation_positives: int
+
+
+class AgentDecisions(_Frozen):
+    """What was chosen on validation for an agent that predicts criteria."""
+
+    agent: str
+    temperature: FiniteFloat = Field(gt=0, description="1 where probabilities are not calibrated.")
+    shift: FiniteFloat = Field(description="Of the log odds, after the temperature; 0 where there is none.")
+    threshold: FiniteFloat = Field(description="The pooled one.")
+    criteria: dict[str, CriterionThreshold]
+
+
+class Gain(_Frozen):
+    """What a choice made on validation changes on test: a figure without it, with it, and the difference, each with an interval."""
+
+    agent: str
+    choice: Literal["calibration", "thresholds"]
+    metric: Literal["ece", "brier", "macro_f1", "f1"]
+    criterion: str | None = Field(description="Of f1.")
+    without: Estimate
+    chosen: Estimate
+    difference: Estimate = Field(description="chosen minus without, on the same resamples.")
+
+
+class ModelCost(_Frozen):
+    """What a final model takes."""
+
+    members: int = Field(ge=1, description="1: a single agent.")
+    train_seconds: FiniteFloat = Field(description="Of all members' final runs, one after another; the winner's is tested in it.")
+    test_seconds: FiniteFloat = Field(description="To predict the test split, once loaded.")
+    parameters: int
+    disk_bytes: int
+
+
+class EnsembleResult(_Frozen):
+    """What several agents together buy on test against the single winner, and what they cost."""
+
+    kind: Literal["seeds", "top_k"]
+    gain: tuple[Comparison, ...] = Field(description="ensemble minus single, on the same test pairs.")
+    cost: ModelCost
+    single_cost: ModelCost
+
+
+class AgentEnsemble(EnsembleResult):
+    """The same, of one agent."""
+
+    agent: str
+
+
 class SeedScores(_Frozen):
     """The winner's objective on validation over the fixed seeds."""
 
@@ -147,6 +203,9 @@ class Report(_Frozen):
     evaluations: tuple[Evaluation, ...]
     comparisons: tuple[Comparison, ...]
     alarms: tuple[Alarm, ...]
+    decisions: tuple[AgentDecisions, ...]
+    gains: tuple[Gain, ...]
+    ensembles: tuple[AgentEnsemble, ...] = Field(description="Of the agents whose model is one.")
     seeds: tuple[SeedScores, ...]
     stages: tuple[StageCost, ...]
     missing: tuple[str, ...] = Field(description="Agents that have no refit on these data.")

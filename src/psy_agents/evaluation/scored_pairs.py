@@ -22,6 +22,8 @@ class ScoredPairs:
         texts: each pair's post.
         labels, predicted: (pairs,) bool.
         probabilities: (pairs,) None where the criterion is not predicted.
+        uncalibrated, pooled: (pairs,) the probabilities before calibration, and the decisions had all criteria the pooled
+            threshold; None of baselines and where the criterion is not predicted.
         gold: each pair's evidence. known: (pairs,) False where its place is unknown.
         spans: each pair's predicted evidence; None for a model of criteria alone.
     """
@@ -34,6 +36,8 @@ class ScoredPairs:
     labels: np.ndarray
     predicted: np.ndarray
     probabilities: np.ndarray | None
+    uncalibrated: np.ndarray | None
+    pooled: np.ndarray | None
     gold: list[list[Span]]
     known: np.ndarray
     spans: list[list[Span]] | None
@@ -54,6 +58,8 @@ class ScoredPairs:
         criterion = pd.Index(list(criteria)).get_indexer(table["criterion"])
         if (criterion < 0).any():
             raise ValueError(f"The predictions table names other criteria than {', '.join(criteria)}.")
+        probabilities = _numbers(table, "probability")
+        pooled_threshold = _numbers(table, "pooled_threshold")
         return cls(
             post=post,
             n_posts=len(posts),
@@ -62,7 +68,9 @@ class ScoredPairs:
             texts=[texts[post_id] for post_id in table["post_id"]],
             labels=table["label"].to_numpy(dtype=bool),
             predicted=table["predicted"].to_numpy(dtype=bool),
-            probabilities=table["probability"].to_numpy(dtype=np.float64) if _given(table, "probability") else None,
+            probabilities=probabilities,
+            uncalibrated=_numbers(table, "uncalibrated"),
+            pooled=None if pooled_threshold is None else probabilities >= pooled_threshold,
             gold=_spans(table["gold_starts"], table["gold_ends"]),
             known=table["evidence_known"].to_numpy(dtype=bool),
             spans=_spans(table["starts"], table["ends"]) if _given(table, "starts") else None,
@@ -77,10 +85,11 @@ class ScoredPairs:
         """Scores spans against these pairs' evidence."""
         return EvidenceScorer(self.texts, self.gold, self.known)
 
-    def decision_counts(self) -> np.ndarray:
-        """(3, posts, criteria) pairs that are both, predicted and gold positive."""
+    def decision_counts(self, predicted: np.ndarray | None = None) -> np.ndarray:
+        """(3, posts, criteria) pairs that are both, predicted and gold positive; ``predicted`` in place of its own."""
+        predicted = self.predicted if predicted is None else predicted
         cell = self.post * self.n_criteria + self.criterion
-        flags = (self.labels & self.predicted, self.predicted, self.labels)
+        flags = (self.labels & predicted, predicted, self.labels)
         size = self.n_posts * self.n_criteria
         counts = [np.bincount(cell[flag], minlength=size) for flag in flags]
         return np.reshape(counts, (3, self.n_posts, self.n_criteria)).astype(np.float64)
@@ -90,6 +99,10 @@ class ScoredPairs:
         k = values.shape[1]
         cell = self.post[:, None] * k + np.arange(k)
         return np.bincount(cell.ravel(), values.ravel(), minlength=self.n_posts * k).reshape(self.n_posts, k)
+
+
+def _numbers(table: pd.DataFrame, column: str) -> np.ndarray | None:
+    return table[column].to_numpy(dtype=np.float64) if _given(table, column) else None
 
 
 def _given(table: pd.DataFrame, column: str) -> bool:

@@ -42,6 +42,31 @@ def best_threshold(labels: np.ndarray, probabilities: np.ndarray, criterion_inde
     return float(cuts[_last_maximum(macro_f1)])
 
 
+def criterion_thresholds(
+    labels: np.ndarray, probabilities: np.ndarray, criterion_index: np.ndarray, min_support: int, runs: int = 1
+) -> dict[int, float]:
+    """The threshold of the highest F1 of each criterion that has enough positives to choose one by; see `best_threshold`.
+
+    With few positives the best threshold of these pairs is one of chance, and worse on others than a pooled one
+    (Fan and Lin, "A study on threshold selection for multi-label classification", 2007; Lipton, Elkan and Naryanaswamy,
+    "Optimal thresholding of classifiers to maximize F1 measure", ECML PKDD 2014).
+
+    Args:
+        labels, probabilities, criterion_index: (pairs,) of all runs, one behind the other.
+        min_support: the least positive pairs.
+        runs: how often each pair stands there, with the answers of several runs; it counts once.
+
+    Returns:
+        By the criterion's index; those with too few positives are left out.
+    """
+    positives = np.bincount(criterion_index[labels.astype(bool)]) // runs
+    chosen = {}
+    for criterion in np.flatnonzero(positives >= max(1, min_support)).tolist():
+        rows = criterion_index == criterion
+        chosen[criterion] = best_threshold(labels[rows], probabilities[rows], criterion_index[rows])
+    return chosen
+
+
 def best_no_answer_threshold(scores: np.ndarray, value_at: Callable[[float], float]) -> float:
     """Return the threshold on answer scores at which ``value_at`` is highest; among equals the highest.
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
+from psy_agents.evaluation.calibration import Calibration
 from psy_agents.hpo.machine import cpu_quota
 from psy_agents.hpo.sharing import share
 
@@ -168,6 +169,14 @@ class RefitConfig(WorkersConfig):
         (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
     )
     n_seeds: int | None = Field(None, ge=1, description="How many of the seeds are used, from the first on; null: all.")
+    calibration: Calibration = Field("temperature", description="Of the probabilities, on validation; platt: with a shift.")
+    min_support: int | None = Field(
+        20, ge=1, description="Positive validation pairs with which a criterion has a threshold of its own; null: none has."
+    )
+    ensemble: Literal["none", "seeds", "top_k"] = Field(
+        "none", description="The final model: the winner alone, with each of the seeds, or beside the next best candidates."
+    )
+    ensemble_size: int | None = Field(None, ge=2, description="seeds, top_k: most members; null: all seeds, all candidates.")
 
     @model_validator(mode="after")
     def _different(self) -> RefitConfig:
@@ -175,7 +184,20 @@ class RefitConfig(WorkersConfig):
             raise ValueError("seeds lists a seed twice: its run would count twice")
         if self.n_seeds is not None and self.n_seeds > len(self.seeds):
             raise ValueError(f"n_seeds is {self.n_seeds}, but only {len(self.seeds)} seeds are listed: list more")
+        available = {"none": None, "seeds": len(self.fixed_seeds), "top_k": self.candidates}[self.ensemble]
+        wanted = 2 if self.ensemble_size is None else self.ensemble_size
+        if available is not None and available < wanted:
+            more = "n_seeds" if self.ensemble == "seeds" else "candidates"
+            raise ValueError(f"an ensemble of {self.ensemble} with {wanted} members needs more than {available}: raise {more}")
         return self
+
+    @property
+    def final_trainings(self) -> int:
+        """How many models are trained for good."""
+        if self.ensemble == "none":
+            return 1
+        available = len(self.fixed_seeds) if self.ensemble == "seeds" else self.candidates
+        return available if self.ensemble_size is None else self.ensemble_size
 
     @property
     def fixed_seeds(self) -> tuple[int, ...]:

@@ -69,8 +69,8 @@ def plan(
             measured[agent] = pace.study
         agents = [config.of_agent(agent) for config in configs]
         planned += [_planned(agent, config, pace) for config in agents if config.n_trials is not None]
-        runs = refit.candidates * len(refit.fixed_seeds)
-        confirming = agents[-1].model_copy(update={"name": "refit", "n_trials": runs + 1, "keep_checkpoints": 1})
+        runs, finals = refit.candidates * len(refit.fixed_seeds), refit.final_trainings
+        confirming = agents[-1].model_copy(update={"name": "refit", "n_trials": runs + finals, "keep_checkpoints": finals})
         planned.append(_planned(agent, confirming, pace))
     known = [stage for stage in planned if stage.hours is not None]
     return Plan(

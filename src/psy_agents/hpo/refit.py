@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,23 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from psy_agents.agents.encoder import locate_encoder
-from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
 from psy_agents.hpo.budget import check_space, encoder_bytes
-from psy_agents.hpo.config import RefitConfig, StageConfig, WorkersConfig
-from psy_agents.hpo.identity import Identity, settings_hash, study_name
+from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.identity import settings_hash
 from psy_agents.hpo.records import Listener, TrialRecord
-from psy_agents.hpo.refit_objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LENGTHS, RefitSetup
-from psy_agents.hpo.search import Places, fingerprint, tell_changes
-from psy_agents.hpo.space import SearchSpace
-from psy_agents.hpo.stage import StageRunner
+from psy_agents.hpo.refit_ensemble import EnsembleSummary, run_ensemble
+from psy_agents.hpo.refit_objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LENGTHS, TEST_SECONDS, RefitSetup
+from psy_agents.hpo.refit_runs import RefitRuns, final_of, warn_of_flat_probabilities
+from psy_agents.hpo.search import Places, fingerprint
 from psy_agents.hpo.store import StudyStore
 from psy_agents.hpo.topk import Scalar, TopK, installed_versions
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
-from psy_agents.training.scoring import Answers, SplitScorer
+from psy_agents.training.data import Corpus, positive_pairs
 
 log = logging.getLogger(__name__)
 
-STAGE, LABEL, FINAL_LABEL = "stage3", "refit", "final"
+LABEL, FINAL_LABEL = "refit", "final"
 
 
 class ConfirmedCandidate(BaseModel):
@@ -66,10 +63,17 @@ class RefitSummary(BaseModel):
     hyperparameters: dict[str, Scalar] = Field(description="All of them, with defaults and fixed ones.")
     epochs: int = Field(ge=1, description="Median of the winner's best epochs.")
     seed: int = Field(description="Of the final training.")
-    threshold: FiniteFloat
+    temperature: FiniteFloat = Field(gt=0, description="Of the probabilities; 1 where they are not calibrated.")
+    shift: FiniteFloat = Field(description="Of the log odds, after the temperature; 0 but for calibration: platt.")
+    threshold: FiniteFloat = Field(description="On calibrated probabilities, of criteria without one of their own.")
+    thresholds: dict[str, FiniteFloat] = Field(description="Of the criteria that have one of their own.")
+    validation_positives: dict[str, int] = Field(description="Pairs of each criterion from which thresholds were chosen.")
     decoding: dict[str, float | int | str]
-    test_value: FiniteFloat = Field(description="The objective on test.")
+    test_value: FiniteFloat = Field(description="The objective on test of the model that is handed over.")
     test_metrics: dict[str, FiniteFloat | None]
+    ensemble: EnsembleSummary | None = Field(
+        description="None where the winner is handed over alone; else decisions and figures above are those of all members together."
+    )
     data_hash: str
     settings_hash: str
     versions: dict[str, str]
@@ -95,10 +99,12 @@ def run_refit(
 ) -> RefitOutput:
     """Confirm the best trials, or go on with it, then train the winner on train + validation and test it once.
 
+    Where an ensemble is asked for, it is made with the winner (see `run_ensemble`), and is what is handed over.
+
     Each candidate is trained on train with every seed, as long as the search trained, and scored on validation. The
     winner has the highest mean; one that failed with a seed loses to all that did not. It is trained anew on train and
-    validation for the median of its best epochs, with the first seed. Threshold and decoding rule are those that
-    suit the winner's answers on validation best, all seeds' together.
+    validation for the median of its best epochs, with the first seed. Temperature, thresholds and decoding rule are those
+    that suit the winner's answers on validation best, all seeds' together.
 
     Raises:
         UserError: there is no top-k, it was made on another corpus or with other settings, or every candidate failed.
@@ -108,8 +114,8 @@ def run_refit(
     chosen, n_seeds = top.trials[: config.candidates], len(config.fixed_seeds)
     candidates = tuple(dict(trial.params) for trial in chosen)
     encoders = {settings.hyperparameters(dict(params)).encoder for params in candidates}
-    # The confirming runs keep answers only; the final model is written beside its last name.
-    check_space(places.checkpoints, 2 * encoder_bytes(agent, map(locate_encoder, encoders)))
+    # The confirming runs keep answers only; the final model is written beside its last name, and an ensemble links its members.
+    check_space(places.checkpoints, (1 + config.final_trainings) * encoder_bytes(agent, map(locate_encoder, encoders)))
     attributes = {
         "agent": agent,
         "data_hash": data,
@@ -125,30 +131,39 @@ def run_refit(
         "patience": top.patience,
     }
     with StudyStore(places.store) as opened:
-        engine = _Engine(config, top, len(chosen), opened, places, listeners, attributes)
+        engine = RefitRuns(config, top, len(chosen), opened, places, listeners, attributes)
         setup = RefitSetup(agent, settings, corpus, candidates)
         runs = [(i, seed) for i in range(len(chosen)) for seed in config.fixed_seeds]
         study, confirmed = engine.run(LABEL, identity, "ConfirmingObjective", setup, runs, (ANSWERS, SPAN_LENGTHS))
         ranked = _confirmed(top, confirmed, n_seeds)
         winner = _winner(ranked, study)
-        records = [r for r in confirmed if r.index // n_seeds == winner.rank - 1 and r.state == "complete"]
-        epochs = round(statistics.median(record.best_epoch for record in records))
-        decisions = _decisions(corpus, settings, records)
+        complete = {
+            i: [r for r in confirmed if r.index // n_seeds == i and r.state == "complete"] for i in range(len(chosen))
+        }
+        place, records = winner.rank - 1, complete[winner.rank - 1]
+        last = final_of(corpus, config, settings, records)
+        decisions, ensemble = last.decisions, None
+        warn_of_flat_probabilities(agent, decisions)
         log.info(
             "%s: trial %d of %s wins with %.4f +- %.4f over %d seeds; it is trained on train + validation for %d epochs",
-            agent, winner.trial, top.study, winner.mean, winner.standard_deviation, len(records), epochs,
+            agent, winner.trial, top.study, winner.mean, winner.standard_deviation, len(records), last.epochs,
         )  # fmt: skip
+        setup = replace(setup, finals={place: last})
         final_study, (final,) = engine.run(
             FINAL_LABEL,
-            {"refit": study, "candidate": winner.rank - 1, "epochs": epochs, "decisions": asdict(decisions)},
+            {"refit": study, "candidate": place, "epochs": last.epochs, "decisions": decisions.described()},
             "FinalObjective",
-            RefitSetup(agent, settings, corpus, candidates, epochs, decisions),
-            [(winner.rank - 1, config.fixed_seeds[0])],
-            (PREDICTIONS,),
+            setup,
+            [(place, config.fixed_seeds[0])],
+            (PREDICTIONS, TEST_SECONDS),
         )
-    if final.state != "complete":
-        raise UserError(f"The final training of {agent} ended as {final.failure or final.state} ({final.reason}): see {final_study}.")
-    log.info("%s: %.4f on test", agent, final.value)
+        if final.state != "complete":
+            raise UserError(f"The final training of {agent} ended as {final.failure or final.state} ({final.reason}): see {final_study}.")
+        log.info("%s: %.4f on test", agent, final.value)
+        if config.ensemble != "none":
+            ensemble = run_ensemble(engine, setup, study, complete, place, (final_study, final))
+            final, decisions = ensemble.record, ensemble.decisions
+            log.info("%s: %.4f on test with %d members", agent, final.value, len(ensemble.summary.members))
     summary = RefitSummary(
         agent=agent,
         from_study=top.study,
@@ -158,85 +173,21 @@ def run_refit(
         seeds=config.fixed_seeds,
         candidates=ranked,
         winner=winner.rank,
-        params=candidates[winner.rank - 1],
-        hyperparameters=settings.hyperparameters(dict(candidates[winner.rank - 1])).model_dump(),
-        epochs=epochs,
+        params=candidates[place],
+        hyperparameters=settings.hyperparameters(dict(candidates[place])).model_dump(),
+        epochs=last.epochs,
         seed=config.fixed_seeds[0],
-        threshold=decisions.threshold,
-        decoding=asdict(decisions.rule),
+        **decisions.described(),
+        validation_positives=positive_pairs(corpus.split("validation")),
         test_value=final.value,
         test_metrics=dict(final.metrics),
+        ensemble=None if ensemble is None else ensemble.summary,
         data_hash=data,
         settings_hash=attributes["settings_hash"],
         versions=installed_versions(),
     )
     predictions = pd.read_parquet(final.checkpoint / PREDICTIONS)
     return RefitOutput(summary.model_dump(mode="json"), final.checkpoint / MODEL, predictions)
-
-
-@dataclass(frozen=True)
-class _Engine:
-    """Runs candidates with given seeds as trials of a study, as the search runs its own."""
-
-    config: RefitConfig
-    top: TopK
-    n_candidates: int
-    store: StudyStore
-    places: Places
-    listeners: Sequence[Listener]
-    attributes: Mapping[str, Any]
-
-    def run(
-        self,
-        label: str,
-        identity: Identity,
-        objective: str,
-        setup: RefitSetup,
-        runs: Sequence[tuple[int, int]],
-        files: tuple[str, ...],
-    ) -> tuple[str, tuple[TrialRecord, ...]]:
-        """The study's name and its records, one for each (candidate, seed); complete ones have their files.
-
-        A study whose files were deleted is left as it is, and run anew under another name.
-        """
-        attempt = 0
-        while True:
-            tried = dict(identity) if attempt == 0 else {**identity, "attempt": attempt}
-            name = study_name(setup.agent, STAGE, label, tried)
-            tell_changes(self.store.studies(), name, tried)
-            records = self._runner(label, name, tried, objective, setup, runs).run().records
-            if all(_has(record, files) for record in records if record.state == "complete"):
-                return name, records
-            log.warning("%s: files of its runs were deleted from %s: they are run again", name, self.places.checkpoints)
-            attempt += 1
-
-    def _runner(
-        self, label: str, name: str, identity: Identity, objective: str, setup: RefitSetup, runs: Sequence[tuple[int, int]]
-    ) -> StageRunner:
-        stage = StageConfig(
-            name=STAGE,
-            label=label,
-            n_trials=len(runs),
-            epochs=self.top.epochs,
-            patience=self.top.patience,
-            keep_checkpoints=len(runs),
-            **{name: getattr(self.config, name) for name in WorkersConfig.model_fields},
-        )
-        candidate = {"candidate": {"type": "categorical", "choices": list(range(self.n_candidates))}}
-        return StageRunner(
-            stage,
-            SearchSpace.from_config(candidate, {"candidate": 0}),
-            [{"candidate": candidate} for candidate, _ in runs],
-            self.store,
-            name,
-            objective=f"psy_agents.hpo.refit_objectives:{objective}",
-            setup=setup,
-            checkpoint_root=self.places.checkpoints / name,
-            seeds=[seed for _, seed in runs],
-            listeners=self.listeners,
-            attributes={**self.attributes, "identity": identity},
-            log_dir=None if self.places.logs is None else self.places.logs / name,
-        )
 
 
 def _check(agent: str, config: RefitConfig, settings: TrainingSettings, top: TopK | None, data: str) -> None:
@@ -252,10 +203,6 @@ def _check(agent: str, config: RefitConfig, settings: TrainingSettings, top: Top
         raise UserError(f"The best trials of {config.stage} for {agent} are of another corpus or other splits: {again}.")
     if top.settings_hash != settings_hash(settings):
         raise UserError(f"The best trials of {config.stage} for {agent} were trained with other settings (training): {again}.")
-
-
-def _has(record: TrialRecord, files: Sequence[str]) -> bool:
-    return record.checkpoint is not None and all((record.checkpoint / name).is_file() for name in files)
 
 
 def _confirmed(top: TopK, records: Sequence[TrialRecord], n_seeds: int) -> tuple[ConfirmedCandidate, ...]:
@@ -282,10 +229,3 @@ def _winner(candidates: Sequence[ConfirmedCandidate], study: str) -> ConfirmedCa
     if not able:
         raise UserError(f"Every confirming run of {study} failed, so there is nothing to refit: look at its trials' reasons.")
     return min(able, key=lambda c: (c.values.count(None), -c.mean, c.rank))
-
-
-def _decisions(corpus: Corpus, settings: TrainingSettings, records: Sequence[TrialRecord]) -> Decisions:
-    """Threshold and decoding rule from the winner's answers on validation, all seeds' together."""
-    answers = [Answers.load(record.checkpoint / ANSWERS) for record in records]
-    lengths = json.loads((records[0].checkpoint / SPAN_LENGTHS).read_text(encoding="utf-8"))
-    return SplitScorer(corpus.split("validation"), lengths, settings.objective_evidence_weight).choose(*answers)

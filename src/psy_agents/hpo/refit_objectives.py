@@ -1,13 +1,15 @@
-"""The two kinds of runs of a refit: confirming a candidate over seeds, and training the winner for good."""
+"""The runs of a refit: confirming a candidate over seeds, training one for good, and putting several together."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from psy_agents.agents.ensemble import save_ensemble
 from psy_agents.agents.saving import Decisions
 from psy_agents.evaluation.predictions import gold_table, predictions_table
 from psy_agents.hpo.objective import SearchSetup, best_outcome, new_run, report_each, scored_epochs
@@ -21,16 +23,24 @@ ANSWERS = "answers.npz"
 SPAN_LENGTHS = "span_lengths.json"
 MODEL = "model"
 PREDICTIONS = "test_predictions.parquet"  # Beside the model, not in it: it names posts, and a model is given away.
+TEST_SECONDS = "test_seconds.json"
 TEST = "test"
 
 
 @dataclass(frozen=True)
+class Final:
+    """How long a candidate is trained for good, and how it decides."""
+
+    epochs: int
+    decisions: Decisions
+
+
+@dataclass(frozen=True)
 class RefitSetup(SearchSetup):
-    """What all runs of a refit share: the candidates, best first, and of the final run how long and how it decides."""
+    """What all runs of a refit share: the candidates, best first, and of those that are trained for good how, by their place."""
 
     candidates: tuple[Mapping[str, Any], ...]
-    epochs: int | None = None
-    decisions: Decisions | None = None
+    finals: Mapping[int, Final] = field(default_factory=dict)
 
     def params(self, spec: TrialSpec) -> dict[str, Any]:
         """Those of the candidate that a run names."""
@@ -53,11 +63,10 @@ class ConfirmingObjective:
         return best_outcome(run, epochs_run)
 
 
-class FinalObjective:
-    """Trains the winner on train + validation, saves it, and predicts the test split with what was saved: once.
+class MemberObjective:
+    """Trains a candidate on train + validation and saves it, as a member of an ensemble.
 
-    A report's value is the negative training loss, because nothing is left to score an epoch on; the run's value is
-    the objective on test.
+    The value of a report, and of the run, is the negative training loss, because nothing is left to score an epoch on.
     """
 
     def __init__(self, setup: RefitSetup) -> None:
@@ -65,35 +74,77 @@ class FinalObjective:
         self.reader = Reader(setup.corpus, setup.agent, setup.settings, train=("train", "validation"), scored=None)
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
-        setup = self.setup
-        run = new_run(setup, setup.params(spec), self.reader, spec)
-        losses = enumerate(run.fit(setup.epochs), start=1)
-        report_each((EpochReport(number, -loss, {"train_loss": loss}) for number, loss in losses), report)
-        run.save(spec.checkpoint / MODEL, setup.decisions)
-        value, metrics = test_once(spec.checkpoint, setup)
-        return TrialOutcome(value, setup.epochs, setup.epochs, metrics)
+        final = self.setup.finals[spec.params["candidate"]]
+        run = new_run(self.setup, self.setup.params(spec), self.reader, spec)
+        losses: list[float] = []
+
+        def epochs() -> Iterator[EpochReport]:
+            for number, loss in enumerate(run.fit(final.epochs), start=1):
+                losses.append(loss)
+                yield EpochReport(number, -loss, {"train_loss": loss})
+
+        report_each(epochs(), report)
+        run.save(spec.checkpoint / MODEL, final.decisions)
+        return TrialOutcome(-losses[-1], final.epochs, final.epochs, {"train_loss": losses[-1]})
 
 
-def test_once(folder: Path, setup: RefitSetup) -> tuple[float, dict[str, float]]:
-    """Load the agent saved in the folder, predict the test split, write the predictions beside it; the objective and every metric."""
+class FinalObjective(MemberObjective):
+    """Trains the winner so, and predicts the test split with what was saved: once. The run's value is the objective on test."""
+
+    def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        trained = super().__call__(spec, report)
+        value, metrics = test_once(spec.checkpoint, self.setup)
+        return replace(trained, value=value, metrics=metrics)
+
+
+@dataclass(frozen=True)
+class EnsembleSetup(SearchSetup):
+    """The saved members of an ensemble, and how they decide together."""
+
+    members: tuple[Path, ...]
+    decisions: Decisions
+
+
+class EnsembleObjective:
+    """Puts the members into one folder, and predicts the test split with it: once. Nothing is trained."""
+
+    def __init__(self, setup: EnsembleSetup) -> None:
+        self.setup = setup
+
+    def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        save_ensemble(spec.checkpoint / MODEL, self.setup.members, self.setup.decisions)
+        value, metrics = test_once(spec.checkpoint, self.setup)
+        report_each([EpochReport(1, value, metrics)], report)
+        return TrialOutcome(value, 1, 1, metrics)
+
+
+def test_once(folder: Path, setup: SearchSetup) -> tuple[float, dict[str, float]]:
+    """Load the model saved in the folder, predict the test split, write the predictions beside it; the objective and every metric."""
     corpus = setup.corpus
     texts = corpus.posts.set_index("post_id")["text"]
     members = corpus.posts.loc[corpus.posts["post_id"].isin(corpus.members(TEST)), "post_id"].tolist()
     # Every criterion of every test post is asked for, as a user asks; pairs that were set aside are dropped after.
     predictor = Predictor(folder / MODEL)
+    begun = time.perf_counter()
     everything = predictor.predict_pairs(unlabelled(corpus.criteria, [texts[post] for post in members]))
+    (folder / TEST_SECONDS).write_text(json.dumps(round(time.perf_counter() - begun, 3)), encoding="utf-8")
     gold = gold_table(corpus.pairs, corpus.splits, TEST)
     row = {(post, criterion): i for i, (post, criterion) in enumerate((p, c) for p in members for c in corpus.criteria)}
     kept = [row[pair] for pair in zip(gold["post_id"], gold["criterion"], strict=True)]
     found = None if everything.evidence is None else [everything.evidence[i] for i in kept]
     spans = None if found is None else [[(start, end) for start, end, _ in each] for each in found]
-    probabilities = None if everything.probabilities is None else everything.probabilities[kept]
+    probabilities, uncalibrated, thresholds = (
+        None if each is None else each[kept] for each in (everything.probabilities, everything.uncalibrated, everything.thresholds)
+    )
     table = predictions_table(
         gold,
         probabilities=probabilities,
         predicted=everything.met[kept],
         spans=spans,
         scores=None if found is None else [[score for _, _, score in each] for each in found],
+        uncalibrated=uncalibrated,
+        thresholds=thresholds,
+        pooled_threshold=None if thresholds is None else predictor.decisions.threshold,
     )
     table.to_parquet(folder / PREDICTIONS, index=False)
     scorer = SplitScorer(corpus.split(TEST), [1], setup.settings.objective_evidence_weight)

@@ -13,8 +13,18 @@ from psy_agents.errors import UserError
 from psy_agents.evaluation.alarms import alarms
 from psy_agents.evaluation.baselines import baseline_predictions
 from psy_agents.evaluation.evaluate import evaluate
+from psy_agents.evaluation.gains import gains
 from psy_agents.evaluation.predictions import GOLD, gold_table
-from psy_agents.evaluation.results import Evaluation, Report, SeedScores, StageCost
+from psy_agents.evaluation.results import (
+    AgentDecisions,
+    AgentEnsemble,
+    CriterionThreshold,
+    EnsembleResult,
+    Evaluation,
+    Report,
+    SeedScores,
+    StageCost,
+)
 from psy_agents.evaluation.significance import compare
 from psy_agents.hpo.refit import RefitSummary
 from psy_agents.report.config import ReportConfig
@@ -68,6 +78,13 @@ def build_report(
         evaluations=found,
         comparisons=compare(predictions, texts, criteria, permutations=config.permutations, **bootstrap),
         alarms=alarms(found),
+        decisions=[_decisions(refits[each.name].summary) for each in found if each.kind == "agent" and not each.criterion.derived],
+        gains=[gain for agent, table in predictions.items() for gain in gains(agent, table, texts, criteria, **bootstrap)],
+        ensembles=[
+            AgentEnsemble(agent=agent, **{name: getattr(made, name) for name in EnsembleResult.model_fields})
+            for agent, refitted in refits.items()
+            if (made := refitted.summary.ensemble) is not None
+        ],
         seeds=[_seeds(refitted.summary) for refitted in refits.values()],
         stages=stages,
         missing=[agent for agent in AGENTS if agent not in refits],
@@ -87,7 +104,7 @@ def _check_whole(evaluation: Evaluation, summary: RefitSummary) -> None:
     """A refit that was cut off between two files would leave predictions of one model beside the summary of another."""
     told, again = summary.test_metrics, {}
     if evaluation.criterion is not None and not evaluation.criterion.derived:
-        again["macro_f1"] = evaluation.criterion.macro.f1.value
+        again |= {"macro_f1": evaluation.criterion.macro.f1.value, "brier": evaluation.criterion.brier.value}
     if evaluation.evidence is not None:
         again["token_f1"] = evaluation.evidence.scores["token_f1"].value
     for name, value in again.items():
@@ -96,6 +113,23 @@ def _check_whole(evaluation: Evaluation, summary: RefitSummary) -> None:
                 f"The predictions of {summary.agent} give {name} {value:.6f} on test, its summary says {told[name]:.6f}: they "
                 f"are not of one refit; run the pipeline refit again."
             )
+
+
+def _decisions(summary: RefitSummary) -> AgentDecisions:
+    return AgentDecisions(
+        agent=summary.agent,
+        temperature=summary.temperature,
+        shift=summary.shift,
+        threshold=summary.threshold,
+        criteria={
+            criterion: CriterionThreshold(
+                threshold=summary.thresholds.get(criterion, summary.threshold),
+                own=criterion in summary.thresholds,
+                validation_positives=positives,
+            )
+            for criterion, positives in summary.validation_positives.items()
+        },
+    )
 
 
 def _seeds(summary: RefitSummary) -> SeedScores:

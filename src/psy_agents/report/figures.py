@@ -106,6 +106,19 @@ def reliability_plot(evaluation: Evaluation) -> Figure:
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": BASELINE_COLOUR, "dash": "dash"}, hoverinfo="skip", row=1, col=1
     )
+    before = evaluation.criterion.reliability_uncalibrated
+    if before:
+        figure.add_scatter(
+            x=[each.mean_probability for each in before],
+            y=[each.share_positive for each in before],
+            mode="lines+markers",
+            line={"color": BASELINE_COLOUR, "width": 1},
+            marker={"size": 5},
+            text=[f"before calibration, mean {each.mean_probability:.3f}: positive {each.share_positive:.3f}" for each in before],
+            hovertemplate="%{text}<extra></extra>",
+            row=1,
+            col=1,
+        )
     told = [
         f"probability {each.low:.2f} to {each.high:.2f}: {each.pairs:,} pairs<br>mean {each.mean_probability:.3f}, "
         f"positive {each.share_positive:.3f}"

@@ -33,6 +33,8 @@ SUMMARY_HEADS = {
 }
 SIDES = {"Criteria": 6, "Evidence": 6}
 METRICS = {"macro_f1": "macro-F1", "token_f1": "token-F1"}
+ENSEMBLES = {"seeds": "seeds", "top_k": "best candidates"}
+GAINS = {"ece": "ECE", "brier": "Brier", "macro_f1": "macro-F1"}
 
 # Brackets and stars mean something after the end of a row; the others are letters of TeX's own.
 _ESCAPES = {
@@ -48,8 +50,9 @@ def latex_text(text: str) -> str:
 
 
 def latex_tables(report: Report) -> str:
-    """Every table of the report as one file: criteria, their intervals, summary, comparisons."""
-    return "\n".join([PREAMBLE, criteria_latex(report), intervals_latex(report), summary_latex(report), comparisons_latex(report)])
+    """Every table of the report as one file: criteria, their intervals, summary, comparisons, gains, ensembles."""
+    tables = (criteria_latex, intervals_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex)
+    return "\n".join([PREAMBLE, *(table(report) for table in tables)])
 
 
 def criteria_latex(report: Report, systems: Sequence[str] | None = None) -> str:
@@ -123,6 +126,57 @@ def comparisons_latex(report: Report) -> str:
     return _table("Paired permutation tests by post.", "comparisons", "lllrr", heads, "", _grouped(rows))
 
 
+def gains_latex(report: Report) -> str:
+    """What calibration and thresholds by criterion change on test; F1 of single criteria is in the files of the report."""
+    rows = [
+        (
+            each.choice,
+            [
+                latex_text(each.agent),
+                GAINS[each.metric],
+                _three(each.without),
+                _three(each.chosen),
+                _with_interval(each.difference),
+            ],
+        )
+        for each in report.gains
+        if each.criterion is None
+    ]
+    heads = [["Agent", "Metric", "Without", "With", "Difference"]]
+    note = (
+        r"What is chosen on validation, on test: a temperature for the probabilities (ECE, Brier: less is better), and thresholds "
+        r"by criterion in place of one for all (macro-F1)."
+    )
+    return _table(note, "gains", "llrrl", heads, "", _grouped(rows))
+
+
+def ensembles_latex(report: Report) -> str:
+    """What each ensemble gains over its single winner, and how many times the winner's training and prediction it takes."""
+    rows = [
+        (
+            each.agent,
+            [
+                latex_text(each.agent),
+                ENSEMBLES[each.kind],
+                str(each.cost.members),
+                METRICS[gain.metric],
+                _with_interval(gain.difference),
+                _p(gain.p_value),
+                *(_times(getattr(each.cost, name), getattr(each.single_cost, name)) for name in ("train_seconds", "test_seconds")),
+            ],
+        )
+        for each in report.ensembles
+        for gain in each.gain
+    ]
+    heads = [["Agent", "Of", "Members", "Metric", "Difference", "$p$", "Training", "Prediction"]]
+    note = "Ensembles minus the single winner on test; training and prediction in multiples of the winner's seconds."
+    return _table(note, "ensembles", "llrllrrr", heads, "", _grouped(rows))
+
+
+def _times(cost: float, single: float) -> str:
+    return rf"$\times${cost / single:.1f}" if single else "--"
+
+
 def _chosen(report: Report, systems: Sequence[str] | None) -> list[Evaluation]:
     with_criteria = {each.name: each for each in ordered(report) if each.criterion is not None}
     if systems is None:
@@ -155,6 +209,10 @@ def _system(evaluation: Evaluation) -> str:
 
 def _two(figure: Estimate) -> str:
     return f"{figure.value:.2f}"
+
+
+def _three(figure: Estimate) -> str:
+    return f"{figure.value:.3f}"
 
 
 def _bold(cell: str, best: str) -> str:

@@ -54,9 +54,11 @@ GROUP_HEADS = {
 CAPTIONS = {
     "comparison": "Points are figures, lines their intervals; the numbers are in the tables.",
     "criteria": "Points are figures, lines their intervals; grey: baselines. The numbers are in the table.",
-    "reliability": "Share of positive pairs by the probability given, and how many pairs were given it.",
+    "reliability": "Share of positive pairs by the probability given, and how many pairs were given it; grey: before calibration.",
     "errors": "False positives among the negative pairs, false negatives among the positive ones.",
 }
+ENSEMBLES = {"seeds": "of its seeds", "top_k": "of the best candidates"}
+GAIN_HEADS = {"calibration": "calibration", "thresholds": "thresholds by criterion"}
 ROWS_OPEN = 12
 
 STYLE = """
@@ -104,6 +106,8 @@ def report_page(
         "evidence": ("Evidence", _evidence(report)),
         "comparisons": ("Comparisons", _comparisons(report)),
         "seeds": ("Seeds", _seeds(report)),
+        "choices": ("Calibration and thresholds", _choices(report)),
+        "ensembles": ("Ensembles", _ensembles(report)),
         "reliability": ("Reliability", _drawn(report, figures, "reliability")),
         "errors": ("Errors", _errors(report, figures)),
         "search": ("Search", _search(search_figures)),
@@ -339,6 +343,81 @@ def _seeds(report: Report) -> list[str]:
     ]
 
 
+def _choices(report: Report) -> list[str]:
+    if not report.decisions:
+        return ['<p class="soft">No agent gives probabilities, so there was nothing to choose.</p>']
+    rows: list[list[Cell]] = [
+        [
+            f"{each.agent}, {GAIN_HEADS[each.choice]}",
+            HEADS[each.metric] if each.criterion is None else f"{HEADS[each.metric]} of {each.criterion}",
+            *(_cell(figure) for figure in (each.without, each.chosen, each.difference)),
+        ]
+        for each in report.gains
+    ]
+    gained = html_table(
+        "On test: each figure without the choice, with it, and the difference; for ECE and Brier less is better",
+        ["Agent and choice", "Metric", "Without", "With", "Difference"],
+        rows,
+    )
+    nothing = '<p class="soft">No agent has a temperature or thresholds by criterion of its own.</p>'
+    return [
+        "<p>Chosen on validation and kept in the model: a temperature that divides the log odds of all probabilities of an agent (and a "
+        "shift that is added to them, 0 unless it was asked for), "
+        "one threshold for all criteria, and one of its own for each criterion with enough positive pairs. An interval that holds "
+        "0 says that the choice may have bought nothing.</p>",
+        gained if rows else nothing,
+        *(
+            _details(
+                f"{each.agent}: temperature {estimate_text(each.temperature)}, shift {estimate_text(each.shift)}, "
+                f"pooled threshold {estimate_text(each.threshold)}",
+                html_table(
+                    f"Thresholds of {each.agent}",
+                    ["Criterion", "Positive on validation", "Threshold", "Whose"],
+                    [
+                        [name, chosen.validation_positives, estimate_text(chosen.threshold), "its own" if chosen.own else "pooled"]
+                        for name, chosen in each.criteria.items()
+                    ],
+                ),
+            )
+            for each in report.decisions
+        ),
+    ]
+
+
+def _ensembles(report: Report) -> list[str]:
+    if not report.ensembles:
+        return ['<p class="soft">Every model is a single agent: no ensemble was asked for.</p>']
+    gains: list[list[Cell]] = [
+        [f"{each.agent}, {ENSEMBLES[each.kind]}", HEADS[gain.metric], _cell(gain.difference), p_text(gain.p_value)]
+        for each in report.ensembles
+        for gain in each.gain
+    ]
+    costs: list[list[Cell]] = [
+        [
+            f"{each.agent}, {name}",
+            cost.members,
+            f"{cost.train_seconds:,.1f}",
+            f"{cost.test_seconds:,.2f}",
+            cost.parameters,
+            f"{cost.disk_bytes / 1e6:,.1f}",
+        ]
+        for each in report.ensembles
+        for name, cost in (("ensemble", each.cost), ("single winner", each.single_cost))
+    ]
+    return [
+        html_table(
+            "Ensemble minus the single winner, on the same test pairs; paired permutation test by post",
+            ["Ensemble", "Metric", "Difference", "p"],
+            gains,
+        ),
+        html_table(
+            "What they cost: training of all members, one after another, and prediction of the test split, in seconds",
+            ["Model", "Members", "Training", "Prediction", "Parameters", "Megabytes"],
+            costs,
+        ),
+    ]
+
+
 def _drawn(report: Report, figures: Mapping[str, Figure], name: str) -> list[str]:
     agents = [each for each in report.evaluations if each.kind == "agent"]
     drawn = [part for each in agents for part in _figure(figures, f"{name}_{each.name}")]
@@ -352,15 +431,20 @@ def _drawn(report: Report, figures: Mapping[str, Figure], name: str) -> list[str
 def _bins(evaluation: Evaluation) -> str:
     if evaluation.criterion is None or not evaluation.criterion.reliability:
         return ""
-    table = html_table(
-        f"Bins of {evaluation.name}",
-        ["Probability", "Pairs", "Mean probability", "Share positive"],
-        [
-            [f"{each.low:.2f} to {each.high:.2f}", each.pairs, estimate_text(each.mean_probability), estimate_text(each.share_positive)]
-            for each in evaluation.criterion.reliability
-        ],
-    )
-    return _details(f"{evaluation.name}: the bins as a table", table)
+    sides = {"": evaluation.criterion.reliability, ", before calibration": evaluation.criterion.reliability_uncalibrated}
+    tables = [
+        html_table(
+            f"Bins of {evaluation.name}{when}",
+            ["Probability", "Pairs", "Mean probability", "Share positive"],
+            [
+                [f"{each.low:.2f} to {each.high:.2f}", each.pairs, estimate_text(each.mean_probability), estimate_text(each.share_positive)]
+                for each in bins
+            ],
+        )
+        for when, bins in sides.items()
+        if bins
+    ]
+    return _details(f"{evaluation.name}: the bins as a table", "\n".join(tables))
 
 
 def _errors(report: Report, figures: Mapping[str, Figure]) -> list[str]:
@@ -429,7 +513,7 @@ def _costs(report: Report) -> list[str]:
     return [
         f"<p>{sum(stage.trials for stage in report.stages):,} trials and {hours:,.1f} hours of training in all.</p>",
         html_table(
-            "What each stage took; best: the objective on validation",
+            "What each stage took; best: the objective on validation, and of the final model on test",
             ["Stage", "Trials", *map(_words, states), "Best", "Hours", "Epochs", "Failures", "Study"],
             rows,
         ),

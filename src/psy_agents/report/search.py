@@ -18,6 +18,7 @@ from psy_agents.hpo.diagnostics import (
 )
 from psy_agents.hpo.plots import absent_plot, history_plot
 from psy_agents.hpo.refit import RefitSummary
+from psy_agents.hpo.refit_ensemble import ENSEMBLE_LABEL, MEMBERS_LABEL
 from psy_agents.hpo.store import read_studies
 from psy_agents.hpo.topk import stage_records
 
@@ -31,6 +32,8 @@ DIAGNOSTICS = {
     "timeline": timeline_plot,
 }
 """Figures of one study."""
+NOT_MEASURED = {MEMBERS_LABEL: {"best": None}, ENSEMBLE_LABEL: {"epochs": 0}}
+"""A member is not scored, and putting members together trains nothing: their studies' values and epochs stand for neither."""
 
 
 def agent_studies(store: str | Path, refits: Mapping[str, RefitSummary]) -> dict[str, list[optuna.Study]]:
@@ -44,12 +47,17 @@ def _led_to(refit: RefitSummary, parents: Mapping[str, str | None]) -> list[str]
     chain = [refit.from_study]
     while (parent := parents.get(chain[0])) is not None and parent not in chain:
         chain.insert(0, parent)
-    return [*chain, refit.study, refit.final_study]
+    together = [] if refit.ensemble is None else [refit.ensemble.members_study, refit.ensemble.study]
+    return [*chain, refit.study, refit.final_study, *together]
 
 
 def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost]:
     """What each study took."""
-    return [stage_cost(study, agent, _stage(study)) for agent, each in studies.items() for study in each]
+    return [
+        stage_cost(study, agent, _stage(study)).model_copy(update=NOT_MEASURED.get(study.user_attrs["label"], {}))
+        for agent, each in studies.items()
+        for study in each
+    ]
 
 
 def search_figures(agent: str, studies: Iterable[optuna.Study], refit: RefitSummary) -> dict[str, Figure]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
 
-from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, Report
+from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, ModelCost, Report
 
 NO_SYMPTOMS = "NO_SYMPTOMS"
 CLASS_METRICS = ("precision", "recall", "f1", "auprc")
@@ -109,6 +109,48 @@ def comparisons_table(report: Report) -> pd.DataFrame:
         ],
         columns=["metric", "first", "second", "value", "low", "high", "p_value", "p_holm", "permutations"],
     ).astype({"low": float, "high": float})
+
+
+def gains_table(report: Report) -> pd.DataFrame:
+    """What each choice made on validation changes on test: ``value`` is the figure with it minus the one without."""
+    return pd.DataFrame(
+        [
+            (each.agent, each.choice, each.metric, each.criterion, each.without.value, each.chosen.value, *_limits(each.difference))
+            for each in report.gains
+        ],
+        columns=["agent", "choice", "metric", "criterion", "without", "with", "value", "low", "high"],
+    ).astype({"low": float, "high": float})
+
+
+def ensembles_table(report: Report) -> pd.DataFrame:
+    """What each ensemble buys on test, a row a metric: ``value`` is its figure minus the single winner's; and what both cost."""
+    costs = [name for name in ModelCost.model_fields if name != "members"]
+    return pd.DataFrame(
+        [
+            (
+                each.agent, each.kind, each.cost.members, gain.metric, *_limits(gain.difference), gain.p_value,
+                *(getattr(cost, name) for name in costs for cost in (each.cost, each.single_cost)),
+            )
+            for each in report.ensembles
+            for gain in each.gain
+        ],
+        columns=[
+            "agent", "ensemble", "members", "metric", "value", "low", "high", "p_value",
+            *(f"{name}{of}" for name in costs for of in ("", "_single")),
+        ],
+    ).astype({"low": float, "high": float})  # fmt: skip
+
+
+def thresholds_table(report: Report) -> pd.DataFrame:
+    """What was chosen on validation: an agent's temperature and shift, and the threshold of each of its criteria."""
+    return pd.DataFrame(
+        [
+            (each.agent, each.temperature, each.shift, criterion, chosen.threshold, chosen.own, chosen.validation_positives)
+            for each in report.decisions
+            for criterion, chosen in each.criteria.items()
+        ],
+        columns=["agent", "temperature", "shift", "criterion", "threshold", "own", "validation_positives"],
+    )
 
 
 def errors_table(report: Report) -> pd.DataFrame:

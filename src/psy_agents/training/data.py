@@ -45,6 +45,12 @@ class PairData:
         return [texts[i] for i in self.criterion]
 
 
+def positive_pairs(data: PairData) -> dict[str, int]:
+    """How many pairs of each criterion are positive."""
+    counts = np.bincount(data.criterion, data.labels, len(data.criteria)).astype(int)
+    return dict(zip(data.criteria, counts.tolist(), strict=True))
+
+
 def unlabelled(criteria: Mapping[str, str], texts: Sequence[str]) -> PairData:
     """Each text with each criterion, text by text, of which nothing is known."""
     n = len(texts) * len(criteria)

@@ -11,9 +11,11 @@ import torch
 
 from psy_agents.agents.decoding import decode_with_scores
 from psy_agents.agents.encoder import max_positions
+from psy_agents.agents.ensemble import is_ensemble, read_ensemble
 from psy_agents.agents.saving import Decisions, Reading, load_agent
+from psy_agents.errors import UserError
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled
-from psy_agents.training.scoring import answer
+from psy_agents.training.scoring import Answers, answer
 
 ScoredSpan = tuple[int, int, float]
 
@@ -23,8 +25,8 @@ class Prediction:
     """What an agent says of one post and one criterion.
 
     Attributes:
-        probability: that the criterion is met; None of the evidence agent.
-        met: the decision at the frozen threshold; of the evidence agent, whether there is evidence.
+        probability: that the criterion is met, calibrated; None of the evidence agent.
+        met: the decision at the criterion's frozen threshold; of the evidence agent, whether there is evidence.
         evidence: character start, end and score of each span (`DecodingRule`); None of the criteria agent.
     """
 
@@ -35,30 +37,45 @@ class Prediction:
 
 @dataclass(frozen=True)
 class PairPredictions:
-    """The same of many pairs: arrays over the pairs, and a list of spans for each; None where not predicted."""
+    """The same of many pairs: arrays over the pairs, and a list of spans for each; None where not predicted.
+
+    Attributes:
+        uncalibrated: the probabilities before any calibration; of several agents their mean.
+        thresholds: those that decide.
+    """
 
     probabilities: np.ndarray | None
+    uncalibrated: np.ndarray | None
+    thresholds: np.ndarray | None
     met: np.ndarray
     evidence: list[list[ScoredSpan]] | None
 
 
 class Predictor:
-    """An agent as `save_agent` wrote it, on the best device that is there.
+    """An agent as `save_agent` wrote it, or several as `save_ensemble` did, on the best device that is there.
 
     The same posts, asked for together, give the same numbers to the last bit on the same kind of machine.
 
+    Of several agents the calibrated probabilities are averaged: each says what it takes to be likely on the same scale, so
+    that one that is too sure of itself does not decide alone. A mean of calibrated probabilities is too cautious (Rahaman and
+    Thiery, "Uncertainty quantification and deep ensembles", NeurIPS 2021), so it has a temperature of its own.
+
     Attributes:
         name: criteria, evidence, share or joint. criteria: id -> text, as trained.
+        decisions: on the answer that is given, of one agent or of all together.
     """
 
     def __init__(self, folder: Path, device: str | None = None) -> None:
-        self._agent, self._tokenizer, self.decisions, description = load_agent(folder)
-        self.name: str = description["agent"]
-        self.criteria: dict[str, str] = description["criteria"]
-        self._reading = Reading(**description["reading"])
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._agent.to(self._device)
-        self._agent.pack_where_possible(self._device, getattr(torch, self._reading.precision))
+        on = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        several = is_ensemble(folder)
+        folders, decisions = read_ensemble(folder) if several else ([folder], None)
+        self._members = [_Member(each, on) for each in folders]
+        first = self._members[0]
+        if any((each.name, each.criteria) != (first.name, first.criteria) for each in self._members):
+            raise UserError(f"'{folder}' holds agents of different kinds or criteria: it was changed.")
+        self._several = several
+        self.decisions = decisions if several else first.decisions
+        self.name, self.criteria = first.name, first.criteria
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Prediction]]:
         """One mapping for each text: criterion id -> prediction."""
@@ -72,7 +89,42 @@ class Predictor:
 
     def predict_pairs(self, data: PairData) -> PairPredictions:
         """Predictions of the pairs, in their order; their labels are not looked at."""
-        config, decisions = self._agent.config, self.decisions
+        decisions, raw = self.decisions, [member.answers(data) for member in self._members]
+        if self._several:
+            together = average(raw, [member.decisions for member in self._members])
+        else:
+            (together,) = raw
+        answers, evidence = together.calibrated(decisions.temperature, decisions.shift), None
+        if answers.candidates is not None:
+            evidence = decode_with_scores(answers.candidates, decisions.rule, len(data), answers.criterion_logits_P)
+        if answers.probabilities_P is None:
+            met = np.array([len(found) > 0 for found in evidence], dtype=bool)
+            return PairPredictions(None, None, None, met, evidence)
+        thresholds = decisions.thresholds_of(data.criteria)[data.criterion]
+        met = answers.probabilities_P >= thresholds
+        uncalibrated = np.mean([each.probabilities_P for each in raw], axis=0)
+        return PairPredictions(answers.probabilities_P, uncalibrated, thresholds, met, evidence)
+
+
+def average(answers: Sequence[Answers], decisions: Sequence[Decisions]) -> Answers:
+    """The members' common answer, from the uncalibrated ones and what was chosen for each member alone."""
+    return Answers.averaged([each.calibrated(own.temperature, own.shift) for each, own in zip(answers, decisions, strict=True)])
+
+
+class _Member:
+    """One saved agent on a device."""
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        agent, self._tokenizer, self.decisions, description = load_agent(folder)
+        self.name: str = description["agent"]
+        self.criteria: dict[str, str] = description["criteria"]
+        self._reading = Reading(**description["reading"])
+        self._agent, self._device = agent.to(device), device
+        self._agent.pack_where_possible(device, getattr(torch, self._reading.precision))
+
+    def answers(self, data: PairData) -> Answers:
+        """Its uncalibrated answers."""
+        config = self._agent.config
         cut = tokenise_sentences if self._reading.unit == "sentence" else tokenise
         windows = cut(
             self._tokenizer,
@@ -81,7 +133,7 @@ class Predictor:
             overlap=config.window_overlap,
             positions=max_positions(self._agent.encoders[0]),
         )
-        answers = answer(
+        return answer(
             self._agent,
             windows,
             pad_id=self._tokenizer.pad_token_id,
@@ -89,13 +141,3 @@ class Predictor:
             device=self._device,
             precision=getattr(torch, self._reading.precision),
         )
-        evidence = None
-        if answers.candidates is not None:
-            evidence = decode_with_scores(answers.candidates, decisions.rule, len(data), answers.criterion_logits_P)
-        return PairPredictions(answers.probabilities_P, _met(answers.probabilities_P, evidence, decisions), evidence)
-
-
-def _met(probabilities: np.ndarray | None, evidence: list[list[ScoredSpan]] | None, decisions: Decisions) -> np.ndarray:
-    if probabilities is not None:
-        return probabilities >= decisions.threshold
-    return np.array([len(found) > 0 for found in evidence], dtype=bool)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from psy_agents.agents.averaging import averaged
 from psy_agents.agents.decoding import Candidates, TokenPlaces, choose_rule, decode, window_candidates
 from psy_agents.agents.models import AgentModel
 from psy_agents.agents.pooling import pool_windows
 from psy_agents.agents.saving import Decisions
 from psy_agents.agents.windows import Windows
+from psy_agents.evaluation.calibration import Calibration, calibrated, fit, log_odds
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.spans import Span
-from psy_agents.evaluation.thresholds import best_threshold
+from psy_agents.evaluation.thresholds import best_threshold, criterion_thresholds
 from psy_agents.training.batches import padded, token_budget_batches, window_tensors
 from psy_agents.training.data import PairData
 from psy_agents.training.frozen_states import FrozenStates
@@ -31,11 +34,23 @@ class Answers:
 
     @property
     def criterion_logits_P(self) -> np.ndarray | None:
-        """Log odds of the probabilities, finite where these have been rounded to 0 or 1."""
+        """Log odds of the probabilities."""
+        return None if self.probabilities_P is None else log_odds(self.probabilities_P)
+
+    def calibrated(self, temperature: float, shift: float) -> Answers:
+        """The answers with calibrated probabilities; those without any stay as they are."""
         if self.probabilities_P is None:
-            return None
-        probabilities_P = np.clip(self.probabilities_P.astype(np.float64), 1e-7, 1 - 1e-7)
-        return np.log(probabilities_P) - np.log1p(-probabilities_P)
+            return self
+        return replace(self, probabilities_P=calibrated(self.probabilities_P, temperature, shift))
+
+    @classmethod
+    def averaged(cls, members: Sequence[Answers]) -> Answers:
+        """The mean of the members' probabilities, and their spans as `psy_agents.agents.averaging` has it."""
+        first = members[0]
+        return cls(
+            None if first.probabilities_P is None else np.mean([each.probabilities_P for each in members], axis=0),
+            None if first.candidates is None else averaged([each.candidates for each in members]),
+        )
 
     def save(self, file: Path) -> None:
         """Write the arrays as ``.npz``; they hold no text."""
@@ -79,7 +94,7 @@ def answer(
         pooled = pool_windows(
             torch.from_numpy(logits), torch.from_numpy(windows.pair), windows.n_pairs, agent.config.window_pooling
         )
-        probabilities = pooled.sigmoid().numpy()
+        probabilities = pooled.double().sigmoid().numpy()
     return Answers(probabilities, Candidates.concatenate(candidates) if candidates else None)
 
 
@@ -110,12 +125,24 @@ class SplitScorer:
             self._evidence = EvidenceScorer(self.data.texts, self.data.spans, self.data.known)
         return self._evidence
 
-    def choose(self, *runs: Answers) -> Decisions:
-        """Choose threshold and decoding rule on this split, for one run's answers or for several runs' together."""
+    def choose(self, *runs: Answers, calibration: Calibration = "none", min_support: int | None = None) -> Decisions:
+        """Choose threshold and decoding rule on this split, for one run's answers or for several runs' together.
+
+        Args:
+            calibration: how probabilities are calibrated; the rest is chosen for calibrated ones.
+            min_support: positive pairs with which a criterion has a threshold of its own; None: none has.
+        """
         chosen, n = {}, len(runs)
         if runs[0].probabilities_P is not None:
+            labels, criterion = np.tile(self.data.labels, n), np.tile(self.data.criterion, n)
+            temperature, shift = fit(calibration, labels, np.concatenate([run.probabilities_P for run in runs]))
+            chosen |= {"temperature": temperature, "shift": shift}
+            runs = tuple(run.calibrated(temperature, shift) for run in runs)
             probabilities = np.concatenate([run.probabilities_P for run in runs])
-            chosen["threshold"] = best_threshold(np.tile(self.data.labels, n), probabilities, np.tile(self.data.criterion, n))
+            chosen["threshold"] = best_threshold(labels, probabilities, criterion)
+            if min_support is not None:
+                ids, found = list(self.data.criteria), criterion_thresholds(labels, probabilities, criterion, min_support, n)
+                chosen["thresholds"] = {ids[i]: threshold for i, threshold in found.items()}
         if runs[0].candidates is not None:
             known = [run.candidates.of_pairs(self.data.known) for run in runs]
             together = Candidates.concatenate(
@@ -126,12 +153,15 @@ class SplitScorer:
         return Decisions(**chosen)
 
     def predicted_spans(self, answers: Answers, decisions: Decisions) -> list[list[Span]]:
-        """Decode every pair's evidence."""
+        """Decode every pair's evidence from calibrated answers."""
         return decode(answers.candidates, decisions.rule, len(self.data), answers.criterion_logits_P)
 
     def score(self, answers: Answers, decisions: Decisions) -> tuple[float, dict[str, float]]:
-        """Return the objective and every metric under the given decisions."""
-        met = None if answers.probabilities_P is None else answers.probabilities_P >= decisions.threshold
+        """Return the objective and every metric of uncalibrated answers under the given decisions."""
+        answers = answers.calibrated(decisions.temperature, decisions.shift)
+        met = None
+        if answers.probabilities_P is not None:
+            met = answers.probabilities_P >= decisions.thresholds_of(self.data.criteria)[self.data.criterion]
         spans = None if answers.candidates is None else self.predicted_spans(answers, decisions)
         value, metrics = self.score_predictions(answers.probabilities_P, met, spans)
         if met is not None:

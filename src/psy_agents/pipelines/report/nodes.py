@@ -12,7 +12,7 @@ from psy_agents.report.config import ReportConfig
 
 log = logging.getLogger(__name__)
 
-TABLES = ("criteria", "summary", "evidence", "comparisons", "errors", "seeds", "stages")
+TABLES = ("criteria", "summary", "evidence", "comparisons", "errors", "gains", "thresholds", "ensembles", "seeds", "stages")
 FIGURES = ("criteria", "comparison")
 AGENT_FIGURES = ("reliability", "errors", "history", "importances", "parallel_coordinates", "learning_curves", "timeline")
 

@@ -1,0 +1,50 @@
+"""Several saved agents in one folder that answer together.
+
+Every member is a whole agent in a folder of its own, which also loads alone; ``ensemble.json`` names them and says what was
+chosen on validation for their common answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from psy_agents.agents.saving import Decisions
+from psy_agents.errors import UserError
+from psy_agents.whole_file import link_or_copy, temporary_name
+
+FORMAT = 1
+ENSEMBLE = "ensemble.json"
+
+
+def save_ensemble(folder: Path, members: Sequence[Path], decisions: Decisions) -> None:
+    """Write the ensemble to a new ``folder``; it is whole or not there. Files of the members take no room where they can be linked."""
+    part = temporary_name(folder)
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    names = [f"member_{number}" for number in range(1, len(members) + 1)]
+    for name, member in zip(names, members, strict=True):
+        shutil.copytree(member, part / name, copy_function=link_or_copy)
+    described = {"format": FORMAT, "members": names, **decisions.described()}
+    (part / ENSEMBLE).write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
+    os.replace(part, folder)
+
+
+def is_ensemble(folder: Path) -> bool:
+    """Whether the folder holds several agents."""
+    return (folder / ENSEMBLE).is_file()
+
+
+def read_ensemble(folder: Path) -> tuple[list[Path], Decisions]:
+    """The members' folders and the decisions on their common answer.
+
+    Raises:
+        UserError: it was written in another format.
+    """
+    described = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
+    if described["format"] != FORMAT:
+        raise UserError(f"'{folder}' was saved in the ensembles' format {described['format']}, this version reads {FORMAT}.")
+    return [folder / name for name in described["members"]], Decisions.read(described)

@@ -1,0 +1,91 @@
+"""What the choices made on validation buy on test: each figure with the choice and without it, on the same pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from psy_agents.evaluation.bootstrap import as_estimate, bootstrap
+from psy_agents.evaluation.calibration import CalibrationFigures
+from psy_agents.evaluation.classification import mean_of_defined, scores_of_counts
+from psy_agents.evaluation.results import Gain
+from psy_agents.evaluation.scored_pairs import ScoredPairs
+
+CALIBRATION, THRESHOLDS = "calibration", "thresholds"
+
+
+def gains(
+    agent: str,
+    predictions: pd.DataFrame,
+    texts: Mapping[str, str],
+    criteria: Sequence[str],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[Gain, ...]:
+    """What calibration changes in ECE and Brier score, and thresholds by criterion in F1, with intervals by post.
+
+    A choice that was not made (temperature 1, the pooled threshold for all criteria), or that the agent has no
+    probabilities for, has no rows. F1 has a row for the mean over the criteria with a positive and one for each criterion
+    whose threshold is its own.
+
+    Args:
+        predictions: an agent's, as `psy_agents.evaluation.predictions` says.
+        texts: post_id -> text.
+        criteria: ids.
+    """
+    pairs = ScoredPairs.of_table(predictions, texts, criteria)
+    if pairs.uncalibrated is None:
+        return ()
+    options = {"resamples": resamples, "seed": seed}
+    found: list[Gain] = []
+    if not np.array_equal(pairs.uncalibrated, pairs.probabilities):
+        found += _calibration(agent, pairs, options)
+    own = predictions["threshold"].to_numpy() != predictions["pooled_threshold"].to_numpy()
+    if own.any():
+        found += _thresholds(agent, pairs, criteria, set(pairs.criterion[own].tolist()), options)
+    return tuple(found)
+
+
+def _calibration(agent: str, pairs: ScoredPairs, options: Mapping[str, int]) -> Iterator[Gain]:
+    sides = [CalibrationFigures(pairs, probabilities) for probabilities in (pairs.uncalibrated, pairs.probabilities)]
+
+    def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
+        without, chosen = (side(weights) for side in sides)
+        return {metric: _with_difference(without[metric], chosen[metric]) for metric in without}
+
+    for metric, values in bootstrap(figures, pairs.n_posts, width=len(pairs.labels), **options).items():
+        yield _gain(agent, CALIBRATION, metric, None, values)
+
+
+def _thresholds(
+    agent: str, pairs: ScoredPairs, criteria: Sequence[str], own: set[int], options: Mapping[str, int]
+) -> Iterator[Gain]:
+    sides = [pairs.decision_counts(predicted) for predicted in (pairs.pooled, pairs.predicted)]
+
+    def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
+        without, chosen = (scores_of_counts(*(weights @ counts))[2] for counts in sides)
+        macro = _with_difference(mean_of_defined(without), mean_of_defined(chosen))
+        return {"macro_f1": macro, "f1": _with_difference(without, chosen)}
+
+    width = max(pairs.n_posts, 6 * pairs.n_criteria)
+    estimated = bootstrap(figures, pairs.n_posts, width=width, **options)
+    if not np.isnan(estimated["macro_f1"][0]).any():
+        yield _gain(agent, THRESHOLDS, "macro_f1", None, estimated["macro_f1"])
+    for number in sorted(own):
+        if not np.isnan(values := estimated["f1"][:, number])[0].any():
+            yield _gain(agent, THRESHOLDS, "f1", criteria[number], values)
+
+
+def _with_difference(without: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """(..., 3) of (...)."""
+    return np.stack([without, chosen, chosen - without], axis=-1)
+
+
+def _gain(agent: str, choice: str, metric: str, criterion: str | None, values: np.ndarray) -> Gain:
+    without, chosen, difference = map(as_estimate, values.T)
+    return Gain(
+        agent=agent, choice=choice, metric=metric, criterion=criterion, without=without, chosen=chosen, difference=difference
+    )
