@@ -5,7 +5,7 @@ from collections.abc import Callable
 from kedro.pipeline import Pipeline
 
 from psy_agents.agents.names import AGENTS
-from psy_agents.pipelines import baselines, budget, data_quality, hpo_stages, preprocessing, refit, report, synthetic_corpus
+from psy_agents.pipelines import baselines, budget, data_quality, hpo_stages, predict, preprocessing, refit, report, synthetic_corpus
 
 STAGES = ("stage0", "stage1", "stage2")
 
@@ -28,6 +28,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "maximal_hpo": compared + stages["maximal"],
         "refit": described + _of_all(refit.create_pipeline),
         "report": described + reported,
+        "predict": _of_all(predict.create_pipeline),
         "full_hpo_all": compared
         + budget.create_pipeline(STAGES)
         + stages["stage0"]

@@ -4,6 +4,7 @@ from psy_agents.datasets.atomic import WholeCSVDataset, WholeJSONDataset, WholeP
 from psy_agents.datasets.checked_json import CheckedJSONDataset
 from psy_agents.datasets.id_salt import IdSaltDataset
 from psy_agents.datasets.model_folder import ModelFolderDataset
+from psy_agents.datasets.moved_folder import MovedFolderDataset
 from psy_agents.datasets.raw_table import RawTableDataset
 from psy_agents.datasets.study_store import StudyStoreDataset
 
@@ -11,6 +12,7 @@ __all__ = [
     "CheckedJSONDataset",
     "IdSaltDataset",
     "ModelFolderDataset",
+    "MovedFolderDataset",
     "RawTableDataset",
     "StudyStoreDataset",
     "WholeCSVDataset",
