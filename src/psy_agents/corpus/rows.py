@@ -14,8 +14,8 @@ from psy_agents.corpus.tables import (
     csv_rows,
     full_rows,
     json_rows,
-    text_lines,
     refuse_repeated,
+    text_lines,
     told_in_one_sentence,
 )
 from psy_agents.errors import UserError
@@ -86,7 +86,8 @@ def _of_parquet(path: Path, columns: Sequence[str], name: str, setting: str) -> 
             at = _places(columns, names, name, setting)
             for batch in file.iter_batches(PARQUET_ROWS, columns=list(columns)):
                 batch.validate(full=True)
-                yield from zip(*(_cells(batch, column, f"{name}, column {place + 1}") for column, place in zip(columns, at, strict=True)))
+                cells = [_cells(batch.column(names[place]), f"{name}, column {place + 1}") for place in at]
+                yield from zip(*cells, strict=True)
         except damage as error:
             raise UserError(
                 f"{name}: the file cannot be read as Parquet ({type(error).__name__}): "
@@ -94,8 +95,8 @@ def _of_parquet(path: Path, columns: Sequence[str], name: str, setting: str) -> 
             ) from None
 
 
-def _cells(batch: pa.RecordBatch, column: str, where: str) -> list[str]:
-    cells = as_text(pa.chunked_array([batch.column(column)]), where).to_pylist()
+def _cells(column: pa.Array, where: str) -> list[str]:
+    cells = as_text(pa.chunked_array([column]), where).to_pylist()
     if any("\0" in cell for cell in cells if cell):
         raise UserError(f"{where}: there is a NUL character: remove it.")
     return [cell or "" for cell in cells]
@@ -105,7 +106,7 @@ def _places(columns: Sequence[str], present: Sequence[str], name: str, setting: 
     missing = [column for column in columns if column not in present]
     if missing:
         raise UserError(
-            f"{name}: there is no column {' and no column '.join(missing)} among its {len(present)} columns: name "
-            f"{'it' if len(missing) == 1 else 'them'} in the file, or say under {setting} what {'it is' if len(missing) == 1 else 'they are'} called."
+            f"{name}: there is no column {' and no column '.join(missing)} among its {len(present)} columns: "
+            f"name the columns in the file so, or say under {setting} what they are called."
         )
     return [list(present).index(column) for column in columns]
