@@ -72,9 +72,17 @@ def load_predictor(agent: str, model: Path) -> Predictor:
     Raises:
         UserError: it is damaged, or another agent's.
     """
+    from transformers.utils import logging as told
+
     from psy_agents.training.predictor import Predictor
 
-    predictor = Predictor(model)
+    shown = told.is_progress_bar_enabled()
+    told.disable_progress_bar()  # Of loading weights: there is one bar, that of the posts.
+    try:
+        predictor = Predictor(model)
+    finally:
+        if shown:
+            told.enable_progress_bar()
     if predictor.name != agent:
         raise UserError(f"'{model}' holds a model of {predictor.name}, and {agent} was asked for: choose a version of {agent}'s model.")
     return predictor
