@@ -13,8 +13,8 @@ REMEDY = "copy the model again, or refit it"
 
 
 def write_hashes(folder: Path) -> None:
-    """Note every file below the folder, by its path in it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Note every other file below the folder, by its path in it."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / HASHES)
     hashes = {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
     (folder / HASHES).write_text(json.dumps(hashes, indent=1, ensure_ascii=False), encoding="utf-8")
 
