@@ -218,7 +218,7 @@ def test_the_test_posts_as_new_posts_get_the_predictions_of_the_refit(copied, re
         assert found["predicted"].tolist() == refitted["predicted"].tolist()
         for name in () if agent == "criteria" else ("starts", "ends"):
             assert found[name].map(list).tolist() == refitted[name].map(list).tolist()
-    assert versions(copied, f"data/test/06_models/refit/{agent}") and len(versions(copied, f"data/test/07_model_output/predict/{agent}")) == 2
+    assert len(versions(copied, f"data/test/07_model_output/predict/{agent}")) == 2
     results = copied / "data/test/07_model_output/predict"
     assert not [path for path in results.rglob("*") if path.is_file() and POST.encode() in path.read_bytes()]
     assert sorted(path.name for path in results.iterdir()) == [f".{agent}.lock", agent]
