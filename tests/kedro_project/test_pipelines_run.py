@@ -238,8 +238,8 @@ def test_the_model_is_chosen_by_its_version_and_one_that_is_not_there_is_told_wi
     with pytest.raises(UserError, match=rf"Version 2020 of joint\.refit_model is not there: .*refit/joint has 2, the latest is {later}\."):
         resumed(agent="joint").run(pipeline_names=["predict"], load_versions={"joint.refit_model": "2020"})
     shutil.rmtree(models / later / "joint")
-    shutil.copytree(max((copied / "data/test/06_models/refit/share").glob("*/*")), models / later / "joint")
-    with pytest.raises(UserError, match="holds a model of share, and joint was asked for"):
+    shutil.copytree(max((copied / "data/test/06_models/refit/criteria").glob("*/*")), models / later / "joint")
+    with pytest.raises(UserError, match="holds a model of criteria, and joint was asked for"):
         resumed(agent="joint").run(pipeline_names=["predict"])
     assert {path for path in before if "06_models" not in path.parts} == {
         path for path in copied.rglob("data/**/*") if "06_models" not in path.parts
