@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 
 import pandas as pd
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 from psy_agents.datasets import (
     CheckedJSONDataset,
     ModelFolderDataset,
+    MovedFolderDataset,
     WholeCSVDataset,
     WholeJSONDataset,
     WholeParquetDataset,
@@ -210,6 +212,26 @@ def test_a_models_folder_that_cannot_be_finished_is_not_there(tmp_path, model, m
         folder_dataset(tmp_path, save=OLDER).save(model)
     assert files_of(tmp_path / "models") == set()
     assert not folder_dataset(tmp_path).exists()
+
+
+@pytest.mark.parametrize("another_disk", [False, True])
+def test_a_folder_of_results_is_moved_into_a_version_whole_or_stays_where_it_is(tmp_path, model, monkeypatch, another_disk):
+    def elsewhere(*_):
+        raise OSError(errno.EXDEV, "another disk")
+
+    def dataset(save=None):
+        return MovedFolderDataset(filepath=(tmp_path / "results" / "share").as_posix(), version=Version(None, save))
+
+    if another_disk:
+        monkeypatch.setattr("os.rename", elsewhere)
+    with monkeypatch.context() as patched, pytest.raises(DatasetError, match="no space"):
+        patched.setattr("os.replace" if another_disk else "os.rename", lambda *_: (_ for _ in ()).throw(OSError(28, "no space")))
+        dataset(OLDER).save(model)
+    assert not dataset().exists() and files_of(model) == {"agent.json", "encoder/model.safetensors"}
+    dataset(NEWER).save(model)
+    assert not model.exists()
+    assert files_of(dataset().load()) == {"agent.json", "encoder/model.safetensors"}
+    assert files_of(tmp_path / "results") == {f"share/{NEWER}/share/{name}" for name in ("agent.json", "encoder/model.safetensors")}
 
 
 def test_no_catalog_entry_saves_a_file_that_can_be_left_half_written(session):
