@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 PARQUET, JSONL, MANIFEST = "predictions.parquet", "predictions.jsonl", "manifest.json"
 ROW_GROUP = 50_000
+PYTHON_ROWS = 1_000  # At a time as objects of Python, which take many times the room of a table's.
 SCHEMA = pa.schema(
     {
         "post_id": pa.string(),
@@ -99,7 +100,8 @@ class UnfinishedPredictions:
             with pq.ParquetWriter(table_file, SCHEMA) as writer, lines_file.open("w", encoding="utf-8") as lines:
                 for table in self._grouped(parts):
                     writer.write_table(table, row_group_size=ROW_GROUP)
-                    lines.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in table.to_pylist())
+                    for batch in table.to_batches(max_chunksize=PYTHON_ROWS):
+                        lines.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in batch.to_pylist())
         self._parts.rename(self._needless)  # At once: half of the parts would be taken for all that was done.
 
     def tidy(self) -> Path:
