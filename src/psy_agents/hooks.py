@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -42,9 +43,17 @@ class InputHooks:
             file = getattr(dataset, "_filepath", None)
             pinned = getattr(getattr(dataset, "_version", None), "load", None)
             if pinned is not None:
-                raise UserError(f"Version {pinned} of {name} is not there: versions are the folders in {shown_path(file)}.")
+                raise UserError(f"Version {pinned} of {name} is not there: {_versions(Path(file))}.")
             if file is not None and not getattr(dataset, "optional", False):
                 raise UserError(f"{shown_path(file)} is missing (dataset {name}): put it there, or run the pipeline that makes it.")
+
+
+def _versions(file: Path) -> str:
+    """How many versions of a dataset there are, and the latest; a version is a folder that holds the file's name again."""
+    found = sorted(folder.name for folder in file.glob("*") if (folder / file.name).exists())
+    if not found:
+        return f"{shown_path(file)} has no version yet, run the pipeline that makes one"
+    return f"{shown_path(file)} has {len(found)}, the latest is {found[-1]}"
 
 
 class OutputHooks:

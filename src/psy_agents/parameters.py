@@ -14,6 +14,7 @@ from psy_agents.hpo.config import AutoOrCount, Executor, ExecutorConfig, RefitCo
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.pipelines.synthetic_corpus.nodes import SyntheticCorpusParameters
+from psy_agents.prediction.config import PredictConfig
 from psy_agents.report.config import EvidencePageConfig, ReportConfig
 from psy_agents.training.config import TrainingSettings
 
@@ -53,6 +54,7 @@ class Parameters(BaseModel):
 
     evidence_page: EvidencePageConfig
     hpo: HpoParameters
+    predict: PredictConfig
     preprocessing: CorpusSettings
     report: ReportConfig
     search_space: SearchSpaceConfig

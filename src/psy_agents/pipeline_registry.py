@@ -11,6 +11,7 @@ from psy_agents.pipelines import (
     data_quality,
     evidence_page,
     hpo_stages,
+    predict,
     preprocessing,
     refit,
     report,
@@ -39,6 +40,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "refit": described + _of_all(refit.create_pipeline),
         "report": described + reported,
         "evidence_page": described + _of_all(evidence_page.create_pipeline),
+        "predict": _of_all(predict.create_pipeline),
         "full_hpo_all": compared
         + budget.create_pipeline(STAGES)
         + stages["stage0"]

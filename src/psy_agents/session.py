@@ -116,7 +116,7 @@ class AgentSession(KedroSession):
             _check_refits(chosen, parameters)
             _check_spaces(chosen, parameters)
             _check_encoders(chosen, parameters)
-            self._check_agreement(chosen)
+            self._check_agreement(chosen, parameters)
             at_once = _agents_at_once(chosen, parameters)
             runner = kwargs.pop("runner", None)
             if runner is None or type(runner) is SequentialRunner:
@@ -139,10 +139,14 @@ class AgentSession(KedroSession):
         if self._hook_manager.has_plugin("pipeline-run-hook"):
             self._hook_manager.unregister(name="pipeline-run-hook")
 
-    def _check_agreement(self, chosen: Pipeline) -> None:
+    def _check_agreement(self, chosen: Pipeline, parameters: Parameters) -> None:
         """Refuse to read a corpus whose data agreement nobody has confirmed; record whoever does so now."""
         catalog = self._get_config_loader()["catalog"]
-        gated = [entry for name in sorted(chosen.inputs()) if (entry := catalog.get(name, {})).get("agreement")]
+        under = {name: entry for name, entry in catalog.items() if entry.get("agreement")}
+        gated = [entry for name, entry in sorted(under.items()) if name in chosen.inputs()]
+        if "params:predict" in chosen.inputs():
+            folder = parameters.predict.posts_file.resolve().parent
+            gated += [entry for entry in under.values() if (self._project_path / entry["filepath"]).resolve().parent == folder]
         if not gated:
             if self._confirmed_by is not None:
                 raise UserError("--params data_agreement=...: this run reads nothing that is under an agreement: leave it out.")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from psy_agents.datasets import (
     CheckedJSONDataset,
     EvidencePageDataset,
     ModelFolderDataset,
+    MovedFolderDataset,
     WholeCSVDataset,
     WholeJSONDataset,
     WholeParquetDataset,
@@ -278,6 +280,26 @@ def test_git_ignores_the_pages_with_text_of_every_agent_in_every_environment(ses
         path = Path(catalog.get(f"{agent}.evidence_page")._private).relative_to(project) / OLDER / "page.html"
         assert path.parts[0] == "data" and "private" in path.parts
         assert subprocess.run(["git", "check-ignore", "--quiet", str(path)], cwd=repository).returncode == 0, path
+
+
+@pytest.mark.parametrize("another_disk", [False, True])
+def test_a_folder_of_results_is_moved_into_a_version_whole_or_stays_where_it_is(tmp_path, model, monkeypatch, another_disk):
+    def elsewhere(*_):
+        raise OSError(errno.EXDEV, "another disk")
+
+    def dataset(save=None):
+        return MovedFolderDataset(filepath=(tmp_path / "results" / "share").as_posix(), version=Version(None, save))
+
+    if another_disk:
+        monkeypatch.setattr("os.rename", elsewhere)
+    with monkeypatch.context() as patched, pytest.raises(DatasetError, match="no space"):
+        patched.setattr("os.replace" if another_disk else "os.rename", lambda *_: (_ for _ in ()).throw(OSError(28, "no space")))
+        dataset(OLDER).save(model)
+    assert not dataset().exists() and files_of(model) == {"agent.json", "encoder/model.safetensors"}
+    dataset(NEWER).save(model)
+    assert not model.exists()
+    assert files_of(dataset().load()) == {"agent.json", "encoder/model.safetensors"}
+    assert files_of(tmp_path / "results") == {f"share/{NEWER}/share/{name}" for name in ("agent.json", "encoder/model.safetensors")}
 
 
 def test_no_catalog_entry_saves_a_file_that_can_be_left_half_written(session):

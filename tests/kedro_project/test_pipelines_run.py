@@ -10,7 +10,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from finished_project import leave_out_tracking, run_all, sessions_of, training
+from finished_project import POST, leave_out_tracking, run_all, sessions_of, training
 from kedro.framework.project import pipelines
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
@@ -233,6 +233,54 @@ def test_a_version_that_is_not_there_is_refused_before_anything_runs(copied, res
     assert sorted(copied.rglob("data/**/*")) == before
 
 
+def predictions_of(project, agent):
+    return pd.read_parquet(max((project / f"data/test/07_model_output/predict/{agent}").glob("*/*")) / "predictions.parquet")
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_test_posts_as_new_posts_get_the_predictions_of_the_refit(copied, resumed, agent):
+    refitted = pd.read_parquet(latest(copied, f"data/test/07_model_output/refit/{agent}_test_predictions.parquet"))
+    posts = pd.read_parquet(copied / "data/test/02_intermediate/posts.parquet")[["post_id", "text"]]
+    posts[posts["post_id"].isin(refitted["post_id"])].to_json(copied / "new.jsonl", orient="records", lines=True)
+    given = {"posts": "new.jsonl", "max_posts": None}
+    resumed(agent=agent, predict={**given, "chunk_posts": 1000}).run(pipeline_names=["predict"])
+    whole = predictions_of(copied, agent)
+    assert whole[["post_id", "criterion"]].values.tolist() == refitted[["post_id", "criterion"]].values.tolist()
+    resumed(agent=agent, predict={**given, "chunk_posts": 2}).run(pipeline_names=["predict"])
+    # The refit's worker may have had other threads, so that the last digits may differ here as well.
+    for found in (whole, predictions_of(copied, agent)):
+        np.testing.assert_allclose(found["probability"].astype(float), refitted["probability"].astype(float), atol=1e-5)
+        assert found["predicted"].tolist() == refitted["predicted"].tolist()
+        for name in () if agent == "criteria" else ("starts", "ends"):
+            assert found[name].map(list).tolist() == refitted[name].map(list).tolist()
+    assert len(versions(copied, f"data/test/07_model_output/predict/{agent}")) == 2
+    results = copied / "data/test/07_model_output/predict"
+    assert not [path for path in results.rglob("*") if path.is_file() and POST.encode() in path.read_bytes()]
+    assert sorted(path.name for path in results.iterdir()) == [f".{agent}.lock", agent]
+
+
+def test_the_model_is_chosen_by_its_version_and_one_that_is_not_there_is_told_with_those_that_are(copied, resumed):
+    models = copied / "data/test/06_models/refit/joint"
+    (first,) = versions(copied, "data/test/06_models/refit/joint")
+    later = "2999-01-01T00.00.00.000Z"
+    shutil.copytree(models / first, models / later)
+    for pinned, used in (({}, later), ({"joint.refit_model": first}, first)):
+        resumed(agent="joint").run(pipeline_names=["predict"], load_versions=pinned)
+        folder = max((copied / "data/test/07_model_output/predict/joint").glob("*/*"))
+        assert json.loads((folder / "manifest.json").read_text())["model"]["version"] == used
+        assert len(pd.read_parquet(folder / "predictions.parquet")) == 30 * 9
+    before = sorted(copied.rglob("data/**/*"))
+    with pytest.raises(UserError, match=rf"Version 2020 of joint\.refit_model is not there: .*refit/joint has 2, the latest is {later}\."):
+        resumed(agent="joint").run(pipeline_names=["predict"], load_versions={"joint.refit_model": "2020"})
+    shutil.rmtree(models / later / "joint")
+    shutil.copytree(max((copied / "data/test/06_models/refit/criteria").glob("*/*")), models / later / "joint")
+    with pytest.raises(UserError, match="holds a model of criteria, and joint was asked for"):
+        resumed(agent="joint").run(pipeline_names=["predict"])
+    assert {path for path in before if "06_models" not in path.parts} == {
+        path for path in copied.rglob("data/**/*") if "06_models" not in path.parts
+    }
+
+
 def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_runs_without_training(finished, copied, resumed):
     before = trials(copied)
     resumed().run(pipeline_names=["maximal_hpo_all"])
@@ -248,7 +296,7 @@ def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_run
 
     after = trials(copied)
     rest = set(pipelines) - {"full_hpo_all", "maximal_hpo_all", "synthetic_corpus"}
-    assert {"refit", "report", "maximal_hpo", "hpo_stage2", "baselines", "preprocessing"} <= rest
+    assert {"refit", "report", "predict", "maximal_hpo", "hpo_stage2", "baselines", "preprocessing"} <= rest
     for name in sorted(rest):
         resumed().run(pipeline_names=[name])
     assert trials(copied) == after

@@ -75,7 +75,7 @@ def files_of(project: Path) -> set[Path]:
     return {path for path in project.rglob("*") if "__pycache__" not in path.parts}
 
 
-@pytest.mark.parametrize("pipeline", ["__default__", "preprocessing", "baselines", "hpo_stage0"])
+@pytest.mark.parametrize("pipeline", ["__default__", "preprocessing", "predict", "baselines", "hpo_stage0"])
 def test_without_the_agreement_no_pipeline_reads_the_corpus_and_nothing_is_written(session, project, corpus, pipeline):
     before = files_of(project)
     with pytest.raises(UserError, match=r"ReDSM5 data agreement.*10\.1145/3746252\.3761610.*--params data_agreement="):
@@ -144,6 +144,11 @@ def test_nothing_is_confirmed_for_a_corpus_without_an_agreement_or_for_a_run_tha
     with pytest.raises(UserError, match="no such parameter"):
         session(env="redsm5", data_agreement="Jane Doe", trainig=1).run()
     assert not list(project.glob("data/01_raw/*/data_agreement.json"))
+
+
+def test_predicting_a_file_of_ones_own_needs_no_agreement(session, corpus, tmp_path):
+    with pytest.raises(UserError, match=r"06_models/refit/share is missing"):  # What is asked for next.
+        session(env="redsm5", agent="share", predict={"posts": (tmp_path / "mine.csv").as_posix()}).run(pipeline_names=["predict"])
 
 
 def test_pipelines_that_read_nothing_gated_run_without_the_agreement(session, project):

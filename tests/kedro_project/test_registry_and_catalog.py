@@ -19,9 +19,9 @@ PATHS = {
 }
 PIPELINES = {
     "__default__", "synthetic_corpus", "preprocessing", "baselines", "hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo",
-    "refit", "report", "evidence_page", "full_hpo_all", "maximal_hpo_all",
+    "refit", "report", "predict", "evidence_page", "full_hpo_all", "maximal_hpo_all",
 }  # fmt: skip
-THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "report", "evidence"}
+THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "report", "predict", "evidence"}
 """What an agent's datasets are called after."""
 
 

@@ -1,5 +1,7 @@
 """A saved agent at work: decisions, evidence and probabilities of any posts, whatever was asked before."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +128,30 @@ def test_a_folder_that_is_no_agent_is_refused(trained, tmp_path):
     (tmp_path / "agent.json").write_text('{"format": 1}')
     with pytest.raises(UserError, match="format 1, this version reads 4"):
         psy_agents.load(tmp_path)
+
+
+def test_a_folder_whose_files_are_not_those_that_were_saved_is_refused_by_the_first_of_them(trained, tmp_path):
+    folder = tmp_path / "agent"
+    shutil.copytree(trained("joint")[1], folder)
+    (folder / "notes.txt").write_text("A file more does no harm.")
+    psy_agents.load(folder)
+    hashes = (folder / "hashes.json").read_text()
+    named = set(json.loads(hashes))
+    assert {"agent.json", "heads.safetensors", "tokenizer.json", "criteria_encoder/model.safetensors"} <= named
+    assert named == {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {"hashes.json", "notes.txt"}
+    for name in sorted(named):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        with pytest.raises(UserError, match=f"its file {name} is not what was saved, its SHA-256 differs: copy the model again"):
+            psy_agents.load(folder)
+        (folder / name).unlink()
+        with pytest.raises(UserError, match=f"lacks its file {name}: copy the model again"):
+            psy_agents.load(folder)
+        (folder / name).write_bytes(content)
+    for broken in (hashes[:-9], "[]", hashes.replace("agent.json", "agenda.json")):
+        (folder / "hashes.json").write_text(broken)
+        with pytest.raises(UserError, match=r"hashes\.json, the list of its files, was altered|lacks its file agenda\.json"):
+            psy_agents.load(folder)
+    (folder / "hashes.json").unlink()
+    with pytest.raises(UserError, match=r"lacks hashes\.json, the list of its files"):
+        psy_agents.load(folder)

@@ -33,6 +33,8 @@ from psy_agents.hpo.refit_objectives import ANSWERS
 from psy_agents.hpo.refit_runs import warn_of_flat_probabilities
 from psy_agents.hpo.search import Places
 from psy_agents.hpo.store import read_studies, read_study
+from psy_agents.prediction.config import PredictConfig
+from psy_agents.prediction.predict import predict_file
 from psy_agents.training.data import Corpus
 from psy_agents.training.scoring import Answers, SplitScorer
 
@@ -167,6 +169,16 @@ def test_the_loaded_agent_predicts_the_tested_predictions_to_the_last_bit(refit,
     table = refit.output.predictions
     assert table[["post_id", "criterion"]].values.tolist() == [[post, c] for post in ids for c in corpus.criteria]
     assert as_rows(psy_agents.load(refit.output.model).predict(texts)) == table_rows(table)
+
+
+def test_predicting_a_file_of_the_test_posts_gives_the_tested_predictions_to_the_last_bit(refit, corpus, tmp_path):
+    ids, texts = test_posts(corpus)
+    pd.DataFrame({"id": ids, "words": texts}).to_csv(tmp_path / "new.csv", index=False)
+    columns = {"post_id": "id", "text": "words"}
+    settings = PredictConfig(project=tmp_path, posts=Path("new.csv"), work=tmp_path / "out", columns=columns)
+    found = pd.read_parquet(predict_file(refit.given["agent"], refit.output.model, settings) / "predictions.parquet")
+    assert found[["post_id", "criterion"]].values.tolist() == [[post, c] for post in ids for c in corpus.criteria]
+    assert table_rows(found) == table_rows(refit.output.predictions)
 
 
 LOADED_ELSEWHERE = """

@@ -9,6 +9,7 @@ import torch
 from tiny_agents import SETTINGS, build_corpus, parameters
 
 from psy_agents.agents.encoder import depth_of_parameters
+from psy_agents.agents.hashes import write_hashes
 from psy_agents.agents.saving import load_agent
 from psy_agents.errors import UserError
 from psy_agents.training import precision
@@ -131,6 +132,9 @@ def test_changed_agent_folder_is_refused(encoders, corpus, tmp_path):
     run.save(tmp_path / "agent")
     description = tmp_path / "agent" / "agent.json"
     description.write_text(description.read_text().replace('"agent": "criteria"', '"agent": "evidence"'))
+    with pytest.raises(UserError, match="its file agent.json is not what was saved"):
+        load_agent(tmp_path / "agent")
+    write_hashes(tmp_path / "agent")
     with pytest.raises(UserError, match="heads"):
         load_agent(tmp_path / "agent")
 

@@ -7,6 +7,7 @@ says whether the criterion is met may let that speak for or against all spans of
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -153,13 +154,15 @@ def ranked_spans(candidates: Candidates, unit: str, max_span_tokens: int) -> Can
     """
     offered = candidates.sentence if unit == SENTENCES else ~candidates.sentence & (candidates.tokens <= max_span_tokens)
     kept: list[int] = []
-    taken: dict[int, list[Span]] = {}
+    taken: dict[int, tuple[list[int], list[int]]] = {}  # Starts and ends, both sorted: a long post has thousands.
     order = np.flatnonzero(offered)[np.argsort(-candidates.margin[offered], kind="stable")]
     for i in order.tolist():
         start, end = int(candidates.start[i]), int(candidates.end[i])
-        spans = taken.setdefault(int(candidates.pair[i]), [])
-        if all(end <= s or start >= e for s, e in spans):
-            spans.append((start, end))
+        starts, ends = taken.setdefault(int(candidates.pair[i]), ([], []))
+        before = bisect_left(starts, end)
+        if before == 0 or ends[before - 1] <= start:
+            starts.insert(before, start)
+            ends.insert(before, end)
             kept.append(i)
     return candidates.take(np.array(kept, dtype=np.int64))
 

@@ -2,7 +2,7 @@
 
 ``encoder/`` (joint: ``criteria_encoder/`` and ``evidence_encoder/``) opens with ``AutoModel``, the folder
 itself with ``AutoTokenizer``; ``heads.safetensors`` holds the heads and ``agent.json`` all the rest. Nothing
-is pickled.
+is pickled. ``hashes.json`` holds the SHA-256 of every other file.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
+from psy_agents.agents.hashes import HASHES, check_hashes, write_hashes
 from psy_agents.agents.models import AGENT_CLASSES, AgentModel
 from psy_agents.errors import UserError
 
@@ -107,6 +108,7 @@ def save_agent(
         "hyperparameters": dict(hyperparameters),
     }
     (part / "agent.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_hashes(part)
     if folder.exists():
         old = folder.with_name(folder.name + ".old")
         shutil.rmtree(old, ignore_errors=True)
@@ -123,11 +125,16 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
 
     from psy_agents.agents.encoder import load_tokenizer
 
+    hashed = (folder / HASHES).exists()
+    if hashed:
+        check_hashes(folder)
     if not (folder / "agent.json").is_file():
         raise UserError(f"'{folder}' is not a saved agent: it has no agent.json.")
     description = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
     if description["format"] != FORMAT:
         raise UserError(f"'{folder}' was saved in format {description['format']}, this version reads {FORMAT}.")
+    if not hashed:
+        raise UserError(f"'{folder}' lacks {HASHES}, the list of its files: copy the model again, or refit it.")
     agent_class = AGENT_CLASSES[description["agent"]]
     agent = agent_class(
         ModelConfig(**description["model"]), {name: folder / name for name in agent_class.encoder_names}

@@ -7,7 +7,7 @@ dropped and no evidence is unreachable.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from psy_agents.evaluation.spans import sentence_spans
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-TOKENISER_BATCH = 1024
+TOKENISER_BATCH = 1024  # Pairs that are tokenised together, and characters of their posts: the tokeniser's own
+TOKENISER_CHARACTERS = 2**18  # results take many times the room of a window's arrays.
 MIN_POST_TOKENS = 8
 
 
@@ -91,10 +92,10 @@ def tokenise_pairs(
     with_types = "token_type_ids" in tokenizer.model_input_names
     sentences = {post: np.array(sentence_spans(post), dtype=np.int32).reshape(-1, 2) for post in set(posts)}
     ids, types, offsets_of, sentences_of, lengths, pair = [], [], [], [], [], []
-    for begin in range(0, len(posts), TOKENISER_BATCH):
+    for begin, end in _tokeniser_batches(posts):
         batch = tokenizer(
-            list(criteria[begin : begin + TOKENISER_BATCH]),
-            list(posts[begin : begin + TOKENISER_BATCH]),
+            list(criteria[begin:end]),
+            list(posts[begin:end]),
             truncation="only_second",
             max_length=max_length,
             stride=stride,
@@ -124,6 +125,18 @@ def tokenise_pairs(
         pair=np.asarray(pair, dtype=np.int64),
         n_pairs=len(posts),
     )
+
+
+def _tokeniser_batches(posts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Where each batch begins and ends; one post alone may have any length."""
+    begin = characters = 0
+    for place, post in enumerate(posts):
+        if place > begin and (place - begin == TOKENISER_BATCH or characters + len(post) > TOKENISER_CHARACTERS):
+            yield begin, place
+            begin, characters = place, 0
+        characters += len(post)
+    if posts:
+        yield begin, len(posts)
 
 
 def _sentences_of_tokens(ends: np.ndarray, sentences: np.ndarray) -> np.ndarray:

@@ -65,11 +65,11 @@ def read_table(path: Path, name: str | None = None) -> pd.DataFrame:
     name = name or path.name
     lower = path.name.lower()
     suffix = PurePath(lower.removesuffix(".gz")).suffix
-    with _told_in_one_sentence(path, name):
+    with told_in_one_sentence(path, name):
         if suffix in DELIMITERS:
-            return _read_csv(_lines(path, name), DELIMITERS[suffix], name)
+            return _read_csv(text_lines(path, name), DELIMITERS[suffix], name)
         if suffix == ".jsonl":
-            return _read_jsonl(_lines(path, name), name)
+            return _read_jsonl(text_lines(path, name), name)
         if lower.endswith(".parquet"):
             return _read_parquet(path, name)
     raise UserError(
@@ -86,9 +86,9 @@ def read_json(path: Path, name: str | None = None) -> dict[str, Any]:
     name = name or path.name
     # Floats have room for integers of any length.
     decoder = json.JSONDecoder(object_pairs_hook=tuple, parse_int=float)
-    with _told_in_one_sentence(path, name):
+    with told_in_one_sentence(path, name):
         # Line breaks stand only between JSON's tokens, so that making them one kind changes no text.
-        text = "".join(_lines(path, name)).replace("\r\n", "\n").replace("\r", "\n")
+        text = "".join(text_lines(path, name)).replace("\r\n", "\n").replace("\r", "\n")
     try:
         pairs = decoder.decode(text)
     except json.JSONDecodeError as error:
@@ -97,7 +97,7 @@ def read_json(path: Path, name: str | None = None) -> dict[str, Any]:
         raise UserError(f"{name}: the JSON is nested too deeply: write one object of ids and texts.") from None
     if not isinstance(pairs, tuple):
         raise UserError(f"{name}: the JSON is no object: write one object of ids and texts, in braces.")
-    _refuse_repeated([key for key, _ in pairs], "keys", name)
+    refuse_repeated([key for key, _ in pairs], "keys", name)
     for number, pair in enumerate(pairs, 1):
         if _unsaveable(pair):
             raise UserError(f"{name}: key {number} or its text holds half a surrogate pair or a NUL: remove it.")
@@ -105,7 +105,7 @@ def read_json(path: Path, name: str | None = None) -> dict[str, Any]:
 
 
 @contextmanager
-def _told_in_one_sentence(path: Path, name: str) -> Iterator[None]:
+def told_in_one_sentence(path: Path, name: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
@@ -130,7 +130,7 @@ def _opened(path: Path) -> BinaryIO:
     return gzip.open(path)
 
 
-def _lines(path: Path, name: str) -> Iterator[str]:
+def text_lines(path: Path, name: str) -> Iterator[str]:
     """The file's lines, each with its own line end."""
     with TextIOWrapper(_opened(path), encoding="utf-8-sig", newline="") as text:
         try:
@@ -173,15 +173,15 @@ def _line_ends(part: bytes) -> int:
 
 
 def _read_csv(lines: Iterator[str], delimiter: str, name: str) -> pd.DataFrame:
-    rows = _csv_rows(lines, delimiter, name)
+    rows = csv_rows(lines, delimiter, name)
     _, header = next(rows, (0, None))
     if header is None:
         raise UserError(f"{name}: the file is empty: give it a header and rows.")
-    _refuse_repeated(header, "columns", name)
-    return _frame(_full_rows(rows, len(header), name), header)
+    refuse_repeated(header, "columns", name)
+    return _frame(full_rows(rows, len(header), name), header)
 
 
-def _csv_rows(lines: Iterator[str], delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
+def csv_rows(lines: Iterator[str], delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
     """Each row but blank lines, with the number of its first line."""
     # For the whole process, and never lowered again: another thread may be reading.
     csv.field_size_limit(max(LARGEST_CELL, csv.field_size_limit()))
@@ -206,7 +206,7 @@ def _csv_rows(lines: Iterator[str], delimiter: str, name: str) -> Iterator[tuple
             yield first, row
 
 
-def _full_rows(rows: Iterable[tuple[int, list[str]]], width: int, name: str) -> Iterator[list[str]]:
+def full_rows(rows: Iterable[tuple[int, list[str]]], width: int, name: str) -> Iterator[list[str]]:
     """The rows' cells; refuses, once all are counted, rows that are longer or shorter than the header."""
     total, wrong, first = 0, 0, ""
     for line, row in rows:
@@ -225,13 +225,13 @@ def _full_rows(rows: Iterable[tuple[int, list[str]]], width: int, name: str) -> 
 
 def _read_jsonl(lines: Iterator[str], name: str) -> pd.DataFrame:
     columns: dict[str, None] = {}  # A set that keeps its order.
-    frame = _frame(_json_rows(lines, columns, name), columns)
+    frame = _frame(json_rows(lines, columns, name), columns)
     if not columns:
         raise UserError(f"{name}: the file is empty: write one JSON object a line.")
     return frame
 
 
-def _json_rows(lines: Iterator[str], columns: dict[str, None], name: str) -> Iterator[list[str]]:
+def json_rows(lines: Iterator[str], columns: dict[str, None], name: str) -> Iterator[list[str]]:
     """Each object's cells in the order of ``columns``, to which keys are added as they appear."""
     # An object becomes a tuple, which keeps repeated keys and tells it from an array; numbers stay as written.
     decoder = json.JSONDecoder(
@@ -247,7 +247,7 @@ def _json_rows(lines: Iterator[str], columns: dict[str, None], name: str) -> Ite
             raise UserError(f"{where}: this is not JSON: write one whole object a line.") from None
         if not isinstance(pairs, tuple) or not pairs:
             raise UserError(f"{where}: this is no JSON object with keys: write one object a line, in braces.")
-        _refuse_repeated([key for key, _ in pairs], "keys", where)
+        refuse_repeated([key for key, _ in pairs], "keys", where)
         row = {}
         for place, (key, value) in enumerate(pairs, 1):
             if isinstance(value, list | tuple):
@@ -269,7 +269,7 @@ def _unsaveable(pair: tuple[str, Any]) -> bool:
     return any(isinstance(text, str) and UNSAVEABLE.search(text) for text in pair)
 
 
-def _refuse_repeated(names: list[str], kind: str, where: str) -> None:
+def refuse_repeated(names: list[str], kind: str, where: str) -> None:
     seen: dict[str, int] = {}
     for number, name in enumerate(names, 1):
         if name in seen:
@@ -320,11 +320,11 @@ def _read_parquet(path: Path, name: str) -> pd.DataFrame:
                 f"{name}: the file cannot be read as Parquet ({type(error).__name__}): "
                 f"copy or save it again, whole and with its text in UTF-8."
             ) from None
-    _refuse_repeated(names, "columns", name)
+    refuse_repeated(names, "columns", name)
     columns = []
     for number in range(1, len(names) + 1):
         where = f"{name}, column {number} of {len(names)}"
-        text = _as_text(table.column(0), where)
+        text = as_text(table.column(0), where)
         table = table.remove_column(0)  # Frees it, now that there is a copy.
         bad = pc.index(pc.match_substring(text, "\0"), True).as_py()
         if bad >= 0 or "\0" in names[number - 1]:
@@ -333,7 +333,7 @@ def _read_parquet(path: Path, name: str) -> pd.DataFrame:
     return _to_pandas(columns, names)
 
 
-def _as_text(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
+def as_text(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:
     """A Parquet column as text; null where a cell is missing."""
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.cast(column.type.storage_type)

@@ -5,6 +5,7 @@ from psy_agents.datasets.checked_json import CheckedJSONDataset
 from psy_agents.datasets.evidence_page import EvidencePageDataset
 from psy_agents.datasets.id_salt import IdSaltDataset
 from psy_agents.datasets.model_folder import ModelFolderDataset
+from psy_agents.datasets.moved_folder import MovedFolderDataset
 from psy_agents.datasets.raw_table import RawTableDataset
 from psy_agents.datasets.study_store import StudyStoreDataset
 
@@ -13,6 +14,7 @@ __all__ = [
     "EvidencePageDataset",
     "IdSaltDataset",
     "ModelFolderDataset",
+    "MovedFolderDataset",
     "RawTableDataset",
     "StudyStoreDataset",
     "WholeCSVDataset",

@@ -1,0 +1,106 @@
+"""Memory and speed of predicting a file of posts: does the peak grow with the number of posts, and what does a very long one take?
+
+Each measurement runs in a process of its own, with an untrained encoder of two layers and 32 units, so that what is
+measured is the way of the posts and not an encoder's weights. The posts are made up of the bundled corpus's sentences.
+
+    python benchmarks/predicting.py --posts 2000 20000 --words 30 --long 0 100000
+
+- ``--posts``: files of so many posts of ``--words`` words; the peak is that of the resident set (MiB), the first figure
+  that of a model that has been loaded and has predicted one post.
+- ``--long``: a file of one post of so many words beside ten short ones.
+
+Seconds depend on what else the machine does; the peak does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+CRITERIA = {"SLEEP": "Sleeps badly.", "FATIGUE": "Has no energy.", "MOOD": "Feels low."}
+
+
+def save_model(folder: Path, agent: str, words: list[str]) -> None:
+    """An untrained agent whose rule lets evidence through."""
+    from tiny_bert import build_bert
+
+    from psy_agents.agents.config import ModelConfig
+    from psy_agents.agents.decoding import DecodingRule
+    from psy_agents.agents.encoder import load_tokenizer
+    from psy_agents.agents.models import new_agent
+    from psy_agents.agents.saving import Decisions, Reading, save_agent
+
+    encoder = folder.parent / "encoder"
+    encoder.mkdir(parents=True)
+    build_bert(encoder, words, vocab_size=1000, layers=2)
+    model = new_agent(agent, ModelConfig(encoder=str(encoder)), encoder)
+    decisions = Decisions(0.5, DecodingRule(threshold=-1.0))
+    save_agent(folder, model, agent, load_tokenizer(encoder), decisions, CRITERIA, {}, Reading())
+
+
+def write_posts(file: Path, words: list[str], lengths: list[int]) -> None:
+    """Posts of so many words, with a full stop after every tenth."""
+    drawn = random.Random(0)
+    with file.open("w", encoding="utf-8") as out:
+        out.write("post_id,text\n")
+        for number, length in enumerate(lengths):
+            text = " ".join(drawn.choice(words) + "." * (place % 10 == 9) for place in range(length))
+            out.write(f'p{number},"{text}"\n')
+
+
+def measure(agent: str, model: Path, project: Path, file: str, answers: multiprocessing.Queue) -> None:
+    """Predict the file; answer with the peak before and after (MiB), and with the seconds."""
+    import torch
+
+    from psy_agents.prediction.config import PredictConfig
+    from psy_agents.prediction.predict import load_predictor, predict_file
+
+    torch.set_num_threads(1)
+    load_predictor(agent, model).predict(["One post."])
+    before, started = peak(), time.monotonic()
+    predict_file(agent, model, PredictConfig(project=project, posts=Path(file), work=project / file.replace(".", "_")))
+    answers.put((before, peak(), time.monotonic() - started))
+
+
+def peak() -> float:
+    """Of this process's resident set, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--agent", default="joint")
+    asked.add_argument("--posts", type=int, nargs="*", default=[2000, 20_000])
+    asked.add_argument("--words", type=int, default=30)
+    asked.add_argument("--long", type=int, nargs="*", default=[0, 100_000])
+    given = asked.parse_args()
+    words = (ROOT / "data/01_raw/synthetic/posts.csv").read_text(encoding="utf-8").replace('"', " ").replace(".", " ").split()
+    words = [word for word in words if word.isalpha()]
+    files = {f"{n} posts of {given.words} words": [given.words] * n for n in given.posts}
+    files |= {f"10 posts of {given.words} words and one of {n}": [given.words] * 10 + [n] * (n > 0) for n in given.long}
+    spawned = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder)
+        save_model(project / "version 1" / given.agent, given.agent, words)
+        for number, (name, lengths) in enumerate(files.items()):
+            write_posts(project / f"{number}.csv", words, lengths)
+            answers = spawned.Queue()
+            work = (given.agent, project / "version 1" / given.agent, project, f"{number}.csv", answers)
+            process = spawned.Process(target=measure, args=work)
+            process.start()
+            before, after, seconds = answers.get()
+            process.join()
+            print(f"{name}: peak {before:.0f} -> {after:.0f} MiB, {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

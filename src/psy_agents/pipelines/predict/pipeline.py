@@ -1,0 +1,11 @@
+"""predict: a refitted model and a file of new posts -> probabilities, decisions and evidence."""
+
+from kedro.pipeline import Pipeline, node
+
+from psy_agents.pipelines.predict.nodes import predict_agent
+
+
+def create_pipeline(agent: str) -> Pipeline:
+    """One node, in the agent's namespace."""
+    predict = node(predict_agent(agent), inputs=["refit_model", "params:predict"], outputs="predict_output", name="predict")
+    return Pipeline([predict], namespace=agent, parameters={"params:predict"})

@@ -1,0 +1,46 @@
+"""Which posts are predicted, and how they are read: the section ``predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TextColumns(BaseModel):
+    """What the file's columns are called."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    post_id: str = "post_id"
+    text: str = "text"
+
+
+class PredictConfig(BaseModel):
+    """``parameters_predict.yml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    project: Path = Field(description="Where a relative path of posts begins.")
+    posts: Path = Field(description="The file: .csv, .tsv or .jsonl, each also with .gz behind it, or .parquet.")
+    work: Path = Field(description="Folder of what is unfinished; on the disk of the results.")
+    columns: TextColumns = TextColumns()
+    max_posts: int | None = Field(None, ge=1, description="Only the file's first rows, to try things on; None takes all.")
+    blank_texts: Literal["error", "set_aside"] = Field(
+        "error", description="Posts without text: refused, or left out of the results and counted."
+    )
+    longest_post: int = Field(1_000_000, ge=1, description="Characters; a post is read whole, so memory grows with the longest one.")
+    chunk_posts: int = Field(512, ge=1, description="The most posts that are predicted together.")
+    chunk_characters: int = Field(250_000, ge=1, description="The most characters of them; one post alone may have more.")
+
+    @property
+    def posts_file(self) -> Path:
+        """The file of posts by its whole path."""
+        return self.project / self.posts
+
+    @property
+    def posts_name(self) -> str:
+        """What messages call it: relative to the project where it lies inside."""
+        path = self.posts_file
+        return (path.relative_to(self.project) if path.is_relative_to(self.project) else path).as_posix()
