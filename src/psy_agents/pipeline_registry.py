@@ -5,7 +5,18 @@ from collections.abc import Callable
 from kedro.pipeline import Pipeline
 
 from psy_agents.agents.names import AGENTS
-from psy_agents.pipelines import baselines, budget, data_quality, hpo_stages, preprocessing, refit, report, synthetic_corpus
+from psy_agents.pipelines import (
+    baselines,
+    budget,
+    data_quality,
+    export,
+    hpo_stages,
+    preprocessing,
+    publish,
+    refit,
+    report,
+    synthetic_corpus,
+)
 
 STAGES = ("stage0", "stage1", "stage2")
 
@@ -28,6 +39,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "maximal_hpo": compared + stages["maximal"],
         "refit": described + _of_all(refit.create_pipeline),
         "report": described + reported,
+        "export": described + _of_all(export.create_pipeline),
+        "publish": _of_all(publish.create_pipeline),
         "full_hpo_all": compared
         + budget.create_pipeline(STAGES)
         + stages["stage0"]

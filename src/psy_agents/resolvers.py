@@ -1,4 +1,4 @@
-"""What configuration files may compute: absolute paths, and whole numbers from the environment."""
+"""What configuration files may compute: absolute paths, their environment's name, and whole numbers from the environment."""
 
 from __future__ import annotations
 
@@ -33,4 +33,9 @@ def env_int(name: str, default: int) -> int:
     return int(text)
 
 
-RESOLVERS = {"project_path": project_path, "env_int": env_int}
+def environment() -> str:
+    """The configuration environment where no session says which."""
+    return "local"
+
+
+RESOLVERS = {"project_path": project_path, "env_int": env_int, "environment": environment}

@@ -24,7 +24,7 @@ from psy_agents.hpo.config import StageConfig
 from psy_agents.interrupts import interrupts
 from psy_agents.parameters import Parameters, check_parameters, closest
 from psy_agents.pipelines import preprocessing
-from psy_agents.resolvers import project_path, shown_path
+from psy_agents.resolvers import environment, project_path, shown_path
 from psy_agents.told_errors import one_line_errors, told_once
 
 log = logging.getLogger(__name__)
@@ -51,9 +51,10 @@ class AgentSession(KedroSession):
         return session
 
     def _get_config_loader(self) -> AbstractConfigLoader:
-        """Let ``project_path`` mean this session's project: a process may hold sessions of several."""
+        """Let ``project_path`` mean this session's project, a process may hold sessions of several, and ``environment`` its own."""
         in_project = partial(project_path, project=self._project_path)
         OmegaConf.register_new_resolver("project_path", in_project, replace=True)
+        OmegaConf.register_new_resolver("environment", lambda: self.store.get("env") or environment(), replace=True)
         return super()._get_config_loader()
 
     def load_context(self) -> KedroContext:
@@ -81,6 +82,7 @@ class AgentSession(KedroSession):
                 chosen = nodes.filter(node_namespaces=namespaces, **{key: kwargs.get(key) for key in FILTERS})
             except ValueError as error:
                 raise UserError(str(error)) from None
+            _check_publishes_one(chosen)
             _check_refits(chosen, parameters)
             _check_spaces(chosen, parameters)
             _check_encoders(chosen, parameters)
@@ -147,6 +149,13 @@ def _searches(chosen: Pipeline, parameters: Parameters) -> Iterator[tuple[str, S
         stage = getattr(node.func, "stage", None)
         if stage is not None:
             yield node.namespace, getattr(parameters.hpo, stage)
+
+
+def _check_publishes_one(chosen: Pipeline) -> None:
+    """Refuse to publish several agents at once: each has a repository of its own, and is asked for by itself."""
+    agents = {node.namespace for node in chosen.nodes if getattr(node.func, "publishes", False)}
+    if len(agents) > 1:
+        raise UserError("Pipeline 'publish' uploads one agent at a time: say which with --params agent=NAME.")
 
 
 def _check_refits(chosen: Pipeline, parameters: Parameters) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from psy_agents.agents.decoding import decode_with_scores
 from psy_agents.agents.encoder import max_positions
+from psy_agents.agents.models import AgentModel
 from psy_agents.agents.saving import Decisions, Reading, load_agent
+from psy_agents.agents.windows import Windows
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled
 from psy_agents.training.scoring import answer
 
@@ -71,15 +74,8 @@ class Predictor:
 
     def predict_pairs(self, data: PairData) -> PairPredictions:
         """Predictions of the pairs, in their order; their labels are not looked at."""
-        config, decisions = self._agent.config, self.decisions
-        cut = tokenise_sentences if self._reading.unit == "sentence" else tokenise
-        windows = cut(
-            self._tokenizer,
-            data,
-            max_length=config.max_length,
-            overlap=config.window_overlap,
-            positions=max_positions(self._agent.encoders[0]),
-        )
+        decisions = self.decisions
+        windows = windows_of(self._agent, self._tokenizer, self._reading, data)
         answers = answer(
             self._agent,
             windows,
@@ -92,6 +88,18 @@ class Predictor:
         if answers.candidates is not None:
             evidence = decode_with_scores(answers.candidates, decisions.rule, len(data), answers.criterion_logits_P)
         return PairPredictions(answers.probabilities_P, _met(answers.probabilities_P, evidence, decisions), evidence)
+
+
+def windows_of(agent: AgentModel, tokenizer: Any, reading: Reading, data: PairData) -> Windows:
+    """The pairs as a saved agent reads them."""
+    cut = tokenise_sentences if reading.unit == "sentence" else tokenise
+    return cut(
+        tokenizer,
+        data,
+        max_length=agent.config.max_length,
+        overlap=agent.config.window_overlap,
+        positions=max_positions(agent.encoders[0]),
+    )
 
 
 def _met(probabilities: np.ndarray | None, evidence: list[list[ScoredSpan]] | None, decisions: Decisions) -> np.ndarray:
