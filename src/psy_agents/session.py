@@ -24,7 +24,7 @@ from psy_agents.hpo.config import StageConfig
 from psy_agents.interrupts import interrupts
 from psy_agents.parameters import Parameters, check_parameters, closest
 from psy_agents.pipelines import preprocessing
-from psy_agents.resolvers import environment, project_path, shown_path
+from psy_agents.resolvers import environment, given_parameters, project_path, shown_path
 from psy_agents.told_errors import one_line_errors, told_once
 
 log = logging.getLogger(__name__)
@@ -51,10 +51,12 @@ class AgentSession(KedroSession):
         return session
 
     def _get_config_loader(self) -> AbstractConfigLoader:
-        """Let ``project_path`` mean this session's project, a process may hold sessions of several, and ``environment`` its own."""
+        """Let ``project_path`` mean this session's project, a process may hold sessions of several, and likewise how it was called."""
         in_project = partial(project_path, project=self._project_path)
         OmegaConf.register_new_resolver("project_path", in_project, replace=True)
         OmegaConf.register_new_resolver("environment", lambda: self.store.get("env") or environment(), replace=True)
+        given = given_parameters(self.store.get("runtime_params"))
+        OmegaConf.register_new_resolver("given_parameters", lambda: given, replace=True)
         return super()._get_config_loader()
 
     def load_context(self) -> KedroContext:

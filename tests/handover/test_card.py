@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from huggingface_hub import ModelCard
@@ -152,17 +153,20 @@ def test_the_commands_name_stages_seeds_environment_and_agreement(trained):
         {"stage": "stage2", "trials": 50, "epochs": 15, "patience": 15, "seed": 0},
         {"stage": "stage3", "trials": 10, "epochs": 15, "patience": 15, "seed": None},
     )
-    config = CONFIG.model_copy(update={"environment": "meadow"})
+    folder = trained("criteria").summary["hyperparameters"]["encoder"]
+    given = {"preprocessing.max_posts": 30, "training.fixed.encoder": folder, "export.onnx": True}
+    config = CONFIG.model_copy(update={"environment": "meadow", "given": given})
+    more = f"agent=criteria,preprocessing.max_posts=30,training.fixed.encoder={Path(folder).name},export.onnx="
     assert commands(facts.summary, searched, config, "abc123+changes") == [
         "git checkout abc123",
         "pip install -c requirements.lock -e .",
         'kedro run --env meadow --pipeline preprocessing --params data_agreement="YOUR NAME"',
         "kedro run --env meadow --pipeline hpo_stage0 --params "
-        "agent=criteria,hpo.stage0.n_trials=8,hpo.stage0.epochs=3,hpo.stage0.patience=5,hpo.stage0.seed=0",
+        f"{more}true,hpo.stage0.n_trials=8,hpo.stage0.epochs=3,hpo.stage0.patience=5,hpo.stage0.seed=0",
         "kedro run --env meadow --pipeline hpo_stage2 --params "
-        "agent=criteria,hpo.stage2.n_trials=50,hpo.stage2.epochs=15,hpo.stage2.patience=15,hpo.stage2.seed=0",
-        "kedro run --env meadow --pipeline refit --params agent=criteria,hpo.refit.stage=stage2,hpo.refit.candidates=1,hpo.refit.n_seeds=2",
-        "kedro run --env meadow --pipeline export --params agent=criteria,export.onnx=false",
+        f"{more}true,hpo.stage2.n_trials=50,hpo.stage2.epochs=15,hpo.stage2.patience=15,hpo.stage2.seed=0",
+        f"kedro run --env meadow --pipeline refit --params {more}true,hpo.refit.stage=stage2,hpo.refit.candidates=1,hpo.refit.n_seeds=2",
+        f"kedro run --env meadow --pipeline export --params {more}false",
     ]
 
 

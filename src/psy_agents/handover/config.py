@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,13 +52,14 @@ class ExportConfig(_Settings):
     Attributes:
         onnx: write ``model.onnx`` too.
         licence: of the weights, by the hub's name for it; None: not chosen.
-        environment: the configuration environment, for the commands to reproduce.
+        environment, given: the configuration environment and the parameters of the command line, for the commands to reproduce.
         corpora: by the name that ``corpus`` has in globals.yml; nothing is known of one that is not there.
     """
 
     onnx: bool = False
     licence: str | None = None
     environment: str
+    given: dict[str, Any] = {}
     corpus: str
     agreement: Agreement | None = None
     corpora: dict[str, CorpusFacts] = {}

@@ -209,7 +209,8 @@ def _training(facts: Facts) -> str:
         f"Candidates: the best {len(summary.candidates)} trials of {code(summary.from_study)}, each over the seeds "
         f"{', '.join(map(str, summary.seeds))}. The winner, trial {winner.trial}, reached {winner.mean:.4f} (standard deviation "
         f"{winner.standard_deviation:.4f}) in the objective on validation, and was trained on train + validation for "
-        f"{summary.epochs} epochs with seed {summary.seed}. Decision threshold {summary.threshold:.4f}, chosen on validation.",
+        f"{summary.epochs} epoch{'s' * (summary.epochs > 1)} with seed {summary.seed}. Decision threshold {summary.threshold:.4f}, "
+        "chosen on validation.",
         table(("Study of the search", "name", "trials", "epochs", "hours of training"), costs),
         "Hyper-parameters:",
         fenced([json.dumps(shown, indent=1, ensure_ascii=False)], "json"),
@@ -248,15 +249,18 @@ def _files(folder: Path) -> str:
 
 def _reproduce(facts: Facts) -> str:
     lines = commands(facts.summary, facts.searched, facts.config, facts.git_commit)
+    preparing = facts.quality.settings.model_dump(mode="json")
     changed = " The checkout had changes that no commit holds." if facts.git_commit.endswith("+changes") else ""
     versions = ", ".join(f"{name} {version}" for name, version in facts.summary.versions.items())
     bundled = facts.encoder == BUNDLED_ENCODER
     offline = ' The bundled encoder comes with `pip install -c requirements.lock -e ".[offline]"`.' if bundled else ""
     return "\n\n".join(
         [
-            f"Commit at the export: {code(facts.git_commit)}.{changed} Versions at the refit: {versions}. The settings are those under "
-            f"Training, the search space and the preprocessing those of the commit; the corpus must have the hash above.{offline}",
+            f"Commit at the export: {code(facts.git_commit)}.{changed} Versions at the refit: {versions}. All settings that the "
+            f"commands do not name are those of the commit's configuration; the corpus must have the hash above.{offline}",
             fenced(lines, "bash"),
+            "How the corpus was read and split:",
+            fenced([json.dumps(preparing, indent=1, ensure_ascii=False)], "json"),
             "The same seeds give the same figures to the last digit on the same kind of machine with the same number of threads.",
         ]
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from psy_agents.handover.config import ExportConfig
@@ -30,11 +33,23 @@ def commands(summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], con
         if stage["stage"] in PIPELINES:
             pipeline, section = PIPELINES[stage["stage"]]
             told = {"n_trials": stage["trials"], "epochs": stage["epochs"], "patience": stage["patience"], "seed": stage["seed"]}
-            given = ",".join(f"hpo.{section}.{key}={value}" for key, value in told.items() if value is not None)
-            lines.append(f"{run} {pipeline} --params agent={summary.agent},{given}")
+            lines.append(f"{run} {pipeline} {_params(summary, config, {f'hpo.{section}.{key}': each for key, each in told.items()})}")
     _, refitted = PIPELINES[summary.from_stage]
     told = {"stage": refitted, "candidates": len(summary.candidates), "n_seeds": len(summary.seeds)}
-    given = ",".join(f"hpo.refit.{key}={value}" for key, value in told.items())
-    lines.append(f"{run} refit --params agent={summary.agent},{given}")
-    lines.append(f"{run} export --params agent={summary.agent},export.onnx={str(config.onnx).lower()}")
+    lines.append(f"{run} refit {_params(summary, config, {f'hpo.refit.{key}': each for key, each in told.items()})}")
+    lines.append(f"{run} export {_params(summary, config, {'export.onnx': config.onnx})}")
     return lines
+
+
+def _params(summary: RefitSummary, config: ExportConfig, told: Mapping[str, Any]) -> str:
+    """``--params`` of one command: what the export was given, and what this step is told."""
+    every = {"agent": summary.agent, **config.given, **{name: value for name, value in told.items() if value is not None}}
+    written = ",".join(f"{name}={_written(value)}" for name, value in every.items())
+    return f"--params {shlex.quote(written)}" if " " in written else f"--params {written}"
+
+
+def _written(value: Any) -> str:
+    """As the command line takes it; of a folder only its name, which says nothing of this machine."""
+    if isinstance(value, str):
+        return Path(value).name if Path(value).is_dir() else value
+    return json.dumps(value)
