@@ -24,10 +24,12 @@ import torch, transformers
 def refuse(*_, **__):
     raise SystemExit("something was unpickled")
 
-for module, names in ((pickle, ("load", "loads", "Unpickler", "_Unpickler")), (torch, ("load",)), (torch.serialization, ("load",))):
-    for name in names:
-        setattr(module, name, refuse)
+# Classes stay classes: libraries build their own on them when they are imported.
+for name in ("Unpickler", "_Unpickler"):
+    setattr(pickle, name, type(name, (getattr(pickle, name),), {"load": refuse}))
+pickle.load = pickle.loads = torch.load = torch.serialization.load = refuse
 
+from pathlib import Path
 import psy_agents
 from transformers import AutoModel, AutoTokenizer
 
@@ -35,8 +37,8 @@ agent = psy_agents.load("model")
 found = [{name: [each.probability, each.met, each.evidence] for name, each in of_text.items()} for of_text in agent.predict(sys.argv[1:])]
 tokenizer = AutoTokenizer.from_pretrained("model")
 shapes = []
-for encoder in (name for name in ("encoder", "criteria_encoder", "evidence_encoder") if __import__("os").path.isdir(f"model/{name}")):
-    states = AutoModel.from_pretrained(f"model/{encoder}")(**tokenizer(["Home.", "Then home."], padding=True, return_tensors="pt"))
+for encoder in sorted(Path("model").glob("*encoder")):
+    states = AutoModel.from_pretrained(encoder)(**tokenizer(["Home.", "Then home."], padding=True, return_tensors="pt"))
     shapes.append(list(states.last_hidden_state.shape))
 print(json.dumps([found, shapes]))
 """

@@ -133,7 +133,8 @@ def _how(facts: Facts, onnx: OnnxResult) -> str:
             fenced(whole, "python"),
             "Tokenizer and encoder alone, without the heads:",
             fenced(parts, "python"),
-            "Weights are safetensors only; nothing is unpickled.",
+            "Read `last_hidden_state`: no agent uses a pooler, so none is saved, and transformers draws one at random where the family has "
+            "one. Weights are safetensors only; nothing is unpickled.",
             onnx.text,
         ]
     )
