@@ -122,11 +122,13 @@ def test_the_data_statement_has_every_heading_and_says_what_is_not_known(card_of
     assert f"{account['posts']['used']:,} of {account['posts']['in']:,} posts" in statement
 
 
-def test_of_a_corpus_that_is_not_described_nothing_is_claimed(trained):
+def test_of_a_corpus_that_is_not_described_nothing_is_claimed(trained, caplog):
     made = trained("criteria")
-    bare = CONFIG.model_copy(update={"corpora": {}, "agreement": None, "licence": None})
+    other = {"meadows": CONFIG.facts}
+    bare = CONFIG.model_copy(update={"corpora": other, "agreement": None, "licence": None})
     with packed(made.facts(bare), made.model) as folder:
         card, statement = ((folder / name).read_text(encoding="utf-8") for name in ("README.md", "DATA_STATEMENT.md"))
+    assert "export.corpora describes meadows, not meadow: its card says that nothing is known of it" in caplog.text
     header = ModelCard(card).data.to_dict()
     assert "language" not in header and "license" not in header
     assert "names no criterion whose misses may endanger somebody" in card and "findahelpline" not in card

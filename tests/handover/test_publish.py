@@ -90,6 +90,7 @@ def test_a_person_who_types_the_name_uploads_every_file_into_a_private_repositor
     (question,) = person.asked
     for told in (NAME, "private", "heads.safetensors", "README.md", "cc-by-4.0", "memorise", "names no data agreement"):
         assert told in question
+    assert "agent.json names a folder of this machine, /" in question, "the encoder was a local one"
 
 
 @pytest.mark.parametrize("answer", ["no", "", "yes", "somebody/else"])
@@ -100,9 +101,19 @@ def test_any_other_answer_calls_nothing(exported, answer):
     assert (hub.made, hub.calls) == (0, [])
 
 
+def test_a_terminal_that_is_closed_instead_of_answering_calls_nothing(exported):
+    def closed(_: str) -> str:
+        raise EOFError
+
+    hub = Hub()
+    with pytest.raises(UserError, match="it was not confirmed"):
+        publish(exported(), config(), hub, closed)
+    assert hub.made == 0
+
+
 def test_without_a_terminal_the_name_has_to_be_repeated(exported):
     hub, folder = Hub(), exported()
-    with pytest.raises(UserError, match=rf'no terminal to ask, so confirm it with --params "publish\.confirmed_repository={NAME}"'):
+    with pytest.raises(UserError, match=rf'no terminal to ask, so confirm with --params "publish\.confirmed_repository={NAME}"'):
         publish(folder, config(), hub, None)
     with pytest.raises(UserError, match="publish.confirmed_repository=somebody/other is not"):
         publish(folder, config(confirmed_repository="somebody/other"), hub, None)

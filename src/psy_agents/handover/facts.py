@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from psy_agents.report.config import ReportConfig
 from psy_agents.report.search import agent_studies, stage_costs
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,9 @@ def gather(
     refitted, data = Refitted(RefitSummary.model_validate(summary), predictions), fingerprint(corpus)
     if not fitting({agent: refitted}, data):
         raise UserError(f"The latest refit of {agent} is of another corpus or other splits: run the pipeline refit again.")
+    if config.corpus not in config.corpora:
+        described = ", ".join(config.corpora) or "no corpus"
+        log.warning("export.corpora describes %s, not %s: its card says that nothing is known of it", described, config.corpus)
     unknown = sorted(set(config.facts.safety_critical) - set(corpus.criteria))
     if unknown:
         raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -61,10 +62,13 @@ def _what(folder: Path, files: list[str], record: ExportRecord, config: PublishC
     size = decimal(sum((folder / name).stat().st_size for name in files))
     seen = "private: seen by its members only" if config.private else "PUBLIC: seen by everybody, and not to be taken back"
     licence = record.licence or "none has been chosen"
+    encoder = str(json.loads((folder / "agent.json").read_text(encoding="utf-8"))["hyperparameters"]["encoder"])
+    here = [f"agent.json names a folder of this machine, {encoder}, which others will read."] if Path(encoder).is_absolute() else []
     return "\n".join(
         [
-            f"The {record.agent} agent will be uploaded to {config.repository} on the Hugging Face hub ({seen}).",
+            f"To be uploaded: the {record.agent} agent, to {config.repository} on the Hugging Face hub ({seen}).",
             f"{len(files)} files, {size}: {', '.join(files)}.",
+            *here,
             f"Licence of the weights: {licence}; of the encoder {record.encoder}: {record.encoder_licence}.",
             meaning(record),
         ]
@@ -86,8 +90,12 @@ def _confirm(name: str, given: str | None, parameter: str, ask: Ask | None, ques
     if given is not None:
         raise UserError(f"{NOTHING}: --params {parameter}={given} is not '{name}'.")
     if ask is None:
-        raise UserError(f"{NOTHING}: {question} There is no terminal to ask, so confirm it with --params \"{parameter}={name}\".")
-    if ask(f"{question}\nType {name} to go on, anything else to stop: ").strip() != name:
+        raise UserError(f'{NOTHING}: there is no terminal to ask, so confirm with --params "{parameter}={name}" what follows. {question}')
+    try:
+        answer = ask(f"{question}\nType {name} to go on, anything else to stop: ")
+    except EOFError:  # The terminal was closed instead.
+        answer = ""
+    if answer.strip() != name:
         raise UserError(f"{NOTHING}: it was not confirmed.")
 
 
