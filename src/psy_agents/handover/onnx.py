@@ -110,7 +110,9 @@ def export_onnx(folder: Path) -> OnnxResult:
         with _quiet():
             _write(_Graph(agent).eval(), cases[0], target)
         deviation = _deviation(agent, cases, target)
-    except Exception as error:  # The exporter's own errors are of many kinds, and none of them is the user's.
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # The exporter's own errors are of many kinds, and all of them are about this encoder.
         target.unlink(missing_ok=True)
         return _unsupported(described["agent"], f"the exporter failed on this encoder ({type(error).__name__})")
     shapes = tuple(tuple(case["ids"].shape) for case in cases)
