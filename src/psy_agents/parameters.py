@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.errors import UserError
+from psy_agents.handover.config import ExportConfig, PublishConfig
 from psy_agents.hpo.config import AutoOrCount, Executor, ExecutorConfig, RefitConfig, StageConfig
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
@@ -53,9 +54,11 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     evidence_page: EvidencePageConfig
+    export: ExportConfig
     hpo: HpoParameters
     predict: PredictConfig
     preprocessing: CorpusSettings
+    publish: PublishConfig
     report: ReportConfig
     search_space: SearchSpaceConfig
     synthetic_corpus: SyntheticCorpusParameters

@@ -10,9 +10,11 @@ from psy_agents.pipelines import (
     budget,
     data_quality,
     evidence_page,
+    export,
     hpo_stages,
     predict,
     preprocessing,
+    publish,
     refit,
     report,
     synthetic_corpus,
@@ -41,6 +43,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "report": described + reported,
         "evidence_page": described + _of_all(evidence_page.create_pipeline),
         "predict": _of_all(predict.create_pipeline),
+        "export": described + _of_all(export.create_pipeline),
+        "publish": _of_all(publish.create_pipeline),
         "full_hpo_all": compared
         + budget.create_pipeline(STAGES)
         + stages["stage0"]

@@ -1,9 +1,11 @@
-"""What configuration files may compute: absolute paths, and whole numbers from the environment."""
+"""What configuration files may compute: absolute paths, whole numbers from the environment, and how the run was called."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kedro.utils import find_kedro_project
 
@@ -33,4 +35,22 @@ def env_int(name: str, default: int) -> int:
     return int(text)
 
 
-RESOLVERS = {"project_path": project_path, "env_int": env_int}
+def environment() -> str:
+    """The configuration environment where no session says which."""
+    return "local"
+
+
+def given_parameters(params: Mapping[str, Any] | None = None, above: str = "") -> dict[str, Any]:
+    """Parameters from the command line by their dotted names; none where no session says which."""
+    flat: dict[str, Any] = {}
+    for name, value in (params or {}).items():
+        flat |= given_parameters(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}
+    return flat
+
+
+RESOLVERS = {
+    "project_path": project_path,
+    "env_int": env_int,
+    "environment": environment,
+    "given_parameters": given_parameters,
+}

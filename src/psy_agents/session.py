@@ -25,7 +25,7 @@ from psy_agents.hpo.config import StageConfig
 from psy_agents.interrupts import interrupts
 from psy_agents.parameters import Parameters, check_parameters, closest
 from psy_agents.pipelines import preprocessing
-from psy_agents.resolvers import project_path, shown_path
+from psy_agents.resolvers import environment, given_parameters, project_path, shown_path
 from psy_agents.side_by_side import AgentJob, Command
 from psy_agents.told_errors import one_line_errors, told_once
 from psy_agents.watching import WatchHooks
@@ -83,9 +83,12 @@ class AgentSession(KedroSession):
         )
 
     def _get_config_loader(self) -> AbstractConfigLoader:
-        """Let ``project_path`` mean this session's project: a process may hold sessions of several."""
+        """Let ``project_path`` mean this session's project, a process may hold sessions of several, and likewise how it was called."""
         in_project = partial(project_path, project=self._project_path)
         OmegaConf.register_new_resolver("project_path", in_project, replace=True)
+        OmegaConf.register_new_resolver("environment", lambda: self.store.get("env") or environment(), replace=True)
+        given = given_parameters(self.store.get("runtime_params"))
+        OmegaConf.register_new_resolver("given_parameters", lambda: given, replace=True)
         return super()._get_config_loader()
 
     def load_context(self) -> KedroContext:
@@ -113,6 +116,7 @@ class AgentSession(KedroSession):
                 chosen = nodes.filter(node_namespaces=namespaces, **{key: kwargs.get(key) for key in FILTERS})
             except ValueError as error:
                 raise UserError(str(error)) from None
+            _check_publishes_one(chosen)
             _check_refits(chosen, parameters)
             _check_spaces(chosen, parameters)
             _check_encoders(chosen, parameters)
@@ -186,6 +190,13 @@ def _searches(chosen: Pipeline, parameters: Parameters) -> Iterator[tuple[str, S
         stage = getattr(node.func, "stage", None)
         if stage is not None:
             yield node.namespace, getattr(parameters.hpo, stage)
+
+
+def _check_publishes_one(chosen: Pipeline) -> None:
+    """Refuse to publish several agents at once: each has a repository of its own, and is asked for by itself."""
+    agents = {node.namespace for node in chosen.nodes if getattr(node.func, "publishes", False)}
+    if len(agents) > 1:
+        raise UserError("Pipeline 'publish' uploads one agent at a time: say which with --params agent=NAME.")
 
 
 def _check_refits(chosen: Pipeline, parameters: Parameters) -> None:

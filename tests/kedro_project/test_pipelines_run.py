@@ -295,11 +295,17 @@ def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_run
     assert loaded(copied, f"{REPORT}/report.json")["missing"] == []
 
     after = trials(copied)
-    rest = set(pipelines) - {"full_hpo_all", "maximal_hpo_all", "synthetic_corpus"}
-    assert {"refit", "report", "predict", "maximal_hpo", "hpo_stage2", "baselines", "preprocessing"} <= rest
+    rest = set(pipelines) - {"full_hpo_all", "maximal_hpo_all", "synthetic_corpus", "publish"}
+    assert {"export", "refit", "report", "predict", "maximal_hpo", "hpo_stage2", "baselines", "preprocessing"} <= rest
     for name in sorted(rest):
         resumed().run(pipeline_names=[name])
     assert trials(copied) == after
+    for agent in AGENTS:
+        assert (latest(copied, f"data/test/06_models/export/{agent}") / "README.md").is_file()
+    with pytest.raises(UserError, match=r"^Nothing was published: say where with --params publish\.repository=user/name"):
+        resumed(agent="joint").run(pipeline_names=["publish"])
+    with pytest.raises(UserError, match="uploads one agent at a time: say which with --params agent=NAME"):
+        resumed().run(pipeline_names=["publish"])
     resumed().run(pipeline_names=["synthetic_corpus"])
     assert len(pd.read_csv(copied / "data/01_raw/synthetic/posts.csv")) > 30
 

@@ -43,7 +43,7 @@ FOLDERS_OF_THE_CORPUS = tuple(f"{data}/{layer}/" for data in ("data", "data/test
 # What kedro viz may show, counts and figures: everything else holds texts, or ids of posts.
 SHOWN = re.compile(
     r"corpus_account|data_quality(_\w+)?|baselines|\w+\.hpo_(stage\d|maximal)_(topk|history)"
-    r"|\w+\.refit_(summary|model)|(\w+\.)?report(_\w+)?|hpo_budget"
+    r"|\w+\.refit_(summary|model)|\w+\.export_model|(\w+\.)?report(_\w+)?|hpo_budget"
 )
 
 

@@ -19,9 +19,9 @@ PATHS = {
 }
 PIPELINES = {
     "__default__", "synthetic_corpus", "preprocessing", "baselines", "hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo",
-    "refit", "report", "predict", "evidence_page", "full_hpo_all", "maximal_hpo_all",
+    "refit", "report", "predict", "evidence_page", "export", "publish", "full_hpo_all", "maximal_hpo_all",
 }  # fmt: skip
-THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "report", "predict", "evidence"}
+THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "report", "predict", "evidence", "export"}
 """What an agent's datasets are called after."""
 
 
@@ -132,8 +132,9 @@ def test_every_section_of_the_parameters_is_known_and_read_by_a_node(session, pr
 
 def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_their_own(session):
     session()
-    for name in ("hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo", "refit", "evidence_page"):
+    for name in ("hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo", "refit", "evidence_page", "export"):
         assert {node.namespace for node in pipelines[name].nodes} == {"preprocessing", *AGENTS}, name
+    assert {node.namespace for node in pipelines["publish"].nodes} == set(AGENTS)
     for name in ("report", "full_hpo_all", "maximal_hpo_all"):
         assert {node.name for node in pipelines[name].nodes if node.namespace is None} == {"make_report", "show_report"}
 

@@ -9,7 +9,7 @@ from tiny_bert import build_bert
 
 from psy_agents.agents.names import AGENTS
 from psy_agents.corpus.config import CorpusSettings
-from psy_agents.corpus.prepare import prepare_corpus, split_corpus
+from psy_agents.corpus.prepare import PreparedCorpus, prepare_corpus, split_corpus
 from psy_agents.hpo.search import fingerprint
 from psy_agents.hpo.space_config import SearchSpaceConfig
 from psy_agents.hpo.store import digest
@@ -20,6 +20,9 @@ from psy_agents.training.data import Corpus
 CANARY = "zanzibarcanary"
 CRITERIA = {"SLEEP": "trouble sleeping", "FATIGUE": "no energy"}
 SENTENCES = {"SLEEP": "I barely slept all week.", "FATIGUE": "I have no energy left."}
+SETTINGS = CorpusSettings.model_validate(
+    {"splits": {"train": 0.6, "validation": 0.2, "test": 0.2, "near_duplicates": None}}
+)
 SPACES = SearchSpaceConfig(
     small={"common": {"learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}}},
     large={"common": {"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}}},
@@ -35,6 +38,12 @@ def build_encoder(folder: Path) -> Path:
 
 def build_corpus() -> Corpus:
     """Posts with one, both or none of two criteria, each with a word that must stay inside it."""
+    made, splits = prepared()
+    return Corpus(made.posts, made.pairs, made.sentences, splits, made.criteria)
+
+
+def prepared() -> tuple[PreparedCorpus, pd.DataFrame]:
+    """The same with its account, and the splits."""
     posts, annotations = [], []
     for number in range(40):
         met = [c for bit, c in enumerate(CRITERIA) if number >> bit & 1]
@@ -43,11 +52,8 @@ def build_corpus() -> Corpus:
         annotations += [
             {"post_id": f"p{number}", "sentence_text": SENTENCES[c], "DSM5_symptom": c, "status": "1"} for c in met
         ]
-    splits = {"train": 0.6, "validation": 0.2, "test": 0.2, "near_duplicates": None}
-    settings = CorpusSettings.model_validate({"splits": splits})
-    made = prepare_corpus(pd.DataFrame(posts), pd.DataFrame(annotations), CRITERIA, settings, salt="salt")
-    splits = split_corpus(made.posts, made.pairs, settings.splits)
-    return Corpus(made.posts, made.pairs, made.sentences, splits, made.criteria)
+    made = prepare_corpus(pd.DataFrame(posts), pd.DataFrame(annotations), CRITERIA, SETTINGS, salt="salt")
+    return made, split_corpus(made.posts, made.pairs, SETTINGS.splits)
 
 
 def files_with(folder: Path, text: str) -> list[Path]:

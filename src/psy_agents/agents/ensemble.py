@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from psy_agents.agents.hashes import check_hashes, write_hashes
 from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
 from psy_agents.whole_file import link_or_copy, temporary_name
@@ -30,6 +31,7 @@ def save_ensemble(folder: Path, members: Sequence[Path], decisions: Decisions) -
         shutil.copytree(member, part / name, copy_function=link_or_copy)
     described = {"format": FORMAT, "members": names, **decisions.described()}
     (part / ENSEMBLE).write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_hashes(part)
     os.replace(part, folder)
 
 
@@ -42,8 +44,9 @@ def read_ensemble(folder: Path) -> tuple[list[Path], Decisions]:
     """The members' folders and the decisions on their common answer.
 
     Raises:
-        UserError: it was written in another format.
+        UserError: it was written in another format, or a file is missing or was altered.
     """
+    check_hashes(folder)
     described = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
     if described["format"] != FORMAT:
         raise UserError(f"'{folder}' was saved in the ensembles' format {described['format']}, this version reads {FORMAT}.")

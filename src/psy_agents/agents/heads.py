@@ -60,7 +60,9 @@ class SentenceSimilarity(_ScaledCosine):
         """
         states_BTH, inside_BT, number_BT = states_BTH.float(), sentence_BT >= 0, sentence_BT.clamp_min(0)
         # Sums do as well as means: a cosine knows no length.
-        sums_BSH = states_BTH.new_zeros(len(number_BT), int(number_BT.max()) + 1, states_BTH.shape[-1])
+        # An exported graph cannot have a size that depends on a value: there are no more sentences than tokens.
+        n_sentences = number_BT.shape[1] if torch.compiler.is_exporting() else int(number_BT.max()) + 1
+        sums_BSH = states_BTH.new_zeros(number_BT.shape[0], n_sentences, states_BTH.shape[-1])
         number_BTH = number_BT.unsqueeze(-1).expand_as(states_BTH)
         sums_BSH = sums_BSH.scatter_add(1, number_BTH, states_BTH * inside_BT.unsqueeze(-1))
         logits_BS = self.logit(_mean(states_BTH, criterion_BT).unsqueeze(1), sums_BSH)

@@ -176,7 +176,7 @@ class AgentModel(nn.Module):
 
     def _similarity(self, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
         if self.similarity is None:
-            return states_BTH.new_zeros(len(states_BTH), dtype=torch.float32)
+            return states_BTH.new_zeros(states_BTH.shape[0], dtype=torch.float32)
         return self.similarity(states_BTH, windows.criterion_BT, windows.post_BT)
 
     def forward(self, windows: WindowTensors) -> AgentOutput:

@@ -136,6 +136,9 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
     if not hashed:
         raise UserError(f"'{folder}' lacks {HASHES}, the list of its files: copy the model again, or refit it.")
     agent_class = AGENT_CLASSES[description["agent"]]
+    for name in agent_class.encoder_names:
+        if not any((folder / name).glob("*.safetensors")):  # transformers would open other weights, which are unpickled.
+            raise UserError(f"'{folder}' has no weights in safetensors in {name}, and no others are opened.")
     agent = agent_class(
         ModelConfig(**description["model"]), {name: folder / name for name in agent_class.encoder_names}
     )

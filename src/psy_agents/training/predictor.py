@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,9 @@ import torch
 from psy_agents.agents.decoding import decode_with_scores
 from psy_agents.agents.encoder import max_positions
 from psy_agents.agents.ensemble import is_ensemble, read_ensemble
+from psy_agents.agents.models import AgentModel
 from psy_agents.agents.saving import Decisions, Reading, load_agent
+from psy_agents.agents.windows import Windows
 from psy_agents.errors import UserError
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled
 from psy_agents.training.scoring import Answers, answer
@@ -124,15 +127,7 @@ class _Member:
 
     def answers(self, data: PairData) -> Answers:
         """Its uncalibrated answers."""
-        config = self._agent.config
-        cut = tokenise_sentences if self._reading.unit == "sentence" else tokenise
-        windows = cut(
-            self._tokenizer,
-            data,
-            max_length=config.max_length,
-            overlap=config.window_overlap,
-            positions=max_positions(self._agent.encoders[0]),
-        )
+        windows = windows_of(self._agent, self._tokenizer, self._reading, data)
         return answer(
             self._agent,
             windows,
@@ -141,3 +136,15 @@ class _Member:
             device=self._device,
             precision=getattr(torch, self._reading.precision),
         )
+
+
+def windows_of(agent: AgentModel, tokenizer: Any, reading: Reading, data: PairData) -> Windows:
+    """The pairs as a saved agent reads them."""
+    cut = tokenise_sentences if reading.unit == "sentence" else tokenise
+    return cut(
+        tokenizer,
+        data,
+        max_length=agent.config.max_length,
+        overlap=agent.config.window_overlap,
+        positions=max_positions(agent.encoders[0]),
+    )

@@ -1,0 +1,86 @@
+"""What an export and a publication are told, beside what was measured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from psy_agents.corpus.agreement import Agreement
+
+LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Statement(_Settings):
+    """What is known of a corpus, under the headings of Bender and Friedman, "Data Statements for Natural Language
+    Processing" (TACL 6, 2018); None: nothing is known."""
+
+    curation_rationale: str | None = None
+    language_variety: str | None = None
+    speaker_demographic: str | None = None
+    annotator_demographic: str | None = None
+    speech_situation: str | None = None
+    text_characteristics: str | None = None
+    recording_quality: str | None = None
+    other: str | None = None
+    provenance: str | None = None
+
+
+class CorpusFacts(_Settings):
+    """What nothing can measure of a corpus.
+
+    Attributes:
+        labels: who decided on the labels, and how.
+        languages: BCP 47 tags, as the hub takes them.
+        safety_critical: ids of criteria whose misses may endanger somebody; the card tells them apart.
+    """
+
+    labels: str | None = None
+    languages: tuple[Annotated[str, Field(pattern=LANGUAGE)], ...] = ()
+    safety_critical: tuple[str, ...] = ()
+    statement: Statement = Statement()
+
+
+class ExportConfig(_Settings):
+    """``parameters_export.yml``.
+
+    Attributes:
+        onnx: write ``model.onnx`` too.
+        licence: of the weights, by the hub's name for it; None: not chosen.
+        environment, given: the configuration environment and the parameters of the command line, for the commands to reproduce.
+        corpora: by the name that ``corpus`` has in globals.yml; nothing is known of one that is not there.
+    """
+
+    onnx: bool = False
+    licence: str | None = None
+    environment: str
+    given: dict[str, Any] = {}
+    corpus: str
+    agreement: Agreement | None = None
+    corpora: dict[str, CorpusFacts] = {}
+
+    @property
+    def facts(self) -> CorpusFacts:
+        """Of the corpus at hand."""
+        return self.corpora.get(self.corpus, CorpusFacts())
+
+
+class PublishConfig(_Settings):
+    """``parameters_publish.yml``.
+
+    Attributes:
+        repository: user/name on the hub.
+        confirmed_repository: the same once more, where no terminal can be asked.
+        confirmed_agreement: name of the corpus' data agreement, by someone who has read that it allows to share models
+            trained on it, where no terminal can be asked.
+    """
+
+    repository: str | None = Field(None, pattern=REPOSITORY)
+    private: bool = True
+    confirmed_repository: str | None = None
+    confirmed_agreement: str | None = None

@@ -1,0 +1,15 @@
+"""export: a refitted agent and what is known of it -> a folder to give away."""
+
+from kedro.pipeline import Pipeline, node
+
+from psy_agents.pipelines.export.nodes import export_agent
+
+SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "data_quality", "study_store")
+PARAMETERS = ("params:export", "params:report", "params:training")
+REFIT = ("refit_model", "refit_summary", "refit_predictions")
+
+
+def create_pipeline(agent: str) -> Pipeline:
+    """The export of one agent, in the agent's namespace."""
+    export = node(export_agent(agent), inputs=[*SHARED, *PARAMETERS, *REFIT], outputs="export_model", name="export")
+    return Pipeline([export], namespace=agent, inputs=set(SHARED), parameters=set(PARAMETERS))

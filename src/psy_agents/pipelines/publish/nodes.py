@@ -1,0 +1,20 @@
+"""Publishing one exported agent, as a node that asks first."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from psy_agents.handover.config import PublishConfig
+
+
+def publish_agent(model: Path, config: PublishConfig) -> None:
+    """Upload the exported folder to the hub, once a person has confirmed it."""
+    from huggingface_hub import HfApi
+
+    from psy_agents.handover.publish import publish
+
+    publish(model, config, HfApi, input if sys.stdin.isatty() else None)
+
+
+publish_agent.publishes = True  # The session lets one agent at a time do it.

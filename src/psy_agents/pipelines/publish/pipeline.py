@@ -1,0 +1,11 @@
+"""publish: an exported folder -> the Hugging Face hub, after asking."""
+
+from kedro.pipeline import Pipeline, node
+
+from psy_agents.pipelines.publish.nodes import publish_agent
+
+
+def create_pipeline(agent: str) -> Pipeline:
+    """One node, which gives nothing back: what it makes is elsewhere."""
+    publish = node(publish_agent, inputs=["export_model", "params:publish"], outputs=None, name="publish")
+    return Pipeline([publish], namespace=agent, parameters={"params:publish"})
