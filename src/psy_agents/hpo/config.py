@@ -163,6 +163,7 @@ class RefitConfig(WorkersConfig):
         (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
     )
     n_seeds: int | None = Field(None, ge=1, description="How many of the seeds are used, from the first on; null: all.")
+    mlflow_model: bool = Field(True, description="Whether the refitted model is logged in MLflow, which copies it there.")
 
     @model_validator(mode="after")
     def _different(self) -> RefitConfig:
