@@ -144,8 +144,6 @@ def _log(refit: FinishedRefit, tags: dict[str, str]) -> str:
     """As kedro-mlflow does it at the end of a run that holds nothing but a `PipelineML`."""
     import mlflow
     from kedro.io import DataCatalog, MemoryDataset
-    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR as PROGRESS_BAR
-    from transformers.utils.logging import disable_progress_bar
 
     from psy_agents.datasets import ModelFolderDataset
     from psy_agents.pipelines.inference.nodes import predictor
@@ -153,7 +151,7 @@ def _log(refit: FinishedRefit, tags: dict[str, str]) -> str:
 
     model = f"{refit.agent}.refit_model"
     catalog = DataCatalog({model: ModelFolderDataset(filepath=str(refit.folder)), inference.DEVICE: MemoryDataset("auto")})
-    with TemporaryDirectory() as folder, _paths_kept():
+    with TemporaryDirectory() as folder, _as_it_was():
         pipeline = model_pipeline(refit, Path(folder) / "constraints.txt")
         python_model = ServedModel(pipeline.inference, catalog, pipeline.input_name, **pipeline.kpm_kwargs)
         try:
@@ -173,10 +171,21 @@ def _is_whole(client: MlflowClient, model: Any) -> bool:
 
 
 @contextmanager
-def _paths_kept() -> Iterator[None]:
-    """MLflow puts the copy of the code in front when it tries the example, and workers that start later would take it."""
-    before = sys.path
+def _as_it_was() -> Iterator[None]:
+    """No progress bars, and no trace of MLflow's trying the example.
+
+    For that it puts the copy of the code in front, and workers that start later would take it.
+    """
+    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR as MLFLOWS_BARS
+    from transformers.utils import logging as transformers_logging
+
+    paths, mlflows, transformers = sys.path, MLFLOWS_BARS.get_raw(), transformers_logging.is_progress_bar_enabled()
+    MLFLOWS_BARS.set(False)
+    transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
-        sys.path = before
+        sys.path = paths
+        MLFLOWS_BARS.unset() if mlflows is None else MLFLOWS_BARS.set(mlflows)
+        if transformers:
+            transformers_logging.enable_progress_bar()

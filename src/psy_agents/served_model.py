@@ -9,7 +9,7 @@ TO_STANDARD_ERROR = {
     "version": 1,
     "disable_existing_loggers": False,
     "handlers": {"standard error": {"class": "logging.StreamHandler"}},
-    "loggers": {"kedro": {"level": "WARNING"}},
+    "loggers": {"kedro": {"level": "WARNING"}, "kedro_mlflow": {"level": "WARNING"}},
     "root": {"handlers": ["standard error"], "level": "WARNING"},
 }
 
