@@ -66,16 +66,11 @@ def log_refit(refit: FinishedRefit, tags: dict[str, str]) -> str:
     return _log(refit, {"agent": refit.agent, "study": refit.study, **tags})
 
 
-def model_pipeline(refit: FinishedRefit, constraints: Path) -> PipelineML:
-    """The refit and the inference that goes with it, with all that is logged beside the model.
-
-    Args:
-        constraints: a file for the exact versions of what the requirements need in turn.
-    """
+def model_pipeline(refit: FinishedRefit, requirements: list[str]) -> PipelineML:
+    """The refit and the inference that goes with it, with all that is logged beside the model."""
     import pandas as pd
     from kedro_mlflow.pipeline import pipeline_ml_factory
 
-    constraints.write_text("\n".join(pinned(closure(PACKAGES))) + "\n", encoding="utf-8")
     return pipeline_ml_factory(
         training=refit.training,
         inference=inference.create_pipeline(refit.agent),
@@ -86,7 +81,7 @@ def model_pipeline(refit: FinishedRefit, constraints: Path) -> PipelineML:
             "signature": signature(refit.agent),
             # MLflow tries the example when it logs the model: not on a GPU, which the next agent's trials need.
             "input_example": (pd.DataFrame(EXAMPLE), {"device": "cpu"}),
-            "pip_requirements": [*pinned(PACKAGES), f"-c {constraints}"],
+            "pip_requirements": requirements,
             "code_paths": [str(Path(psy_agents.__file__).parent)],  # No index has this package.
         },
     )
@@ -152,7 +147,9 @@ def _log(refit: FinishedRefit, tags: dict[str, str]) -> str:
     model = f"{refit.agent}.refit_model"
     catalog = DataCatalog({model: ModelFolderDataset(filepath=str(refit.folder)), inference.DEVICE: MemoryDataset("auto")})
     with TemporaryDirectory() as folder, _as_it_was():
-        pipeline = model_pipeline(refit, Path(folder) / "constraints.txt")
+        constraints = Path(folder) / "constraints.txt"
+        constraints.write_text("\n".join(pinned(closure(PACKAGES))) + "\n", encoding="utf-8")
+        pipeline = model_pipeline(refit, [*pinned(PACKAGES), f"-c {constraints}"])
         python_model = ServedModel(pipeline.inference, catalog, pipeline.input_name, **pipeline.kpm_kwargs)
         try:
             logged = mlflow.pyfunc.log_model(
