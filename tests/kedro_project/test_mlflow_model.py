@@ -146,7 +146,7 @@ def test_a_model_is_named_by_its_agent_and_has_a_signature_an_example_of_ours_an
     assert set(pins) <= set((folder / "constraints.txt").read_text().split())
     for name in ("agent.json", "heads.safetensors", "tokenizer.json"):
         assert (folder / "artifacts" / "model" / name).read_bytes() == (saved_model(finished.folder, agent) / name).read_bytes()
-    assert not list(folder.rglob("*.csv")) and not list(folder.rglob("*.parquet")) and not list(folder.rglob("__pycache__"))
+    assert not list(folder.rglob("*.csv")) and not list(folder.rglob("*.parquet"))
 
 
 @pytest.fixture
