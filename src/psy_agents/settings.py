@@ -2,12 +2,12 @@
 
 from kedro.config import OmegaConfigLoader
 
-from psy_agents.hooks import InputHooks, OutputHooks, TrackingHooks
+from psy_agents.hooks import InputHooks, ModelHooks, OutputHooks, TrackingHooks
 from psy_agents.resolvers import RESOLVERS
 from psy_agents.session import AgentSession
 from psy_agents.watching import WatchHooks
 
-HOOKS = (InputHooks(), OutputHooks(), TrackingHooks(), WatchHooks())
+HOOKS = (InputHooks(), OutputHooks(), TrackingHooks(), ModelHooks(), WatchHooks())
 SESSION_CLASS = AgentSession
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

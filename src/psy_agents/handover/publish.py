@@ -62,8 +62,9 @@ def _what(folder: Path, files: list[str], record: ExportRecord, config: PublishC
     size = decimal(sum((folder / name).stat().st_size for name in files))
     seen = "private: seen by its members only" if config.private else "PUBLIC: seen by everybody, and not to be taken back"
     licence = record.licence or "none has been chosen"
-    encoder = str(json.loads((folder / "agent.json").read_text(encoding="utf-8"))["hyperparameters"]["encoder"])
-    here = [f"agent.json names a folder of this machine, {encoder}, which others will read."] if Path(encoder).is_absolute() else []
+    agents = (json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.rglob("agent.json")))
+    encoders = sorted({str(agent["hyperparameters"]["encoder"]) for agent in agents})
+    here = [f"agent.json names a folder of this machine, {name}, which others will read." for name in encoders if Path(name).is_absolute()]
     return "\n".join(
         [
             f"To be uploaded: the {record.agent} agent, to {config.repository} on the Hugging Face hub ({seen}).",

@@ -177,6 +177,7 @@ class RefitConfig(WorkersConfig):
         "none", description="The final model: the winner alone, with each of the seeds, or beside the next best candidates."
     )
     ensemble_size: int | None = Field(None, ge=2, description="seeds, top_k: most members; null: all seeds, all candidates.")
+    mlflow_model: bool = Field(True, description="Whether the refitted model is logged in MLflow, which copies it there.")
 
     @model_validator(mode="after")
     def _different(self) -> RefitConfig:

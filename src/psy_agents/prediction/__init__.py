@@ -1,0 +1,1 @@
+"""A refitted agent on new posts."""
