@@ -65,6 +65,7 @@ def test_trains_saves_and_loads(encoders, corpus, tmp_path, agent, kind):
     assert description["agent"] == agent
     assert decisions == epoch.decisions
     assert not loaded.training
+    loaded.pack_where_possible(run.device, torch.float32)
     post, criterion = run.reader.validation.texts[0], run.reader.validation.criterion_texts[0]
     assert tokenizer(criterion, post)["input_ids"] == run.tokenizer(criterion, post)["input_ids"]
     options = {"pad_id": tokenizer.pad_token_id, "budget": 2048, "device": run.device, "precision": torch.float32}

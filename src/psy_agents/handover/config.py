@@ -52,7 +52,10 @@ class ExportConfig(_Settings):
     Attributes:
         onnx: write ``model.onnx`` too.
         licence: of the weights, by the hub's name for it; None: not chosen.
-        environment, given: the configuration environment and the parameters of the command line, for the commands to reproduce.
+        environment: of the configuration, for the commands to reproduce.
+        given: the parameters of the command line, for the same.
+        corpus: its name in globals.yml.
+        agreement: under which the corpus is, if it is under one.
         corpora: by the name that ``corpus`` has in globals.yml; nothing is known of one that is not there.
     """
 
