@@ -18,7 +18,19 @@ class _Settings(BaseModel):
 
 class Statement(_Settings):
     """What is known of a corpus, under the headings of Bender and Friedman, "Data Statements for Natural Language
-    Processing" (TACL 6, 2018); None: nothing is known."""
+    Processing" (TACL 6, 2018); None: nothing is known.
+
+    Attributes:
+        curation_rationale: which texts were chosen, and why.
+        language_variety: in words, beside the tags of ``languages``.
+        speaker_demographic: of those who wrote the texts.
+        annotator_demographic: of those who labelled them.
+        speech_situation: when, where and for whom they were written.
+        text_characteristics: genre, topic and structure.
+        recording_quality: of recorded speech.
+        other: whatever else there is to know.
+        provenance: of which corpora it was made.
+    """
 
     curation_rationale: str | None = None
     language_variety: str | None = None
@@ -78,6 +90,7 @@ class PublishConfig(_Settings):
 
     Attributes:
         repository: user/name on the hub.
+        private: whether only its members see it.
         confirmed_repository: the same once more, where no terminal can be asked.
         confirmed_agreement: name of the corpus' data agreement, by someone who has read that it allows to share models
             trained on it, where no terminal can be asked.

@@ -13,8 +13,8 @@ class TextColumns(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    post_id: str = "post_id"
-    text: str = "text"
+    post_id: str = Field("post_id", description="The column of the posts' ids.")
+    text: str = Field("text", description="The column of their texts.")
 
 
 class PredictConfig(BaseModel):
