@@ -1,0 +1,30 @@
+"""Nothing tells anybody that this project is used."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).parents[2]
+ASKED = "from mlflow.telemetry.client import get_telemetry_client; print(get_telemetry_client() is None)"
+
+
+def answer(code):
+    left_out = ("CI", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY")  # In a CI, MLflow is silent by itself.
+    environment = {name: value for name, value in os.environ.items() if name not in left_out and "PYTEST" not in name}
+    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+def test_mlflow_reports_nothing_of_a_run():
+    if answer(f"import mlflow; {ASKED}") == "True":
+        pytest.skip("MLflow is silent here whatever the project says")
+    code = "from kedro.framework.startup import bootstrap_project; from pathlib import Path; bootstrap_project(Path.cwd());"
+    assert answer(f"{code} import psy_agents.settings, mlflow; {ASKED}") == "True"
+
+
+def test_kedro_reports_nothing():
+    assert yaml.safe_load((PROJECT / ".telemetry").read_text()) == {"consent": False}
