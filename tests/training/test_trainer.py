@@ -58,7 +58,7 @@ def test_accumulated_step_equals_one_large_step(encoders, corpus, agent, parts):
     gradients, losses = [], []
     for batches in ([pairs], np.split(pairs, np.cumsum(parts)[:-1])):
         run = start(encoders, corpus, agent, encoder_dropout=0.0, head_dropout=0.0, max_grad_norm=1e9)
-        losses.append(run.training_step(list(batches)))
+        losses.append(run.training_step(list(batches)).item())
         gradients.append([p.grad for p in run.agent.parameters()])
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     for one, several in zip(*gradients, strict=True):

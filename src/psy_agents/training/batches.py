@@ -161,4 +161,7 @@ def training_batch(
 
 
 def _tensor(array: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device=device, dtype=dtype)
+    tensor = torch.from_numpy(np.ascontiguousarray(array)).to(dtype)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)  # The host goes on while it is copied.

@@ -27,6 +27,7 @@ from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import Answers, SplitScorer, answer
 
 SPAN_LENGTH_QUANTILES = (0.75, 0.95, 1.0)
+LOSSES_READ_TOGETHER = 16
 
 
 class NonFiniteLoss(Exception):
@@ -231,23 +232,27 @@ class TrainingRun:
 
     def _train_epoch(self, epoch: int) -> list[float]:
         self.agent.train()
-        losses = []
-        for batches in self._steps(self._batches(self._epoch_pairs(epoch))):
-            for group, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
-                group["lr"] = rate * schedule_factor(self.step, self.steps_per_epoch * self.n_epochs, self.config)
-            loss = self.training_step(batches)
-            self.step += 1
-            if not math.isfinite(loss):
-                raise NonFiniteLoss(f"loss is {loss} in optimiser step {self.step}")
-            losses.append(loss)
+        steps, losses = self._steps(self._batches(self._epoch_pairs(epoch))), []
+        # Reading a loss waits for the device, so they are read some steps at a time.
+        for begin in range(0, len(steps), LOSSES_READ_TOGETHER):
+            found = []
+            for batches in steps[begin : begin + LOSSES_READ_TOGETHER]:
+                for group, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
+                    group["lr"] = rate * schedule_factor(self.step, self.steps_per_epoch * self.n_epochs, self.config)
+                found.append(self.training_step(batches))
+                self.step += 1
+            losses += torch.stack(found).tolist()
+            for number, loss in enumerate(losses[begin:], start=self.step - len(found) + 1):
+                if not math.isfinite(loss):
+                    raise NonFiniteLoss(f"loss is {loss} in optimiser step {number}")
         return losses
 
-    def training_step(self, batches: list[np.ndarray]) -> float:
-        """One optimiser step over its micro-batches; returns the mean loss of the step's pairs and windows."""
+    def training_step(self, batches: list[np.ndarray]) -> torch.Tensor:
+        """One optimiser step over its micro-batches; returns the mean loss of the step's pairs and windows, on the device."""
         counts = self.train_windows.windows_of_pairs()
         n_pairs = sum(len(pairs) for pairs in batches)
         n_windows = sum(int((counts[pairs + 1] - counts[pairs]).sum()) for pairs in batches)
-        total = 0.0
+        total = torch.zeros((), device=self.device)
         self.optimiser.zero_grad(set_to_none=True)
         for pairs in batches:
             given_BTH = None
@@ -259,7 +264,7 @@ class TrainingRun:
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 loss = self._loss(batch, n_pairs, n_windows)
             loss.backward()
-            total += float(loss.detach())
+            total += loss.detach()
         torch.nn.utils.clip_grad_norm_(self.agent.parameters(), self.config.max_grad_norm)
         self.optimiser.step()
         return total
