@@ -16,7 +16,7 @@ from psy_agents.handover.facts import Facts, gather
 from psy_agents.hpo.identity import settings_hash
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.refit import RefitSummary
-from psy_agents.hpo.refit_objectives import MODEL, PREDICTIONS, FinalObjective, RefitSetup
+from psy_agents.hpo.refit_objectives import MODEL, PREDICTIONS, Final, FinalObjective, RefitSetup
 from psy_agents.hpo.search import fingerprint
 from psy_agents.report.config import ReportConfig
 from psy_agents.training.data import Corpus
@@ -61,7 +61,7 @@ def small_export(agent: str, encoder: Path, root: Path) -> Trained:
     reading = Reading("tiny", 32, 8, 0.25, lambda texts: (np.arange(1, 1 + len(text.split())) for text in texts))
     quality = describe_quality(made.account, made.posts, made.pairs, splits, made.criteria, SETTINGS, reading).model_dump(mode="json")
     settings, params = training_settings(encoder), {"learning_rate": 5e-3}
-    setup = RefitSetup(agent, settings, corpus, (params,), epochs=2, decisions=Decisions(0.4))
+    setup = RefitSetup(agent, settings, corpus, (params,), {0: Final(epochs=2, decisions=Decisions(0.4))})
     root.mkdir()
     outcome = FinalObjective(setup)(TrialSpec(0, {"candidate": 0}, seed=11, epochs=3, patience=3, checkpoint=root), lambda _: True)
     confirmed = {
@@ -71,8 +71,9 @@ def small_export(agent: str, encoder: Path, root: Path) -> Trained:
     summary = RefitSummary.model_validate({
         "agent": agent, "from_study": f"{agent}-stage2-fine-0", "from_stage": "stage2", "study": f"{agent}-stage3-refit-0",
         "final_study": f"{agent}-stage3-final-0", "seeds": [11, 23], "candidates": [confirmed], "winner": 1, "params": params,
-        "hyperparameters": settings.hyperparameters(params).model_dump(), "epochs": 2, "seed": 11, "threshold": 0.4,
-        "decoding": {}, "test_value": outcome.value, "test_metrics": dict(outcome.metrics), "data_hash": fingerprint(corpus),
+        "hyperparameters": settings.hyperparameters(params).model_dump(), "epochs": 2, "seed": 11, "temperature": 1.0,
+        "shift": 0.0, "threshold": 0.4, "thresholds": {}, "validation_positives": {}, "ensemble": None, "decoding": {},
+        "test_value": outcome.value, "test_metrics": dict(outcome.metrics), "data_hash": fingerprint(corpus),
         "settings_hash": settings_hash(settings), "versions": {"torch": "2"},
     })  # fmt: skip
     given = {

@@ -1,21 +1,27 @@
 """GPUs of one machine among several Dask workers; the GPUs are names here, and the other Dask worker is a process."""
 
-import multiprocessing
+import subprocess
+import sys
 from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
+from program import environment
 
 from psy_agents.errors import UserError
 from psy_agents.hpo import dask_relay
 from psy_agents.hpo.gpu_claims import GpuClaims
 from psy_agents.hpo.worker import WorkerJob
 
-
-def _hold(folder, gpus, most, pipe):
-    with GpuClaims(folder).least_used(gpus, most) as gpu:
-        pipe.send(gpu)
-        pipe.recv()
+HOLD = """
+import sys
+from pathlib import Path
+from psy_agents.hpo.gpu_claims import GpuClaims
+folder, most, *gpus = sys.argv[1:]
+with GpuClaims(Path(folder)).least_used(gpus, int(most)) as gpu:
+    print(gpu, flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -24,17 +30,15 @@ def another(tmp_path):
     started = []
 
     def take(gpus, most=1):
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_hold, args=(tmp_path, gpus, most, theirs))
-        process.start()
+        command = [sys.executable, "-c", HOLD, str(tmp_path), str(most), *gpus]
+        process = subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         started.append(process)
-        return ours.recv(), process
+        return process.stdout.readline().strip(), process
 
     yield take
     for process in started:
         process.kill()
-        process.join()
+        process.communicate()
 
 
 def test_dask_workers_that_see_the_same_gpus_take_different_ones_and_a_dead_ones_is_free(tmp_path, another):
@@ -46,7 +50,7 @@ def test_dask_workers_that_see_the_same_gpus_take_different_ones_and_a_dead_ones
         with pytest.raises(UserError, match=r"use all GPUs that this one sees \(0, 1\): .* CUDA_VISIBLE_DEVICES, or start fewer"):
             GpuClaims(tmp_path).least_used(gpus, 1).__enter__()
         process.kill()
-        process.join()
+        process.wait()
         with GpuClaims(tmp_path).least_used(gpus, 1) as third:
             assert third == taken
     with GpuClaims(tmp_path).least_used(gpus, 2) as first:

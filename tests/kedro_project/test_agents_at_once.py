@@ -111,8 +111,9 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
     client = mlflow.MlflowClient(f"sqlite:///{project.folder / 'mlruns' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("psy_agents").experiment_id
     runs = {run.info.run_id: run for run in client.search_runs([experiment], max_results=1000)}
+    last = of_stage(project.studies(), "stage2")
     for agent in AGENTS:
-        stage = next(run for run in runs.values() if run.info.run_name == of_stage(project.studies(), "stage2")[agent].study_name)
+        stage = next(run for run in runs.values() if run.info.run_name == last[agent].study_name)
         above = runs[stage.data.tags["mlflow.parentRunId"]]
         assert (above.info.run_name, above.info.status, above.data.tags["namespaces"]) == (agent, "FINISHED", agent)
         assert runs[above.data.tags["mlflow.parentRunId"]].info.run_name == "full_hpo_all"
