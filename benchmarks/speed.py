@@ -140,12 +140,16 @@ def _until(run: dict[str, Any], value: float) -> float | None:
 def run_arm(arguments: argparse.Namespace) -> None:
     """One search; prints its seconds and, for each trial, when it ended and what it reached."""
     corpus, rates = same_pairs(arguments.posts, ENCODER), RATES[: arguments.rates]
-    trials: list[tuple[float, float]] = []
+    trials: dict[int, tuple[float, float]] = {}
     with CpuMeter() as meter:
         begin = time.perf_counter()
         if arguments.arm == "ours":
-            trials = our_search(corpus, rates, arguments.precision)
+            trials = dict(enumerate(our_search(corpus, rates, arguments.precision)))
         else:
+
+            def scored(number: int, value: float) -> None:
+                trials[number] = (time.perf_counter() - begin, value)
+
             trainer_search(
                 corpus,
                 ENCODER,
@@ -153,10 +157,10 @@ def run_arm(arguments: argparse.Namespace) -> None:
                 padding=arguments.arm,
                 epochs=EPOCHS,
                 batch_size=BATCH,
-                ended=lambda value: trials.append((time.perf_counter() - begin, value)),
+                scored=scored,
             )
         wall = time.perf_counter() - begin
-    print(json.dumps({"wall": wall, "cpu": meter.seconds, "trials": trials}))
+    print(json.dumps({"wall": wall, "cpu": meter.seconds, "trials": list(trials.values())}))
 
 
 def our_search(corpus: Corpus, rates: Sequence[float], precision: str) -> list[tuple[float, float]]:

@@ -23,9 +23,16 @@ from psy_agents.training.data import Corpus, PairData
 
 
 def trainer_search(
-    corpus: Corpus, encoder: str, rates: Sequence[float], *, padding: str, epochs: int, batch_size: int, ended: Callable[[float], None]
+    corpus: Corpus,
+    encoder: str,
+    rates: Sequence[float],
+    *,
+    padding: str,
+    epochs: int,
+    batch_size: int,
+    scored: Callable[[int, float], None],
 ) -> None:
-    """Search the learning rates, one trial each; ``ended`` hears the best macro-F1 of each trial when it ends.
+    """Search the learning rates, one trial each; ``scored`` hears a trial's number and its best macro-F1 so far after each epoch.
 
     Args:
         padding: max_length or dynamic.
@@ -49,19 +56,18 @@ def trainer_search(
         ]
 
     validation = corpus.split("validation")
-    values: list[float] = []
+    values: list[list[float]] = []  # Of each trial, epoch by epoch.
 
     def compute_metrics(prediction: Any) -> dict[str, float]:
         logits = prediction.predictions.astype(np.float64)
         probabilities = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
-        values.append(macro_f1(validation, probabilities))
-        return {"macro_f1": values[-1]}
+        values[-1].append(macro_f1(validation, probabilities))
+        scored(len(values) - 1, max(values[-1]))
+        return {"macro_f1": values[-1][-1]}
 
-    def objective(metrics: dict[str, float]) -> float:
-        best = max(values)
-        values.clear()
-        ended(best)
-        return best
+    def space(trial: optuna.Trial) -> dict[str, float]:
+        values.append([])
+        return {"learning_rate": trial.suggest_categorical("learning_rate", list(rates))}
 
     with tempfile.TemporaryDirectory() as folder_of_checkpoints:
         trainer = Trainer(
@@ -88,9 +94,9 @@ def trainer_search(
         trainer.hyperparameter_search(
             direction="maximize",
             backend="optuna",
-            hp_space=lambda trial: {"learning_rate": trial.suggest_categorical("learning_rate", list(rates))},
+            hp_space=space,
             n_trials=len(rates),
-            compute_objective=objective,
+            compute_objective=lambda metrics: max(values[-1]),
             sampler=optuna.samplers.GridSampler({"learning_rate": list(rates)}, seed=0),
         )
 
