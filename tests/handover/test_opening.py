@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import psy_agents
+from psy_agents.agents.hashes import write_hashes
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
 from psy_agents.handover.package import packed
@@ -95,6 +96,9 @@ def test_other_weights_beside_the_safetensors_are_ignored_and_alone_refused(trai
     (encoder / "pytorch_model.bin").write_bytes(b"not even a pickle")
     assert psy_agents.load(folder).predict(TEXTS[:1])
     (encoder / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=f"lacks its file {encoder.name}/model.safetensors"):
+        psy_agents.load(folder)
+    write_hashes(folder)
     with pytest.raises(UserError, match=f"has no weights in safetensors in {encoder.name}, and no others are opened"):
         psy_agents.load(folder)
 

@@ -20,6 +20,7 @@ from test_refit import PROGRAM, as_rows, places_in, table_rows, test_posts, tria
 
 import psy_agents
 from psy_agents.agents.ensemble import ENSEMBLE, read_ensemble
+from psy_agents.agents.hashes import write_hashes
 from psy_agents.agents.saving import load_agent
 from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import calibrated
@@ -200,10 +201,14 @@ def test_members_of_two_kinds_are_refused(ensembles, tmp_path):
     shutil.copytree(ensembles("criteria", "seeds")[2].model, tmp_path / "mixed")
     shutil.rmtree(tmp_path / "mixed" / "member_2")
     shutil.copytree(read_ensemble(ensembles("share", "seeds")[2].model)[0][0], tmp_path / "mixed" / "member_2")
+    with pytest.raises(UserError, match="its SHA-256 differs|lacks its file"):
+        psy_agents.load(tmp_path / "mixed")
+    write_hashes(tmp_path / "mixed")
     with pytest.raises(UserError, match="agents of different kinds or criteria"):
         psy_agents.load(tmp_path / "mixed")
     described = json.loads((tmp_path / "mixed" / ENSEMBLE).read_text())
     (tmp_path / "mixed" / ENSEMBLE).write_text(json.dumps({**described, "format": 0}))
+    write_hashes(tmp_path / "mixed")
     with pytest.raises(UserError, match="ensembles' format 0, this version reads 1"):
         psy_agents.load(tmp_path / "mixed")
 
