@@ -15,7 +15,7 @@ from small_search import CANARY, files_with
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
 from psy_agents.handover.data_statement import HEADINGS
-from psy_agents.handover.files import hashes_of
+from psy_agents.handover.files import exported_hashes
 from psy_agents.handover.known_failures import CRISIS, misses
 from psy_agents.handover.markdown import cell, table
 from psy_agents.handover.package import packed
@@ -139,7 +139,7 @@ def test_of_a_corpus_that_is_not_described_nothing_is_claimed(trained, caplog):
 def test_the_hashes_are_those_of_the_files(trained):
     made = trained("joint")
     with packed(made.facts(), made.model) as folder:
-        card, hashes = (folder / "README.md").read_text(encoding="utf-8"), hashes_of(folder)
+        card, hashes = (folder / "README.md").read_text(encoding="utf-8"), exported_hashes(folder)
         record = json.loads((folder / "export.json").read_text(encoding="utf-8"))
         told = {name: cells[-1].strip("`") for name, cells in rows(card, "## Files").items()}
     assert record["files"] == hashes == {name: told[name] for name in hashes}

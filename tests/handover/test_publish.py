@@ -10,9 +10,9 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 from pydantic import ValidationError
 from small_export import AGREEMENT, CONFIG
 
+from psy_agents.agents.hashes import names_of
 from psy_agents.errors import UserError
 from psy_agents.handover.config import PublishConfig
-from psy_agents.handover.files import names_of
 from psy_agents.handover.package import packed
 from psy_agents.handover.publish import publish
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,12 +12,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from kedro.framework.startup import bootstrap_project
+from project_copy import CORPUS, ROOT, copy_project, project_environment
 from tiny_bert import build_bert
 
 from psy_agents.session import AgentSession
 
-ROOT = Path(__file__).parents[2]
-CORPUS = Path("data/01_raw/synthetic")
 POST, EXPLANATION, ID = "zanzibarpost", "obsidianreason", "wombatid"
 """Words in each text, explanation and post_id of the corpus."""
 
@@ -42,12 +39,7 @@ def build_encoder(folder: Path) -> Path:
 
 def build_finished(folder: Path, encoder: Path) -> Finished:
     """All agents, all stages, refits and the report by one command, in a copy of the project."""
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
-    for name in ("src", "conf", str(CORPUS)):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(ROOT / name, folder)
-    (folder / "conf" / "local").mkdir()
+    copy_project(folder)
     _plant_words(folder / CORPUS)
     return Finished(folder, encoder, run_all(folder, encoder))
 
@@ -63,11 +55,10 @@ def _plant_words(corpus: Path) -> None:
 def run_all(project: Path, encoder: Path) -> subprocess.CompletedProcess:
     """``kedro run --pipelines full_hpo_all`` in the test environment, as a user's shell does."""
     given = f"training.precision=float32,training.fixed.encoder={encoder},training.fixed.max_length=128"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HPO_", "KEDRO_"))}
     return subprocess.run(
         [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", "full_hpo_all", "--params", given],
         cwd=project,
-        env={**inherited, "PYTHONPATH": str(project / "src"), "HF_HUB_OFFLINE": "1"},
+        env=project_environment(project),
         capture_output=True,
         text=True,
         timeout=1800,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +13,8 @@ import optuna
 import psutil
 import pytest
 from dask_cluster import Cluster, started
-from finished_project import CORPUS, ROOT
 from optuna.trial import TrialState
+from project_copy import copy_project, project_environment
 from waiting import wait_for
 
 from psy_agents.agents.names import AGENTS
@@ -32,12 +30,7 @@ class Project:
     def __init__(self, folder: Path, encoder: Path, cluster: Cluster) -> None:
         self.folder, self.encoder, self.cluster = folder, encoder, cluster
         self.data = folder / "data" / "test"
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
-        for name in ("src", "conf", str(CORPUS)):
-            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-        for name in ("pyproject.toml", ".telemetry"):
-            shutil.copy(ROOT / name, folder)
-        (folder / "conf" / "local").mkdir()
+        copy_project(folder)
 
     def start(self, pipeline: str, *hpo: str) -> subprocess.Popen:
         """``kedro run`` over the cluster; what it says goes to a file."""
@@ -45,8 +38,7 @@ class Project:
         given = ["executor.name=dask", f"executor.scheduler={self.cluster.address}", *hpo]
         params = ",".join([model, *(f"hpo.{each}" for each in given)])
         command = [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", pipeline, "--params", params]
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HPO_", "KEDRO_"))}
-        env = {**inherited, "PYTHONPATH": str(self.folder / "src"), "HF_HUB_OFFLINE": "1"}
+        env = project_environment(self.folder)
         with (self.folder / "said").open("wb") as said:
             return subprocess.Popen(command, cwd=self.folder, env=env, stdout=said, stderr=said)
 

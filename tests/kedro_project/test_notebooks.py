@@ -8,9 +8,10 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from finished_project import EXPLANATION, ID, POST, ROOT, Finished
+from finished_project import EXPLANATION, ID, POST, Finished
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from project_copy import ROOT
 
 from psy_agents.agents.names import AGENTS
 

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from psy_agents.agents.hashes import check_hashes, write_hashes
+from psy_agents.agents.hashes import HASHES, check_hashes, write_hashes
 from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
 from psy_agents.whole_file import link_or_copy, temporary_name
@@ -31,7 +31,7 @@ def save_ensemble(folder: Path, members: Sequence[Path], decisions: Decisions) -
         shutil.copytree(member, part / name, copy_function=link_or_copy)
     described = {"format": FORMAT, "members": names, **decisions.described()}
     (part / ENSEMBLE).write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
-    write_hashes(part)
+    write_hashes(part, [ENSEMBLE, *(f"{name}/{HASHES}" for name in names)])  # A member's list stands for its files.
     os.replace(part, folder)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from psy_agents.errors import UserError
@@ -12,11 +13,20 @@ HASHES = "hashes.json"
 REMEDY = "copy the model again, or refit it"
 
 
-def write_hashes(folder: Path) -> None:
-    """Note every other file below the folder, by its path in it."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / HASHES)
-    hashes = {path.relative_to(folder).as_posix(): file_sha256(path) for path in files}
-    (folder / HASHES).write_text(json.dumps(hashes, indent=1, ensure_ascii=False), encoding="utf-8")
+def write_hashes(folder: Path, names: Iterable[str] | None = None) -> None:
+    """Note these files of the folder, by default every other one below it, by their paths in it."""
+    noted = (name for name in names_of(folder) if name != HASHES) if names is None else names
+    (folder / HASHES).write_text(json.dumps(hashes_of(folder, noted), indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def names_of(folder: Path) -> list[str]:
+    """Every file below a folder by its relative name, sorted."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def hashes_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of files by their relative names."""
+    return {name: file_sha256(folder / name) for name in names}
 
 
 def check_hashes(folder: Path) -> None:

@@ -6,31 +6,15 @@ import errno
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
-from kedro.io import Version
-
-from psy_agents.datasets.local import LocalVersionedDataset
-from psy_agents.errors import UserError
-from psy_agents.resolvers import shown_path
+from psy_agents.datasets.folder import FolderDataset
 from psy_agents.whole_file import remove_left_overs, temporary_name
 
 
-class MovedFolderDataset(LocalVersionedDataset[Path, Path]):
-    """A folder that is given by its path, and loaded as one; whole or not there.
+class MovedFolderDataset(FolderDataset):
+    """Saving moves the folder; it is whole or not there."""
 
-    Args:
-        filepath: where; relative to the project.
-    """
-
-    def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath=filepath, there=Path.is_dir, version=version, metadata=metadata)
-
-    def load(self) -> Path:
-        folder = Path(self._get_load_path())
-        if not folder.is_dir():
-            raise UserError(f"{shown_path(folder)} is no folder of results: run the pipeline that makes it.")
-        return folder
+    HOLDS = "results"
 
     def save(self, data: Path) -> None:
         target = Path(self._get_save_path())
@@ -53,6 +37,3 @@ class MovedFolderDataset(LocalVersionedDataset[Path, Path]):
         finally:
             shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(data)
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath), "version": self._version}

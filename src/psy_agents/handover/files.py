@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from psy_agents.agents.hashes import file_sha256
+from psy_agents.agents.hashes import hashes_of, names_of
 from psy_agents.corpus.agreement import Agreement
 from psy_agents.errors import UserError
 
@@ -36,14 +36,9 @@ class ExportRecord(BaseModel):
     files: dict[str, str]
 
 
-def names_of(folder: Path) -> list[str]:
-    """Every file below a folder by its relative name, sorted."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
-
-def hashes_of(folder: Path) -> dict[str, str]:
+def exported_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file but the card and the record."""
-    return {name: file_sha256(folder / name) for name in names_of(folder) if name not in (CARD, RECORD)}
+    return hashes_of(folder, (name for name in names_of(folder) if name not in (CARD, RECORD)))
 
 
 def refuse_pickles(folder: Path) -> None:
@@ -59,7 +54,7 @@ def refuse_pickles(folder: Path) -> None:
 
 def write_record(folder: Path, **known: object) -> None:
     """Write ``export.json`` over the files that are there."""
-    record = ExportRecord.model_validate({**known, "files": hashes_of(folder)})
+    record = ExportRecord.model_validate({**known, "files": exported_hashes(folder)})
     (folder / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
@@ -77,7 +72,7 @@ def read_record(folder: Path) -> ExportRecord:
         raise UserError(f"{RECORD} is damaged: run the pipeline export again.") from None
     if not (folder / CARD).is_file():
         raise UserError(f"The folder has no {CARD}, its model card: run the pipeline export again.")
-    _check_same(record.files, hashes_of(folder))
+    _check_same(record.files, exported_hashes(folder))
     return record
 
 

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from psy_agents.agents.config import BUNDLED_ENCODER
-from psy_agents.agents.hashes import file_sha256
+from psy_agents.agents.hashes import file_sha256, names_of
 from psy_agents.agents.licences import NON_COMMERCIAL, NOT_STATED
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.handover.config import ExportConfig
 from psy_agents.handover.facts import Facts
-from psy_agents.handover.files import CARD, ONNX, STATEMENT, names_of
+from psy_agents.handover.files import CARD, ONNX, STATEMENT
 from psy_agents.handover.known_failures import failures_section
 from psy_agents.handover.markdown import bullets, code, fenced, table
 from psy_agents.handover.onnx import OnnxResult

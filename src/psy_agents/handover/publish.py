@@ -10,9 +10,10 @@ from typing import Any
 
 from rich.filesize import decimal
 
+from psy_agents.agents.hashes import names_of
 from psy_agents.errors import UserError
 from psy_agents.handover.config import PublishConfig
-from psy_agents.handover.files import ExportRecord, names_of, read_record, refuse_pickles
+from psy_agents.handover.files import ExportRecord, read_record, refuse_pickles
 
 log = logging.getLogger(__name__)
 

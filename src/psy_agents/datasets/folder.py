@@ -1,0 +1,35 @@
+"""A folder as a versioned dataset, whatever way it comes to its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kedro.io import Version
+
+from psy_agents.datasets.local import LocalVersionedDataset
+from psy_agents.errors import UserError
+from psy_agents.resolvers import shown_path
+
+
+class FolderDataset(LocalVersionedDataset[Path, Path]):
+    """A folder that is given by its path, and loaded as one.
+
+    Args:
+        filepath: where; relative to the project.
+    """
+
+    HOLDS: ClassVar[str]
+    """What is in it, in words."""
+
+    def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath=filepath, there=Path.is_dir, version=version, metadata=metadata)
+
+    def load(self) -> Path:
+        folder = Path(self._get_load_path())
+        if not folder.is_dir():
+            raise UserError(f"{shown_path(folder)} is no folder of {self.HOLDS}: run the pipeline that makes it.")
+        return folder
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath), "version": self._version}
