@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-ROWS = 2048  # About the tokens of a training batch.
-REPEATS = 20
+ROWS = {"cpu": 2048, "cuda": 65_536}  # About the tokens of a training batch; on a GPU as many as fill it.
+REPEATS, WARM_UP = 20, 3
 
 
 def training_flops(config: Any, lengths: np.ndarray, frozen_layers: int = 0) -> float:
@@ -33,17 +33,27 @@ def training_flops(config: Any, lengths: np.ndarray, frozen_layers: int = 0) -> 
     return float(3 * forward)
 
 
-def matrix_peak(config: Any, precision: torch.dtype) -> float:
-    """The best rate (FLOP/s) of a linear layer at the encoder's shapes, in CPU time of one thread: of each shape the median."""
+def matrix_peak(config: Any, precision: torch.dtype, device: str = "cpu") -> float:
+    """The best rate (FLOP/s) of a linear layer at the encoder's shapes, by `seconds`: of each shape the median."""
     hidden, inner = config.hidden_size, config.intermediate_size
-    return max(_rate(a, b, precision) for a, b in ((hidden, hidden), (hidden, inner), (inner, hidden)))
+    return max(_rate(a, b, precision, device) for a, b in ((hidden, hidden), (hidden, inner), (inner, hidden)))
 
 
-def _rate(wide: int, out: int, precision: torch.dtype) -> float:
-    states, weights = torch.randn(ROWS, wide, dtype=precision), torch.randn(out, wide, dtype=precision)
-    seconds = []
-    for _ in range(1 + REPEATS):
-        begin = time.process_time()
+def _rate(wide: int, out: int, precision: torch.dtype, device: str) -> float:
+    rows = ROWS[device]
+    states = torch.randn(rows, wide, dtype=precision, device=device)
+    weights = torch.randn(out, wide, dtype=precision, device=device)
+    taken = []
+    for _ in range(WARM_UP + REPEATS):
+        begin = seconds(device)
         torch.nn.functional.linear(states, weights)
-        seconds.append(time.process_time() - begin)
-    return 2 * ROWS * wide * out / statistics.median(seconds[1:])
+        taken.append(seconds(device) - begin)
+    return 2 * rows * wide * out / statistics.median(taken[WARM_UP:])
+
+
+def seconds(device: str) -> float:
+    """A clock: CPU seconds of this process, or on a GPU wall-clock seconds, after it has done all that it was given."""
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()

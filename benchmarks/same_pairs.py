@@ -14,7 +14,7 @@ NEGATIVES = 2.0  # Implicit ones in training, per positive pair.
 MAX_LENGTH = 192
 
 
-def same_pairs(posts: int | None, encoder: str) -> Corpus:
+def same_pairs(posts: int | None, encoder: str, negatives_a_positive: float = NEGATIVES) -> Corpus:
     """The bundled corpus without the posts that need a second window, with one fixed draw of training negatives."""
     corpus = bundled_corpus(posts)
     tokenizer = load_tokenizer(locate_encoder(encoder))
@@ -24,7 +24,7 @@ def same_pairs(posts: int | None, encoder: str) -> Corpus:
     short = set(corpus.posts.loc[~corpus.posts["text"].isin(long_texts), "post_id"])
     pairs = corpus.pairs[corpus.pairs["post_id"].isin(short)]
     in_training = pairs["post_id"].isin(corpus.members("train")) & (pairs["origin"] == IMPLICIT_NEGATIVE)
-    wanted = int(NEGATIVES * (pairs["post_id"].isin(corpus.members("train")) & (pairs["label"] == 1)).sum())
+    wanted = int(negatives_a_positive * (pairs["post_id"].isin(corpus.members("train")) & (pairs["label"] == 1)).sum())
     negatives = np.random.default_rng(0).permutation(pairs.index[in_training])
     return replace(
         corpus,

@@ -2,9 +2,9 @@
 
 Needs accelerate, which the Trainer asks for. Texts are tokenised with ``truncation=True`` and, in the arm "max_length", with
 ``padding="max_length"``, which pads to the tokenizer's longest input; the arm "dynamic" leaves the padding to
-`DataCollatorWithPadding`. Everything that the documentation leaves to defaults is left to them: float32, AdamW, batches in
-random order. What both searches share is given: encoder, pairs, splits, learning rates, epochs, batch size, warm-up, weight
-decay, thresholds chosen on validation.
+`DataCollatorWithPadding`. Everything that the documentation leaves to defaults is left to them: float32 (unless ``bf16`` is
+asked for), AdamW, batches in random order. What both searches share is given: encoder, pairs, splits, learning rates, epochs,
+batch size, warm-up, weight decay, thresholds chosen on validation.
 """
 
 from __future__ import annotations
@@ -30,12 +30,16 @@ def trainer_search(
     padding: str,
     epochs: int,
     batch_size: int,
+    bf16: bool,
+    device: str,
     scored: Callable[[int, float], None],
 ) -> None:
     """Search the learning rates, one trial each; ``scored`` hears a trial's number and its best macro-F1 so far after each epoch.
 
     Args:
         padding: max_length or dynamic.
+        bf16: the Trainer's flag of that name; float32 is its default.
+        device: cpu or cuda.
     """
     from transformers import (
         AutoModelForSequenceClassification,
@@ -51,9 +55,7 @@ def trainer_search(
     def dataset(data: PairData) -> list[dict[str, Any]]:
         options = {"padding": "max_length"} if padding == "max_length" else {}
         read = tokenizer(data.criterion_texts, data.texts, truncation=True, **options)
-        return [
-            {**{name: values[i] for name, values in read.items()}, "labels": int(label)} for i, label in enumerate(data.labels)
-        ]
+        return [{**{name: values[i] for name, values in read.items()}, "labels": int(label)} for i, label in enumerate(data.labels)]
 
     validation = corpus.split("validation")
     values: list[list[float]] = []  # Of each trial, epoch by epoch.
@@ -83,7 +85,8 @@ def trainer_search(
                 weight_decay=0.01,
                 report_to="none",
                 disable_tqdm=True,
-                use_cpu=True,
+                bf16=bf16,
+                use_cpu=device == "cpu",
             ),
             train_dataset=dataset(corpus.split("train")),
             eval_dataset=dataset(validation),

@@ -7,12 +7,13 @@ from torch.nn import functional as F
 from psy_agents.agents.heads import SentenceSimilarity, Similarity
 
 
-def test_each_token_has_the_likeness_of_its_sentence():
+@pytest.mark.parametrize("n_sentences", [3, 8])
+def test_each_token_has_the_likeness_of_its_sentence(n_sentences):
     torch.manual_seed(0)
     states = torch.randn(2, 8, 5)
     sentence = torch.tensor([[-1, -1, -1, 0, 0, 1, 1, 1], [-1, -1, -1, 0, 1, 2, -1, -1]])
     criterion = torch.tensor([[False, True, True, *[False] * 5]] * 2)
-    logits = SentenceSimilarity()(states, criterion, sentence).detach()
+    logits = SentenceSimilarity()(states, criterion, sentence, n_sentences).detach()
     for row in range(2):
         asked = states[row, 1:3].mean(0)
         for token in range(8):

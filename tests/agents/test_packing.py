@@ -28,7 +28,7 @@ def windows(lengths=LENGTHS):
     answerable_BT = mask_BT & (torch.arange(width) > 3)
     sentence_BT = torch.where(answerable_BT, (torch.arange(width) > 6).long(), -1)
     answerable_BT[:, 0] = True
-    return WindowTensors(ids, mask_BT, None, answerable_BT, sentence_BT, tuple(lengths))
+    return WindowTensors(ids, mask_BT, None, answerable_BT, sentence_BT, tuple(lengths), n_sentences=2)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])

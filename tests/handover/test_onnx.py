@@ -49,7 +49,8 @@ def test_the_graph_gives_the_agents_logits_for_windows_of_any_number_and_length(
         assert len(set(pair.tolist())) == 2 * len(texts) and len(pair) == len(inputs["ids"])
         tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
         with torch.inference_mode():
-            wanted = model(WindowTensors(*(tensors[each] for each in ("ids", "mask", "types", "answerable", "sentence")), lengths=()))
+            given = (tensors[each] for each in ("ids", "mask", "types", "answerable", "sentence"))
+            wanted = model(WindowTensors(*given, lengths=(), n_sentences=tensors["ids"].shape[1]))
         found = dict(zip(names, session.run(None, inputs), strict=True))
         for name, tensor in {"criterion": wanted.criterion_B, "start": wanted.start_BT, "end": wanted.end_BT}.items():
             if name in names:

@@ -52,16 +52,16 @@ class Similarity(_ScaledCosine):
 class SentenceSimilarity(_ScaledCosine):
     """How alike a window's criterion and each sentence of its post are, in the same way."""
 
-    def forward(self, states_BTH: Tensor, criterion_BT: Tensor, sentence_BT: Tensor) -> Tensor:
+    def forward(self, states_BTH: Tensor, criterion_BT: Tensor, sentence_BT: Tensor, n_sentences: int) -> Tensor:
         """Return each token's sentence's logit (B, T) in float32, 0 outside the sentences.
 
         Args:
             sentence_BT: number of the token's sentence, from 0 in each window; -1 outside.
+            n_sentences: at least as many as any window has; not read from the tensor, for which a GPU would have to be
+                waited for.
         """
         states_BTH, inside_BT, number_BT = states_BTH.float(), sentence_BT >= 0, sentence_BT.clamp_min(0)
         # Sums do as well as means: a cosine knows no length.
-        # An exported graph cannot have a size that depends on a value: there are no more sentences than tokens.
-        n_sentences = number_BT.shape[1] if torch.compiler.is_exporting() else int(number_BT.max()) + 1
         sums_BSH = states_BTH.new_zeros(number_BT.shape[0], n_sentences, states_BTH.shape[-1])
         number_BTH = number_BT.unsqueeze(-1).expand_as(states_BTH)
         sums_BSH = sums_BSH.scatter_add(1, number_BTH, states_BTH * inside_BT.unsqueeze(-1))

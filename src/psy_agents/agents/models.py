@@ -37,7 +37,8 @@ class WindowTensors:
     """Padded inputs of B windows: ids (B, T), mask (B, T) True on real tokens, types (B, T) or None,
     answerable (B, T) True on the post's tokens and on position 0, the no-answer position; sentence (B, T) the number
     of the token's sentence, counted from 0 in each window, -1 outside the post; frozen (B, T, H) the states after
-    the encoders' frozen layers, or None to have them computed; lengths the number of each window's real tokens."""
+    the encoders' frozen layers, or None to have them computed; lengths the number of each window's real tokens;
+    n_sentences at least as many as any window's sentences, and 1."""
 
     ids_BT: Tensor
     mask_BT: Tensor
@@ -45,6 +46,7 @@ class WindowTensors:
     answerable_BT: Tensor
     sentence_BT: Tensor
     lengths: tuple[int, ...]
+    n_sentences: int
     frozen_BTH: Tensor | None = None
 
     @property
@@ -168,7 +170,7 @@ class AgentModel(nn.Module):
         the more the post is, the less likely is "no answer". What is alike is read from ``states_BTH``."""
         logits_BT2 = self.span_head(token_BTH).float()
         if self.similarity is not None:
-            alike_BT = self.sentence_similarity(states_BTH, windows.criterion_BT, windows.sentence_BT)
+            alike_BT = self.sentence_similarity(states_BTH, windows.criterion_BT, windows.sentence_BT, windows.n_sentences)
             alike_BT[:, 0] = -self._similarity(states_BTH, windows)
             logits_BT2 = logits_BT2 + alike_BT.unsqueeze(-1)
         masked_BT2 = logits_BT2.masked_fill(~windows.answerable_BT.unsqueeze(-1), -torch.inf)

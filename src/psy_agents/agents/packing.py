@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from psy_agents.agents.encoder import first_position
+from psy_agents.agents.tensors import to_device
 
 IMPLEMENTATION = "psy_agents_packed"
 PROBED_LENGTHS = (7, 3, 5)
@@ -45,18 +46,17 @@ class Packing:
     @cached_property
     def columns_N(self) -> Tensor:
         """Each token's place in its window, from 0."""
-        return torch.from_numpy(np.concatenate([np.arange(length) for length in self.lengths])).to(self.device, non_blocking=True)
+        return to_device(np.concatenate([np.arange(length) for length in self.lengths]), self.device)
 
     @cached_property
     def at_N(self) -> Tensor:
         """Each token's place in the flattened padded form."""
-        first = torch.from_numpy(np.repeat(np.arange(len(self.lengths)) * self.width, self.lengths))
-        return first.to(self.device, non_blocking=True) + self.columns_N
+        return to_device(np.repeat(np.arange(len(self.lengths)) * self.width, self.lengths), self.device) + self.columns_N
 
     @cached_property
     def bounds(self) -> Tensor:
         """(B + 1) where each window begins, in int32."""
-        return torch.tensor([0, *np.cumsum(self.lengths)], dtype=torch.int32, device=self.device)
+        return to_device(np.cumsum([0, *self.lengths]), self.device, torch.int32)
 
     def pack(self, padded: Tensor) -> Tensor:
         """(B, T, ...) -> (1, N, ...)."""

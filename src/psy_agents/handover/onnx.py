@@ -74,11 +74,13 @@ class _Graph(nn.Module):
         super().__init__()
         self.agent = agent
 
-    def forward(
-        self, ids: Tensor, mask: Tensor, answerable: Tensor, sentence: Tensor, types: Tensor | None = None
-    ) -> tuple[Tensor, ...]:
-        output = self.agent(WindowTensors(ids, mask, types, answerable, sentence, lengths=()))
-        return tuple(_named(output).values())
+    def forward(self, ids: Tensor, mask: Tensor, answerable: Tensor, sentence: Tensor, types: Tensor | None = None) -> tuple[Tensor, ...]:
+        return tuple(_named(self.agent(_windows(ids, mask, answerable, sentence, types))).values())
+
+
+def _windows(ids: Tensor, mask: Tensor, answerable: Tensor, sentence: Tensor, types: Tensor | None = None) -> WindowTensors:
+    # A graph cannot have a size that depends on a value: there are no more sentences than tokens.
+    return WindowTensors(ids, mask, types, answerable, sentence, lengths=(), n_sentences=ids.shape[1])
 
 
 def _named(output: AgentOutput) -> dict[str, Tensor]:
@@ -159,11 +161,8 @@ def _inputs(windows: WindowTensors) -> dict[str, Tensor]:
 
 
 def _outputs(agent: AgentModel, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
-    windows = WindowTensors(
-        inputs["ids"], inputs["mask"], inputs.get("types"), inputs["answerable"], inputs["sentence"], lengths=()
-    )
     with torch.inference_mode():
-        return {name: tensor.numpy() for name, tensor in _named(agent(windows)).items()}
+        return {name: tensor.numpy() for name, tensor in _named(agent(_windows(**inputs))).items()}
 
 
 def _write(graph: _Graph, example: dict[str, Tensor], target: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
+from psy_agents.training.memory import keep_freed_memory
 from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun
 
 
@@ -20,13 +21,19 @@ class SearchSetup:
     settings: TrainingSettings
     corpus: Corpus
 
+    def new_reader(self, **options: Any) -> Reader:
+        """The corpus for this process, which from now on only trains. Options: those of `Reader`."""
+        if self.settings.keep_freed_memory:
+            keep_freed_memory()
+        return Reader(self.corpus, self.agent, self.settings, **options)
+
 
 class AgentObjective:
     """Lives in a worker: reads and tokenises the corpus once, then trains trial after trial."""
 
     def __init__(self, setup: SearchSetup) -> None:
         self.setup = setup
-        self.reader = Reader(setup.corpus, setup.agent, setup.settings)
+        self.reader = setup.new_reader()
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
         run = new_run(self.setup, dict(spec.params), self.reader, spec)

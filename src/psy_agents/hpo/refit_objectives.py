@@ -17,7 +17,6 @@ from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
 from psy_agents.training.data import unlabelled
 from psy_agents.training.predictor import Predictor
 from psy_agents.training.scoring import SplitScorer
-from psy_agents.training.trainer import Reader
 
 ANSWERS = "answers.npz"
 SPAN_LENGTHS = "span_lengths.json"
@@ -52,7 +51,7 @@ class ConfirmingObjective:
 
     def __init__(self, setup: RefitSetup) -> None:
         self.setup = setup
-        self.reader = Reader(setup.corpus, setup.agent, setup.settings)
+        self.reader = setup.new_reader()
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
         run = new_run(self.setup, self.setup.params(spec), self.reader, spec)
@@ -71,7 +70,7 @@ class MemberObjective:
 
     def __init__(self, setup: RefitSetup) -> None:
         self.setup = setup
-        self.reader = Reader(setup.corpus, setup.agent, setup.settings, train=("train", "validation"), scored=None)
+        self.reader = setup.new_reader(train=("train", "validation"), scored=None)
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
         final = self.setup.finals[spec.params["candidate"]]

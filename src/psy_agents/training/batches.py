@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from psy_agents.agents.models import WindowTensors
+from psy_agents.agents.tensors import to_device
 from psy_agents.agents.windows import Windows
 from psy_agents.training.data import PairData
 
@@ -27,9 +28,7 @@ def epoch_pairs(data: PairData, negative_ratio: float, generator: np.random.Gene
     return np.concatenate([annotated, generator.choice(implicit, wanted, replace=False)])
 
 
-def bucketed_batches(
-    pairs: np.ndarray, lengths: np.ndarray, batch_size: int, generator: np.random.Generator
-) -> list[np.ndarray]:
+def bucketed_batches(pairs: np.ndarray, lengths: np.ndarray, batch_size: int, generator: np.random.Generator) -> list[np.ndarray]:
     """Shuffle pairs and cut batches of similar length.
 
     Pairs are shuffled, sorted by length only within buckets of ``BUCKET_BATCHES`` batches, and the batches
@@ -94,14 +93,16 @@ def window_tensors(
     mask, at = padded(windows, chosen)
     answerable = mask & (windows.starts[at] >= 0)
     answerable[:, 0] = True
-    types = None if windows.types is None else _tensor(np.where(mask, windows.types[at], 0), device, torch.long)
+    sentence = np.where(mask, sentence_numbers(windows.sentence_starts[at]), -1)
+    types = None if windows.types is None else to_device(np.where(mask, windows.types[at], 0), device, torch.long)
     return WindowTensors(
-        ids_BT=_tensor(np.where(mask, windows.ids[at], pad_id), device, torch.long),
-        mask_BT=_tensor(mask, device, torch.bool),
+        ids_BT=to_device(np.where(mask, windows.ids[at], pad_id), device, torch.long),
+        mask_BT=to_device(mask, device, torch.bool),
         types_BT=types,
-        answerable_BT=_tensor(answerable, device, torch.bool),
-        sentence_BT=_tensor(np.where(mask, sentence_numbers(windows.sentence_starts[at]), -1), device, torch.long),
+        answerable_BT=to_device(answerable, device, torch.bool),
+        sentence_BT=to_device(sentence, device, torch.long),
         lengths=tuple(windows.lengths[chosen].tolist()),
+        n_sentences=max(1, int(sentence.max()) + 1),
         frozen_BTH=frozen_BTH,
     )
 
@@ -152,16 +153,9 @@ def training_batch(
     starts, ends = span_targets(windows, data, chosen)
     return Batch(
         windows=window_tensors(windows, chosen, pad_id, device, frozen_BTH),
-        pair_B=_tensor(local, device, torch.long),
-        labels_P=_tensor(data.labels[pairs], device, torch.long),
-        start_targets_BT=_tensor(starts, device, torch.bool),
-        end_targets_BT=_tensor(ends, device, torch.bool),
-        known_B=_tensor(data.known[pairs][local], device, torch.float32),
+        pair_B=to_device(local, device, torch.long),
+        labels_P=to_device(data.labels[pairs], device, torch.long),
+        start_targets_BT=to_device(starts, device, torch.bool),
+        end_targets_BT=to_device(ends, device, torch.bool),
+        known_B=to_device(data.known[pairs][local], device, torch.float32),
     )
-
-
-def _tensor(array: np.ndarray, device: torch.device, dtype: torch.dtype) -> Tensor:
-    tensor = torch.from_numpy(np.ascontiguousarray(array)).to(dtype)
-    if device.type != "cuda":
-        return tensor.to(device)
-    return tensor.pin_memory().to(device, non_blocking=True)  # The host goes on while it is copied.

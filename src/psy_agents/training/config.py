@@ -51,6 +51,9 @@ class TrainingSettings(BaseModel):
     )
     evaluation_tokens: int = Field(8192, ge=512, description="Padded tokens in an evaluation batch.")
     packing: bool = Field(True, description="Run windows without padding, where the encoder's attention allows it.")
+    keep_freed_memory: bool = Field(
+        True, description="A worker keeps what it frees for the next step (CPU, glibc), instead of asking the kernel each time."
+    )
     frozen_states_gib: float = Field(
         2.0, ge=0, description="Memory of a worker for token states after frozen layers; beyond it they are run each time."
     )

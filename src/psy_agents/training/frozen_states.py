@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from psy_agents.agents.models import AgentModel
+from psy_agents.agents.tensors import to_device
 from psy_agents.agents.windows import Windows
 from psy_agents.training.batches import padded, token_budget_batches, window_tensors
 
@@ -36,8 +37,7 @@ class FrozenStates:
         """Return the chosen windows' states (B, T, H), zeros behind a window's end."""
         mask_BT, at_BT = padded(windows, chosen)
         device = self.states_NH.device
-        states_BTH = self.states_NH[torch.from_numpy(at_BT).to(device)]
-        return states_BTH * torch.from_numpy(mask_BT).to(device).unsqueeze(-1)
+        return self.states_NH[to_device(at_BT, device)] * to_device(mask_BT, device).unsqueeze(-1)
 
 
 class FrozenStatesCache:
@@ -99,9 +99,7 @@ class FrozenStatesCache:
 
     def _make_room(self, wanted: int) -> None:
         """Let the oldest states go until the wanted bytes fit."""
-        sizes = [
-            (states.states_NH.nbytes, depths, depth) for depths in self._kept.values() for depth, states in depths.items()
-        ]
+        sizes = [(states.states_NH.nbytes, depths, depth) for depths in self._kept.values() for depth, states in depths.items()]
         taken = sum(size for size, _, _ in sizes)
         for size, depths, depth in sizes:
             if taken + wanted <= self._room:
@@ -119,5 +117,5 @@ def _run_frozen(
         from_below = None if below is None else (below.depth, below.of(windows, chosen))
         states_BTH = agent.frozen_states(tensors, from_below)
         mask_BT, at_BT = padded(windows, chosen)
-        states_NH[torch.from_numpy(at_BT[mask_BT]).to(device)] = states_BTH[tensors.mask_BT].float()
+        states_NH[to_device(at_BT[mask_BT], device)] = states_BTH[tensors.mask_BT].float()
     return FrozenStates(agent.config.frozen_layers, states_NH)

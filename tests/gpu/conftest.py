@@ -1,0 +1,46 @@
+"""What only a GPU shows. Without one these tests are skipped, and said to be."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS / "hpo"), str(TESTS / "search"), str(Path(__file__).parent)]
+
+if "tiny_agents" not in sys.modules:
+    spec = importlib.util.spec_from_file_location("tiny_agents", TESTS / "agents" / "tiny.py")
+    sys.modules["tiny_agents"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["tiny_agents"])
+
+import tiny_agents  # noqa: E402
+from search_process import Search  # noqa: E402
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip where no CUDA device is."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if Path(item.fspath).parent == Path(__file__).parent:
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory):
+    """Folders of tiny encoders by family."""
+    root = tmp_path_factory.mktemp("encoders")
+    return {kind: tiny_agents.build_encoder(kind, root / kind) for kind in ("bert", "roberta", "distilbert")}
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    return tiny_agents.build_corpus()
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Search:
+    return Search(tmp_path)

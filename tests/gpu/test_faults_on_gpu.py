@@ -1,0 +1,80 @@
+"""Faults of a real GPU in real workers: an asserting kernel, memory that is too small, and trials side by side."""
+
+import pytest
+import tiny_agents
+import torch
+
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.objective import SearchSetup
+from psy_agents.hpo.space import SearchSpace
+from psy_agents.hpo.stage import StageRunner
+from psy_agents.hpo.store import StudyStore
+from psy_agents.training.config import TrainingSettings
+
+N = 4
+
+
+def stage(search, objective, setup, **config):
+    """Run N small trials."""
+    given = {"name": "stage0", "label": "gpu", "n_trials": N, "epochs": 1, "patience": 1, "workers": 1, "threads_per_worker": 1}
+    with StudyStore(search.store) as store:
+        runner = StageRunner(
+            StageConfig(**{**given, **config}),
+            SearchSpace.from_config({"learning_rate": {"type": "float", "low": 1e-4, "high": 1e-3}}, {"learning_rate": 1e-3}),
+            (), store, "study", objective=f"gpu_objectives:{objective}", setup={"diary": str(search.diary), **setup},
+            checkpoint_root=search.weights, preload_modules=(),
+        )  # fmt: skip
+        return runner.run()
+
+
+def test_a_kernel_that_asserts_costs_an_attempt_and_a_fresh_process_but_no_trial(search):
+    stage(search, "Asserting", {"mishaps": [1]})
+    assert search.failures() == ["device error"]
+    assert [record.state for record in search.records()] == ["complete"] * N
+    process = {number: pid for number, pid, _ in search.diary_lines()}
+    assert process[0] == process[1] != process[2] == process[3]
+    assert not torch.cuda.is_initialized() or torch.ones(1, device="cuda").item() == 1
+
+
+@pytest.fixture
+def large(tmp_path):
+    """A training whose memory is its batch's, and a way to run one trial of it under a cap."""
+    encoder = tmp_path / "encoder"
+    encoder.mkdir()
+    tiny_agents.build_encoder("bert", encoder)
+    settings = TrainingSettings(
+        precision="float32", packing=False,
+        fixed={"encoder": str(encoder), "max_length": 64, "batch_size": 512, "negative_ratio": 100.0, "head_width": 4096, "head_depth": 4},
+    )  # fmt: skip
+    return {"search": SearchSetup("share", settings, tiny_agents.build_corpus(n_posts=600)), "peak": str(tmp_path / "peak")}
+
+
+def test_too_little_memory_is_met_with_half_the_micro_batch_in_a_fresh_process(search, large, tmp_path):
+    peaks = []
+    for divisor in (1, 2):  # How much a trial takes as it is, and at half the micro-batch.
+        settings = large["search"].settings
+        halved = settings.model_copy(update={"fixed": {**settings.fixed, "batch_size": 512 // divisor, "accumulation_steps": divisor}})
+        setup = {**large, "search": SearchSetup("share", halved, large["search"].corpus), "cap": None}
+        other = type(search)(tmp_path / str(divisor))
+        other.store.parent.mkdir()
+        stage(other, "Capped", setup, n_trials=1)
+        peaks.append(int((tmp_path / "peak").read_text()))
+    assert peaks[1] < 0.8 * peaks[0]
+    stage(search, "Capped", {**large, "cap": sum(peaks) // 2}, n_trials=1)
+    assert search.failures() == ["out of memory"]
+    (record,) = search.records()
+    assert record.state == "complete"
+    (_, first, whole), (_, second, half) = search.diary_lines()
+    assert (whole, half) == (1, 2) and first != second
+    values = [other_search.records()[0].value for other_search in (search, type(search)(tmp_path / "1"))]
+    assert values[0] == pytest.approx(values[1], abs=0.05)  # The same effective batch.
+
+
+def test_two_trials_share_a_gpu_and_the_engine_never_touches_it(search, tmp_path):
+    before = torch.cuda.is_initialized()
+    stage(search, "Side", {"times": str(tmp_path / "times")}, workers="auto", trials_per_gpu=2 // torch.cuda.device_count() or 1)
+    assert [record.state for record in search.records()] == ["complete"] * N
+    assert len({process for _, process, _ in search.diary_lines()}) == 2
+    times = sorted(tuple(map(float, line.split()[:2])) for line in (tmp_path / "times").read_text().splitlines())
+    assert any(later[0] < earlier[1] for earlier, later in zip(times, times[1:], strict=False))
+    assert torch.cuda.is_initialized() == before

@@ -1,0 +1,81 @@
+"""The training step on CUDA: packed windows, no waiting for the device, and a saved agent that answers as it was trained."""
+
+import numpy as np
+import pytest
+import tiny_agents
+import torch
+from torch.nn.functional import cosine_similarity
+
+from psy_agents.agents.names import AGENTS
+from psy_agents.training.config import TrainingSettings
+from psy_agents.training.predictor import Predictor
+from psy_agents.training.trainer import Reader, TrainingRun
+
+
+def new_run(corpus, encoder, agent, *, epochs=2, settings=None, **changes):
+    settings = TrainingSettings(precision="bfloat16", **(settings or {}))
+    config = tiny_agents.parameters(encoder, **changes)
+    reader = Reader(corpus, agent, settings)
+    return TrainingRun(agent, config, settings, reader, seed=3, epochs=epochs, patience=epochs, device="cuda")
+
+
+def one_step(run):
+    """The first step's loss, and all its gradients in one row."""
+    run.agent.train()
+    batches = run._steps(run._batches(run._epoch_pairs(1)))[0]
+    loss = run.training_step(batches)
+    return float(loss), torch.cat([p.grad.flatten() for p in run.agent.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("frozen_layers", [0, 1])
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert"])
+def test_packed_windows_teach_what_padded_ones_do(encoders, corpus, kind, agent, frozen_layers):
+    steps = []
+    for packing in (True, False):
+        run = new_run(
+            corpus, encoders[kind], agent, settings={"packing": packing},
+            encoder_dropout=0.0, head_dropout=0.0, frozen_layers=frozen_layers,
+        )  # fmt: skip
+        assert run.agent.packed == packing
+        steps.append(one_step(run))
+    (packed_loss, packed_gradient), (padded_loss, padded_gradient) = steps
+    assert packed_loss == pytest.approx(padded_loss, rel=0.02)
+    # bfloat16 keeps three digits of each number: the directions agree, not every entry.
+    assert float(cosine_similarity(packed_gradient, padded_gradient, dim=0)) > 0.99
+
+
+@pytest.mark.parametrize("frozen_layers", [0, 1])
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_training_step_never_waits_for_the_gpu(encoders, corpus, agent, frozen_layers):
+    run = new_run(corpus, encoders["bert"], agent, frozen_layers=frozen_layers, accumulation_steps=2)
+    one_step(run)  # Makes what is made once.
+    batches = run._steps(run._batches(run._epoch_pairs(1)))[0]
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        run.training_step(batches)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_agent_learns_and_is_saved_as_it_answers(encoders, corpus, agent, tmp_path):
+    run = new_run(corpus, encoders["bert"], agent, epochs=12)
+    losses = [np.mean(epoch.losses) for epoch in run.epochs()]
+    assert losses[-1] < losses[0]
+    run.save(tmp_path / "agent")
+    found, best = Predictor(tmp_path / "agent", device="cuda").predict_pairs(run.reader.validation), run.best_answers
+    if best.probabilities_P is not None:
+        np.testing.assert_allclose(found.probabilities, best.probabilities_P, atol=1e-6)
+    if best.candidates is not None:
+        spans = [[(start, end) for start, end, _ in each] for each in found.evidence]
+        assert spans == run.scorer.predicted_spans(best, run.best.decisions)
+
+
+def test_a_gpu_and_a_cpu_agree_on_a_saved_agent(encoders, corpus, tmp_path):
+    run = new_run(corpus, encoders["bert"], "share", epochs=4)
+    list(run.epochs())
+    run.save(tmp_path / "agent")
+    on = {device: Predictor(tmp_path / "agent", device=device).predict_pairs(run.reader.validation) for device in ("cuda", "cpu")}
+    np.testing.assert_allclose(on["cuda"].probabilities, on["cpu"].probabilities, atol=0.02)
