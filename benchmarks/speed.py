@@ -419,6 +419,8 @@ def slots(arguments: argparse.Namespace) -> None:
         for layout in arguments.layouts:
             workers, threads = map(int, layout.split("x"))
             begin = time.perf_counter()
+            if workers >= len(rates):
+                raise SystemExit("More trials than slots are needed: --trials.")
             ended = sorted(when for when, _ in our_search(corpus, rates, arguments, workers, threads))
             # Without the first trial of each slot, in which the worker starts and the corpus is tokenised.
             steady = (len(ended) - workers) / (ended[-1] - ended[workers - 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -47,7 +48,8 @@ class Capped(AgentObjective):
         noted(self.diary, spec)
         torch.cuda.reset_peak_memory_stats()
         outcome = super().__call__(spec, report)
-        Path(self.diary["peak"]).write_text(str(torch.cuda.max_memory_reserved()))
+        peak = {"allocated": torch.cuda.max_memory_allocated(), "reserved": torch.cuda.max_memory_reserved()}
+        Path(self.diary["peak"]).write_text(json.dumps(peak))
         return outcome
 
 
