@@ -1,14 +1,13 @@
 """The data-quality report: figures that add up and agree with the agents' windows, and a page that tells no text."""
 
-import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import tiny_agents
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.prepare import prepare_corpus, split_corpus
@@ -247,19 +246,9 @@ def test_the_figures_show_the_reports_counts():
     assert list(rows.data[0].text) == ["40", "40", "40", "80"]
 
 
-@pytest.fixture(scope="module")
-def tiny():
-    """Tiny encoders, as the agents' tests build them."""
-    if "tiny_agents" not in sys.modules:
-        spec = importlib.util.spec_from_file_location("tiny_agents", Path(__file__).parents[1] / "agents" / "tiny.py")
-        sys.modules["tiny_agents"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["tiny_agents"])
-    return sys.modules["tiny_agents"]
-
-
 @pytest.fixture(scope="module", params=["bert", "roberta", "xlm-roberta"])
-def encoder(request, tiny, tmp_path_factory):
-    return tiny.build_encoder(request.param, tmp_path_factory.mktemp("encoders") / request.param)
+def encoder(request, tmp_path_factory):
+    return tiny_agents.build_encoder(request.param, tmp_path_factory.mktemp("encoders") / request.param)
 
 
 def tables_of(corpus):
@@ -281,13 +270,13 @@ def tables_of(corpus):
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.75])
-def test_windows_and_evidence_are_those_that_agents_read(tiny, encoder, overlap):
+def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
     from psy_agents.agents.encoder import load_tokenizer
     from psy_agents.agents.windows import tokenise_pairs
     from psy_agents.training.batches import span_targets
     from psy_agents.training.data import Corpus
 
-    corpus = tiny.build_corpus(40)
+    corpus = tiny_agents.build_corpus(40)
     training = TrainingSettings(fixed={"encoder": encoder, "max_length": 40, "window_overlap": overlap})
     report = DataQuality.model_validate(report_node(*tables_of(corpus), CorpusSettings(), training)[0])
 
@@ -309,17 +298,17 @@ def test_windows_and_evidence_are_those_that_agents_read(tiny, encoder, overlap)
     assert report.evidence.beyond_the_first_window == int(starts[:, 0].sum()) > 0
 
 
-def test_a_criterion_that_leaves_no_room_for_the_post_is_refused(tiny, encoder):
+def test_a_criterion_that_leaves_no_room_for_the_post_is_refused(encoder):
     training = TrainingSettings(fixed={"encoder": encoder, "max_length": 16})
-    account, posts, pairs, splits, criteria = tables_of(tiny.build_corpus(8))
+    account, posts, pairs, splits, criteria = tables_of(tiny_agents.build_corpus(8))
     criteria["energy"] = "low energy or tired most days " * 4
     with pytest.raises(UserError, match="max_length is 16, but the longest criterion takes"):
         report_node(account, posts, pairs, splits, criteria, CorpusSettings(), training)
 
 
-def test_the_node_hands_on_plain_json_of_the_datasets_model(tiny, encoder):
+def test_the_node_hands_on_plain_json_of_the_datasets_model(encoder):
     training = TrainingSettings(fixed={"encoder": encoder, "max_length": 40})
-    report, *drawn, page = report_node(*tables_of(tiny.build_corpus(20)), CorpusSettings(), training)
+    report, *drawn, page = report_node(*tables_of(tiny_agents.build_corpus(20)), CorpusSettings(), training)
     assert json.loads(json.dumps(report)) == report
     assert DataQuality.model_validate(report).model_dump(mode="json") == report
     assert [figure.layout.title.text for figure in drawn] == ["Positive pairs by split", "Posts by length", "What became of the rows"]

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
+import tiny_agents
 import torch
 
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / "hpo"), str(TESTS / "search"), str(Path(__file__).parent)]
 
-if "tiny_agents" not in sys.modules:
-    spec = importlib.util.spec_from_file_location("tiny_agents", TESTS / "agents" / "tiny.py")
-    sys.modules["tiny_agents"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["tiny_agents"])
-
-import tiny_agents  # noqa: E402
 from search_process import Search  # noqa: E402
 
 

@@ -17,6 +17,7 @@ import finished_project
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import tiny_agents
 import yaml
 from kedro.framework.project import pipelines
 from kedro.runner import SequentialRunner
@@ -138,8 +139,7 @@ def temporary():
 
 
 def test_a_stage_and_a_broken_run_after_it_leave_no_text_no_id_and_no_salt_outside(project, kedro, tmp_path, temporary):
-    tiny = _module("tiny_agents", TESTS / "agents" / "tiny.py")
-    write_settings(project, tiny.build_encoder("bert", tmp_path / "encoder"))
+    write_settings(project, tiny_agents.build_encoder("bert", tmp_path / "encoder"))
     plant(project / "data" / "01_raw" / "synthetic")
     command = ("run", "--env", "tiny", "--pipelines", "hpo_stage0", "--params", "agent=share")
 

@@ -1,15 +1,4 @@
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
-
-if "tiny_agents" not in sys.modules:
-    spec = importlib.util.spec_from_file_location("tiny_agents", Path(__file__).parents[1] / "agents" / "tiny.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["tiny_agents"] = module
-    spec.loader.exec_module(module)
-
 import tiny_agents
 
 
