@@ -14,7 +14,7 @@ from psy_agents.errors import UserError
 from psy_agents.prediction.posts import Post, _repeats, check_posts_file, chunks, read_posts
 
 CANARY = "zanzibarcanary"
-POSTS = [("a", f"One {CANARY}."), ("b", "Two,\n\"quoted\" \u2028 lines"), ("007", "  spaces stay "), ("d", "1.0")]
+POSTS = [("a", f"One {CANARY}."), ("b", 'Two,\n"quoted" \u2028 lines'), ("007", "  spaces stay "), ("d", "1.0")]
 
 
 def write(path, rows, columns=("post_id", "text")):
