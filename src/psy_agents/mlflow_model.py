@@ -39,7 +39,7 @@ class FinishedRefit:
 
     Attributes:
         training: the pipeline that made the model, in the agent's namespace.
-        study: of the final training; one study makes one model.
+        study: of the final training, or of the ensemble that was put together; one study makes one model.
         params: what the model was trained with.
         folder: the saved agent.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from small_export import ABOUT, CONFIG
 from small_search import CANARY, files_with
 
 from psy_agents.agents.ensemble import save_ensemble
+from psy_agents.agents.hashes import write_hashes
 from psy_agents.agents.names import AGENTS
 from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
@@ -20,6 +22,8 @@ from psy_agents.handover.data_statement import HEADINGS
 from psy_agents.handover.files import exported_hashes
 from psy_agents.handover.known_failures import CRISIS, misses
 from psy_agents.handover.markdown import cell, table
+from psy_agents.handover.model_card import model_card
+from psy_agents.handover.onnx import NOT_ASKED
 from psy_agents.handover.package import packed
 from psy_agents.handover.reproduce import commands
 
@@ -180,6 +184,24 @@ def test_the_card_of_an_ensemble_says_who_answers_and_its_own_examples_open_it(t
     assert "they bought on test: macro_f1 0.125 [-0.250, 0.500]." in card
     refit, _ = commands(facts.summary, (), CONFIG, "unknown")[-2:]
     assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")
+
+
+def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(together, trained, tmp_path):
+    _, facts = together
+    first, other, folder = trained("share").model, tmp_path / "other", tmp_path / "of_two"
+    shutil.copytree(first, other)
+    encoder = Path(shutil.copytree(trained("share").summary["hyperparameters"]["encoder"], tmp_path / "forbidding"))
+    (encoder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    described = json.loads((other / "agent.json").read_text(encoding="utf-8"))
+    described["hyperparameters"]["encoder"] = str(encoder)
+    (other / "agent.json").write_text(json.dumps(described), encoding="utf-8")
+    write_hashes(other)
+    save_ensemble(folder, [first, other], Decisions(0.4))
+    card = model_card(facts, folder, NOT_ASKED)
+    assert "- Encoder `forbidding`: cc-by-nc-4.0. **It allows no commercial use, and these weights are made from it.**" in card
+    assert f"- Encoder `{facts.encoder}`: its folder states no licence" in card and str(encoder) not in card
+    save_ensemble(tmp_path / "of_one", [first, first], Decisions(0.4))
+    assert model_card(facts, tmp_path / "of_one", NOT_ASKED).count("- Encoder `") == 1
 
 
 def test_the_commands_name_stages_seeds_environment_and_agreement(trained):

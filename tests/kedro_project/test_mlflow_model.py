@@ -225,6 +225,17 @@ def test_a_refit_in_which_nothing_is_new_links_the_model_and_one_that_is_lost_is
     assert sys.path == paths and predictor.cache_info().currsize == 0
 
 
+def test_an_ensemble_is_logged_beside_the_single_winner_that_it_begins_with(tracked):
+    single = models(tracked.folder)["share"]
+    tracked(ensemble="seeds")
+    client = mlflow.MlflowClient(f"sqlite:///{tracked.database}")
+    found = [each for each in client.search_logged_models([single.experiment_id]) if each.name == "share"]
+    (ensemble,) = (each for each in found if each.model_id != single.model_id)
+    assert len(found) == 2 and "stage3-ensemble" in ensemble.tags["study"]
+    said = mlflow.pyfunc.load_model(ensemble.artifact_location.removeprefix("file://")).predict(pd.DataFrame({"text": TEXTS}))
+    check_same(json.loads(said.to_json(orient="records", double_precision=15)), expected(tracked.folder, "share"))
+
+
 def test_a_model_whose_logging_was_interrupted_is_replaced(tracked):
     whole = models(tracked.folder)["share"]
     tracking = mlflow.MlflowClient(f"sqlite:///{tracked.database}")

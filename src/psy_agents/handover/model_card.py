@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from psy_agents.agents.config import BUNDLED_ENCODER
+from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.hashes import file_sha256, names_of
-from psy_agents.agents.licences import NON_COMMERCIAL, NOT_STATED
+from psy_agents.agents.licences import NON_COMMERCIAL, NOT_STATED, licence_of
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.handover.config import ExportConfig
 from psy_agents.handover.facts import Facts
-from psy_agents.handover.files import CARD, ONNX, STATEMENT
+from psy_agents.handover.files import CARD, ONNX, STATEMENT, encoders_of
 from psy_agents.handover.known_failures import failures_section
 from psy_agents.handover.markdown import bullets, cell, code, fenced, table
 from psy_agents.handover.onnx import HERE, OnnxResult
@@ -54,7 +55,7 @@ def model_card(facts: Facts, folder: Path, onnx: OnnxResult) -> str:
         "Figures on test": _figures(facts),
         "Known failures": failures_section(facts.report, facts.evaluation, facts.config.facts.safety_critical),
         "Training": _training(facts),
-        "Licences": licences(facts),
+        "Licences": licences(facts, folder),
         "Files": _files(folder),
         "Reproduce it": _reproduce(facts),
     }
@@ -241,7 +242,9 @@ def _training(facts: Facts) -> str:
 def _ensemble(several: EnsembleSummary | None) -> list[str]:
     if several is None:
         return []
-    members = "; ".join(f"candidate {each.rank} with seed {each.seed}, {each.epochs} epochs" for each in several.members)
+    members = "; ".join(
+        f"candidate {each.rank} with seed {each.seed}, {each.epochs} epoch{'s' * (each.epochs > 1)}" for each in several.members
+    )
     gains = ", ".join(f"{each.metric} {cell(each.difference)}" for each in several.gain)
     return [
         f"That winner is the first of {len(several.members)} members that were trained so: {members}. The threshold above and all figures "
@@ -249,20 +252,25 @@ def _ensemble(several: EnsembleSummary | None) -> list[str]:
     ]
 
 
-def licences(facts: Facts) -> str:
-    """Of the encoder and of the weights."""
-    encoder = code(facts.encoder)
-    if facts.encoder_licence == NOT_STATED:
-        first = f"Encoder {encoder}: its folder states no licence, so find out before you pass the weights on."
-    elif NON_COMMERCIAL.search(facts.encoder_licence):
-        first = f"Encoder {encoder}: {facts.encoder_licence}. **It allows no commercial use, and these weights are made from it.**"
-    else:
-        first = f"Encoder {encoder}: {facts.encoder_licence}."
+def licences(facts: Facts, folder: Path) -> str:
+    """Of the encoder, or of each that a member of an ensemble is made from, and of the weights."""
+    lines = [_encoder_licence(facts.encoder, facts.encoder_licence)]
+    for name in sorted(encoders_of(folder) - {str(facts.summary.hyperparameters["encoder"])}):
+        shown = Path(name).name if Path(name).is_dir() else name
+        lines.append(_encoder_licence(shown, licence_of(locate_encoder(name))))
     if facts.config.licence is None:
-        second = "Weights: no licence has been chosen, so nobody but their makers has a right to use them."
+        weights = "Weights: no licence has been chosen, so nobody but their makers has a right to use them."
     else:
-        second = f"Weights: {facts.config.licence}, within what the encoder's licence and the data agreement allow."
-    return bullets([first, second])
+        weights = f"Weights: {facts.config.licence}, within what the encoder's licence and the data agreement allow."
+    return bullets([*lines, weights])
+
+
+def _encoder_licence(name: str, licence: str) -> str:
+    if licence == NOT_STATED:
+        return f"Encoder {code(name)}: its folder states no licence, so find out before you pass the weights on."
+    if NON_COMMERCIAL.search(licence):
+        return f"Encoder {code(name)}: {licence}. **It allows no commercial use, and these weights are made from it.**"
+    return f"Encoder {code(name)}: {licence}."
 
 
 def _files(folder: Path) -> str:
