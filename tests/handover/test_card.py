@@ -18,6 +18,7 @@ from psy_agents.agents.hashes import write_hashes
 from psy_agents.agents.names import AGENTS
 from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
+from psy_agents.handover.config import PublishConfig
 from psy_agents.handover.data_statement import HEADINGS
 from psy_agents.handover.files import exported_hashes
 from psy_agents.handover.known_failures import CRISIS, misses
@@ -25,6 +26,7 @@ from psy_agents.handover.markdown import cell, table
 from psy_agents.handover.model_card import model_card
 from psy_agents.handover.onnx import NOT_ASKED
 from psy_agents.handover.package import packed
+from psy_agents.handover.publish import publish
 from psy_agents.handover.reproduce import commands
 
 
@@ -200,6 +202,10 @@ def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(toget
     card = model_card(facts, folder, NOT_ASKED)
     assert "- Encoder `forbidding`: cc-by-nc-4.0. **It allows no commercial use, and these weights are made from it.**" in card
     assert f"- Encoder `{facts.encoder}`: its folder states no licence" in card and str(encoder) not in card
+    asked = []
+    with packed(facts, folder) as path, pytest.raises(UserError, match="Nothing was published"):
+        publish(path, PublishConfig(repository="somebody/share"), api=lambda: None, ask=lambda question: asked.append(question) or "no")
+    assert "Its members are made from 2 encoders: the card names the licence of each." in asked[0]
     save_ensemble(tmp_path / "of_one", [first, first], Decisions(0.4))
     assert model_card(facts, tmp_path / "of_one", NOT_ASKED).count("- Encoder `") == 1
 
