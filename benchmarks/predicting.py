@@ -4,22 +4,26 @@ Each measurement runs in a process of its own, with an untrained encoder of two 
 measured is the way of the posts and not an encoder's weights. The posts are made up of the bundled corpus's sentences.
 
     python benchmarks/predicting.py --posts 2000 20000 --words 30 --long 0 100000
+    python benchmarks/predicting.py --agent criteria --posts 20000 100000 1000000 --words 8 --long
 
-- ``--posts``: files of so many posts of ``--words`` words; the peak is that of the resident set (MiB), the first figure
-  that of a model that has been loaded and has predicted one post.
+- ``--posts``: files of so many posts of ``--words`` words.
 - ``--long``: a file of one post of so many words beside ten short ones.
 
-Seconds depend on what else the machine does; the peak does not.
+All figures are of the resident set, in MiB: with the model, which has predicted one post; the most while the file was
+checked; the most in each tenth of the posts; the most while the parts were joined. Seconds depend on what else the
+machine does; memory does not.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import random
 import resource
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -57,8 +61,8 @@ def write_posts(file: Path, words: list[str], lengths: list[int]) -> None:
             out.write(f'p{number},"{text}"\n')
 
 
-def measure(agent: str, model: Path, project: Path, file: str, answers: multiprocessing.Queue) -> None:
-    """Predict the file; answer with the peak before and after (MiB), and with the seconds."""
+def measure(agent: str, model: Path, project: Path, file: str, posts: int, answers: multiprocessing.Queue) -> None:
+    """Predict the file; answer with what was seen of the memory, and with the seconds."""
     import torch
 
     from psy_agents.prediction.config import PredictConfig
@@ -66,14 +70,52 @@ def measure(agent: str, model: Path, project: Path, file: str, answers: multipro
 
     torch.set_num_threads(1)
     load_predictor(agent, model).predict(["One post."])
-    before, started = peak(), time.monotonic()
-    predict_file(agent, model, PredictConfig(project=project, posts=Path(file), work=project / file.replace(".", "_")))
-    answers.put((before, peak(), time.monotonic() - started))
+    config = PredictConfig(project=project, posts=Path(file), work=project / file.replace(".", "_"))
+    seen, started = Seen(config.work / f"{agent}.unfinished", -(-posts // config.chunk_posts)), time.monotonic()
+    seen.start()
+    predict_file(agent, model, config)
+    answers.put((seen.stop(), time.monotonic() - started))
 
 
-def peak() -> float:
-    """Of this process's resident set, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+class Seen(threading.Thread):
+    """Looks at the resident set five times a second, and at the folder for how far the predictions are.
+
+    Args:
+        parts: how many there will be at least.
+    """
+
+    def __init__(self, folder: Path, parts: int) -> None:
+        super().__init__(daemon=True)
+        self._folder, self._parts, self._ended = folder, parts, threading.Event()
+        self._most = {"with the model": resident()}
+
+    def run(self) -> None:
+        while not self._ended.wait(0.2):
+            self._look()
+
+    def stop(self) -> str:
+        """End looking; what was seen, phase by phase in their order."""
+        self._ended.set()
+        self.join()
+        whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return ", ".join(f"{phase} {most:.0f}" for phase, most in self._most.items()) + f", peak {whole:.0f}"
+
+    def _look(self) -> None:
+        phase = self._phase()
+        self._most[phase] = max(self._most.get(phase, 0), resident())
+
+    def _phase(self) -> str:
+        if not (self._folder / "parts").is_dir():
+            return "joined" if (self._folder / "predictions.parquet").exists() else "checked"
+        if any(self._folder.glob(".predictions.*")):
+            return "joined"
+        done = len(os.listdir(self._folder / "parts"))
+        return f"{min(10, 1 + 10 * done // self._parts)}0 %"
+
+
+def resident() -> float:
+    """This process's resident set, in MiB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
 def main() -> None:
@@ -94,12 +136,12 @@ def main() -> None:
         for number, (name, lengths) in enumerate(files.items()):
             write_posts(project / f"{number}.csv", words, lengths)
             answers = spawned.Queue()
-            work = (given.agent, project / "version 1" / given.agent, project, f"{number}.csv", answers)
+            work = (given.agent, project / "version 1" / given.agent, project, f"{number}.csv", len(lengths), answers)
             process = spawned.Process(target=measure, args=work)
             process.start()
-            before, after, seconds = answers.get()
+            memory, seconds = answers.get()
             process.join()
-            print(f"{name}: peak {before:.0f} -> {after:.0f} MiB, {seconds:.0f} s", flush=True)
+            print(f"{name}: {memory} MiB, {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,7 @@ def git_commit() -> str:
     """The commit of the code, "+changes" behind it where files differ; "unknown" outside a checkout."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain"], cwd=PROJECT, capture_output=True, text=True, check=True
-        ).stdout.strip()
+        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return commit + ("+changes" if dirty else "")
@@ -135,7 +133,9 @@ class ModelHooks:
         if hasattr(node.func, "stages") and inputs["params:hpo.refit"].mlflow_model:
             agent = node.namespace
             summary, folder = outputs[f"{agent}.refit_summary"], outputs[f"{agent}.refit_model"]
-            refit = FinishedRefit(agent, Pipeline([node]), summary["final_study"], summary["hyperparameters"], folder)
+            # An ensemble has the single winner's final study too, and is another model.
+            study = summary["final_study"] if summary["ensemble"] is None else summary["ensemble"]["study"]
+            refit = FinishedRefit(agent, Pipeline([node]), study, summary["hyperparameters"], folder)
             self._unsaved[node.name] = (refit, set(outputs))
 
     @hook_impl(trylast=True)

@@ -29,6 +29,9 @@ PACKAGES = (
 
 EXAMPLE = {"post_id": ["example"], "text": ["On Sunday we walked along the river and had tea at home."]}
 
+UNTIL_LOADED = "/until_it_is_loaded"
+"""The model's folder in the pickle, which says nothing of this machine; kedro-mlflow puts the right one there when it loads."""
+
 
 @dataclass(frozen=True)
 class FinishedRefit:
@@ -36,7 +39,7 @@ class FinishedRefit:
 
     Attributes:
         training: the pipeline that made the model, in the agent's namespace.
-        study: of the final training; one study makes one model.
+        study: of the final training, or of the ensemble that was put together; one study makes one model.
         params: what the model was trained with.
         folder: the saved agent.
     """
@@ -145,7 +148,7 @@ def _log(refit: FinishedRefit, tags: dict[str, str]) -> str:
     from psy_agents.served_model import ServedModel
 
     model = f"{refit.agent}.refit_model"
-    catalog = DataCatalog({model: ModelFolderDataset(filepath=str(refit.folder)), inference.DEVICE: MemoryDataset("auto")})
+    catalog = DataCatalog({model: ModelFolderDataset(filepath=UNTIL_LOADED), inference.DEVICE: MemoryDataset("auto")})
     with TemporaryDirectory() as folder, _as_it_was():
         constraints = Path(folder) / "constraints.txt"
         constraints.write_text("\n".join(pinned(closure(PACKAGES))) + "\n", encoding="utf-8")
@@ -154,7 +157,7 @@ def _log(refit: FinishedRefit, tags: dict[str, str]) -> str:
         try:
             logged = mlflow.pyfunc.log_model(
                 python_model=python_model,
-                artifacts=python_model.extract_pipeline_artifacts(Path(folder)),
+                artifacts={**python_model.extract_pipeline_artifacts(Path(folder)), model: refit.folder.resolve().as_uri()},
                 tags=tags,
                 **pipeline.log_model_kwargs,
             )

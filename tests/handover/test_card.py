@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,20 @@ from sklearn.metrics import f1_score, recall_score
 from small_export import ABOUT, CONFIG
 from small_search import CANARY, files_with
 
+from psy_agents.agents.ensemble import save_ensemble
+from psy_agents.agents.hashes import write_hashes
 from psy_agents.agents.names import AGENTS
+from psy_agents.agents.saving import Decisions
 from psy_agents.errors import UserError
+from psy_agents.handover.config import PublishConfig
 from psy_agents.handover.data_statement import HEADINGS
 from psy_agents.handover.files import exported_hashes
 from psy_agents.handover.known_failures import CRISIS, misses
 from psy_agents.handover.markdown import cell, table
+from psy_agents.handover.model_card import model_card
+from psy_agents.handover.onnx import NOT_ASKED
 from psy_agents.handover.package import packed
+from psy_agents.handover.publish import publish
 from psy_agents.handover.reproduce import commands
 
 
@@ -146,6 +154,60 @@ def test_the_hashes_are_those_of_the_files(trained):
     assert {"criteria_encoder/model.safetensors", "evidence_encoder/model.safetensors", "heads.safetensors", "agent.json"} <= set(told)
     assert set(told) - set(hashes) == {"export.json"}
     assert not folder.exists(), "it is there while it is saved"
+
+
+@pytest.fixture
+def together(trained, tmp_path):
+    """An agent twice in one folder, and a summary that says so."""
+    made, folder = trained("share"), tmp_path / "share"
+    save_ensemble(folder, [made.model] * 2, Decisions(0.4))
+    cost = {"members": 2, "train_seconds": 2.0, "test_seconds": 1.0, "parameters": 10, "disk_bytes": 10}
+    gain = {
+        "metric": "macro_f1", "first": "ensemble", "second": "single", "difference": {"value": 0.125, "low": -0.25, "high": 0.5},
+        "p_value": 0.5, "p_holm": 0.5, "permutations": 100,
+    }  # fmt: skip
+    members = [{"rank": 1, "seed": seed, "epochs": 2} for seed in (11, 23)]
+    ensemble = {
+        "kind": "seeds", "gain": [gain], "cost": cost, "single_cost": {**cost, "members": 1}, "members": members,
+        "members_study": "share-stage3-members-0", "study": "share-stage3-ensemble-0", "single_test_value": 0.5,
+        "single_test_metrics": {}, "single_decisions": {},
+    }  # fmt: skip
+    return folder, made.facts(summary={**made.summary, "ensemble": ensemble})
+
+
+def test_the_card_of_an_ensemble_says_who_answers_and_its_own_examples_open_it(together):
+    folder, facts = together
+    with packed(facts, folder) as path:
+        card = (path / "README.md").read_text(encoding="utf-8")
+        for example in re.findall(r"```python\n(.*?)```", card, re.S):
+            exec(example.replace("path/of/this/folder", str(path)), {})
+    assert "It is an ensemble: 2 agents answer together" in card
+    assert "of 2 members that were trained so: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
+    assert "they bought on test: macro_f1 0.125 [-0.250, 0.500]." in card
+    refit, _ = commands(facts.summary, (), CONFIG, "unknown")[-2:]
+    assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")
+
+
+def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(together, trained, tmp_path):
+    _, facts = together
+    first, other, folder = trained("share").model, tmp_path / "other", tmp_path / "of_two"
+    shutil.copytree(first, other)
+    encoder = Path(shutil.copytree(trained("share").summary["hyperparameters"]["encoder"], tmp_path / "forbidding"))
+    (encoder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    described = json.loads((other / "agent.json").read_text(encoding="utf-8"))
+    described["hyperparameters"]["encoder"] = str(encoder)
+    (other / "agent.json").write_text(json.dumps(described), encoding="utf-8")
+    write_hashes(other)
+    save_ensemble(folder, [first, other], Decisions(0.4))
+    card = model_card(facts, folder, NOT_ASKED)
+    assert "- Encoder `forbidding`: cc-by-nc-4.0. **It allows no commercial use, and these weights are made from it.**" in card
+    assert f"- Encoder `{facts.encoder}`: its folder states no licence" in card and str(encoder) not in card
+    asked = []
+    with packed(facts, folder) as path, pytest.raises(UserError, match="Nothing was published"):
+        publish(path, PublishConfig(repository="somebody/share"), api=lambda: None, ask=lambda question: asked.append(question) or "no")
+    assert "Its members are made from 2 encoders: the card names the licence of each." in asked[0]
+    save_ensemble(tmp_path / "of_one", [first, first], Decisions(0.4))
+    assert model_card(facts, tmp_path / "of_one", NOT_ASKED).count("- Encoder `") == 1
 
 
 def test_the_commands_name_stages_seeds_environment_and_agreement(trained):

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 import psy_agents
+from psy_agents.agents.ensemble import save_ensemble
 from psy_agents.agents.models import WindowTensors
 from psy_agents.agents.names import AGENTS
-from psy_agents.agents.saving import load_agent
+from psy_agents.agents.saving import Decisions, load_agent
 from psy_agents.errors import UserError
 from psy_agents.handover import onnx
 from psy_agents.handover.onnx import NOT_ASKED, check_packages, export_onnx, onnx_inputs
@@ -86,6 +87,43 @@ def test_a_graph_that_gives_something_else_is_not_kept(folder, monkeypatch):
     path = folder("criteria")
     assert export_onnx(path).text == "There is no ONNX graph: its outputs differed from torch's by up to 0.25."
     assert not (path / "model.onnx").exists()
+
+
+@pytest.fixture
+def ensemble(trained, tmp_path):
+    """A folder in which one agent is twice."""
+    folder = tmp_path / "ensemble"
+    save_ensemble(folder, [trained("share").model] * 2, Decisions(0.4))
+    return folder
+
+
+def test_each_member_of_an_ensemble_has_a_graph_of_its_own(ensemble, trained):
+    before = psy_agents.load(ensemble).predict(TEXTS)
+    result = export_onnx(ensemble)
+    assert result.deviation < 1e-4 and not (ensemble / "model.onnx").exists()
+    examples = re.findall(r"```python\n(.*?)```", result.text, re.S)
+    assert [f"member_{number}" in example for number, example in enumerate(examples, 1)] == [True, True]
+    for example in examples:
+        done = {}
+        exec(example.replace("path/of/this/folder", str(ensemble)), done)
+        assert len(done["criterion"]) == len(done["pair"])
+    assert psy_agents.load(ensemble).predict(TEXTS) == before
+    assert not (trained("share").model / "model.onnx").exists()
+
+
+def test_an_ensemble_of_which_one_member_can_have_no_graph_has_none_and_its_card_says_so(ensemble, trained, monkeypatch, caplog):
+    deviations = iter([1e-6, 0.25])
+    monkeypatch.setattr(onnx, "_write", lambda graph, example, target: target.write_bytes(b"graph"))
+    monkeypatch.setattr(onnx, "_deviation", lambda *_: next(deviations))
+    made = trained("share")
+    with packed(made.facts(made.facts().config.model_copy(update={"onnx": True})), ensemble) as path:
+        assert not list(path.rglob("model.onnx"))
+        card = (path / "README.md").read_text(encoding="utf-8")
+    assert (
+        "No member of the ensemble has an ONNX graph, because member_2 can have none. "
+        "There is no ONNX graph: its outputs differed from torch's by up to 0.25."
+    ) in card
+    assert "share (member_2) has no ONNX graph: its outputs differed from torch's by up to 0.25" in caplog.text
 
 
 def test_it_is_written_only_where_it_is_asked_for(trained):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickletools
 import shutil
 import sqlite3
 import subprocess
@@ -17,11 +18,12 @@ import pandas as pd
 import pytest
 from bare_python import bare_python
 from finished_project import sessions_of, training
+from project_copy import ROOT
 
 import psy_agents
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
-from psy_agents.mlflow_model import closure, pinned
+from psy_agents.mlflow_model import UNTIL_LOADED, closure, pinned
 from psy_agents.pipelines.inference.nodes import predict_posts, predictor
 from psy_agents.prediction.rows import COLUMNS, prediction_rows
 from psy_agents.training.predictor import Prediction
@@ -37,6 +39,22 @@ for agent, model in models.items():
     table.to_json(agent + ".json", orient="records", double_precision=15)
 import psy_agents
 json.dump([psy_agents.__file__, [path for path in sys.path if "site-packages" in path]], open("places.json", "w"))
+"""
+
+
+LOAD_COPY = """
+import json, os, sys
+os.environ["MLFLOW_TRACKING_URI"] = "sqlite:///own.db"
+texts, forbidden = json.load(open("given.json"))
+touched = []
+def watch(event, args):
+    if event in ("open", "os.listdir", "os.scandir") and isinstance(args[0], str) and args[0].startswith(tuple(forbidden)):
+        touched.append(args[0])
+sys.addaudithook(watch)
+import mlflow
+import pandas as pd
+mlflow.pyfunc.load_model("model").predict(pd.DataFrame({"text": texts})).to_json("said.json", orient="records", double_precision=15)
+json.dump(touched, open("touched.json", "w"))
 """
 
 
@@ -101,6 +119,19 @@ def test_every_agents_model_loads_in_an_empty_folder_and_predicts_as_the_saved_a
     code, site = json.loads((elsewhere.folder / "places.json").read_text())
     assert Path(code).parts[-3:] == ("code", "psy_agents", "__init__.py") and finished.folder / "src" not in Path(code).parents
     assert len(site) == 1
+
+
+def test_a_copy_of_the_model_neither_names_the_project_nor_looks_into_it(finished, elsewhere):
+    pickled = (artifacts(finished.folder, "share") / "python_model.pkl").read_bytes()
+    words = [word for _, word, _ in pickletools.genops(pickled) if isinstance(word, str)]
+    assert UNTIL_LOADED in words and not any(name in word for word in words for name in (finished.folder.parent.name, ROOT.name + os.sep))
+
+    shutil.copytree(artifacts(finished.folder, "share"), elsewhere.folder / "model")
+    (elsewhere.folder / "given.json").write_text(json.dumps([TEXTS, [str(finished.folder), str(ROOT)]]))
+    ended = elsewhere("-c", LOAD_COPY)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads((elsewhere.folder / "touched.json").read_text()) == []
+    check_same(json.loads((elsewhere.folder / "said.json").read_text()), expected(finished.folder, "share"))
 
 
 @pytest.mark.parametrize("agent", ["share", "evidence"])
@@ -194,6 +225,17 @@ def test_a_refit_in_which_nothing_is_new_links_the_model_and_one_that_is_lost_is
     assert sys.path == paths and predictor.cache_info().currsize == 0
 
 
+def test_an_ensemble_is_logged_beside_the_single_winner_that_it_begins_with(tracked):
+    single = models(tracked.folder)["share"]
+    tracked(ensemble="seeds")
+    client = mlflow.MlflowClient(f"sqlite:///{tracked.database}")
+    found = [each for each in client.search_logged_models([single.experiment_id]) if each.name == "share"]
+    (ensemble,) = (each for each in found if each.model_id != single.model_id)
+    assert len(found) == 2 and "stage3-ensemble" in ensemble.tags["study"]
+    said = mlflow.pyfunc.load_model(ensemble.artifact_location.removeprefix("file://")).predict(pd.DataFrame({"text": TEXTS}))
+    check_same(json.loads(said.to_json(orient="records", double_precision=15)), expected(tracked.folder, "share"))
+
+
 def test_a_model_whose_logging_was_interrupted_is_replaced(tracked):
     whole = models(tracked.folder)["share"]
     tracking = mlflow.MlflowClient(f"sqlite:///{tracked.database}")
@@ -204,9 +246,7 @@ def test_a_model_whose_logging_was_interrupted_is_replaced(tracked):
     assert models(tracked.folder)["share"].status == "READY"
 
 
-def test_a_database_that_is_locked_while_the_refit_ends_costs_no_refit_and_the_model_is_logged_at_the_end(
-    tracked, monkeypatch, caplog
-):
+def test_a_database_that_is_locked_while_the_refit_ends_costs_no_refit_and_the_model_is_logged_at_the_end(tracked, monkeypatch, caplog):
     before = models(tracked.folder)["share"].model_id
     mlflow.MlflowClient(f"sqlite:///{tracked.database}").delete_logged_model(before)
     versions = len(list((tracked.folder / "data/test/06_models/refit/share").iterdir()))
@@ -237,9 +277,7 @@ def test_an_mlflow_that_stays_broken_is_told_and_the_refit_is_saved(tracked, mon
     versions = len(list((tracked.folder / "data/test/06_models/refit/share").iterdir()))
     with caplog.at_level(logging.WARNING, logger="psy_agents.hooks"):
         tracked()
-    assert caplog.messages[-1] == (
-        "MLflow failed again (ZeroDivisionError): to log the model of share, run the pipeline refit once more"
-    )
+    assert caplog.messages[-1] == ("MLflow failed again (ZeroDivisionError): to log the model of share, run the pipeline refit once more")
     assert len(list((tracked.folder / "data/test/06_models/refit/share").iterdir())) == versions + 1
 
 
@@ -255,6 +293,11 @@ def test_rows_stand_post_by_post_with_lists_of_spans_and_nothing_where_nothing_i
     assert table["starts"].tolist() == [[0], None] and table["scores"].tolist() == [[2.0], None]
     empty = prediction_rows([], [])
     assert list(empty.columns) == COLUMNS and len(empty) == 0
+
+
+def test_a_row_of_white_space_is_refused_by_its_number():
+    with pytest.raises(UserError, match=r"^1 of 2 rows have no text but white space, first row 1 \(from 0 on\)\.$"):
+        predict_posts(pd.DataFrame({"text": ["secret", " \n"]}), Path("nowhere"), "cpu")
 
 
 @pytest.mark.parametrize("posts", [{"text": ["secret", None]}, {"text": ["secret", "a"], "post_id": ["1", None]}])

@@ -14,7 +14,7 @@ from psy_agents.errors import UserError
 from psy_agents.prediction.posts import Post, _repeats, check_posts_file, chunks, read_posts
 
 CANARY = "zanzibarcanary"
-POSTS = [("a", f"One {CANARY}."), ("b", "Two,\n\"quoted\" \u2028 lines"), ("007", "  spaces stay "), ("d", "1.0")]
+POSTS = [("a", f"One {CANARY}."), ("b", 'Two,\n"quoted" \u2028 lines'), ("007", "  spaces stay "), ("d", "1.0")]
 
 
 def write(path, rows, columns=("post_id", "text")):
@@ -87,7 +87,9 @@ def test_repeated_and_blank_ids_are_refused_by_their_rows(tmp_path, refusal, nam
     assert "column post_id is blank in 1 of 2 rows (counted below the header: 2)" in refusal(name)
 
 
-def test_repeats_are_found_wherever_they_stand():
+@pytest.mark.parametrize("together", [1, 7, 499, 500, 2**16])
+def test_repeats_are_found_wherever_they_stand(monkeypatch, together):
+    monkeypatch.setattr("psy_agents.prediction.posts.SORTED_ROWS", together)
     random = np.random.default_rng(0)
     values = random.integers(0, 200, 500).astype(np.uint64)
     hashes = np.stack([values // 7, values], axis=1)

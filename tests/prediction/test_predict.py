@@ -9,9 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
@@ -20,7 +23,8 @@ import psy_agents
 from psy_agents.agents.names import AGENTS
 from psy_agents.errors import UserError
 from psy_agents.prediction import parts, predict
-from psy_agents.prediction.posts import read_posts
+from psy_agents.prediction.memory import give_back
+from psy_agents.prediction.posts import Post, read_posts
 from psy_agents.prediction.predict import predict_file
 from psy_agents.prediction.progress import PostsProgress
 
@@ -152,6 +156,46 @@ def test_a_damaged_part_is_made_again(models, config, posts_csv, monkeypatch):
     again = table(predict_file("evidence", models("evidence"), settings))
     shutil.rmtree(settings.work)
     assert again.equals(table(predict_file("evidence", models("evidence"), settings)))
+
+
+class Noted(str):
+    """A text or an id to which weak references are possible."""
+
+
+def test_no_chunk_leaves_anything_of_its_posts_behind(models, config, tmp_path, monkeypatch):
+    rows = [f"p{i:03},I have no energy left{'.' * (i % 3)} {i:03}" for i in range(200)]
+    (tmp_path / "posts.csv").write_text("\n".join(["post_id,text", *rows]) + "\n")
+    alive, held, arrow, joining, trimmed = weakref.WeakSet(), [], [], [], []
+    read, ask = predict.read_posts, predict.predictions
+
+    def noted(settings):
+        for post in read(settings):
+            same = Post(Noted(post.post_id), Noted(post.text))
+            alive.update((same, same.post_id, same.text))
+            yield same
+
+    def counted(predictor, chunk):
+        held.append(len(alive) / 3)
+        arrow.append(pa.total_allocated_bytes())
+        return ask(predictor, chunk)
+
+    monkeypatch.setattr(predict, "read_posts", noted)
+    monkeypatch.setattr(predict, "predictions", counted)
+    monkeypatch.setattr(predict, "give_back", lambda: trimmed.append(None) or give_back())
+    monkeypatch.setattr(parts, "give_back", lambda: joining.append(pa.total_allocated_bytes()) or give_back())
+    monkeypatch.setattr(parts, "ROW_GROUP", 40)
+    folder = predict_file("joint", models("joint"), config(chunk_posts=4))
+    assert len(table(folder)) == 400 and len(held) == len(trimmed) == 50 and len(joining) == 10
+    assert max(held) <= 5  # The chunk, and the post that was read behind it.
+    assert max(arrow) == arrow[0] and max(joining) < 2 * joining[0]
+
+
+def test_the_c_library_is_asked_to_give_free_pages_back_where_it_can(monkeypatch):
+    asked = []
+    for library in (SimpleNamespace(malloc_trim=asked.append), SimpleNamespace()):
+        monkeypatch.setattr("psy_agents.prediction.memory.ctypes.CDLL", lambda name, library=library: library)
+        give_back()
+    assert asked == [0]
 
 
 def test_posts_without_text_are_left_out_where_that_is_asked_for(models, config, posts_csv):

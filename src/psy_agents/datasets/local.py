@@ -25,6 +25,15 @@ def nothing_yet(dataset: Any) -> bool:
     return dataset.optional and not pinned and not dataset.exists()
 
 
+# Functions by name: a model in MLflow holds a pickled dataset, and a lambda would bring the path of this file along.
+def _is_there(path: str) -> bool:
+    return Path(path).exists()
+
+
+def _matches(pattern: str) -> list[str]:
+    return [path.as_posix() for path in Path("/").glob(pattern.lstrip("/"))]
+
+
 class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded]):
     """A versioned dataset on this machine's file system.
 
@@ -33,16 +42,14 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded]):
         there: whether a path holds a saved version.
     """
 
-    def __init__(
-        self, *, filepath: str, there: Callable[[Path], bool], version: Version | None, metadata: dict[str, Any] | None
-    ) -> None:
+    def __init__(self, *, filepath: str, there: Callable[[Path], bool], version: Version | None, metadata: dict[str, Any] | None) -> None:
         self.metadata = metadata
         self._there = there
         super().__init__(
             filepath=local_path(filepath),
             version=version,
-            exists_function=lambda name: Path(name).exists(),
-            glob_function=lambda pattern: [p.as_posix() for p in Path("/").glob(pattern.lstrip("/"))],
+            exists_function=_is_there,
+            glob_function=_matches,
         )
 
     def _exists(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +40,12 @@ class ExportRecord(BaseModel):
 def exported_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file but the card and the record."""
     return hashes_of(folder, (name for name in names_of(folder) if name not in (CARD, RECORD)))
+
+
+def encoders_of(folder: Path) -> set[str]:
+    """What an agent, or each member of an ensemble, was made from, as its ``agent.json`` names it."""
+    described = (json.loads(file.read_text(encoding="utf-8")) for file in folder.rglob("agent.json"))
+    return {str(agent["hyperparameters"]["encoder"]) for agent in described}
 
 
 def refuse_pickles(folder: Path) -> None:
@@ -79,6 +86,4 @@ def read_record(folder: Path) -> ExportRecord:
 def _check_same(told: Mapping[str, str], found: Mapping[str, str]) -> None:
     other = sorted(name for name in {*told, *found} if told.get(name) != found.get(name))
     if other:
-        raise UserError(
-            f"{other[0]} is not as it was exported ({len(other)} such in all): run the pipeline export again, or put it back."
-        )
+        raise UserError(f"{other[0]} is not as it was exported ({len(other)} such in all): run the pipeline export again, or put it back.")

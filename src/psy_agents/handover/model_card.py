@@ -11,16 +11,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from psy_agents.agents.config import BUNDLED_ENCODER
+from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.hashes import file_sha256, names_of
-from psy_agents.agents.licences import NON_COMMERCIAL, NOT_STATED
+from psy_agents.agents.licences import NON_COMMERCIAL, NOT_STATED, licence_of
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.handover.config import ExportConfig
 from psy_agents.handover.facts import Facts
-from psy_agents.handover.files import CARD, ONNX, STATEMENT
+from psy_agents.handover.files import CARD, ONNX, STATEMENT, encoders_of
 from psy_agents.handover.known_failures import failures_section
-from psy_agents.handover.markdown import bullets, code, fenced, table
-from psy_agents.handover.onnx import OnnxResult
+from psy_agents.handover.markdown import bullets, cell, code, fenced, table
+from psy_agents.handover.onnx import HERE, OnnxResult
 from psy_agents.handover.reproduce import commands
+from psy_agents.hpo.refit_ensemble import EnsembleSummary
 from psy_agents.report.tables import CLASS_METRICS, classes, ordered, summary_figures
 
 SAYS = {
@@ -53,7 +55,7 @@ def model_card(facts: Facts, folder: Path, onnx: OnnxResult) -> str:
         "Figures on test": _figures(facts),
         "Known failures": failures_section(facts.report, facts.evaluation, facts.config.facts.safety_critical),
         "Training": _training(facts),
-        "Licences": licences(facts),
+        "Licences": licences(facts, folder),
         "Files": _files(folder),
         "Reproduce it": _reproduce(facts),
     }
@@ -120,19 +122,29 @@ def _use(facts: Facts) -> str:
 
 def _how(facts: Facts, onnx: OnnxResult) -> str:
     encoder = "evidence_encoder" if facts.summary.agent == "joint" else "encoder"
-    whole = ["import psy_agents", "", 'agent = psy_agents.load("path/of/this/folder")', 'agent.predict(["Text of a post."])']
+    several = facts.summary.ensemble
+    place = HERE if several is None else f"{HERE}/member_1"
+    whole = ["import psy_agents", "", f'agent = psy_agents.load("{HERE}")', 'agent.predict(["Text of a post."])']
     parts = [
         "from transformers import AutoModel, AutoTokenizer",
         "",
-        'tokenizer = AutoTokenizer.from_pretrained("path/of/this/folder")',
-        f'encoder = AutoModel.from_pretrained("path/of/this/folder/{encoder}")',
+        f'tokenizer = AutoTokenizer.from_pretrained("{place}")',
+        f'encoder = AutoModel.from_pretrained("{place}/{encoder}")',
     ]
     return "\n\n".join(
         [
             "The whole agent, with the package that made it: for each text and criterion the probability, the decision, and the evidence "
             "as character offsets, as far as this agent predicts them.",
             fenced(whole, "python"),
-            "Tokenizer and encoder alone, without the heads:",
+            *(
+                []
+                if several is None
+                else [
+                    f"It is an ensemble: {len(several.members)} agents answer together, and each folder `member_…` is "
+                    "an agent that opens alone in the same way."
+                ]
+            ),
+            f"Tokenizer and encoder alone, without the heads{'' if several is None else ', of the first member'}:",
             fenced(parts, "python"),
             "Read `last_hidden_state`: no agent uses a pooler, so none is saved, and transformers draws one at random where the family has "
             "one. Weights are safetensors only; nothing is unpickled.",
@@ -213,6 +225,7 @@ def _training(facts: Facts) -> str:
         f"{winner.standard_deviation:.4f}) in the objective on validation, and was trained on train + validation for "
         f"{summary.epochs} epoch{'s' * (summary.epochs > 1)} with seed {summary.seed}. Decision threshold {summary.threshold:.4f}, "
         "chosen on validation.",
+        *_ensemble(summary.ensemble),
         table(("Study of the search", "name", "trials", "epochs", "hours of training"), costs),
         "Hyper-parameters:",
         fenced([json.dumps(shown, indent=1, ensure_ascii=False)], "json"),
@@ -226,26 +239,44 @@ def _training(facts: Facts) -> str:
     return "\n\n".join(parts)
 
 
-def licences(facts: Facts) -> str:
-    """Of the encoder and of the weights."""
-    encoder = code(facts.encoder)
-    if facts.encoder_licence == NOT_STATED:
-        first = f"Encoder {encoder}: its folder states no licence, so find out before you pass the weights on."
-    elif NON_COMMERCIAL.search(facts.encoder_licence):
-        first = f"Encoder {encoder}: {facts.encoder_licence}. **It allows no commercial use, and these weights are made from it.**"
-    else:
-        first = f"Encoder {encoder}: {facts.encoder_licence}."
+def _ensemble(several: EnsembleSummary | None) -> list[str]:
+    if several is None:
+        return []
+    members = "; ".join(
+        f"candidate {each.rank} with seed {each.seed}, {each.epochs} epoch{'s' * (each.epochs > 1)}" for each in several.members
+    )
+    gains = ", ".join(f"{each.metric} {cell(each.difference)}" for each in several.gain)
+    return [
+        f"That winner is the first of {len(several.members)} members that were trained so: {members}. The threshold above and all figures "
+        f"on test are those of all members together. Against the winner alone they bought on test: {gains}."
+    ]
+
+
+def licences(facts: Facts, folder: Path) -> str:
+    """Of the encoder, or of each that a member of an ensemble is made from, and of the weights."""
+    lines = [_encoder_licence(facts.encoder, facts.encoder_licence)]
+    for name in sorted(encoders_of(folder) - {str(facts.summary.hyperparameters["encoder"])}):
+        shown = Path(name).name if Path(name).is_dir() else name
+        lines.append(_encoder_licence(shown, licence_of(locate_encoder(name))))
     if facts.config.licence is None:
-        second = "Weights: no licence has been chosen, so nobody but their makers has a right to use them."
+        weights = "Weights: no licence has been chosen, so nobody but their makers has a right to use them."
     else:
-        second = f"Weights: {facts.config.licence}, within what the encoder's licence and the data agreement allow."
-    return bullets([first, second])
+        weights = f"Weights: {facts.config.licence}, within what the encoder's licence and the data agreement allow."
+    return bullets([*lines, weights])
+
+
+def _encoder_licence(name: str, licence: str) -> str:
+    if licence == NOT_STATED:
+        return f"Encoder {code(name)}: its folder states no licence, so find out before you pass the weights on."
+    if NON_COMMERCIAL.search(licence):
+        return f"Encoder {code(name)}: {licence}. **It allows no commercial use, and these weights are made from it.**"
+    return f"Encoder {code(name)}: {licence}."
 
 
 def _files(folder: Path) -> str:
     paths = {name: folder / name for name in names_of(folder) if name != CARD}
     rows = [(code(name), path.stat().st_size, code(file_sha256(path))) for name, path in paths.items()]
-    more = f" {code(ONNX)} is described above." if (folder / ONNX).is_file() else ""
+    more = f" {code(ONNX)} is described above." if any(path.name == ONNX for path in paths.values()) else ""
     return f"SHA-256 of every file beside this one.{more}\n\n" + table(("File", "bytes", "SHA-256"), rows)
 
 

@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from psy_agents.agents.ensemble import is_ensemble
+from psy_agents.agents.ensemble import is_ensemble, read_ensemble
 from psy_agents.agents.models import AgentModel, AgentOutput, WindowTensors
 from psy_agents.agents.saving import Reading, load_agent
 from psy_agents.errors import UserError
 from psy_agents.handover.files import ONNX
-from psy_agents.handover.markdown import fenced, table
+from psy_agents.handover.markdown import code, fenced, table
 from psy_agents.training.batches import window_tensors
 from psy_agents.training.data import unlabelled
 from psy_agents.training.predictor import windows_of
@@ -47,6 +47,8 @@ OUTPUTS = {
 TOLERANCE = 1e-3
 """Of logits: 0.00025 of a probability at most."""
 EXAMPLE_WINDOWS = 3
+HERE = "path/of/this/folder"
+"""What the card calls the exported folder."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,37 @@ def check_packages() -> None:
 def export_onnx(folder: Path) -> OnnxResult:
     """Write ``model.onnx`` into an agent's folder, if its graph gives what torch gives; else nothing is left of it.
 
+    An ensemble has one in each member's folder, or none at all where a member can have none.
+
     The windows that it is traced and checked on are made of the criteria's own words, so no post can get into the file.
     """
     check_packages()
-    if is_ensemble(folder):
-        return _unsupported("the ensemble", "it has a graph for each member; each member's folder is a model that can be exported alone")
+    if not is_ensemble(folder):
+        return _of_agent(folder, HERE)
+    members, _ = read_ensemble(folder)
+    results = [_of_agent(member, f"{HERE}/{member.name}") for member in members]
+    failed = [(member, result) for member, result in zip(members, results, strict=True) if result.deviation is None]
+    if failed:
+        for member in members:
+            (member / ONNX).unlink(missing_ok=True)
+        (member, result), *_ = failed
+        return OnnxResult(f"No member of the ensemble has an ONNX graph, because {member.name} can have none. {result.text}")
+    first = (
+        f"Each of the {len(members)} members has a graph of its own. How their answers become one is in no graph: "
+        "`psy_agents.training.predictor` does it, by what `ensemble.json` says."
+    )
+    texts = [f"{code(member.name)}: {result.text}" for member, result in zip(members, results, strict=True)]
+    shapes = tuple(shape for result in results for shape in result.shapes)
+    return OnnxResult("\n\n".join([first, *texts]), max(result.deviation for result in results), shapes)
+
+
+def _of_agent(folder: Path, place: str) -> OnnxResult:
+    """The graph of one agent; ``place`` is what the card calls its folder."""
     agent, tokenizer, _, described = load_agent(folder)
     criteria = list(described["criteria"].values())
     cases = _cases(agent, tokenizer, Reading(**described["reading"]), described["criteria"], _texts(criteria, agent.config.max_length))
     target = folder / ONNX
+    name = f"{described['agent']} ({folder.name})" if place != HERE else described["agent"]
     try:
         with _quiet():
             _write(_Graph(agent).eval(), cases[0], target)
@@ -119,17 +143,17 @@ def export_onnx(folder: Path) -> OnnxResult:
         raise
     except Exception as error:  # The exporter's own errors are of many kinds, and all of them are about this encoder.
         target.unlink(missing_ok=True)
-        return _unsupported(described["agent"], f"the exporter failed on this encoder ({type(error).__name__})")
+        return _unsupported(name, f"the exporter failed on this encoder ({type(error).__name__})")
     shapes = tuple(tuple(case["ids"].shape) for case in cases)
     if not deviation <= TOLERANCE:
         target.unlink()
-        return _unsupported(described["agent"], f"its outputs differed from torch's by up to {deviation:.3g}")
-    log.info("%s as ONNX: logits differ from torch's by at most %.2g on %d shapes", described["agent"], deviation, len(shapes))
-    return OnnxResult(_text(cases[0], list(_outputs(agent, cases[0])), deviation, shapes), deviation, shapes)
+        return _unsupported(name, f"its outputs differed from torch's by up to {deviation:.3g}")
+    log.info("%s as ONNX: logits differ from torch's by at most %.2g on %d shapes", name, deviation, len(shapes))
+    return OnnxResult(_text(cases[0], list(_outputs(agent, cases[0])), deviation, shapes, place), deviation, shapes)
 
 
 def onnx_inputs(folder: str | Path, texts: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What ``model.onnx`` of a folder takes for texts: its inputs by name, and the number of each window's pair.
+    """What ``model.onnx`` of an agent's folder takes for texts: its inputs by name, and the number of each window's pair.
 
     Pairs are the texts in turn, each with every criterion in the order of ``agent.json``.
     """
@@ -223,13 +247,13 @@ def _unsupported(agent: str, why: str) -> OnnxResult:
     return OnnxResult(f"There is no ONNX graph: {why}.")
 
 
-def _text(example: dict[str, Tensor], outputs: list[str], deviation: float, shapes: tuple[tuple[int, int], ...]) -> str:
-    code = [
+def _text(example: dict[str, Tensor], outputs: list[str], deviation: float, shapes: tuple[tuple[int, int], ...], place: str) -> str:
+    lines = [
         "import onnxruntime",
         "from psy_agents.handover.onnx import onnx_inputs",
         "",
-        'inputs, pair = onnx_inputs("path/of/this/folder", ["Text of a post."])',
-        'session = onnxruntime.InferenceSession("path/of/this/folder/model.onnx")',
+        f'inputs, pair = onnx_inputs("{place}", ["Text of a post."])',
+        f'session = onnxruntime.InferenceSession("{place}/{ONNX}")',
         f"{', '.join(outputs)}{',' if len(outputs) == 1 else ''} = session.run(None, inputs)",
     ]
     rows = [*((f"`{name}`", INPUTS[name]) for name in example), *((f"`{name}`, output", OUTPUTS[name]) for name in outputs)]
@@ -239,7 +263,7 @@ def _text(example: dict[str, Tensor], outputs: list[str], deviation: float, shap
             f"`{ONNX}` is the encoders and heads as one graph in float32, for any number of windows and tokens. Its logits differ from "
             f"torch's by at most {deviation:.2g}, measured on windows x tokens of {tried}. Thresholds, pooling over windows and decoding "
             "are not in it.",
-            fenced(code, "python"),
+            fenced(lines, "python"),
             table(("Tensor", "what it holds"), rows),
         ]
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.filesize import decimal
 from psy_agents.agents.hashes import names_of
 from psy_agents.errors import UserError
 from psy_agents.handover.config import PublishConfig
-from psy_agents.handover.files import ExportRecord, read_record, refuse_pickles
+from psy_agents.handover.files import ExportRecord, encoders_of, read_record, refuse_pickles
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +37,7 @@ def publish(folder: Path, config: PublishConfig, api: Callable[[], Any], ask: As
     record = read_record(folder)
     refuse_pickles(folder)
     files = names_of(folder)
-    _confirm(
-        config.repository, config.confirmed_repository, "publish.confirmed_repository", ask, _what(folder, files, record, config)
-    )
+    _confirm(config.repository, config.confirmed_repository, "publish.confirmed_repository", ask, _what(folder, files, record, config))
     if record.agreement is not None:
         name = record.agreement.name
         _confirm(name, config.confirmed_agreement, "publish.confirmed_agreement", ask, _agreement_question(record))
@@ -63,8 +60,7 @@ def _what(folder: Path, files: list[str], record: ExportRecord, config: PublishC
     size = decimal(sum((folder / name).stat().st_size for name in files))
     seen = "private: seen by its members only" if config.private else "PUBLIC: seen by everybody, and not to be taken back"
     licence = record.licence or "none has been chosen"
-    agents = (json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.rglob("agent.json")))
-    encoders = sorted({str(agent["hyperparameters"]["encoder"]) for agent in agents})
+    encoders = sorted(encoders_of(folder))
     here = [f"agent.json names a folder of this machine, {name}, which others will read." for name in encoders if Path(name).is_absolute()]
     return "\n".join(
         [
@@ -72,6 +68,7 @@ def _what(folder: Path, files: list[str], record: ExportRecord, config: PublishC
             f"{len(files)} files, {size}: {', '.join(files)}.",
             *here,
             f"Licence of the weights: {licence}; of the encoder {record.encoder}: {record.encoder_licence}.",
+            *([f"Its members are made from {len(encoders)} encoders: the card names the licence of each."] if len(encoders) > 1 else []),
             meaning(record),
         ]
     )

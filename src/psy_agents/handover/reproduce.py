@@ -36,6 +36,8 @@ def commands(summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], con
             lines.append(f"{run} {pipeline} {_params(summary, config, {f'hpo.{section}.{key}': each for key, each in told.items()})}")
     _, refitted = PIPELINES[summary.from_stage]
     told = {"stage": refitted, "candidates": len(summary.candidates), "n_seeds": len(summary.seeds)}
+    if summary.ensemble is not None:
+        told |= {"ensemble": summary.ensemble.kind, "ensemble_size": len(summary.ensemble.members)}
     lines.append(f"{run} refit {_params(summary, config, {f'hpo.refit.{key}': each for key, each in told.items()})}")
     lines.append(f"{run} export {_params(summary, config, {'export.onnx': config.onnx})}")
     return lines

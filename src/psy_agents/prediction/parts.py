@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from psy_agents.errors import UserError
+from psy_agents.prediction.memory import give_back
 from psy_agents.whole_file import whole_file
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ class UnfinishedPredictions:
                     writer.write_table(table, row_group_size=ROW_GROUP)
                     for batch in table.to_batches(max_chunksize=PYTHON_ROWS):
                         lines.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in batch.to_pylist())
+                    give_back()
         self._parts.rename(self._needless)  # At once: half of the parts would be taken for all that was done.
 
     def tidy(self) -> Path:

@@ -18,6 +18,7 @@ from psy_agents import __version__
 from psy_agents.agents.hashes import model_hash
 from psy_agents.errors import UserError
 from psy_agents.prediction.config import PredictConfig
+from psy_agents.prediction.memory import give_back
 from psy_agents.prediction.parts import SCHEMA, UnfinishedPredictions, alone
 from psy_agents.prediction.posts import CheckedFile, Post, check_posts_file, chunks, read_posts, stamp_of
 from psy_agents.prediction.progress import PostsProgress
@@ -32,7 +33,7 @@ ALTERING = {"columns", "max_posts", "blank_texts", "chunk_posts", "chunk_charact
 
 
 def predict_file(agent: str, model: Path, config: PredictConfig) -> Path:
-    """Predict every post of the file; memory does not grow with their number but by 16 bytes a post.
+    """Predict every post of the file; memory does not grow with their number but while the file is checked (`check_posts_file`).
 
     Args:
         agent: whose model is asked for.
@@ -112,6 +113,7 @@ def _predict_chunks(predictor: Predictor, config: PredictConfig, checked: Checke
                 log.info("%s: goes on behind %d of %d posts", predictor.name, before, checked.posts)
                 before = 0
             unfinished.write(number, predictions(predictor, chunk))
+            give_back()
             progress.advance(len(chunk))
     return number + 1
 

@@ -34,6 +34,9 @@ def predict_posts(posts: pd.DataFrame, folder: Path, device: str) -> pd.DataFram
         wrong = [row for row, value in enumerate(values) if not isinstance(value, str)]
         if wrong:
             raise UserError(f"{len(wrong)} of {len(posts)} rows have no {name} that is a string, first row {wrong[0]} (from 0 on).")
+    blank = [row for row, text in enumerate(texts) if not text.strip()]
+    if blank:
+        raise UserError(f"{len(blank)} of {len(posts)} rows have no text but white space, first row {blank[0]} (from 0 on).")
     rows = prediction_rows(ids, predictor(folder, device).predict(texts))
     if rows["probability"].isna().all():
         rows["probability"] = pd.Series([None] * len(rows), dtype=object)
