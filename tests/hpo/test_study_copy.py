@@ -37,7 +37,7 @@ def test_proposals_are_those_of_the_store_also_while_a_trial_runs(study):
     for seed in range(3):
         study.sampler = new_sampler(SAMPLER, seed)
         trial = study.ask()
-        assert copy.propose(space, new_sampler(SAMPLER, seed)) == space.suggest(trial)
+        assert copy.propose(space, new_sampler(SAMPLER, seed, copy.shared_space)) == space.suggest(trial)
         study.tell(trial, 0.1 * seed)
         copy.note(study.trials[trial.number])
 
