@@ -97,17 +97,25 @@ class Ran:
     commits: int
 
 
-def run(folder: Path, n_trials: int, slots: int, epochs: int, pause: float, listeners: Sequence[Any] = (), pruner: str = "none") -> Ran:
+@dataclass(frozen=True)
+class Place:
+    """Where a stage's trials are stored, and their weights."""
+
+    store: str
+    weights: Path
+
+
+def run(place: Place, n_trials: int, slots: int, epochs: int, pause: float, listeners: Sequence[Any] = (), pruner: str = "none") -> Ran:
     """One stage with TPE."""
     config = StageConfig(
         name="stage2", label="bench", n_trials=n_trials, epochs=epochs, patience=epochs, workers=slots, threads_per_worker=1,
         sampler={"name": "tpe"}, pruner={"name": pruner}, trials_per_worker=10_000,
     )  # fmt: skip
     name, commits = f"bench{time.monotonic_ns()}", []
-    with StudyStore(folder / "studies.db") as store:
+    with StudyStore(place.store) as store:
         runner = StageRunner(
             config, SearchSpace.from_config(SPACE, DEFAULTS), (), store, name, objective=f"{Path(__file__).stem}:Surrogate",
-            setup=pause, checkpoint_root=folder / "weights", listeners=listeners, preload_modules=(),
+            setup=pause, checkpoint_root=place.weights / name, listeners=listeners, preload_modules=(),
         )  # fmt: skip
         sqlalchemy.event.listen(store.storage._backend.engine, "commit", commits.append)
         cpu = time.process_time()
@@ -127,19 +135,19 @@ def told(values: list[float]) -> str:
     return f"{statistics.median(values):7.1f} ({min(values):.1f} to {max(values):.1f})"
 
 
-def trials(folder: Path, n_trials: int, repeats: int, pause: float) -> None:
+def trials(place: Place, n_trials: int, repeats: int, pause: float) -> None:
     """Engine time a trial by slots and epochs."""
     print(f"engine ms a trial, {n_trials} trials, {repeats} repeats, {pause * 1000:.0f} ms of sleep an epoch: median (range)")
     for epochs in (3, 15):
         for slots in (1, 2, 4):
-            measure(folder, n_trials, slots, epochs, repeats, pause)
+            measure(place, n_trials, slots, epochs, repeats, pause)
 
 
-def measure(folder: Path, n_trials: int, slots: int, epochs: int, repeats: int, pause: float, listeners: Sequence[Any] = ()) -> None:
+def measure(place: Place, n_trials: int, slots: int, epochs: int, repeats: int, pause: float, listeners: Sequence[Any] = ()) -> None:
     """Print the engine's time a trial."""
     engine, cpu, commits = [], [], []
     for _ in range(repeats):
-        ran = run(folder, n_trials, slots, epochs, pause, listeners)
+        ran = run(place, n_trials, slots, epochs, pause, listeners)
         engine.append((ran.slots / n_trials - epochs * pause) * 1000)
         cpu.append(ran.cpu / n_trials * 1000)
         commits.append(ran.commits / n_trials)
@@ -150,25 +158,25 @@ def measure(folder: Path, n_trials: int, slots: int, epochs: int, repeats: int, 
     )
 
 
-def listening(folder: Path, n_trials: int, repeats: int, pause: float) -> None:
+def listening(place: Place, n_trials: int, repeats: int, pause: float) -> None:
     """Engine time a trial while MLflow hears of it."""
     import mlflow
 
     from psy_agents.tracking import MlflowListener
 
     print(f"with MLflow listening, {n_trials} trials, {repeats} repeats, {pause * 1000:.0f} ms of sleep an epoch:")
-    mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{place.weights}/mlflow.db")
     with mlflow.start_run():
         for epochs in (3, 15):
-            measure(folder, n_trials, 1, epochs, repeats, pause, [MlflowListener({})])
+            measure(place, n_trials, 1, epochs, repeats, pause, [MlflowListener({})])
 
 
-def growth(folder: Path, n_trials: int) -> None:
+def growth(place: Place, n_trials: int) -> None:
     """Time a trial within one long stage."""
     for pruner in ("none", "median"):
         sampling, pruning, at_end = [], [], []
         with timed(StudyCopy, "propose", sampling), timed(StudyCopy, "should_stop", pruning):
-            ran = run(folder, n_trials, 1, 3, 0.0, [EachEnd(at_end)], pruner)
+            ran = run(place, n_trials, 1, 3, 0.0, [EachEnd(at_end)], pruner)
         print(f"ms a trial within a stage of {n_trials} trials by hundreds, 1 slot, 3 epochs, pruner {pruner}:")
         print(f"  wall-clock    {by_hundreds(differences(ran.ends), n_trials)}")
         print(f"  parent's CPU  {by_hundreds(differences(at_end), n_trials)}")
@@ -247,6 +255,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pause", type=float, default=0.05, help="seconds that the surrogate sleeps in an epoch")
     parser.add_argument("--long", type=int, default=1200, help="trials of the long stage")
+    parser.add_argument("--store", help="a PostgreSQL URL, whose database keeps the studies; an sqlite file, if left out")
     args = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
@@ -257,12 +266,13 @@ def main() -> None:
             process.start()
             process.join()
     with tempfile.TemporaryDirectory() as folder:
+        place = Place(args.store or f"{folder}/studies.db", Path(folder))
         if "trials" in args.parts:
-            trials(Path(folder), args.trials, args.repeats, args.pause)
+            trials(place, args.trials, args.repeats, args.pause)
         if "growth" in args.parts:
-            growth(Path(folder), args.long)
+            growth(place, args.long)
         if "listening" in args.parts:
-            listening(Path(folder), args.trials, args.repeats, args.pause)
+            listening(place, args.trials, args.repeats, args.pause)
 
 
 if __name__ == "__main__":

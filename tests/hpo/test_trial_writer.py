@@ -107,6 +107,27 @@ def test_a_beginning_and_an_end_are_each_stored_whole_or_not_at_all(address):
         assert len(commits) == 1
 
 
+def test_only_a_trials_end_waits_for_the_disk(address):
+    asked = {"sqlite": ("PRAGMA synchronous", {1: False, 2: True}), "postgresql": ("SHOW synchronous_commit", {"off": False, "on": True})}
+    waits = []
+    with StudyStore(address) as store:
+        engine = store.storage._backend.engine
+        question, answers = asked[engine.dialect.name]
+        writer = store.writer(store.study("study"))
+
+        @sqlalchemy.event.listens_for(engine, "commit")
+        def note(connection):
+            cursor = connection.connection.cursor()
+            cursor.execute(question)
+            waits.append(answers[cursor.fetchone()[0]])
+
+        for _ in range(2):
+            trial = writer.begin(PARAMS, DISTRIBUTIONS, BEGUN)
+            writer.report(trial, 1, 0.5)
+            writer.end(trial, TrialState.COMPLETE, 0.5, attrs=ENDED)
+    assert waits == [False, False, True] * 2
+
+
 def test_a_trial_that_somebody_else_has_ended_is_told_and_stays_as_it_is(address):
     with StudyStore(address) as store:
         study = store.study("study")
