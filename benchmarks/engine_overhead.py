@@ -12,7 +12,7 @@ storing, reporting, pruning, telling, and moving weights aside. Nothing is train
   the pruner's part, which look at all earlier trials by their nature.
 - ``listening``: as ``trials``, with one slot and MLflow, in an sqlite file, hearing of all trials and epochs.
 - ``start-up``: seconds from a worker's start to its being ready, of the first one, whose fork server has yet to import, and of
-  later ones; with and without torch and transformers preloaded, the objective importing both.
+  later ones; with nothing, with torch and transformers, and with the package's own training preloaded as well, as in a search.
 
 Other work on the machine shows in all figures: compare medians, and run it again.
 """
@@ -24,6 +24,7 @@ import contextlib
 import multiprocessing
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -70,14 +71,6 @@ class Surrogate:
             spec.checkpoint.mkdir(parents=True)
             (spec.checkpoint / "weights").write_bytes(b"0" * 1024)
         return TrialOutcome(value, spec.epochs, spec.epochs, {})
-
-
-class Importing:
-    """Imports what a real objective does."""
-
-    def __init__(self, setup: Any) -> None:
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
 
 
 @dataclass(frozen=True)
@@ -234,7 +227,7 @@ def start_up(modules: tuple[str, ...], workers: int) -> None:
     preload(modules)
     seconds = []
     for index in range(workers):
-        slot = Slot(index, WorkerJob(f"{Path(__file__).stem}:Importing", None, 1, None, None), Timeouts())
+        slot = Slot(index, WorkerJob("importing:Importing", None, 1, None, None), Timeouts())
         started = time.monotonic()
         slot.start()
         while slot.state == "starting":
@@ -242,8 +235,10 @@ def start_up(modules: tuple[str, ...], workers: int) -> None:
             list(slot.messages())
         seconds.append(time.monotonic() - started)
         slot.retire()
-    name = "with torch and transformers preloaded" if modules else "without them preloaded"
-    print(f"worker start-up {name}: first {seconds[0]:.2f} s, later {told([s * 1000 for s in seconds[1:]])} ms", flush=True)
+    print(
+        f"worker start-up with {', '.join(modules) or 'nothing'} preloaded: first {seconds[0]:.2f} s, later {told([s * 1000 for s in seconds[1:]])} ms",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -259,12 +254,12 @@ def main() -> None:
     args = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    # The fork server imports only once, so each kind of start-up has a process of its own.
+    # The fork server imports only once, so each kind of start-up has a process of its own; one without a main file, which
+    # workers would import again.
     if "start-up" in args.parts:
-        for modules in ((), ("torch", "transformers")):
-            process = multiprocessing.get_context("spawn").Process(target=start_up, args=(modules, 5))
-            process.start()
-            process.join()
+        for modules in ((), ("torch", "transformers"), ("torch", "transformers", "psy_agents.hpo.objective")):
+            code = f"import engine_overhead; engine_overhead.start_up({modules!r}, 7)"
+            subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
     with tempfile.TemporaryDirectory() as folder:
         place = Place(args.store or f"{folder}/studies.db", Path(folder))
         if "trials" in args.parts:

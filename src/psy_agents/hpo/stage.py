@@ -69,7 +69,7 @@ class StageRunner:
         checkpoint_root: folder of this study's weights, and of nothing else.
         attributes: JSON values describing the study, such as agent, space_hash, data_hash and versions.
         log_dir: folder for what trials print, one file each; None prints to this process's output.
-        preload_modules: imported once, before the workers are forked.
+        preload_modules: imported once, before the workers are forked, and so is the objective's.
     """
 
     def __init__(
@@ -97,7 +97,8 @@ class StageRunner:
         self.study_name, self.listeners = study_name, tuple(listeners)
         self.attributes = dict(attributes or {})
         self.checkpoints = Checkpoints(Path(checkpoint_root), config.keep_checkpoints)
-        self._objective, self._setup, self._log_dir, self._preload = objective, setup, log_dir, preload_modules
+        self._objective, self._setup, self._log_dir = objective, setup, log_dir
+        self._preload = (*preload_modules, objective.partition(":")[0])
         self._running: dict[Slot, _Running] = {}
         self._failed_starts = 0
         self._news: list[tuple[str, tuple[Any, ...]]] = []  # Which listeners have yet to hear.
