@@ -235,10 +235,8 @@ def start_up(modules: tuple[str, ...], workers: int) -> None:
             list(slot.messages())
         seconds.append(time.monotonic() - started)
         slot.retire()
-    print(
-        f"worker start-up with {', '.join(modules) or 'nothing'} preloaded: first {seconds[0]:.2f} s, later {told([s * 1000 for s in seconds[1:]])} ms",
-        flush=True,
-    )
+    name, later = ", ".join(modules) or "nothing", told([s * 1000 for s in seconds[1:]])
+    print(f"worker start-up with {name} preloaded: first {seconds[0]:.2f} s, later {later} ms", flush=True)
 
 
 def main() -> None:
