@@ -1,15 +1,18 @@
 """What the search engine itself costs: time per trial beyond the objective, start-up of workers, and the parent's CPU time.
 
 A surrogate objective reports its epochs at once, or sleeps in each, so that all that is measured is the engine: asking,
-storing, reporting, pruning, telling, and moving weights aside. Nothing is trained, and no MLflow listens.
+storing, reporting, pruning, telling, and moving weights aside. Nothing is trained.
 
-    python benchmarks/engine_overhead.py --parts trials growth start-up
+    python benchmarks/engine_overhead.py --parts trials growth listening start-up
 
-- ``trials``: milliseconds of engine a trial with 1, 2 and 4 slots and with 3 and 15 epochs: wall-clock time from the first
-  trial's start to the last one's end, times slots, over trials, less what the objective slept. Median and range over repeats.
-- ``growth``: the same within one stage of 1,200 trials, hundred by hundred: it should not grow.
+- ``trials``: milliseconds of engine a trial with 1, 2 and 4 slots and with 3 and 15 epochs: wall-clock time of all slots, from
+  their first trial's start to their last one's end, over trials, less what the objective slept; the parent's CPU time of the
+  whole stage, and transactions of the store, over trials. Median and range over repeats.
+- ``growth``: wall-clock and CPU time within one stage of 1,200 trials, hundred by hundred, and the CPU time of the sampler's and
+  the pruner's part, which look at all earlier trials by their nature.
+- ``listening``: as ``trials``, with one slot and MLflow, in an sqlite file, hearing of all trials and epochs.
 - ``start-up``: seconds from a worker's start to its being ready, of the first one, whose fork server has yet to import, and of
-  later ones; with and without torch and transformers preloaded, the objective importing both.
+  later ones; with nothing, with torch and transformers, and with the package's own training preloaded as well, as in a search.
 
 Other work on the machine shows in all figures: compare medians, and run it again.
 """
@@ -17,24 +20,29 @@ Other work on the machine shows in all figures: compare medians, and run it agai
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
+import sqlalchemy
 
 from psy_agents.hpo.config import StageConfig, Timeouts
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialPruned, TrialSpec
-from psy_agents.hpo.records import StageResult, TrialRecord
 from psy_agents.hpo.slot import Slot, preload
 from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.stage import StageRunner
 from psy_agents.hpo.store import StudyStore
+from psy_agents.hpo.study_copy import StudyCopy
 from psy_agents.hpo.worker import WorkerJob
 
 SPACE = {
@@ -65,55 +73,54 @@ class Surrogate:
         return TrialOutcome(value, spec.epochs, spec.epochs, {})
 
 
-class Importing:
-    """Imports what a real objective does."""
+@dataclass(frozen=True)
+class Ran:
+    """A stage that was run.
 
-    def __init__(self, setup: Any) -> None:
-        import torch  # noqa: F401
-        import transformers  # noqa: F401
+    Attributes:
+        slots: seconds of all slots together, from their first trial's start to their last one's end.
+        ends: seconds from the first trial's start to the end of each.
+        cpu: of the parent, in seconds.
+        commits: transactions of the store.
+    """
 
-
-class Ends:
-    """Listens when trials start and end."""
-
-    def __init__(self) -> None:
-        self.first: float | None = None
-        self.ended: list[float] = []
-
-    def stage_started(self, info: Any) -> None:
-        """Nothing to note."""
-
-    def trial_started(self, record: TrialRecord) -> None:
-        """Note the first."""
-        self.first = self.first or time.monotonic()
-
-    def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None:
-        """Nothing to note."""
-
-    def trial_finished(self, record: TrialRecord) -> None:
-        """Note it."""
-        self.ended.append(time.monotonic())
-
-    def stage_finished(self, result: StageResult | None) -> None:
-        """Nothing to note."""
+    slots: float
+    ends: list[float]
+    cpu: float
+    commits: int
 
 
-def run(folder: Path, n_trials: int, slots: int, epochs: int, pause: float) -> tuple[Ends, float]:
-    """One stage with TPE and pruning off; when its trials ended, and the CPU seconds of this process."""
-    ends = Ends()
+@dataclass(frozen=True)
+class Place:
+    """Where a stage's trials are stored, and their weights."""
+
+    store: str
+    weights: Path
+
+
+def run(place: Place, n_trials: int, slots: int, epochs: int, pause: float, listeners: Sequence[Any] = (), pruner: str = "none") -> Ran:
+    """One stage with TPE."""
     config = StageConfig(
         name="stage2", label="bench", n_trials=n_trials, epochs=epochs, patience=epochs, workers=slots, threads_per_worker=1,
-        sampler={"name": "tpe"}, trials_per_worker=10_000,
+        sampler={"name": "tpe"}, pruner={"name": pruner}, trials_per_worker=10_000,
     )  # fmt: skip
-    with StudyStore(folder / "studies.db") as store:
+    name, commits = f"bench{time.monotonic_ns()}", []
+    with StudyStore(place.store) as store:
         runner = StageRunner(
-            config, SearchSpace.from_config(SPACE, DEFAULTS), (), store, f"bench{time.monotonic_ns()}",
-            objective=f"{Path(__file__).stem}:Surrogate", setup=pause, checkpoint_root=folder / "weights", listeners=[ends],
-            preload_modules=(),
+            config, SearchSpace.from_config(SPACE, DEFAULTS), (), store, name, objective=f"{Path(__file__).stem}:Surrogate",
+            setup=pause, checkpoint_root=place.weights / name, listeners=listeners, preload_modules=(),
         )  # fmt: skip
+        sqlalchemy.event.listen(store.storage._backend.engine, "commit", commits.append)
         cpu = time.process_time()
         runner.run()
-    return ends, time.process_time() - cpu
+        cpu, count = time.process_time() - cpu, len(commits)
+        trials = store.study(name).get_trials(deepcopy=False)
+    slot_times = 0.0
+    for slot in range(slots):
+        own = [trial for trial in trials if trial.user_attrs["slot"] == slot]
+        slot_times += (own[-1].datetime_complete - own[0].datetime_start).total_seconds() if own else 0.0
+    ends = sorted((trial.datetime_complete - trials[0].datetime_start).total_seconds() for trial in trials)
+    return Ran(slot_times, ends, cpu, count)
 
 
 def told(values: list[float]) -> str:
@@ -121,27 +128,98 @@ def told(values: list[float]) -> str:
     return f"{statistics.median(values):7.1f} ({min(values):.1f} to {max(values):.1f})"
 
 
-def trials(folder: Path, n_trials: int, repeats: int, pause: float) -> None:
+def trials(place: Place, n_trials: int, repeats: int, pause: float) -> None:
     """Engine time a trial by slots and epochs."""
     print(f"engine ms a trial, {n_trials} trials, {repeats} repeats, {pause * 1000:.0f} ms of sleep an epoch: median (range)")
     for epochs in (3, 15):
         for slots in (1, 2, 4):
-            engine, share = [], []
-            for _ in range(repeats):
-                ends, cpu = run(folder, n_trials, slots, epochs, pause)
-                wall = ends.ended[-1] - ends.first
-                engine.append((wall * slots / n_trials - epochs * pause) * 1000)
-                share.append(cpu / n_trials * 1000)
-            print(f"  {epochs:2d} epochs, {slots} slots: {told(engine)}; parent's CPU ms a trial {told(share)}", flush=True)
+            measure(place, n_trials, slots, epochs, repeats, pause)
 
 
-def growth(folder: Path, n_trials: int) -> None:
-    """Engine time a trial within one long stage."""
-    ends, _ = run(folder, n_trials, 1, 3, 0.0)
-    print(f"engine ms a trial within a stage of {n_trials} trials (1 slot, 3 epochs), by hundreds:")
-    times = [ends.first, *ends.ended]
-    spans = [(times[min(i + 100, n_trials)] - times[i]) * 1000 / min(100, n_trials - i) for i in range(0, n_trials, 100)]
-    print("  " + ", ".join(f"{span:.0f}" for span in spans), flush=True)
+def measure(place: Place, n_trials: int, slots: int, epochs: int, repeats: int, pause: float, listeners: Sequence[Any] = ()) -> None:
+    """Print the engine's time a trial."""
+    engine, cpu, commits = [], [], []
+    for _ in range(repeats):
+        ran = run(place, n_trials, slots, epochs, pause, listeners)
+        engine.append((ran.slots / n_trials - epochs * pause) * 1000)
+        cpu.append(ran.cpu / n_trials * 1000)
+        commits.append(ran.commits / n_trials)
+    print(
+        f"  {epochs:2d} epochs, {slots} slots: {told(engine)}; parent's CPU ms a trial {told(cpu)}; "
+        f"{statistics.median(commits):.1f} transactions",
+        flush=True,
+    )
+
+
+def listening(place: Place, n_trials: int, repeats: int, pause: float) -> None:
+    """Engine time a trial while MLflow hears of it."""
+    import mlflow
+
+    from psy_agents.tracking import MlflowListener
+
+    print(f"with MLflow listening, {n_trials} trials, {repeats} repeats, {pause * 1000:.0f} ms of sleep an epoch:")
+    mlflow.set_tracking_uri(f"sqlite:///{place.weights}/mlflow.db")
+    with mlflow.start_run():
+        for epochs in (3, 15):
+            measure(place, n_trials, 1, epochs, repeats, pause, [MlflowListener({})])
+
+
+def growth(place: Place, n_trials: int) -> None:
+    """Time a trial within one long stage."""
+    for pruner in ("none", "median"):
+        sampling, pruning, at_end = [], [], []
+        with timed(StudyCopy, "propose", sampling), timed(StudyCopy, "should_stop", pruning):
+            ran = run(place, n_trials, 1, 3, 0.0, [EachEnd(at_end)], pruner)
+        print(f"ms a trial within a stage of {n_trials} trials by hundreds, 1 slot, 3 epochs, pruner {pruner}:")
+        print(f"  wall-clock    {by_hundreds(differences(ran.ends), n_trials)}")
+        print(f"  parent's CPU  {by_hundreds(differences(at_end), n_trials)}")
+        print(f"    in sampling {by_hundreds(sampling, n_trials)}")
+        print(f"    in pruning  {by_hundreds(pruning, n_trials)}", flush=True)
+
+
+def differences(clock: list[float]) -> list[float]:
+    """From each to the next; of the first, before which the stage began, it is taken to be none."""
+    return [later - earlier for earlier, later in zip([clock[0], *clock], clock, strict=False)]
+
+
+def by_hundreds(seconds: list[float], n_trials: int) -> str:
+    """Milliseconds a trial, for each hundred trials."""
+    per_trial = len(seconds) / n_trials
+    spans = [(low, min(low + 100, n_trials)) for low in range(0, n_trials, 100)]
+    sums = [sum(seconds[round(low * per_trial) : round(high * per_trial)]) * 1000 / (high - low) for low, high in spans]
+    return ", ".join(f"{each:5.1f}" for each in sums)
+
+
+class EachEnd:
+    """Notes this process's CPU time at each trial's end."""
+
+    def __init__(self, notes: list[float]) -> None:
+        self._notes = notes
+
+    def __getattr__(self, event: str) -> Callable[..., None]:
+        return self._note if event == "trial_finished" else lambda *_: None
+
+    def _note(self, *_: Any) -> None:
+        self._notes.append(time.process_time())
+
+
+@contextlib.contextmanager
+def timed(cls: type, name: str, spent: list[float]) -> Iterator[None]:
+    """Note the CPU seconds of each call of a method."""
+    method = getattr(cls, name)
+
+    def clocked(*args: Any, **options: Any) -> Any:
+        started = time.process_time()
+        try:
+            return method(*args, **options)
+        finally:
+            spent.append(time.process_time() - started)
+
+    setattr(cls, name, clocked)
+    try:
+        yield
+    finally:
+        setattr(cls, name, method)
 
 
 def start_up(modules: tuple[str, ...], workers: int) -> None:
@@ -149,7 +227,7 @@ def start_up(modules: tuple[str, ...], workers: int) -> None:
     preload(modules)
     seconds = []
     for index in range(workers):
-        slot = Slot(index, WorkerJob(f"{Path(__file__).stem}:Importing", None, 1, None, None), Timeouts())
+        slot = Slot(index, WorkerJob("importing:Importing", None, 1, None, None), Timeouts())
         started = time.monotonic()
         slot.start()
         while slot.state == "starting":
@@ -157,32 +235,37 @@ def start_up(modules: tuple[str, ...], workers: int) -> None:
             list(slot.messages())
         seconds.append(time.monotonic() - started)
         slot.retire()
-    name = "with torch and transformers preloaded" if modules else "without them preloaded"
-    print(f"worker start-up {name}: first {seconds[0]:.2f} s, later {told([s * 1000 for s in seconds[1:]])} ms", flush=True)
+    name, later = ", ".join(modules) or "nothing", told([s * 1000 for s in seconds[1:]])
+    print(f"worker start-up with {name} preloaded: first {seconds[0]:.2f} s, later {later} ms", flush=True)
 
 
 def main() -> None:
     """Parse the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=("trials", "growth", "start-up"), default=("trials", "growth", "start-up"))
+    parts = ("trials", "growth", "listening", "start-up")
+    parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--pause", type=float, default=0.05, help="seconds that the surrogate sleeps in an epoch")
     parser.add_argument("--long", type=int, default=1200, help="trials of the long stage")
+    parser.add_argument("--store", help="a PostgreSQL URL, whose database keeps the studies; an sqlite file, if left out")
     args = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    # The fork server imports only once, so each kind of start-up has a process of its own.
+    # The fork server imports only once, so each kind of start-up has a process of its own; one without a main file, which
+    # workers would import again.
     if "start-up" in args.parts:
-        for modules in ((), ("torch", "transformers")):
-            process = multiprocessing.get_context("spawn").Process(target=start_up, args=(modules, 5))
-            process.start()
-            process.join()
+        for modules in ((), ("torch", "transformers"), ("torch", "transformers", "psy_agents.hpo.objective")):
+            code = f"import engine_overhead; engine_overhead.start_up({modules!r}, 7)"
+            subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
     with tempfile.TemporaryDirectory() as folder:
+        place = Place(args.store or f"{folder}/studies.db", Path(folder))
         if "trials" in args.parts:
-            trials(Path(folder), args.trials, args.repeats, args.pause)
+            trials(place, args.trials, args.repeats, args.pause)
         if "growth" in args.parts:
-            growth(Path(folder), args.long)
+            growth(place, args.long)
+        if "listening" in args.parts:
+            listening(place, args.trials, args.repeats, args.pause)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,11 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged
 
 KINDS = ("killed", "exit", "hang", "busy hang", "device", "memory", "disk", "nan", "diverged", "error")
-WRITES = (
-    "create_new_study", "create_new_trial", "set_trial_param", "set_trial_state_values", "set_trial_intermediate_value",
-    "set_trial_user_attr", "set_study_user_attr", "set_trial_system_attr", "set_study_system_attr",
-)  # fmt: skip
 
 
 def go_wrong(kind: str, epoch: int, report: Report) -> None:
@@ -45,20 +40,19 @@ def go_wrong(kind: str, epoch: int, report: Report) -> None:
 
 
 def die_before_write(number: int) -> None:
-    """End this process, as a power cut would, just before the store is written to for so many times."""
-    from optuna.storages import RDBStorage
+    """End this process, as a power cut would, just before what it writes to the store for so many times gets there."""
+    import sqlalchemy
 
     left = number
 
-    def counted(write: Callable) -> Callable:
-        def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return write(self, *args, **kwargs)
+    @sqlalchemy.event.listens_for(sqlalchemy.Engine, "before_cursor_execute")
+    def note(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
+            connection.info["writes"] = True
 
-        return method
-
-    for name in WRITES:
-        setattr(RDBStorage, name, counted(getattr(RDBStorage, name)))
+    @sqlalchemy.event.listens_for(sqlalchemy.Engine, "commit")
+    def count(connection: Any) -> None:
+        nonlocal left
+        left -= connection.info.pop("writes", False)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)

@@ -147,10 +147,10 @@ class MlflowListener:
         known = self._reported.get(record.index, set(record.metrics))
         at_its_end = {name: value for name, value in record.metrics.items() if name not in known}  # A refit's test metrics.
         told = {"best_objective": record.value, "seconds": record.seconds, **at_its_end}
-        self._log(run, told, record.best_epoch or 0)
-        self._client.set_tag(run, "state", record.state)
+        tags = {"state": record.state}
         if record.failure is not None:
-            self._client.set_tag(run, "reason", f"{record.failure}: {record.reason}")
+            tags["reason"] = f"{record.failure}: {record.reason}"
+        self._log(run, told, record.best_epoch or 0, tags)
         if record.failure == Failure.INTERRUPTED:
             status = "KILLED"
         else:
@@ -162,11 +162,15 @@ class MlflowListener:
         tags = {**self._tags, **tags, PARENT: parent}
         return self._client.create_run(self._experiment, run_name=name, tags=tags).info.run_id
 
-    def _log(self, run: str, metrics: Mapping[str, float | None], step: int) -> None:
-        from mlflow.entities import Metric
+    def _log(self, run: str, metrics: Mapping[str, float | None], step: int, tags: Mapping[str, str] | None = None) -> None:
+        from mlflow.entities import Metric, RunTag
 
         now = int(time.time() * 1000)
         finite = {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}
         # A metric may carry a criterion's id, in which MLflow does not allow every character.
         names = {name: re.sub(r"[^\w./ :-]", "_", name) for name in finite}
-        self._client.log_batch(run, [Metric(names[name], float(value), now, step) for name, value in finite.items()])
+        self._client.log_batch(
+            run,
+            [Metric(names[name], float(value), now, step) for name, value in finite.items()],
+            tags=[RunTag(name, value) for name, value in (tags or {}).items()],
+        )

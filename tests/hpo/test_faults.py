@@ -14,11 +14,11 @@ from program import Program, wait_for
 from search_process import Search
 
 from psy_agents.errors import UserError
-from psy_agents.hpo import store
+from psy_agents.hpo import store, trial_writer
 from psy_agents.hpo.store import StudyStore
 
 N = 4
-WRITES = 53  # To the store, in a search of N trials by one worker.
+WRITES = 34  # To the store, in a search of N trials by one worker.
 
 
 def check_whole(search, states):
@@ -169,7 +169,8 @@ def test_a_clock_that_jumps_changes_nothing(search, monkeypatch):
         def now(cls, tz=None):
             return datetime.now(tz) + timedelta(days=jumps.uniform(-2, 2))
 
-    monkeypatch.setattr(rdb, "datetime", Jumping)
+    for module in (rdb, trial_writer):
+        monkeypatch.setattr(module, "datetime", Jumping)
     monkeypatch.setattr("time.time", lambda: jumps.uniform(0, 4e9))
     search.run(n_trials=N, workers=2, mishaps={1: "hang"}, timeouts={"silence": 1.5}, timeout=600)
     assert search.failures() == ["worker hung"]

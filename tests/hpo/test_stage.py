@@ -2,6 +2,7 @@ import logging
 
 import pytest
 from objectives import CANARY
+from program import wait_for
 from pydantic import ValidationError
 
 from psy_agents.errors import UserError
@@ -176,6 +177,19 @@ def test_listeners_hear_everything_in_order(search):
         "stage_finished",
     ]  # fmt: skip
     assert [event[1].final for event in diary.events if event[0] == "trial_finished"] == [False, True, True]
+
+
+def test_a_slow_listener_keeps_no_worker_from_its_next_trial(search):
+    begun = []
+
+    class Slow(Diary):
+        def trial_finished(self, record):
+            if record.index < 2:
+                wait_for(lambda: len(search.diary_lines()) > record.index + 1)
+                begun.append(record.index)
+
+    search.run(n_trials=3, workers=1, listeners=[Slow()])
+    assert begun == [0, 1]
 
 
 def test_a_failing_listener_costs_no_trial(search, caplog):

@@ -2,44 +2,14 @@ import os
 import socket
 import subprocess
 import sys
-import uuid
 
 import pytest
 import sqlalchemy
+from postgres import postgres_schema
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.file_systems import network_file_system
 from psy_agents.hpo.store import StudyStore, read_studies, read_study
-
-POSTGRES = os.environ.get("PSY_AGENTS_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
-
-
-def postgres_store():
-    """A new schema of the local server; CI fails where there is no server, other machines skip."""
-    url = sqlalchemy.make_url(POSTGRES.replace("postgresql://", "postgresql+psycopg://"))
-    try:
-        engine = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 5})
-        schema = f"psy_agents_{uuid.uuid4().hex[:12]}"
-        with engine.connect() as connection:
-            connection.execute(sqlalchemy.text(f"CREATE SCHEMA {schema}"))
-    except sqlalchemy.exc.OperationalError:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip("there is no PostgreSQL server at 127.0.0.1 (set PSY_AGENTS_TEST_POSTGRES)")
-    return engine, schema
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def address(request, tmp_path):
-    """Where a store may be: each kind in turn, empty."""
-    if request.param == "sqlite":
-        yield str(tmp_path / "studies.db")
-        return
-    engine, schema = postgres_store()
-    yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
-    with engine.connect() as connection:
-        connection.execute(sqlalchemy.text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 def in_another_process(code: str) -> subprocess.CompletedProcess:
@@ -87,9 +57,7 @@ def test_several_processes_may_open_a_new_store_at_once(address):
 
 
 def test_a_lost_connection_is_a_lost_lock():
-    engine, schema = postgres_store()
-    address = f"{POSTGRES}?options=-csearch_path%3D{schema}"
-    with StudyStore(address) as store, store.own("one") as lock:
+    with postgres_schema() as (engine, address), StudyStore(address) as store, store.own("one") as lock:
         lock.check()
         with engine.connect() as connection:
             connection.execute(
@@ -100,9 +68,16 @@ def test_a_lost_connection_is_a_lost_lock():
             )
         with pytest.raises(UserError, match="connection to the study store was lost"):
             lock.check()
-    with engine.connect() as connection:
-        connection.execute(sqlalchemy.text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
+
+
+def test_no_commit_to_sqlite_waits_for_the_disk(tmp_path):
+    """Also on the connections that were made with the tables."""
+    with StudyStore(tmp_path / "studies.db") as store:
+        engine = store.storage._backend.engine
+        with engine.connect() as one, engine.connect() as other:
+            for connection in (one, other):
+                assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
+                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
 def test_what_is_not_there_or_not_a_store_is_said_so(tmp_path):

@@ -11,9 +11,7 @@ from psy_agents.hpo.space import SearchSpace
 from psy_agents.hpo.study_copy import StudyCopy
 
 SAMPLER = SamplerConfig(name="tpe", n_startup_trials=3)
-STAGE = StageConfig(
-    name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=PrunerConfig(name="median", startup_trials=2)
-)
+STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=PrunerConfig(name="median", startup_trials=2))
 
 
 @pytest.fixture
@@ -37,7 +35,7 @@ def test_proposals_are_those_of_the_store_also_while_a_trial_runs(study):
     for seed in range(3):
         study.sampler = new_sampler(SAMPLER, seed)
         trial = study.ask()
-        assert copy.propose(space, new_sampler(SAMPLER, seed)) == space.suggest(trial)
+        assert copy.propose(space, new_sampler(SAMPLER, seed, copy.shared_space)) == space.suggest(trial)
         study.tell(trial, 0.1 * seed)
         copy.note(study.trials[trial.number])
 

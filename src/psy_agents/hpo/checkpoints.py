@@ -17,6 +17,7 @@ class Checkpoints:
 
     def __init__(self, root: Path, keep: int) -> None:
         self.root, self.keep = root, keep
+        self._best: list[FrozenTrial] = []
 
     def folder(self, number: int) -> Path:
         """Where a trial's weights lie if they are kept."""
@@ -37,13 +38,17 @@ class Checkpoints:
         if partial is not None and partial.is_dir():
             partial.replace(self.folder(number))
 
-    def tidy(self, trials: Iterable[FrozenTrial], running: Iterable[int] = ()) -> None:
-        """Delete all trial folders but those of the best complete trials and of running ones."""
+    def tidy(self, ended: Iterable[FrozenTrial], running: Iterable[int] = ()) -> None:
+        """Delete all trial folders but those of the best complete trials and of running ones.
+
+        Args:
+            ended: trials that have ended since the last call; in the first one all that ever did.
+        """
+        complete = {trial.number: trial for trial in (*self._best, *ended) if trial.state is TrialState.COMPLETE}
+        self._best = sorted(complete.values(), key=lambda trial: (-trial.value, trial.number))[: self.keep]
         if not self.root.is_dir():
             return
-        complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-        best = sorted(complete, key=lambda trial: (-trial.value, trial.number))[: self.keep]
-        wanted = {self.folder(trial.number).name for trial in best}
+        wanted = {self.folder(trial.number).name for trial in self._best}
         active = tuple(f"trial_{number:04d}." for number in running)
         for folder in self.root.iterdir():
             if _OURS.fullmatch(folder.name) and folder.name not in wanted and not folder.name.startswith(active):

@@ -7,7 +7,7 @@ pruned, it failed for good, or its retries are used up.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,19 +36,31 @@ class Ledger:
     def __init__(self, trials: Iterable[FrozenTrial], *, n_trials: int | None, max_retries: int) -> None:
         self.n_trials, self.max_retries = n_trials, max_retries
         self._attempts: dict[int, dict[int, FrozenTrial]] = defaultdict(dict)
+        self._settled: set[int] = set()
+        self._running: set[int] = set()
         for trial in trials:
             self.note(trial)
 
     def note(self, trial: FrozenTrial) -> None:
         """Take in a trial's new state; one without an index never had all its parameters and is no attempt."""
-        if "index" in trial.user_attrs:
-            self._attempts[trial.user_attrs["index"]][trial.number] = trial
+        if "index" not in trial.user_attrs:
+            return
+        index = trial.user_attrs["index"]
+        attempts = self._attempts[index]
+        attempts[trial.number] = trial
+        # Noted here, so that a long stage does not go through all of its trials at every step.
+        self._running.discard(index)
+        self._settled.discard(index)
+        if any(attempt.state is TrialState.RUNNING for attempt in attempts.values()):
+            self._running.add(index)
+        if self._settles(list(attempts.values())):
+            self._settled.add(index)
 
     def settled(self, index: int) -> bool:
         """Whether the logical trial is done."""
-        attempts = list(self._attempts.get(index, {}).values())
-        if not attempts:
-            return False
+        return index in self._settled
+
+    def _settles(self, attempts: Sequence[FrozenTrial]) -> bool:
         last = attempts[-1]
         if last.state in (TrialState.COMPLETE, TrialState.PRUNED):
             return True
@@ -64,7 +76,7 @@ class Ledger:
     def pending(self) -> list[int]:
         """The indices to run, lowest first: neither settled nor running."""
         n_trials = max(self._attempts, default=-1) + 1 + AHEAD if self.n_trials is None else self.n_trials
-        return [index for index in range(n_trials) if not self.settled(index) and not self._running(index)]
+        return [index for index in range(n_trials) if index not in self._settled and index not in self._running]
 
     def retry(self, index: int) -> Retry | None:
         """How to repeat the index's last attempt; None where it has none yet."""
@@ -80,7 +92,4 @@ class Ledger:
 
     def deciding(self) -> list[FrozenTrial]:
         """The last attempt of each settled index."""
-        return [list(self._attempts[i].values())[-1] for i in sorted(self._attempts) if self.settled(i)]
-
-    def _running(self, index: int) -> bool:
-        return any(attempt.state is TrialState.RUNNING for attempt in self._attempts.get(index, {}).values())
+        return [list(self._attempts[i].values())[-1] for i in sorted(self._settled)]

@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 class _Running:
     """A trial on a slot."""
 
-    trial_id: int
+    trial: FrozenTrial
     record: TrialRecord
     started: float
     reports: list[EpochReport] = field(default_factory=list)
@@ -69,7 +69,7 @@ class StageRunner:
         checkpoint_root: folder of this study's weights, and of nothing else.
         attributes: JSON values describing the study, such as agent, space_hash, data_hash and versions.
         log_dir: folder for what trials print, one file each; None prints to this process's output.
-        preload_modules: imported once, before the workers are forked.
+        preload_modules: imported once, before the workers are forked, and so is the objective's.
     """
 
     def __init__(
@@ -97,9 +97,11 @@ class StageRunner:
         self.study_name, self.listeners = study_name, tuple(listeners)
         self.attributes = dict(attributes or {})
         self.checkpoints = Checkpoints(Path(checkpoint_root), config.keep_checkpoints)
-        self._objective, self._setup, self._log_dir, self._preload = objective, setup, log_dir, preload_modules
+        self._objective, self._setup, self._log_dir = objective, setup, log_dir
+        self._preload = (*preload_modules, objective.partition(":")[0])
         self._running: dict[Slot, _Running] = {}
         self._failed_starts = 0
+        self._news: list[tuple[str, tuple[Any, ...]]] = []  # Which listeners have yet to hear.
 
     def run(self) -> StageResult:
         """Run until every trial is settled, at once where they are, or time is up: then running trials are finished.
@@ -127,10 +129,12 @@ class StageRunner:
         result = None
         with interrupt_signal() as interrupt:
             try:
-                self._tell_listeners("stage_started", self._info(sum(slot.allowed for slot in slots)))
+                self._note_news("stage_started", self._info(sum(slot.allowed for slot in slots)))
+                self._tell_listeners()
                 while (wanted := self._wanted()) or self._running:
                     self._fill(slots, wanted)
                     self._slot_clock.note([slot.state for slot in slots if slot.allowed])
+                    self._tell_listeners()  # While the slots work.
                     interrupt.wait(slots)
                     for slot in slots:
                         for message in slot.messages():
@@ -140,9 +144,11 @@ class StageRunner:
             finally:
                 try:
                     self._stop(slots, orderly=result is not None)
-                    self._keep_time()
+                    for key, value in self._time().items():
+                        self.study.set_user_attr(key, value)
                 finally:  # Also where the store does not answer.
-                    self._tell_listeners("stage_finished", result)
+                    self._note_news("stage_finished", result)
+                    self._tell_listeners()
                 self._tell_summary()
             if interrupt.signal is not None:  # It came when the last trial had ended: what follows must not start.
                 raise SearchInterrupted(interrupt.signal)
@@ -150,8 +156,7 @@ class StageRunner:
 
     def _open_study(self) -> None:
         self.study = self.store.study(self.study_name)
-        self._storage = self.store.storage
-        self._study_id = self._storage.get_study_id_from_name(self.study_name)
+        self._writer = self.store.writer(self.study)
         known = self.study.user_attrs
         self._seconds_before = known.get("stage_seconds", 0.0)
         described = {
@@ -176,11 +181,11 @@ class StageRunner:
     def _reconcile(self) -> None:
         """Whoever owns the store knows that no trial runs: those said to be running are orphans."""
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
-            self._fail(trial._trial_id, Failure.ORPHAN, "the run that started it ended")
+            self._writer.end(trial, TrialState.FAIL, attrs=_failed(Failure.ORPHAN, "the run that started it ended"))
         trials = self.study.get_trials(deepcopy=False)
         self._ledger = Ledger(trials, n_trials=self.config.n_trials, max_retries=self.config.max_retries)
         self._copy = StudyCopy(trials, new_pruner(self.config))
-        self._tidy()
+        self._tidy(self._ledger.deciding())
 
     def _wanted(self) -> list[int]:
         """The indices to begin, lowest first; asked once a round, so that its answer cannot change within."""
@@ -193,8 +198,9 @@ class StageRunner:
         """Seconds that the stage has taken, in all its runs."""
         return self._seconds_before + time.monotonic() - self._started
 
-    def _keep_time(self) -> None:
-        self.study.set_user_attr("stage_seconds", round(self._seconds(), 1))
+    def _time(self) -> dict[str, float]:
+        """As the study keeps it."""
+        return {"stage_seconds": round(self._seconds(), 1)}
 
     def _tell_summary(self) -> None:
         """How the stage stands, however it ended; the attempts' reasons are stored with the study, as its times are."""
@@ -251,10 +257,10 @@ class StageRunner:
 
     def _begin(self, slot: Slot, index: int) -> None:
         self._lock.check()
-        trial_id = self._ask(index, slot.index)
-        trial = self._note(trial_id)
+        trial = self._ask(index, slot.index)
+        self._note(trial)
         record = record_of(trial, final=False)
-        self._running[slot] = _Running(trial_id, record, time.monotonic())
+        self._running[slot] = _Running(trial, record, time.monotonic())
         slot.dispatch(
             TrialSpec(
                 number=trial.number,
@@ -266,11 +272,12 @@ class StageRunner:
                 checkpoint=self.checkpoints.target(trial.number),
             )
         )
-        self._tell_listeners("trial_started", record)
+        self._note_news("trial_started", record)
 
-    def _ask(self, index: int, slot: int) -> int:
+    def _ask(self, index: int, slot: int) -> FrozenTrial:
         """Make the running trial of an index, stored in one step: a retry, an enqueued one, or what the sampler proposes."""
         attrs = {
+            "index": index,
             "seed": self.seeds[index] if index < len(self.seeds) else derive_seed(self.config.seed, "trial", index),
             "enqueued": index < len(self.enqueued),
             "slot": slot,
@@ -278,22 +285,16 @@ class StageRunner:
         retry = self._ledger.retry(index)
         if retry is not None:
             attrs |= {"retry_of": retry.retry_of, "micro_batch_divisor": retry.micro_batch_divisor}
-            return self._create(index, retry.params, attrs)
+            return self._create(retry.params, attrs)
         if index < len(self.enqueued):
-            return self._create(index, self.enqueued[index], attrs)
+            return self._create(self.enqueued[index], attrs)
         # With the stage's name: with the index alone, all stages would draw the same points of their spaces.
         purpose = f"sampler of {self.config.name}"
-        sampler = new_sampler(self.config.sampler, derive_seed(self.config.seed, purpose, index))
-        return self._create(index, self._copy.propose(self.space, sampler), attrs)
+        sampler = new_sampler(self.config.sampler, derive_seed(self.config.seed, purpose, index), self._copy.shared_space)
+        return self._create(self._copy.propose(self.space, sampler), attrs)
 
-    def _create(self, index: int, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> int:
-        trial = optuna.create_trial(
-            state=TrialState.RUNNING,
-            params=dict(params),
-            distributions=self.space.distributions(params),
-            user_attrs={**attrs, "index": index},
-        )
-        return self._storage.create_new_trial(self._study_id, template_trial=trial)
+    def _create(self, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> FrozenTrial:
+        return self._writer.begin(params, self.space.distributions(params), attrs)
 
     def _handle(self, slot: Slot, message: worker.Message | Lost) -> None:
         if slot not in self._running:
@@ -312,9 +313,7 @@ class StageRunner:
                 if isinstance(message, Lost) or failure in INFRASTRUCTURE or failure is Failure.OUT_OF_MEMORY:
                     slot.kill()
                 running = self._running.pop(slot)
-                self._store_progress(running)
-                self._fail(running.trial_id, failure, reason)
-                self._close(running)
+                self._fail(running, failure, reason)
                 if failure is Failure.DISK:
                     raise UserError(
                         f"There is no space left for what trial {running.record.number} of {self.study_name} writes (weights in "
@@ -339,55 +338,31 @@ class StageRunner:
     def _report(self, slot: Slot, report: EpochReport) -> None:
         running = self._running[slot]
         running.reports.append(report)
-        self._storage.set_trial_intermediate_value(running.trial_id, report.epoch, report.value)
         # In its last epoch a trial is done anyway.
         last = report.epoch >= self.config.epochs
         stop = self._copy.should_stop(running.record.number, report.epoch, report.value) and not last
         slot.answer(not stop)
-        self._tell_listeners("epoch_finished", running.record, report)
+        # Behind the answer, so that the worker does not wait for the store.
+        self._writer.report(running.trial, report.epoch, report.value)
+        self._note_news("epoch_finished", running.record, report)
 
     def _finish(self, running: _Running, outcome: TrialOutcome | None) -> None:
         """Store a trial that has completed, or was pruned where there is no outcome."""
-        self._store_progress(running, outcome)
         if outcome is None:
-            self.study.tell(running.record.number, state=TrialState.PRUNED)
+            self._close(running, TrialState.PRUNED, None, _progress(running))
         else:
             self.checkpoints.accept(running.record.number)
-            self.study.tell(running.record.number, outcome.value)
-        self._close(running)
+            self._close(running, TrialState.COMPLETE, outcome.value, _progress(running, outcome))
 
-    def _store_progress(self, running: _Running, outcome: TrialOutcome | None = None) -> None:
-        attrs: dict[str, Any] = {"seconds": round(time.monotonic() - running.started, 3)}
-        if running.reports:
-            names = list(dict.fromkeys(name for report in running.reports for name in report.metrics))
-            rows = [finite_or_none(report.metrics) for report in running.reports]
-            attrs["epochs"] = {
-                "epoch": [report.epoch for report in running.reports],
-                "value": [report.value for report in running.reports],
-                "metrics": {name: [row.get(name) for row in rows] for name in names},
-            }
-            best = max(running.reports, key=lambda report: (report.value, -report.epoch))
-            attrs |= {"best_epoch": best.epoch, "epochs_run": len(running.reports), "metrics": finite_or_none(best.metrics)}
-        if outcome is not None:
-            attrs |= {
-                "best_epoch": outcome.best_epoch,
-                "epochs_run": outcome.epochs_run,
-                "metrics": finite_or_none(outcome.metrics),
-            }
-        for key, value in attrs.items():
-            self._storage.set_trial_user_attr(running.trial_id, key, value)
+    def _fail(self, running: _Running, failure: Failure, reason: str) -> None:
+        self._close(running, TrialState.FAIL, None, {**_progress(running), **_failed(failure, reason)})
 
-    def _fail(self, trial_id: int, failure: Failure, reason: str) -> None:
-        self._storage.set_trial_user_attr(trial_id, "failure", str(failure))
-        self._storage.set_trial_user_attr(trial_id, "reason", reason)
-        self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
-
-    def _close(self, running: _Running) -> None:
-        """The trial is stored: take note, tidy up, and only then let others know."""
-        trial = self._note(running.trial_id)
-        self._keep_time()
-        self._tidy()
-        self._tell_listeners("trial_finished", self._record(trial, final=self._ledger.settled(running.record.index)))
+    def _close(self, running: _Running, state: TrialState, value: float | None, attrs: Mapping[str, Any]) -> None:
+        """Store a trial's end, take note, tidy up, and only then let others know."""
+        trial = self._writer.end(running.trial, state, value, attrs=attrs, study_attrs=self._time())
+        self._note(trial)
+        self._tidy([trial])
+        self._note_news("trial_finished", self._record(trial, final=self._ledger.settled(running.record.index)))
 
     def _stop(self, slots: Sequence[Slot], *, orderly: bool) -> None:
         """Leave no process and no running trial behind."""
@@ -395,19 +370,14 @@ class StageRunner:
             slot.retire() if orderly else slot.kill()
         while self._running:
             _, running = self._running.popitem()
-            self._store_progress(running)
-            self._fail(running.trial_id, Failure.INTERRUPTED, "the search was stopped")
-            self._close(running)
+            self._fail(running, Failure.INTERRUPTED, "the search was stopped")
 
-    def _note(self, trial_id: int) -> FrozenTrial:
-        trial = self._storage.get_trial(trial_id)
+    def _note(self, trial: FrozenTrial) -> None:
         self._ledger.note(trial)
         self._copy.note(trial)
-        return trial
 
-    def _tidy(self) -> None:
-        running = [running.record.number for running in self._running.values()]
-        self.checkpoints.tidy(self._ledger.deciding(), running)
+    def _tidy(self, ended: Sequence[FrozenTrial]) -> None:
+        self.checkpoints.tidy(ended, [running.record.number for running in self._running.values()])
 
     def _record(self, trial: FrozenTrial, *, final: bool) -> TrialRecord:
         return record_of(trial, final=final, checkpoint=self.checkpoints.kept(trial.number))
@@ -429,9 +399,41 @@ class StageRunner:
             attributes=self.study.user_attrs,
         )
 
-    def _tell_listeners(self, event: str, *args: Any) -> None:
-        for listener in self.listeners:
-            try:
-                getattr(listener, event)(*args)
-            except Exception as error:
-                log.warning("%s failed in %s: %s", type(listener).__name__, event, where(error))
+    def _note_news(self, event: str, *args: Any) -> None:
+        self._news.append((event, args))
+
+    def _tell_listeners(self) -> None:
+        """What has happened, in its order; what they do with it, such as MLflow's writing, keeps no slot from its next trial."""
+        news, self._news = self._news, []
+        for event, args in news:
+            for listener in self.listeners:
+                try:
+                    getattr(listener, event)(*args)
+                except Exception as error:
+                    log.warning("%s failed in %s: %s", type(listener).__name__, event, where(error))
+
+
+def _failed(failure: Failure, reason: str) -> dict[str, str]:
+    return {"failure": str(failure), "reason": reason}
+
+
+def _progress(running: _Running, outcome: TrialOutcome | None = None) -> dict[str, Any]:
+    """What an ended trial is stored with: its epochs, and its best one or, where it has an outcome, the outcome's."""
+    attrs: dict[str, Any] = {"seconds": round(time.monotonic() - running.started, 3)}
+    if running.reports:
+        names = list(dict.fromkeys(name for report in running.reports for name in report.metrics))
+        rows = [finite_or_none(report.metrics) for report in running.reports]
+        attrs["epochs"] = {
+            "epoch": [report.epoch for report in running.reports],
+            "value": [report.value for report in running.reports],
+            "metrics": {name: [row.get(name) for row in rows] for name in names},
+        }
+        best = max(running.reports, key=lambda report: (report.value, -report.epoch))
+        attrs |= {"best_epoch": best.epoch, "epochs_run": len(running.reports), "metrics": finite_or_none(best.metrics)}
+    if outcome is not None:
+        attrs |= {
+            "best_epoch": outcome.best_epoch,
+            "epochs_run": outcome.epochs_run,
+            "metrics": finite_or_none(outcome.metrics),
+        }
+    return attrs

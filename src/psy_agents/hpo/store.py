@@ -16,6 +16,7 @@ import sqlalchemy
 from psy_agents.errors import UserError
 from psy_agents.hpo.file_systems import network_file_system
 from psy_agents.hpo.locks import CONNECT_TIMEOUT, AdvisoryLock, FileLock, StudyLock, waiting_advisory_lock, waiting_lock
+from psy_agents.hpo.trial_writer import TrialWriter
 
 SQLITE_TIMEOUT = 60  # Seconds for which a writer waits for another one.
 POSTGRES = ("postgres", "postgresql", "postgresql+psycopg")
@@ -77,6 +78,10 @@ class StudyStore:
     def study(self, name: str) -> optuna.Study:
         """The study of that name, made if it is not there; higher values are better."""
         return optuna.create_study(study_name=name, storage=self.storage, direction="maximize", load_if_exists=True)
+
+    def writer(self, study: optuna.Study) -> TrialWriter:
+        """What writes the study's trials; only who owns it may."""
+        return TrialWriter(self._backend.engine, self.storage.get_study_id_from_name(study.study_name))
 
     def studies(self) -> list[optuna.Study]:
         """All studies of the store."""
@@ -181,9 +186,10 @@ def _sqlite(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
 
     @sqlalchemy.event.listens_for(backend.engine, "connect")
     def _fast_and_safe(connection: sqlite3.Connection, _: object) -> None:
-        # With a write-ahead log, NORMAL loses nothing when a process dies.
+        # With a write-ahead log, NORMAL loses nothing when a process dies, and perhaps the last steps when the power does.
         connection.execute("PRAGMA synchronous=NORMAL")
 
+    backend.engine.dispose()  # The connections that making the tables left are from before.
     return backend
 
 
