@@ -169,7 +169,9 @@ class RefitConfig(WorkersConfig):
         (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
     )
     n_seeds: int | None = Field(None, ge=1, description="How many of the seeds are used, from the first on; null: all.")
-    calibration: Calibration = Field("temperature", description="Of the probabilities, on validation; platt: with a shift.")
+    calibration: Calibration = Field(
+        "platt", description="Of the probabilities, on validation. temperature: divides log odds; platt: and shifts them; none."
+    )
     min_support: int | None = Field(
         20, ge=1, description="Positive validation pairs with which a criterion has a threshold of its own; null: none has."
     )
