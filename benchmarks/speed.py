@@ -285,7 +285,7 @@ def levers(arguments: argparse.Namespace) -> None:
     for number in range(arguments.rounds):
         names = list(every)
         for name in names[number % len(names) :] + names[: number % len(names)]:
-            each, value = alone(one_trial, corpus, *every[name], arguments, number)
+            each, value = alone(arguments.device, one_trial, corpus, *every[name], arguments, number)
             taken[name].append(each)
             values[name].append(value)
     print("way                                          s a trial            times its base       macro-F1")
@@ -295,10 +295,10 @@ def levers(arguments: argparse.Namespace) -> None:
         print(f"{name:44} {spread(taken[name], 1):20} {spread(ratios, 2):20} {spread(values[name], 3)}", flush=True)
 
 
-def alone(function: Callable, *args: Any) -> Any:
+def alone(device: str, function: Callable, *args: Any) -> Any:
     """Call it in a process of its own, as nothing else could show what memory that is kept or given back costs; on a GPU, where
     neither matters, in this one."""
-    if torch.cuda.is_available():
+    if device == "cuda":
         return function(*args)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as pool:
         return pool.submit(function, *args).result()
@@ -405,22 +405,23 @@ def _growth_row(name: str, corpus: Corpus, params: dict[str, Any], arguments: ar
     run = TrainingRun("criteria", config, made, reader, seed=0, epochs=1, patience=1, device=arguments.device)
     tokens = len(run.train_windows.ids) + len(run.validation_windows.ids)
     settings = {"precision": arguments.precision}
-    found = [alone(one_trial, corpus, settings, params, None, arguments, number)[0] for number in range(arguments.rounds)]
+    trial = (one_trial, corpus, settings, params, None, arguments)
+    found = [alone(arguments.device, *trial, number)[0] for number in range(arguments.rounds)]
     each = [1e6 * taken / EPOCHS / tokens for taken in found]
     print(f"{name} {len(reader.train):7} {tokens:9}   {spread(found, 1):20} {spread(each, 0)}", flush=True)
 
 
 def slots(arguments: argparse.Namespace) -> None:
     """Print trials an hour of whole searches, by slots and threads, the layouts in turn."""
+    split = {layout: tuple(map(int, layout.split("x"))) for layout in arguments.layouts}
+    if max(workers for workers, _ in split.values()) >= arguments.trials:
+        raise SystemExit("More trials than slots are needed: --trials.")
     corpus = read_corpus(arguments)
     rates = np.geomspace(RATES[0], RATES[-1], arguments.trials).tolist()
     found: dict[str, list[tuple[float, float]]] = {layout: [] for layout in arguments.layouts}
     for _ in range(arguments.rounds):
-        for layout in arguments.layouts:
-            workers, threads = map(int, layout.split("x"))
+        for layout, (workers, threads) in split.items():
             begin = time.perf_counter()
-            if workers >= len(rates):
-                raise SystemExit("More trials than slots are needed: --trials.")
             ended = sorted(when for when, _ in our_search(corpus, rates, arguments, workers, threads))
             # Without the first trial of each slot, in which the worker starts and the corpus is tokenised.
             steady = (len(ended) - workers) / (ended[-1] - ended[workers - 1])

@@ -10,7 +10,7 @@ import tiny_agents
 import torch
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "hpo"), str(TESTS / "search"), str(Path(__file__).parent)]
+sys.path[:0] = [str(TESTS / "hpo"), str(Path(__file__).parent)]
 
 from search_process import Search  # noqa: E402
 

@@ -13,7 +13,7 @@ from psy_agents.hpo.objective import AgentObjective
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome
 
 
-def noted(setup: dict, spec, seconds: tuple[float, float] | None = None) -> None:
+def noted(setup: dict, spec) -> None:
     """A line in the diary: the trial, its process and its divisor."""
     with Path(setup["diary"]).open("a") as diary:
         diary.write(f"{spec.number} {os.getpid()} {spec.micro_batch_divisor}\n")
