@@ -9,8 +9,9 @@
 ``search``: one search of three learning rates, three epochs each, by each of three ways in turn, each in a process of its own
 with one thread: ours (`hpo.search.run_stage`: engine, store, worker and all), and the Trainer's with dynamic padding and with
 ``max_length`` (`trainer_search.py`; ``--padded-rounds`` of it, as it takes longest), and if asked for with ``bf16=True``. The same
-encoder, pairs, splits, learning rates, epochs, batch size, dropout and warm-up; no frozen layers, no similarity, the first token
-pooled, as in BERT's classifier. Seconds and CPU seconds of a trial are the whole search's over its trials, without the imports of
+encoder, pairs, splits, learning rates, epochs, batch size, dropout and warm-up; no similarity, the first token
+pooled, as in BERT's classifier; with ``--frozen-layers 4`` the lowest ones are not trained by either, as in the space that stage 0
+searches on a CPU. Seconds and CPU seconds of a trial are the whole search's over its trials, without the imports of
 the first process; with the start of our worker. "until" is when our search first reached the value that the Trainer's had at its
 end.
 
@@ -97,6 +98,7 @@ def main() -> None:
     parser.add_argument("--encoder", default=ENCODER)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--frozen-layers", type=int, default=0, help="search, trial, slots: layers that are not trained")
     parser.add_argument("--negatives", type=float, default=NEGATIVES, help="implicit ones per positive pair, in training")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS[:3])
     parser.add_argument("--layouts", nargs="+", default=["2x1", "1x2"], help="slots: each as slots x threads")
@@ -116,7 +118,11 @@ def read_corpus(arguments: argparse.Namespace, posts: int | None = None) -> Corp
 
 def like_bert(arguments: argparse.Namespace) -> dict[str, Any]:
     """What is the same for all trials, ours and the Trainer's."""
-    return LIKE_BERT | {"encoder": arguments.encoder, "batch_size": arguments.batch}
+    return LIKE_BERT | {
+        "encoder": arguments.encoder,
+        "batch_size": arguments.batch,
+        "frozen_layers": arguments.frozen_layers,
+    }
 
 
 # --- Ours beside the Trainer's ---------------------------------------------------------------------------------------
@@ -132,8 +138,8 @@ def search(arguments: argparse.Namespace) -> None:
                 continue
             if any(run["arm"] == arm and run["round"] == number for run in runs):
                 continue
-            names = ("posts", "rates", "precision", "encoder", "device", "batch", "negatives")
-            options = [word for name in names for word in (f"--{name}", str(getattr(arguments, name)))]
+            names = ("posts", "rates", "precision", "encoder", "device", "batch", "frozen_layers", "negatives")
+            options = [word for name in names for word in ("--" + name.replace("_", "-"), str(getattr(arguments, name)))]
             command = [sys.executable, __file__, "arm", "--arm", arm, *options]
             told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
             runs.append({"arm": arm, "round": number, **json.loads(told.splitlines()[-1])})
@@ -185,6 +191,7 @@ def run_arm(arguments: argparse.Namespace) -> None:
                 padding=arguments.arm.removesuffix("_bf16"),
                 epochs=EPOCHS,
                 batch_size=arguments.batch,
+                frozen_layers=arguments.frozen_layers,
                 bf16=arguments.arm.endswith("_bf16"),
                 device=arguments.device,
                 scored=scored,
@@ -270,8 +277,10 @@ def ways(precision: str, device: str) -> dict[str, Way]:
         "float32": (on | {"precision": "float32"}, {}, None),
         "AdamW not fused": (on, {}, unfused),
         **on_cpu,
+        "last layer whole": (on | {"short_last_layer": False}, {}, None),
         "evaluation in small batches": (on, {}, evaluated_in_small_batches),
         "4 layers frozen, states kept": (on, FROZEN, None),
+        "4 layers frozen, last layer whole": (on | {"short_last_layer": False}, FROZEN, None),
         "4 layers frozen, run each time": (on | {"frozen_states_gib": 0.0}, FROZEN, None),
     }
 
@@ -377,7 +386,9 @@ def where_time_goes(arguments: argparse.Namespace) -> None:
         windows = run.train_windows
         peak = matrix_peak(run.agent.encoders[0].config, run.precision, device)
         steps = clock.seconds["training steps"]
-        flops = EPOCHS * training_flops(run.agent.encoders[0].config, windows.lengths)
+        flops = EPOCHS * training_flops(
+            run.agent.encoders[0].config, windows.lengths, config.frozen_layers, first_tokens_alone=bool(run.agent.short)
+        )
         rates.append(EPOCHS * len(windows.ids) / steps)
         of_peak.append(100 * flops / steps / peak)
         peaks.append(peak / 1e9)

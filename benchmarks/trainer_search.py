@@ -30,6 +30,7 @@ def trainer_search(
     padding: str,
     epochs: int,
     batch_size: int,
+    frozen_layers: int,
     bf16: bool,
     device: str,
     scored: Callable[[int, float], None],
@@ -38,6 +39,7 @@ def trainer_search(
 
     Args:
         padding: max_length or dynamic.
+        frozen_layers: with the embeddings, the lowest layers of the encoder that are not trained; 0 trains all.
         bf16: the Trainer's flag of that name; float32 is its default.
         device: cpu or cuda.
     """
@@ -67,13 +69,20 @@ def trainer_search(
         scored(len(values) - 1, max(values[-1]))
         return {"macro_f1": values[-1][-1]}
 
+    def model(_trial: optuna.Trial | None) -> Any:
+        made = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
+        if frozen_layers:
+            for part in (made.base_model.embeddings, *made.base_model.encoder.layer[:frozen_layers]):
+                part.requires_grad_(False)
+        return made
+
     def space(trial: optuna.Trial) -> dict[str, float]:
         values.append([])
         return {"learning_rate": trial.suggest_categorical("learning_rate", list(rates))}
 
     with tempfile.TemporaryDirectory() as folder_of_checkpoints:
         trainer = Trainer(
-            model_init=lambda trial: AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2),
+            model_init=model,
             args=TrainingArguments(
                 output_dir=folder_of_checkpoints,
                 num_train_epochs=epochs,

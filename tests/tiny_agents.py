@@ -20,6 +20,7 @@ from transformers import (
     XLMRobertaConfig,
 )
 
+from psy_agents.agents.models import WindowTensors
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.data import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE, Corpus
 
@@ -43,6 +44,7 @@ SENTENCES = [*CRITERIA.values(), *sum(SIGNS.values(), []), *DENIALS.values(), *F
 POSITIONS = 64
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 ENCODERS = ("bert", "roberta", "xlm-roberta", "distilbert", "electra", "deberta-v2", "modernbert")
+PACKABLE = [kind for kind in ENCODERS if kind not in ("deberta-v2", "modernbert")]  # The others have attention of their own.
 SETTINGS = TrainingSettings(precision="float32")
 
 
@@ -191,3 +193,15 @@ def parameters(encoder: str, **changes) -> HyperParameters:
         "warmup_fraction": 0.25, "negative_ratio": 1.0,
     } | changes  # fmt: skip
     return HyperParameters(**values)
+
+
+def any_windows(lengths: tuple[int, ...] = (12, 5, 9)) -> WindowTensors:
+    """Of any tokens: [CLS] and three of the criterion, then the post's, two sentences."""
+    width = max(lengths)
+    mask = np.arange(width) < np.array(lengths)[:, None]
+    ids = torch.from_numpy(np.random.default_rng(1).integers(5, 25, mask.shape)).masked_fill(~torch.from_numpy(mask), 0)
+    mask_BT = torch.from_numpy(mask)
+    answerable_BT = mask_BT & (torch.arange(width) > 3)
+    sentence_BT = torch.where(answerable_BT, (torch.arange(width) > 6).long(), -1)
+    answerable_BT[:, 0] = True
+    return WindowTensors(ids, mask_BT, None, answerable_BT, sentence_BT, tuple(lengths), n_sentences=2)

@@ -3,32 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from tiny_agents import ENCODERS
+from tiny_agents import ENCODERS, PACKABLE, any_windows
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoder import load_encoder
-from psy_agents.agents.models import AGENT_CLASSES, WindowTensors, new_agent
+from psy_agents.agents.models import AGENT_CLASSES, new_agent
 from psy_agents.agents.packing import Packing, can_be_packed, packed, packed_attention, packed_inputs
 
 CPU = torch.device("cpu")
-OWN_ATTENTION = ("deberta-v2", "modernbert")
-PACKABLE = [kind for kind in ENCODERS if kind not in OWN_ATTENTION]
-LENGTHS = (12, 5, 9)
-
-
-def windows(lengths=LENGTHS):
-    """Of any tokens: [CLS] and four of the criterion, then the post's, two sentences."""
-    width = max(lengths)
-    mask = np.arange(width) < np.array(lengths)[:, None]
-    ids = torch.from_numpy(np.random.default_rng(1).integers(5, 25, mask.shape)).masked_fill(~torch.from_numpy(mask), 0)
-    mask_BT = torch.from_numpy(mask)
-    answerable_BT = mask_BT & (torch.arange(width) > 3)
-    sentence_BT = torch.where(answerable_BT, (torch.arange(width) > 6).long(), -1)
-    answerable_BT[:, 0] = True
-    return WindowTensors(ids, mask_BT, None, answerable_BT, sentence_BT, tuple(lengths), n_sentences=2)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -59,7 +43,7 @@ def test_an_agents_answers_and_gradients_are_those_of_padded_windows(encoders, k
             agent.pack_where_possible(CPU, torch.float32)
             assert agent.packed
         agent.zero_grad()
-        given = windows()
+        given = any_windows()
         if frozen_layers:
             given = replace(given, frozen_BTH=agent.frozen_states(given).detach())
         output = agent.train()(given)
@@ -75,7 +59,7 @@ def test_a_windows_states_do_not_depend_on_its_neighbours(encoders):
     encoder = load_encoder(Path(encoders["bert"]), 0.0).eval()
 
     def states(lengths):
-        given = windows(lengths)
+        given = any_windows(lengths)
         ids_BT = given.ids_BT.clone()
         ids_BT[0, : lengths[0]] = torch.arange(5, 5 + lengths[0])
         with torch.no_grad(), packed(encoder, given.packing):

@@ -45,6 +45,21 @@ def test_packed_windows_teach_what_padded_ones_do(encoders, corpus, kind, agent,
     assert float(cosine_similarity(packed_gradient, padded_gradient, dim=0)) > 0.99
 
 
+@pytest.mark.parametrize("kind", ["bert", "roberta", "distilbert"])
+def test_a_short_last_layer_teaches_what_the_whole_one_does(encoders, corpus, kind):
+    steps = []
+    for short in (True, False):
+        run = new_run(
+            corpus, encoders[kind], "criteria", settings={"short_last_layer": short},
+            encoder_dropout=0.0, head_dropout=0.0, pooling="cls", similarity="none",
+        )  # fmt: skip
+        assert bool(run.agent.short) == short
+        steps.append(one_step(run))
+    (short_loss, short_gradient), (whole_loss, whole_gradient) = steps
+    assert short_loss == pytest.approx(whole_loss, rel=0.02)
+    assert float(cosine_similarity(short_gradient, whole_gradient, dim=0)) > 0.99
+
+
 @pytest.mark.parametrize("frozen_layers", [0, 1])
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_training_step_never_waits_for_the_gpu(encoders, corpus, agent, frozen_layers):

@@ -42,6 +42,21 @@ def test_same_seed_same_run(encoders, corpus, agent):
     assert history(start(encoders, corpus, agent, seed=6)) != first_history
 
 
+def test_a_short_last_layer_changes_nothing_but_the_work(encoders, corpus):
+    runs = []
+    for short in (True, False):
+        settings = TrainingSettings(precision="float32", short_last_layer=short)
+        run = start(
+            encoders, corpus, "criteria", settings=settings,
+            pooling="cls", similarity="none", encoder_dropout=0.0, head_dropout=0.0,
+        )  # fmt: skip
+        assert bool(run.agent.short) == short
+        runs.append(list(run.epochs()))
+    for one, other in zip(*runs, strict=True):
+        np.testing.assert_allclose(one.losses, other.losses, rtol=1e-4)
+        assert one.value == pytest.approx(other.value)
+
+
 def test_divided_micro_batches_are_accumulation(encoders, corpus):
     divided = history(start(encoders, corpus, batch_size=8, divisor=2))
     accumulated = history(start(encoders, corpus, batch_size=4, accumulation_steps=2))

@@ -26,6 +26,7 @@ from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoder import freeze_lowest, load_encoder, reinitialise_top
 from psy_agents.agents.frozen import FrozenLayers
 from psy_agents.agents.heads import Fusion, SentenceSimilarity, Similarity, head
+from psy_agents.agents.last_layer import LastLayer, with_short_last_layer
 from psy_agents.agents.packing import Packing, can_be_packed, packed, packed_inputs
 from psy_agents.agents.pooling import Pooling
 
@@ -88,6 +89,7 @@ class AgentModel(nn.Module):
 
     Attributes:
         packed: whether the encoders read windows without padding (`packing`).
+        short: the last layers that are run for first tokens alone (`last_layer`), by encoder.
     """
 
     predicts_criterion = False
@@ -106,6 +108,7 @@ class AgentModel(nn.Module):
         self.sentence_similarity = SentenceSimilarity() if with_similarity and self.predicts_evidence else None
         self.frozen: dict[nn.Module, FrozenLayers] = {}
         self.packed = False
+        self.short: dict[nn.Module, LastLayer] = {}
 
     @property
     def encoders(self) -> list[nn.Module]:
@@ -127,11 +130,28 @@ class AgentModel(nn.Module):
             frozen.without_dropout()
         return self
 
+    @property
+    def _first_state_decides(self) -> bool:
+        return self.config.pooling == "cls" and self.similarity is None
+
+    @property
+    def read_at_first_tokens(self) -> list[nn.Module]:
+        """The encoders of which nothing but each window's first state is read."""
+        return []
+
     def pack_where_possible(self, device: torch.device, precision: torch.dtype) -> None:
         """From now on run windows without padding, where all encoders give the same for them."""
         self.packed = all(can_be_packed(encoder, device, precision) for encoder in self.encoders)
         if not self.packed:
             log.info("%s reads its windows padded: its attention is its own", self.encoders[0].config.model_type)
+
+    def shorten_where_possible(self, device: torch.device, precision: torch.dtype) -> None:
+        """From now on run the last layer for first tokens alone, where they alone are read and windows are packed."""
+        for encoder in self.read_at_first_tokens if self.packed else ():
+            if self.config.frozen_layers < encoder.config.num_hidden_layers:
+                last = with_short_last_layer(encoder, device, precision)
+                if last is not None:
+                    self.short[encoder] = last
 
     def frozen_states(self, windows: WindowTensors, below: tuple[int, Tensor] | None = None) -> Tensor:
         """The states after the first encoder's frozen layers (B, T, H).
@@ -148,18 +168,22 @@ class AgentModel(nn.Module):
             return packing.unpack(self.frozen[encoder].alone(inputs, below and (below[0], packing.pack(below[1]))))
 
     def _states(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
+        """The last states (B, T, H); of an encoder with a short last layer (B, 1, H)."""
         given_BTH = windows.frozen_BTH
         if not self.packed:
             with self._going_on_from(encoder, given_BTH):
                 return encoder(**windows.encoder_inputs).last_hidden_state
         packing = windows.packing
         given = None if given_BTH is None else packing.pack(given_BTH)
-        with packed(encoder, packing), self._going_on_from(encoder, given):
+        with packed(encoder, packing), self._going_on_from(encoder, given), self._shortened(encoder, packing):
             states = encoder(**packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)).last_hidden_state
-        return packing.unpack(states)
+        return (packing.of_first_tokens if encoder in self.short else packing).unpack(states)
 
     def _going_on_from(self, encoder: nn.Module, states: Tensor | None) -> AbstractContextManager:
         return nullcontext() if states is None else self.frozen[encoder].left_out(states)
+
+    def _shortened(self, encoder: nn.Module, packing: Packing) -> AbstractContextManager:
+        return self.short[encoder].first_tokens_alone(packing) if encoder in self.short else nullcontext()
 
     def _criterion_logits(self, pooled_BH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
         logits_B = self.criterion_head(pooled_BH).float().squeeze(-1)
@@ -194,6 +218,10 @@ class CriteriaAgent(AgentModel):
         super().__init__(config, encoder_folders)
         self.pooling = Pooling(config.pooling, self.hidden)
         self.criterion_head = head(config, self.hidden, 1)
+
+    @property
+    def read_at_first_tokens(self) -> list[nn.Module]:
+        return [self.encoder] if self._first_state_decides else []
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
         states_BTH = self._states(self.encoder, windows)
@@ -248,6 +276,10 @@ class JointAgent(AgentModel):
         self.criterion_head = head(config, self.hidden, 1)
         self.fusion = Fusion(config.fusion, self.hidden, self.hidden)
         self.span_head = head(config, self.hidden, 2)
+
+    @property
+    def read_at_first_tokens(self) -> list[nn.Module]:
+        return [self.criteria_encoder] if self._first_state_decides else []
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
         states_BTH = self._states(self.criteria_encoder, windows)

@@ -11,7 +11,7 @@ window by window. Encoders with attention of their own (DeBERTa, MPNet), or that
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -54,6 +54,11 @@ class Packing:
         return to_device(np.repeat(np.arange(len(self.lengths)) * self.width, self.lengths), self.device) + self.columns_N
 
     @cached_property
+    def of_first_tokens(self) -> Packing:
+        """Where they would stand alone: one of each window."""
+        return Packing((1,) * len(self.lengths), 1, self.device)
+
+    @cached_property
     def bounds(self) -> Tensor:
         """(B + 1) where each window begins, in int32."""
         return to_device(np.cumsum([0, *self.lengths]), self.device, torch.int32)
@@ -69,7 +74,10 @@ class Packing:
         return flat.view(len(self.lengths), self.width, hidden)
 
 
+Attend = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+
 _active: ContextVar[Packing | None] = ContextVar("packing", default=None)
+_instead: ContextVar[Attend | None] = ContextVar("instead", default=None)
 
 
 def packed_attention(
@@ -96,11 +104,23 @@ def packed_attention(
     if packing is None or dropout or sliding_window is not None or (attention_mask is not None):
         raise NotImplementedError("Only whole attention within each window, without dropout, is done packed.")
     scale = 1 / math.sqrt(query.shape[-1]) if scaling is None else scaling
+    instead = _instead.get()
+    attended = instead(query, key, value, scale) if instead else attend_within(query, key, value, scale, packing, packing)
+    return attended.transpose(1, 2), None
+
+
+def attend_within(query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing) -> Tensor:
+    """Each window's queries (1, heads, M, D) attend to its own keys (1, heads, N, D): (1, heads, M, D).
+
+    Args:
+        queries, keys: where the windows' tokens stand in either row.
+    """
     if query.is_cuda:
-        return _fused_on_gpu(query, key, value, packing, scale), None
+        return _fused_on_gpu(query, key, value, scale, queries, keys)
     within = _written_out if query.dtype == torch.bfloat16 else _fused
-    parts = zip(*(states.split(packing.lengths, dim=2) for states in (query, key, value)), strict=True)
-    return torch.cat([within(q, k, v, scale) for q, k, v in parts], dim=2).transpose(1, 2), None
+    rows = ((query, queries), (key, keys), (value, keys))
+    parts = zip(*(states.split(packing.lengths, dim=2) for states, packing in rows), strict=True)
+    return torch.cat([within(q, k, v, scale) for q, k, v in parts], dim=2)
 
 
 def _written_out(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
@@ -113,12 +133,22 @@ def _fused(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     return nn.functional.scaled_dot_product_attention(query, key, value, scale=scale)
 
 
-def _fused_on_gpu(query: Tensor, key: Tensor, value: Tensor, packing: Packing, scale: float) -> Tensor:
+def _fused_on_gpu(query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     q, k, v = (states[0].transpose(0, 1).contiguous() for states in (query, key, value))
-    longest = max(packing.lengths)
-    return varlen_attn(q, k, v, packing.bounds, packing.bounds, longest, longest, scale=scale).unsqueeze(0)
+    longest = max(queries.lengths), max(keys.lengths)
+    return varlen_attn(q, k, v, queries.bounds, keys.bounds, *longest, scale=scale).transpose(0, 1).unsqueeze(0)
+
+
+@contextmanager
+def attending(instead: Attend) -> Iterator[None]:
+    """Inside, packed attention is done by the given function of query, key, value (1, heads, N, D) and scale."""
+    token = _instead.set(instead)
+    try:
+        yield
+    finally:
+        _instead.reset(token)
 
 
 @contextmanager
@@ -154,24 +184,40 @@ def can_be_packed(encoder: nn.Module, device: torch.device, precision: torch.dty
         return False
     if not getattr(encoder, "_supports_attention_backend", False) and not getattr(encoder, "_supports_sdpa", False):
         return False
+    ids_BT, mask_BT, packing = probe(encoder, device)
+    with probing(encoder, precision):
+        padded_BTH = encoder(input_ids=ids_BT, attention_mask=mask_BT.long()).last_hidden_state
+        try:
+            with packed(encoder, packing):
+                found = encoder(**packed_inputs(encoder, packing, ids_BT, None)).last_hidden_state
+        except (NotImplementedError, TypeError, ValueError, IndexError, RuntimeError):
+            return False  # It has no position ids, or attends in a way of its own; said by who asks.
+    return alike(packing.unpack(found)[mask_BT], padded_BTH[mask_BT], precision)
+
+
+def probe(encoder: nn.Module, device: torch.device) -> tuple[Tensor, Tensor, Packing]:
+    """A few short windows of any tokens: ids and mask (B, T), padded, and where they stand packed."""
     padding = encoder.config.pad_token_id or 0
     generator = np.random.default_rng(0)
     ids = generator.integers(padding + 1, encoder.config.vocab_size, (len(PROBED_LENGTHS), max(PROBED_LENGTHS)))
     mask = np.arange(max(PROBED_LENGTHS)) < np.array(PROBED_LENGTHS)[:, None]
     ids_BT = torch.from_numpy(np.where(mask, ids, padding)).to(device)
-    mask_BT = torch.from_numpy(mask).to(device)
-    packing = Packing(PROBED_LENGTHS, max(PROBED_LENGTHS), device)
-    training = encoder.training
+    return ids_BT, torch.from_numpy(mask).to(device), Packing(PROBED_LENGTHS, max(PROBED_LENGTHS), device)
+
+
+@contextmanager
+def probing(encoder: nn.Module, precision: torch.dtype) -> Iterator[None]:
+    """Inside, the encoder answers as in evaluation, in this format."""
+    training, device = encoder.training, next(encoder.parameters()).device
     encoder.eval()
     try:
         with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            padded_BTH = encoder(input_ids=ids_BT, attention_mask=mask_BT.long()).last_hidden_state
-            with packed(encoder, packing):
-                found = encoder(**packed_inputs(encoder, packing, ids_BT, None)).last_hidden_state
-    except (NotImplementedError, TypeError, ValueError, IndexError, RuntimeError):
-        return False  # It has no position ids, or attends in a way of its own; said by who asks.
+            yield
     finally:
         encoder.train(training)
-    error = (packing.unpack(found) - padded_BTH)[mask_BT].float().abs().mean()
+
+
+def alike(found: Tensor, wanted: Tensor, precision: torch.dtype) -> bool:
+    """Whether states differ by no more than the order of additions may in this format."""
     tolerance = 1e-4 if precision == torch.float32 else 2e-2
-    return bool(error <= tolerance * padded_BTH[mask_BT].float().abs().mean())
+    return bool((found - wanted).float().abs().mean() <= tolerance * wanted.float().abs().mean())

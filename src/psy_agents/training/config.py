@@ -51,6 +51,9 @@ class TrainingSettings(BaseModel):
     )
     evaluation_tokens: int = Field(8192, ge=512, description="Padded tokens in an evaluation batch.")
     packing: bool = Field(True, description="Run windows without padding, where the encoder's attention allows it.")
+    short_last_layer: bool = Field(
+        True, description="Run the last layer for the first token alone where only that is read (pooling: cls, similarity: none)."
+    )
     keep_freed_memory: bool = Field(
         True, description="A worker keeps what it frees for the next step (CPU, glibc), instead of asking the kernel each time."
     )

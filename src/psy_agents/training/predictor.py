@@ -123,7 +123,9 @@ class _Member:
         self.criteria: dict[str, str] = description["criteria"]
         self._reading = Reading(**description["reading"])
         self._agent, self._device = agent.to(device), device
-        self._agent.pack_where_possible(device, getattr(torch, self._reading.precision))
+        precision = getattr(torch, self._reading.precision)
+        self._agent.pack_where_possible(device, precision)
+        self._agent.shorten_where_possible(device, precision)
 
     def answers(self, data: PairData) -> Answers:
         """Its uncalibrated answers."""

@@ -149,6 +149,8 @@ class TrainingRun:
         self.agent = new_agent(agent, config, folder).to(self.device)
         if settings.packing:
             self.agent.pack_where_possible(self.device, self.precision)
+        if settings.short_last_layer:
+            self.agent.shorten_where_possible(self.device, self.precision)
         self.tokenizer = reader.tokenizer(folder)
         self.train_windows, self.validation_windows, lengths = reader.windows(
             folder, config, max_positions(self.agent.encoders[0])
