@@ -6,7 +6,7 @@
     python benchmarks/speed.py growth [--rounds 3]
     python benchmarks/speed.py slots  [--posts 100] [--rounds 3]
 
-``search``: one search of three learning rates, three epochs each, by each of three ways in turn, each in a process of its own
+``search``: one search of four learning rates (``--trials``), three epochs each, by each of three ways in turn, each in a process of its own
 with one thread: ours (`hpo.search.run_stage`: engine, store, worker and all), and the Trainer's with dynamic padding and with
 ``max_length`` (`trainer_search.py`; ``--padded-rounds`` of it, as it takes longest), and if asked for with ``bf16=True``. The same
 encoder, pairs, splits, learning rates, epochs, batch size, dropout and warm-up; no similarity, the first token
@@ -60,6 +60,7 @@ from same_pairs import MAX_LENGTH, NEGATIVES, same_pairs
 from staged_search import parameters
 from trainer_search import trainer_search
 
+from psy_agents.agents import dropout
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.search import Places, run_stage
@@ -71,7 +72,7 @@ from psy_agents.training.data import Corpus
 from psy_agents.training.trainer import Reader, TrainingRun
 
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
-RATES = (5e-5, 1e-4, 2e-4)
+LOWEST_RATE, HIGHEST_RATE = 5e-5, 2e-4
 EPOCHS = 3
 ARMS = ("ours", "dynamic", "max_length", "dynamic_bf16", "max_length_bf16")
 LIKE_BERT = {
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--padded-rounds", type=int, default=1)
-    parser.add_argument("--rates", type=int, default=len(RATES), help="how many of the learning rates")
+    parser.add_argument("--trials", type=int, default=4, help="search, slots: learning rates, one trial each")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--encoder", default=ENCODER)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -102,7 +103,6 @@ def main() -> None:
     parser.add_argument("--negatives", type=float, default=NEGATIVES, help="implicit ones per positive pair, in training")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS[:3])
     parser.add_argument("--layouts", nargs="+", default=["2x1", "1x2"], help="slots: each as slots x threads")
-    parser.add_argument("--trials", type=int, default=4, help="slots: trials of a search")
     parser.add_argument("--arm", choices=ARMS)
     parser.add_argument("--out", type=Path, help="search: a line a run; the same command goes on where it was stopped")
     arguments = parser.parse_args()
@@ -125,6 +125,11 @@ def like_bert(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def learning_rates(arguments: argparse.Namespace) -> list[float]:
+    """One a trial."""
+    return np.geomspace(LOWEST_RATE, HIGHEST_RATE, arguments.trials).tolist()
+
+
 # --- Ours beside the Trainer's ---------------------------------------------------------------------------------------
 
 
@@ -138,7 +143,7 @@ def search(arguments: argparse.Namespace) -> None:
                 continue
             if any(run["arm"] == arm and run["round"] == number for run in runs):
                 continue
-            names = ("posts", "rates", "precision", "encoder", "device", "batch", "frozen_layers", "negatives")
+            names = ("posts", "trials", "precision", "encoder", "device", "batch", "frozen_layers", "negatives")
             options = [word for name in names for word in ("--" + name.replace("_", "-"), str(getattr(arguments, name)))]
             command = [sys.executable, __file__, "arm", "--arm", arm, *options]
             told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -173,7 +178,7 @@ def _until(run: dict[str, Any], value: float) -> float | None:
 
 def run_arm(arguments: argparse.Namespace) -> None:
     """One search; prints its seconds and, for each trial, when it ended and what it reached."""
-    corpus, rates = read_corpus(arguments), RATES[: arguments.rates]
+    corpus, rates = read_corpus(arguments), learning_rates(arguments)
     trials: dict[int, tuple[float, float]] = {}
     with CpuMeter() as meter:
         begin = time.perf_counter()
@@ -244,6 +249,13 @@ def unfused() -> Iterator[None]:
 
 
 @contextmanager
+def dropout_of_torch() -> Iterator[None]:
+    """Masks drawn as torch draws them."""
+    with mock.patch.object(dropout.Dropout, "forward", torch.nn.Dropout.forward):
+        yield
+
+
+@contextmanager
 def unbucketed() -> Iterator[None]:
     """Batches of any lengths."""
     with mock.patch.object(batches, "BUCKET_BATCHES", 1):
@@ -277,6 +289,7 @@ def ways(precision: str, device: str) -> dict[str, Way]:
         "float32": (on | {"precision": "float32"}, {}, None),
         "AdamW not fused": (on, {}, unfused),
         **on_cpu,
+        "dropout of torch": (on, {}, dropout_of_torch),
         "last layer whole": (on | {"short_last_layer": False}, {}, None),
         "evaluation in small batches": (on, {}, evaluated_in_small_batches),
         "4 layers frozen, states kept": (on, FROZEN, None),
@@ -427,8 +440,7 @@ def slots(arguments: argparse.Namespace) -> None:
     split = {layout: tuple(map(int, layout.split("x"))) for layout in arguments.layouts}
     if max(workers for workers, _ in split.values()) >= arguments.trials:
         raise SystemExit("More trials than slots are needed: --trials.")
-    corpus = read_corpus(arguments)
-    rates = np.geomspace(RATES[0], RATES[-1], arguments.trials).tolist()
+    corpus, rates = read_corpus(arguments), learning_rates(arguments)
     found: dict[str, list[tuple[float, float]]] = {layout: [] for layout in arguments.layouts}
     for _ in range(arguments.rounds):
         for layout, (workers, threads) in split.items():

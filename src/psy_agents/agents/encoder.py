@@ -112,6 +112,8 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
     from transformers import AutoConfig, AutoModel
     from transformers.utils import logging as told
 
+    from psy_agents.agents.dropout import draw_cheaply
+
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     for names, rate in ((HIDDEN_DROPOUTS, dropout), (ATTENTION_DROPOUTS, 0.0)):
         for name in names:
@@ -131,6 +133,7 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
             f"The encoder in '{folder.name}' lacks {len(missing)} of its weights (first: {missing[0]}): they would be random; "
             "use a complete one."
         )
+    draw_cheaply(encoder)
     return without_pooler(encoder)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.dropout import Dropout
 
 ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU}
 
@@ -16,10 +17,10 @@ def head(config: ModelConfig, hidden: int, outputs: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     width = hidden
     for _ in range(config.head_depth):
-        layers += [nn.Dropout(config.head_dropout), nn.Linear(width, config.head_width)]
+        layers += [Dropout(config.head_dropout), nn.Linear(width, config.head_width)]
         layers += [ACTIVATIONS[config.head_activation]()]
         width = config.head_width
-    return nn.Sequential(*layers, nn.Dropout(config.head_dropout), nn.Linear(width, outputs))
+    return nn.Sequential(*layers, Dropout(config.head_dropout), nn.Linear(width, outputs))
 
 
 class _ScaledCosine(nn.Module):
