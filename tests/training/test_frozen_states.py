@@ -53,7 +53,7 @@ def test_states_are_made_once_for_a_depth(encoders, corpus, runs_of_frozen_layer
     run(encoders, reader, agent="criteria", frozen_layers=1)
     first = len(runs_of_frozen_layers)
     run(encoders, reader, agent="criteria", frozen_layers=1)
-    assert len(runs_of_frozen_layers) == first + 2, "the probes of the new encoder alone, one a split"
+    assert len(runs_of_frozen_layers) == first + 1, "the probe of the new encoder alone"
     figures(run(encoders, reader, agent="criteria", frozen_layers=2))
     assert runs_of_frozen_layers[first + 2 :].count(2) == first
 

@@ -36,6 +36,7 @@ class FrozenLayers:
         self._given: tuple[int, Tensor] | None = None
         self._alone = False
         self._in_tuple = False
+        self._resumes: bool | None = None
         for number, layer in enumerate(layers_of(encoder)[:depth], start=1):
             layer.forward = self._replaced(layer.forward, number)
 
@@ -68,14 +69,16 @@ class FrozenLayers:
         """Whether going on from the frozen layers' states gives what the whole encoder gives for these inputs.
 
         It does not where a family does something between its layers, such as the convolution of DeBERTa-v2's
-        largest models. To be asked in evaluation mode, once for each instance: this also shows it the layers' form.
+        largest models. To be asked in evaluation mode; an instance finds out once, which also shows it the layers' form.
         """
-        states_BTH = self.alone(inputs)
-        with self.left_out(states_BTH):
-            resumed_BTH = self._encoder(**inputs).last_hidden_state
-        whole_BTH = self._encoder(**inputs).last_hidden_state
-        real_BT1 = inputs["attention_mask"].bool().unsqueeze(-1)
-        return torch.allclose(resumed_BTH * real_BT1, whole_BTH * real_BT1, rtol=1e-3, atol=1e-4)
+        if self._resumes is None:
+            states_BTH = self.alone(inputs)
+            with self.left_out(states_BTH):
+                resumed_BTH = self._encoder(**inputs).last_hidden_state
+            whole_BTH = self._encoder(**inputs).last_hidden_state
+            real_BT1 = inputs["attention_mask"].bool().unsqueeze(-1)
+            self._resumes = torch.allclose(resumed_BTH * real_BT1, whole_BTH * real_BT1, rtol=1e-3, atol=1e-4)
+        return self._resumes
 
     def without_dropout(self) -> None:
         """Put every part that has nothing but frozen weights into evaluation mode."""

@@ -87,7 +87,7 @@ class StageRunner:
         listeners: Sequence[Listener] = (),
         attributes: Mapping[str, Any] | None = None,
         log_dir: Path | None = None,
-        preload_modules: tuple[str, ...] = ("torch", "transformers"),
+        preload_modules: tuple[str, ...] = ("torch", "transformers.modeling_utils"),
     ) -> None:
         self.config, self.space, self.store = config, space, store
         if isinstance(config.n_trials, dict):

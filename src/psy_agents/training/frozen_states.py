@@ -82,7 +82,7 @@ class FrozenStatesCache:
             return None
         agent.eval()
         with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            probe = window_tensors(windows, np.arange(min(PROBED_WINDOWS, len(windows.pair))), pad_id, device)
+            probe = window_tensors(windows, np.argsort(windows.lengths, kind="stable")[:PROBED_WINDOWS], pad_id, device)
             if not all(agent.frozen[encoder].can_be_left_out(probe.encoder_inputs) for encoder in agent.encoders):
                 log.info(
                     "the frozen layers of %s are run in every epoch: it does not go on from their states",
