@@ -205,7 +205,7 @@ def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(toget
     asked = []
     with packed(facts, folder) as path, pytest.raises(UserError, match="Nothing was published"):
         publish(path, PublishConfig(repository="somebody/share"), api=lambda: None, ask=lambda question: asked.append(question) or "no")
-    assert "Its members are made from 2 encoders: the card names the licence of each." in asked[0]
+    assert "of the encoder forbidding: cc-by-nc-4.0" in asked[0] and f"of the encoder {facts.encoder}: " in asked[0]
     save_ensemble(tmp_path / "of_one", [first, first], Decisions(0.4))
     assert model_card(facts, tmp_path / "of_one", NOT_ASKED).count("- Encoder `") == 1
 

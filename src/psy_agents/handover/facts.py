@@ -10,12 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from psy_agents.agents.encoder import locate_encoder
-from psy_agents.agents.licences import licence_of
 from psy_agents.corpus.quality import DataQuality
 from psy_agents.errors import UserError
 from psy_agents.evaluation.results import Evaluation, Report
 from psy_agents.handover.config import ExportConfig
+from psy_agents.handover.files import public_name
 from psy_agents.hpo.identity import settings_hash
 from psy_agents.hpo.refit import RefitSummary
 from psy_agents.hpo.search import fingerprint
@@ -34,7 +33,7 @@ class Facts:
 
     Attributes:
         report: of this agent and the baselines alone.
-        encoder: its hub name, or the last part of a local folder's name, which says nothing of this machine.
+        encoder: its `public_name`.
         on_hub: whether ``encoder`` is a name on the hub.
         searched: what each stage of the search was told: stage, trials, epochs, patience, seed.
         training: the training settings, where they are still those of the refit.
@@ -46,7 +45,6 @@ class Facts:
     config: ExportConfig
     encoder: str
     on_hub: bool
-    encoder_licence: str
     searched: tuple[Mapping[str, Any], ...]
     training: TrainingSettings | None
     git_commit: str
@@ -96,9 +94,8 @@ def gather(
         report=build_report(corpus, data, {agent: refitted}, stage_costs(studies), reporting),
         quality=DataQuality.model_validate(quality),
         config=config,
-        encoder=Path(name).name if Path(name).is_dir() else name,
+        encoder=public_name(name),
         on_hub=not Path(name).is_dir(),
-        encoder_licence=licence_of(locate_encoder(name)),
         searched=tuple(
             {key: study.user_attrs[key] for key in ("stage", "epochs", "patience")}
             | {"trials": cost.trials, "seed": study.user_attrs.get("identity", {}).get("stage", {}).get("seed")}

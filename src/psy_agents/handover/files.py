@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.hashes import hashes_of, names_of
+from psy_agents.agents.licences import licence_of
 from psy_agents.corpus.agreement import Agreement
 from psy_agents.errors import UserError
 
@@ -16,10 +18,20 @@ CARD, STATEMENT, RECORD, ONNX = "README.md", "DATA_STATEMENT.md", "export.json",
 PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
 
 
+class EncoderUsed(BaseModel):
+    """An encoder's `public_name` and its licence, as far as it is stated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    licence: str
+
+
 class ExportRecord(BaseModel):
     """``export.json``: what the folder holds, and under which agreement its training data stand.
 
     Attributes:
+        encoders: what the agent, or each member of an ensemble, was made from.
         files: name -> SHA-256 of every file but the card, which people may edit, and this record.
     """
 
@@ -30,8 +42,7 @@ class ExportRecord(BaseModel):
     agreement: Agreement | None
     data_hash: str
     git_commit: str
-    encoder: str
-    encoder_licence: str
+    encoders: list[EncoderUsed]
     licence: str | None
     versions: dict[str, str]
     files: dict[str, str]
@@ -42,10 +53,20 @@ def exported_hashes(folder: Path) -> dict[str, str]:
     return hashes_of(folder, (name for name in names_of(folder) if name not in (CARD, RECORD)))
 
 
-def encoders_of(folder: Path) -> set[str]:
-    """What an agent, or each member of an ensemble, was made from, as its ``agent.json`` names it."""
+def encoders_of(folder: Path) -> list[str]:
+    """What an agent, or each member of an ensemble, was made from, as its ``agent.json`` names it; sorted."""
     described = (json.loads(file.read_text(encoding="utf-8")) for file in folder.rglob("agent.json"))
-    return {str(agent["hyperparameters"]["encoder"]) for agent in described}
+    return sorted({str(agent["hyperparameters"]["encoder"]) for agent in described})
+
+
+def encoders_used(folder: Path) -> list[EncoderUsed]:
+    """The same without a word of this machine's folders, with the licence of each."""
+    return [EncoderUsed(name=public_name(each), licence=licence_of(locate_encoder(each))) for each in encoders_of(folder)]
+
+
+def public_name(encoder: str) -> str:
+    """A name on the hub, or the last part of a local folder's name, which says nothing of this machine."""
+    return Path(encoder).name if Path(encoder).is_dir() else encoder
 
 
 def refuse_pickles(folder: Path) -> None:

@@ -11,13 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from psy_agents.agents.config import BUNDLED_ENCODER
-from psy_agents.agents.encoder import locate_encoder
 from psy_agents.agents.hashes import file_sha256, names_of
-from psy_agents.agents.licences import NON_COMMERCIAL, NOT_STATED, licence_of
+from psy_agents.agents.licences import NON_COMMERCIAL, NOT_STATED
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.handover.config import ExportConfig
 from psy_agents.handover.facts import Facts
-from psy_agents.handover.files import CARD, ONNX, STATEMENT, encoders_of
+from psy_agents.handover.files import CARD, ONNX, STATEMENT, EncoderUsed, encoders_used
 from psy_agents.handover.known_failures import failures_section
 from psy_agents.handover.markdown import bullets, cell, code, fenced, table
 from psy_agents.handover.onnx import HERE, OnnxResult
@@ -254,10 +253,7 @@ def _ensemble(several: EnsembleSummary | None) -> list[str]:
 
 def licences(facts: Facts, folder: Path) -> str:
     """Of the encoder, or of each that a member of an ensemble is made from, and of the weights."""
-    lines = [_encoder_licence(facts.encoder, facts.encoder_licence)]
-    for name in sorted(encoders_of(folder) - {str(facts.summary.hyperparameters["encoder"])}):
-        shown = Path(name).name if Path(name).is_dir() else name
-        lines.append(_encoder_licence(shown, licence_of(locate_encoder(name))))
+    lines = [_encoder_licence(each) for each in encoders_used(folder)]
     if facts.config.licence is None:
         weights = "Weights: no licence has been chosen, so nobody but their makers has a right to use them."
     else:
@@ -265,7 +261,8 @@ def licences(facts: Facts, folder: Path) -> str:
     return bullets([*lines, weights])
 
 
-def _encoder_licence(name: str, licence: str) -> str:
+def _encoder_licence(encoder: EncoderUsed) -> str:
+    name, licence = encoder.name, encoder.licence
     if licence == NOT_STATED:
         return f"Encoder {code(name)}: its folder states no licence, so find out before you pass the weights on."
     if NON_COMMERCIAL.search(licence):

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from psy_agents.handover.data_statement import data_statement
 from psy_agents.handover.facts import Facts
-from psy_agents.handover.files import CARD, STATEMENT, refuse_pickles, write_record
+from psy_agents.handover.files import CARD, STATEMENT, encoders_used, refuse_pickles, write_record
 from psy_agents.handover.model_card import model_card
 from psy_agents.handover.onnx import NOT_ASKED, check_packages, export_onnx
 from psy_agents.training.predictor import Predictor
@@ -45,8 +45,7 @@ def packed(facts: Facts, model: Path) -> Iterator[Path]:
             agreement=facts.config.agreement,
             data_hash=facts.summary.data_hash,
             git_commit=facts.git_commit,
-            encoder=facts.encoder,
-            encoder_licence=facts.encoder_licence,
+            encoders=encoders_used(folder),
             licence=facts.config.licence,
             versions=facts.summary.versions,
         )

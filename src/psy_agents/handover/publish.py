@@ -60,15 +60,18 @@ def _what(folder: Path, files: list[str], record: ExportRecord, config: PublishC
     size = decimal(sum((folder / name).stat().st_size for name in files))
     seen = "private: seen by its members only" if config.private else "PUBLIC: seen by everybody, and not to be taken back"
     licence = record.licence or "none has been chosen"
-    encoders = sorted(encoders_of(folder))
-    here = [f"agent.json names a folder of this machine, {name}, which others will read." for name in encoders if Path(name).is_absolute()]
+    encoders = [f"{each.name}: {each.licence}" for each in record.encoders]
+    here = [
+        f"agent.json names a folder of this machine, {encoder}, which others will read."
+        for encoder in encoders_of(folder)
+        if Path(encoder).is_absolute()
+    ]
     return "\n".join(
         [
             f"To be uploaded: the {record.agent} agent, to {config.repository} on the Hugging Face hub ({seen}).",
             f"{len(files)} files, {size}: {', '.join(files)}.",
             *here,
-            f"Licence of the weights: {licence}; of the encoder {record.encoder}: {record.encoder_licence}.",
-            *([f"Its members are made from {len(encoders)} encoders: the card names the licence of each."] if len(encoders) > 1 else []),
+            f"Licence of the weights: {licence}; of the encoder {', of the encoder '.join(encoders)}.",
             meaning(record),
         ]
     )
