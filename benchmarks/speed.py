@@ -145,8 +145,9 @@ def search(arguments: argparse.Namespace) -> None:
                 continue
             names = ("posts", "trials", "precision", "encoder", "device", "batch", "frozen_layers", "negatives")
             options = [word for name in names for word in ("--" + name.replace("_", "-"), str(getattr(arguments, name)))]
-            command = [sys.executable, __file__, "arm", "--arm", arm, *options]
-            told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            # Without a main file, which our worker would import again, with all that only its parent needs.
+            command = [sys.executable, "-c", "import speed; speed.main()", "arm", "--arm", arm, *options]
+            told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent).stdout
             runs.append({"arm": arm, "round": number, **json.loads(told.splitlines()[-1])})
             with out.open("a") as file:
                 file.write(json.dumps(runs[-1]) + "\n")

@@ -17,11 +17,11 @@ from program import Program, wait_for
 from pydantic import ValidationError
 
 from psy_agents.errors import UserError
-from psy_agents.hpo import config, dask_relay, dask_slot, sharing
+from psy_agents.hpo import config, dask_cluster, dask_relay, dask_slot, sharing
 from psy_agents.hpo import slot as slot_module
 from psy_agents.hpo.config import ExecutorConfig, StageConfig, Timeouts, worker_count
+from psy_agents.hpo.dask_cluster import DaskCluster, Relay
 from psy_agents.hpo.dask_relay import RemoteJob, Sealed
-from psy_agents.hpo.dask_slot import DaskCluster
 from psy_agents.hpo.records import Failure
 from psy_agents.hpo.sharing import Share
 from psy_agents.hpo.slot import Lost
@@ -192,7 +192,7 @@ def test_a_start_that_waits_for_room_has_time_while_others_work_and_then_as_long
     clock = [0.0]
     for module in (slot_module, dask_slot):  # Not the clock itself, by which waiting ends.
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    there = SimpleNamespace(others_work=True, taken=False, alone_since=0.0, submit=lambda job, feed: dask_slot._Relay("a", job, feed))
+    there = SimpleNamespace(others_work=True, taken=False, alone_since=0.0, submit=lambda job, feed: Relay("a", job, feed))
     slot = dask_slot.DaskSlot(0, SimpleNamespace(job=None), Timeouts(startup=10), there)
     slot.start()
     clock[0] = 11.0
@@ -228,7 +228,7 @@ def test_a_folder_of_weights_that_a_dask_worker_does_not_see_is_refused_before_a
 
 
 def test_a_cluster_of_another_version_is_refused(search, remote, monkeypatch):
-    monkeypatch.setattr(dask_slot, "__version__", "0.0.1")
+    monkeypatch.setattr(dask_cluster, "__version__", "0.0.1")
     with pytest.raises(UserError, match="has psy_agents .*, and this machine 0.0.1: install the same"):
         remote()
 
@@ -263,6 +263,8 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it(search, mon
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "psy_agents.hpo.dask_slot")
     monkeypatch.delattr("psy_agents.hpo.dask_slot")
+    monkeypatch.delitem(sys.modules, "psy_agents.hpo.dask_cluster")
+    monkeypatch.delattr("psy_agents.hpo.dask_cluster")
     with pytest.raises(UserError, match=r'pip install -c requirements.lock -e "\.\[cluster\]"'):
         search.run(executor="dask")
 
