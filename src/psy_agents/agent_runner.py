@@ -101,6 +101,7 @@ class AgentRunner(SequentialRunner):
     ) -> tuple[dict[str, str], dict[str, str]]:
         """The same, with a process for each agent; what they saved is new to this one."""
         from psy_agents.hpo.interruption import SearchInterrupted, interrupt_signal  # With them comes optuna.
+        from psy_agents.tracking import end_left_runs
 
         mlflow_run = active_mlflow_run()
         jobs = [
@@ -110,6 +111,8 @@ class AgentRunner(SequentialRunner):
         log.info("%d agents, %d at once, each in a process of its own", len(jobs), min(self._at_once, len(jobs)))
         with interrupt_signal() as interrupt:
             ended, failed = run_agents(jobs, self._at_once, interrupt)
+        if mlflow_run is not None:
+            end_left_runs(mlflow_run)
         if interrupt.signal is not None:
             _tell_end(ended)
             raise SearchInterrupted(interrupt.signal)

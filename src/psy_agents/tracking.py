@@ -43,6 +43,19 @@ def _harmless(method: Callable) -> Callable:
     return guarded
 
 
+def end_left_runs(parent: str) -> None:
+    """End the runs right below one that are still open: the processes that would have ended them were killed."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    below = f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
+    try:
+        for run in client.search_runs([client.get_run(parent).info.experiment_id], below):
+            client.set_terminated(run.info.run_id, "FAILED")
+    except Exception as error:
+        log.warning("MLflow failed (%s): runs of agents that were killed stay open there", type(error).__name__)
+
+
 class MlflowListener:
     """Listens to a stage, and does nothing where no MLflow run is active.
 

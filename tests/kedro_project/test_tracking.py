@@ -10,7 +10,7 @@ import pytest
 
 from psy_agents.hpo.protocol import EpochReport
 from psy_agents.hpo.records import Failure, StageInfo, StageResult, TrialRecord
-from psy_agents.tracking import MlflowListener
+from psy_agents.tracking import MlflowListener, end_left_runs
 
 STUDY = "evidence-stage0-sanity-12345678"
 RUNNING = TrialRecord(index=0, number=0, params={"learning_rate": 1e-4, "span_loss": "marginal"}, seed=5, state="running")
@@ -250,3 +250,23 @@ def test_metrics_that_only_a_trials_end_knows_are_logged_and_those_of_its_last_e
     (run,) = runs(experiment, "trial")
     assert run.data.metrics["macro_f1"] == 0.7
     assert run.data.metrics["token_f1"] == 0.6
+
+
+def test_runs_of_killed_processes_are_ended_and_no_others(experiment):
+    client = mlflow.MlflowClient()
+
+    def run(parent=None):
+        return client.create_run(experiment, tags={} if parent is None else {"mlflow.parentRunId": parent}).info.run_id
+
+    command, other = run(), run()
+    killed, whole, elsewhere = run(command), run(command), run(other)
+    stage = run(killed)  # The same command goes on with it.
+    client.set_terminated(whole, "FINISHED")
+    end_left_runs(command)
+    found = [client.get_run(each).info.status for each in (command, killed, whole, elsewhere, stage)]
+    assert found == ["RUNNING", "FAILED", "FINISHED", "RUNNING", "RUNNING"]
+
+
+def test_runs_that_cannot_be_ended_are_told_of_and_stop_nothing(experiment, caplog):
+    end_left_runs("0" * 32)
+    assert warnings(caplog) == ["MLflow failed (MlflowException): runs of agents that were killed stay open there"]
