@@ -109,6 +109,7 @@ def trainer_search(
             hp_space=space,
             n_trials=len(rates),
             compute_objective=lambda metrics: max(values[-1]),
+            pruner=optuna.pruners.NopPruner(),  # As in stage 0; the default would end some trials early.
             sampler=optuna.samplers.GridSampler({"learning_rate": list(rates)}, seed=0),
         )
 
