@@ -255,7 +255,7 @@ def main() -> None:
     # The fork server imports only once, so each kind of start-up has a process of its own; one without a main file, which
     # workers would import again.
     if "start-up" in args.parts:
-        for modules in ((), ("torch", "transformers"), ("torch", "transformers", "psy_agents.hpo.objective")):
+        for modules in ((), ("torch", "transformers"), ("torch", "transformers.modeling_utils", "psy_agents.hpo.objective")):
             code = f"import engine_overhead; engine_overhead.start_up({modules!r}, 7)"
             subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, check=True)
     with tempfile.TemporaryDirectory() as folder:
