@@ -32,9 +32,10 @@ class Program:
         assert len(self.family) >= 3  # The resource tracker, the fork server, a worker.
 
     def send(self, signum: int) -> None:
+        """Send it and wait for the end: less long than a hung worker would hang."""
         self.remember_family()
         self.process.send_signal(signum)
-        self.process.wait(10)
+        self.process.wait(60)
 
     def survivors(self, patience: float = 5.0) -> list[psutil.Process]:
         return psutil.wait_procs(self.family, timeout=patience)[1]
