@@ -35,7 +35,7 @@ class Program:
         """Send it and wait for the end: less long than a hung worker would hang."""
         self.remember_family()
         self.process.send_signal(signum)
-        self.process.wait(60)
+        self.process.wait(10)
 
     def survivors(self, patience: float = 5.0) -> list[psutil.Process]:
         return psutil.wait_procs(self.family, timeout=patience)[1]
