@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from psy_agents.corpus.alignment import STAGES, Alignment, align
-from psy_agents.corpus.normalisation import trim
+from psy_agents.corpus.alignment.align import STAGES, Alignment, align
+from psy_agents.corpus.alignment.normalisation import trim
 
 THRESHOLDS = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 RIGHT_OVERLAP = 0.8

@@ -37,13 +37,13 @@ import optuna
 import sqlalchemy
 
 from psy_agents.hpo.config import StageConfig, Timeouts
+from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialPruned, TrialSpec
-from psy_agents.hpo.slot import Slot, preload
-from psy_agents.hpo.space import SearchSpace
-from psy_agents.hpo.stage import StageRunner
-from psy_agents.hpo.store import StudyStore
-from psy_agents.hpo.study_copy import StudyCopy
-from psy_agents.hpo.worker import WorkerJob
+from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.memory_copy import StudyCopy
+from psy_agents.hpo.study.store import StudyStore
+from psy_agents.hpo.workers.worker import Slot, preload
+from psy_agents.hpo.workers.worker_process import WorkerJob
 
 SPACE = {
     **{f"x{i}": {"type": "float", "low": 0.0, "high": 1.0} for i in range(6)},
@@ -155,7 +155,7 @@ def listening(place: Place, n_trials: int, repeats: int, pause: float) -> None:
     """Engine time a trial while MLflow hears of it."""
     import mlflow
 
-    from psy_agents.tracking import MlflowListener
+    from psy_agents.tracking.callback import MlflowListener
 
     print(f"with MLflow listening, {n_trials} trials, {repeats} repeats, {pause * 1000:.0f} ms of sleep an epoch:")
     mlflow.set_tracking_uri(f"sqlite:///{place.weights}/mlflow.db")

@@ -19,7 +19,7 @@ import time
 
 import numpy as np
 
-from psy_agents.corpus.near_duplicates import cluster_near_duplicates
+from psy_agents.corpus.splitting.near_duplicates import cluster_near_duplicates
 
 VOCABULARY = np.array([f"w{i}" for i in range(30_000)])
 FREQUENCY = 1 / np.arange(1, len(VOCABULARY) + 1)

@@ -35,13 +35,13 @@ CRITERIA = {"SLEEP": "Sleeps badly.", "FATIGUE": "Has no energy.", "MOOD": "Feel
 
 def save_model(folder: Path, agent: str, words: list[str]) -> None:
     """An untrained agent whose rule lets evidence through."""
-    from tiny_bert import build_bert
+    from support.tiny_bert import build_bert
 
     from psy_agents.agents.config import ModelConfig
     from psy_agents.agents.decoding import DecodingRule
-    from psy_agents.agents.encoder import load_tokenizer
+    from psy_agents.agents.encoders.loading import load_tokenizer
     from psy_agents.agents.models import new_agent
-    from psy_agents.agents.saving import Decisions, Reading, save_agent
+    from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
 
     encoder = folder.parent / "encoder"
     encoder.mkdir(parents=True)
@@ -65,8 +65,8 @@ def measure(agent: str, model: Path, project: Path, file: str, posts: int, answe
     """Predict the file; answer with what was seen of the memory, and with the seconds."""
     import torch
 
-    from psy_agents.prediction.config import PredictConfig
-    from psy_agents.prediction.predict import load_predictor, predict_file
+    from psy_agents.inference.config import PredictConfig
+    from psy_agents.inference.predict_file import load_predictor, predict_file
 
     torch.set_num_threads(1)
     load_predictor(agent, model).predict(["One post."])

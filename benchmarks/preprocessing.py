@@ -77,8 +77,8 @@ def damaged(sentence: str, rng: np.random.Generator) -> str:
 def measure(folder: Path) -> None:
     from psy_agents.corpus.config import CorpusSettings
     from psy_agents.corpus.prepare import prepare_corpus, split_corpus
+    from psy_agents.corpus.reading.tables import read_table
     from psy_agents.corpus.synthetic.wording import WORDING
-    from psy_agents.corpus.tables import read_table
 
     settings = CorpusSettings()
     start = time.perf_counter()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from staged_search import bundled_corpus
 
-from psy_agents.agents.encoder import load_tokenizer, locate_encoder
+from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
 from psy_agents.training.data import IMPLICIT_NEGATIVE, Corpus, tokenise
 
 NEGATIVES = 2.0  # Implicit ones in training, per positive pair.

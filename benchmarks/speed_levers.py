@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from same_trials import alone, one_trial, read_corpus, spread
 
-from psy_agents.agents import dropout
+from psy_agents.agents.encoders import dropout
 from psy_agents.training import batches, scoring, trainer
 
 Way = tuple[dict[str, Any], dict[str, Any], Callable | None]

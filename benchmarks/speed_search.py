@@ -18,9 +18,9 @@ from staged_search import parameters
 from trainer_search import trainer_search
 
 from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.search import Places, run_stage
-from psy_agents.hpo.space_config import SearchSpaceConfig
-from psy_agents.hpo.store import read_study
+from psy_agents.hpo.run_stage import Places, run_stage
+from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.study.store import read_study
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
 

@@ -48,15 +48,16 @@ import numpy as np
 import optuna
 import yaml
 
-from psy_agents.agents.names import AGENTS
+from psy_agents.agents.registry import AGENTS
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.prepare import prepare_corpus, split_corpus
-from psy_agents.corpus.tables import read_json, read_table
-from psy_agents.hpo.config import StageConfig, cpu_cores
-from psy_agents.hpo.search import Places, StageOutput, run_stage
-from psy_agents.hpo.space_config import SearchSpaceConfig
-from psy_agents.hpo.store import read_study
-from psy_agents.hpo.topk import TopK
+from psy_agents.corpus.reading.tables import read_json, read_table
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.run_stage import Places, StageOutput, run_stage
+from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.study.store import read_study
+from psy_agents.hpo.study.topk import TopK
+from psy_agents.hpo.workers.resources import cpu_cores
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
 

@@ -42,12 +42,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.interruption import SearchInterrupted
-from psy_agents.hpo.ledger import INFRASTRUCTURE, MEMORY_ATTEMPTS, PERMANENT
+from psy_agents.hpo.engine.interruption import SearchInterrupted
+from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
-from psy_agents.hpo.space import SearchSpace
-from psy_agents.hpo.stage import StageRunner
-from psy_agents.hpo.store import StudyStore, read_study
+from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.ledger import INFRASTRUCTURE, MEMORY_ATTEMPTS, PERMANENT
+from psy_agents.hpo.study.store import StudyStore, read_study
 
 MARK = "PSY_AGENTS_TORTURE"  # In the environment of a study's parent, and so of all that it starts.
 TRIALS, EPOCHS, KEEP, RETRIES = 10, 3, 2, 3

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import optuna
 
-from psy_agents.agents.encoder import locate_encoder
+from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.thresholds import best_threshold
 from psy_agents.training.data import Corpus, PairData

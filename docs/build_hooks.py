@@ -9,8 +9,7 @@ import re
 from pathlib import Path
 
 from latex2mathml.converter import convert
-
-from psy_agents.parameters_reference import hyperparameters_reference, parameters_reference
+from tools.parameters_reference import hyperparameters_reference, parameters_reference
 
 CONF = Path(__file__).parents[1] / "conf"
 TABLES = {"parameters": parameters_reference, "hyper-parameters": hyperparameters_reference}

@@ -1,14 +1,18 @@
-"""A copy of the project to run commands in: nothing that a test does touches the checkout."""
+"""Copies of the project to run commands in, sessions of them, and one project in which everything has run."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from project_copy import copy_project, project_environment
+from support.finished_project import Finished, NewSession, build_encoder, build_finished, leave_out_tracking, sessions_of
+from support.project_copy import copy_project, project_environment
+from support.search.postgres import postgres_schema
+from support.search.search_process import Search
 
 Kedro = Callable[..., subprocess.CompletedProcess]
 
@@ -36,3 +40,52 @@ def kedro(project: Path) -> Kedro:
         )
 
     return run
+
+
+@pytest.fixture
+def session(project: Path, monkeypatch: pytest.MonkeyPatch) -> NewSession:
+    """Makes sessions of the copied project."""
+    return sessions_of(project, monkeypatch)
+
+
+@pytest.fixture
+def untracked(project: Path) -> None:
+    """Leaves MLflow out of the copied project."""
+    leave_out_tracking(project)
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random BERT of six layers."""
+    return build_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Finished:
+    """Shared by all tests: only looked at."""
+    return build_finished(tmp_path_factory.mktemp("finished") / "project", tiny_encoder)
+
+
+@pytest.fixture
+def copied(finished: Finished, tmp_path: Path) -> Path:
+    """A copy of the finished project to go on with, without tracking."""
+    folder = tmp_path / "copied"
+    shutil.copytree(finished.folder, folder)
+    leave_out_tracking(folder)
+    return folder
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Search:
+    """A stage of small trials in a temporary folder."""
+    return Search(tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a store may be: each kind in turn, empty."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "studies.db")
+        return
+    with postgres_schema() as (_, address):
+        yield address

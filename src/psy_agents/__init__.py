@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from psy_agents.training.predictor import Predictor
+    from psy_agents.inference.predictor import Predictor
 
 __version__ = "0.1.0"
 
 
 def load(folder: str | Path) -> Predictor:
     """A refitted agent or ensemble, ready to predict: ``load("data/06_models/refit/...").predict(["text of a post"])``."""
-    from psy_agents.training.predictor import Predictor
+    from psy_agents.inference.predictor import Predictor
 
     return Predictor(Path(folder))

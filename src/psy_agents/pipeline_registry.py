@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from kedro.pipeline import Pipeline
 
-from psy_agents.agents.names import AGENTS
+from psy_agents.agents.registry import AGENTS
 from psy_agents.pipelines import (
     baselines,
     budget,

@@ -4,10 +4,13 @@ import os
 
 from kedro.config import OmegaConfigLoader
 
-from psy_agents.hooks import InputHooks, ModelHooks, OutputHooks, TrackingHooks
-from psy_agents.resolvers import RESOLVERS
-from psy_agents.session import AgentSession
-from psy_agents.watching import WatchHooks
+from psy_agents.app.hooks.inputs import InputHooks
+from psy_agents.app.hooks.models import ModelHooks
+from psy_agents.app.hooks.outputs import OutputHooks
+from psy_agents.app.hooks.tracking import TrackingHooks
+from psy_agents.app.hooks.viewers import WatchHooks
+from psy_agents.app.resolvers import RESOLVERS
+from psy_agents.app.session import AgentSession
 
 # MLflow reports its use to its makers unless it is told not to before it is first imported, which the hooks do later.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -1,5 +1,5 @@
 import pytest
-import tiny_agents
+from support import tiny_agents
 
 
 @pytest.fixture(scope="session")

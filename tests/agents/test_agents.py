@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_agents import ENCODERS, POSITIONS, SETTINGS, parameters
+from support.tiny_agents import ENCODERS, POSITIONS, SETTINGS, parameters
 
-from psy_agents.agents.encoder import load_encoder, max_positions
-from psy_agents.agents.names import AGENTS
-from psy_agents.agents.saving import load_agent
+from psy_agents.agents.encoders.loading import load_encoder, max_positions
+from psy_agents.agents.registry import AGENTS
+from psy_agents.agents.saved.agent_folder import load_agent
 from psy_agents.errors import UserError
 from psy_agents.training.scoring import answer
 from psy_agents.training.trainer import Reader, TrainingRun

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_agents import CRITERIA, ENCODERS, FILLERS, SIGNS
+from support.tiny_agents import CRITERIA, ENCODERS, FILLERS, SIGNS
 
-from psy_agents.agents.encoder import load_tokenizer
+from psy_agents.agents.encoders.loading import load_tokenizer
 from psy_agents.agents.windows import MIN_POST_TOKENS, tokenise_pairs
 from psy_agents.errors import UserError
 from psy_agents.evaluation.spans import sentence_spans

@@ -8,7 +8,7 @@ import optuna
 import pytest
 import torture
 
-from psy_agents.hpo.store import StudyStore
+from psy_agents.hpo.study.store import StudyStore
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import tiny_agents
+from support import tiny_agents
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.prepare import prepare_corpus, split_corpus
 from psy_agents.corpus.quality import DataQuality, Reading, check_sums, describe_quality
-from psy_agents.corpus.quality_page import headline, notes, quality_page
-from psy_agents.corpus.quality_plots import labels_plot, lengths_plot, rows_plot
 from psy_agents.errors import UserError
 from psy_agents.pipelines.data_quality.nodes import report as report_node
+from psy_agents.reporting.data_quality.figures import labels_plot, lengths_plot, rows_plot
+from psy_agents.reporting.data_quality.page import headline, notes, quality_page
 from psy_agents.training.config import TrainingSettings
 
 CRITERIA = {"sleep": "Sleeps badly.", "mood": "Low mood."}
@@ -271,7 +271,7 @@ def tables_of(corpus):
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.75])
 def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
-    from psy_agents.agents.encoder import load_tokenizer
+    from psy_agents.agents.encoders.loading import load_tokenizer
     from psy_agents.agents.windows import tokenise_pairs
     from psy_agents.training.batches import span_targets
     from psy_agents.training.data import Corpus
@@ -317,7 +317,7 @@ def test_the_node_hands_on_plain_json_of_the_datasets_model(encoder):
 
 def test_the_bundled_encoders_saved_truncation_and_padding_are_left_out():
     from psy_agents.agents.config import BUNDLED_ENCODER
-    from psy_agents.agents.encoder import load_tokenizer, locate_encoder
+    from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
     from psy_agents.pipelines.data_quality.nodes import _tokenizer
 
     folder = locate_encoder(BUNDLED_ENCODER)

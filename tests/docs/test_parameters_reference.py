@@ -8,9 +8,7 @@ from typing import Literal
 import pytest
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, Field
-
-from psy_agents.agents.names import AGENTS
-from psy_agents.parameters_reference import (
+from tools.parameters_reference import (
     base_values,
     description,
     hyperparameters_reference,
@@ -18,6 +16,8 @@ from psy_agents.parameters_reference import (
     parameters_reference,
     sections,
 )
+
+from psy_agents.agents.registry import AGENTS
 from psy_agents.pipeline_registry import register_pipelines
 from psy_agents.training.config import HyperParameters
 

@@ -15,8 +15,8 @@ from kedro.framework.cli.project import run
 from pydantic import BaseModel
 
 import psy_agents
-from psy_agents.agents.names import AGENTS
-from psy_agents.parameters import Parameters
+from psy_agents.agents.registry import AGENTS
+from psy_agents.app.parameters import Parameters
 from psy_agents.pipeline_registry import register_pipelines
 from psy_agents.training.config import HyperParameters
 

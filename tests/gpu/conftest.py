@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-import tiny_agents
 import torch
-
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "hpo"), str(Path(__file__).parent)]
-
-from search_process import Search  # noqa: E402
+from support import tiny_agents
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,7 +28,3 @@ def encoders(tmp_path_factory):
 def corpus():
     return tiny_agents.build_corpus()
 
-
-@pytest.fixture
-def search(tmp_path: Path) -> Search:
-    return Search(tmp_path)

@@ -3,14 +3,14 @@
 import json
 
 import pytest
-import tiny_agents
 import torch
+from support import tiny_agents
 
 from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.objective import SearchSetup
-from psy_agents.hpo.space import SearchSpace
-from psy_agents.hpo.stage import StageRunner
-from psy_agents.hpo.store import StudyStore
+from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.store import StudyStore
 from psy_agents.training.config import TrainingSettings
 
 N = 4
@@ -23,7 +23,7 @@ def stage(search, objective, setup, **config):
         runner = StageRunner(
             StageConfig(**{**given, **config}),
             SearchSpace.from_config({"learning_rate": {"type": "float", "low": 1e-4, "high": 1e-3}}, {"learning_rate": 1e-3}),
-            (), store, "study", objective=f"gpu_objectives:{objective}", setup={"diary": str(search.diary), **setup},
+            (), store, "study", objective=f"support.search.gpu_objectives:{objective}", setup={"diary": str(search.diary), **setup},
             checkpoint_root=search.weights,
         )  # fmt: skip
         return runner.run()

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-import tiny_agents
 import torch
+from support import tiny_agents
 from torch.nn.functional import cosine_similarity
 
-from psy_agents.agents.names import AGENTS
+from psy_agents.agents.registry import AGENTS
+from psy_agents.inference.predictor import Predictor
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.predictor import Predictor
 from psy_agents.training.trainer import Reader, TrainingRun
 
 

@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.budget import Pace, best_pace, check_space, estimate, free_bytes, pace_of
-from psy_agents.hpo.store import StudyStore
+from psy_agents.hpo.study.store import StudyStore
 
 PACE = Pace("criteria-stage0-sanity-1234abcd", 21.0, (18.0, 24.0), 8, epoch_share=1.0, workers=2, checkpoint_bytes=36_000_000)
 STAGE1 = {"n_trials": 50, "done": 0, "epochs": 15, "workers": 2, "keep_checkpoints": 3}

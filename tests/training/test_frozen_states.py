@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from tiny_agents import SETTINGS, parameters
+from support.tiny_agents import SETTINGS, parameters
 
-from psy_agents.agents.frozen import FrozenLayers
+from psy_agents.agents.encoders.frozen_layers import FrozenLayers
 from psy_agents.training.trainer import Reader, TrainingRun
 
 NONE_KEPT = SETTINGS.model_copy(update={"frozen_states_gib": 0.0})

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
-from tiny_agents import SETTINGS, parameters
+from support.tiny_agents import SETTINGS, parameters
 
-from psy_agents.hpo.space_config import DEAD_FIELDS
+from psy_agents.hpo.space.config import DEAD_FIELDS
 from psy_agents.training.config import HyperParameters
 from psy_agents.training.scoring import answer
 from psy_agents.training.trainer import Reader, TrainingRun

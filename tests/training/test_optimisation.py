@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_agents import parameters
+from support.tiny_agents import parameters
 
-from psy_agents.agents.encoder import depth_of_parameters
+from psy_agents.agents.encoders.loading import depth_of_parameters
 from psy_agents.agents.models import new_agent
 from psy_agents.training.config import OptimisationConfig
 from psy_agents.training.optimisation import parameter_groups, schedule_factor

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_agents import SETTINGS, build_corpus, parameters
+from support.tiny_agents import SETTINGS, build_corpus, parameters
 
-from psy_agents.agents.encoder import depth_of_parameters
-from psy_agents.agents.hashes import write_hashes
-from psy_agents.agents.saving import load_agent
+from psy_agents.agents.encoders.loading import depth_of_parameters
+from psy_agents.agents.saved.agent_folder import load_agent
 from psy_agents.errors import UserError
+from psy_agents.files.checksums import write_hashes
 from psy_agents.training import precision
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus

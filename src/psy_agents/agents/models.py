@@ -23,11 +23,11 @@ import torch
 from torch import Tensor, nn
 
 from psy_agents.agents.config import ModelConfig
-from psy_agents.agents.encoder import freeze_lowest, load_encoder, reinitialise_top
-from psy_agents.agents.frozen import FrozenLayers
+from psy_agents.agents.encoders.frozen_layers import FrozenLayers
+from psy_agents.agents.encoders.loading import freeze_lowest, load_encoder, reinitialise_top
+from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed, packed_inputs
+from psy_agents.agents.encoders.short_last_layer import LastLayer, with_short_last_layer
 from psy_agents.agents.heads import Fusion, SentenceSimilarity, Similarity, head
-from psy_agents.agents.last_layer import LastLayer, with_short_last_layer
-from psy_agents.agents.packing import Packing, can_be_packed, packed, packed_inputs
 from psy_agents.agents.pooling import Pooling
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from psy_agents.errors import UserError
-from psy_agents.whole_file import whole_file
+from psy_agents.files.atomic import whole_file
 
 RECORD = "data_agreement.json"
 """Name of the record; it lies in the folder of the raw files, which git ignores, since it names a person."""

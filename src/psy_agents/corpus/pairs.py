@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psy_agents.corpus.alignment import STAGES, Alignment, align
+from psy_agents.corpus.alignment.align import STAGES, Alignment, align
 from psy_agents.corpus.config import AlignmentSettings, Policies
 from psy_agents.corpus.fingerprint import hashed_id
 from psy_agents.corpus.selection import USED

@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from psy_agents.corpus.config import CorpusSettings, SplitSettings
-from psy_agents.corpus.leakage import audit_leakage
-from psy_agents.corpus.near_duplicates import cluster_near_duplicates
 from psy_agents.corpus.pairs import build_pairs
-from psy_agents.corpus.read import check_annotations, check_criteria, check_posts
+from psy_agents.corpus.reading.checks import check_annotations, check_criteria, check_posts
 from psy_agents.corpus.selection import USED, ledger, select_rows
-from psy_agents.corpus.splits import fold_posts, split_posts
+from psy_agents.corpus.splitting.leakage import audit_leakage
+from psy_agents.corpus.splitting.near_duplicates import cluster_near_duplicates
+from psy_agents.corpus.splitting.splits import fold_posts, split_posts
 
 
 @dataclass(frozen=True)

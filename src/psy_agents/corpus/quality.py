@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from psy_agents.corpus.config import SPLITS, CorpusSettings
 from psy_agents.corpus.pairs import POSITIVE
 from psy_agents.corpus.prepare import check_account
-from psy_agents.corpus.splits import coverage
+from psy_agents.corpus.splitting.splits import coverage
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 BINS = 40

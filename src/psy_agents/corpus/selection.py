@@ -12,7 +12,7 @@ import pandas as pd
 
 from psy_agents.corpus.config import Policies
 from psy_agents.corpus.fingerprint import hashed_id
-from psy_agents.corpus.read import has_text
+from psy_agents.corpus.reading.checks import has_text
 from psy_agents.errors import UserError
 
 USED = ""

@@ -10,7 +10,7 @@ from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.text import TextDataset
 
 from psy_agents.datasets.local import nothing_yet
-from psy_agents.whole_file import whole_file
+from psy_agents.files.atomic import whole_file
 
 
 class _Whole:

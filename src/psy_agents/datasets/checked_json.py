@@ -11,7 +11,7 @@ from kedro.utils import load_obj
 
 from psy_agents.datasets.local import LocalVersionedDataset, nothing_yet
 from psy_agents.errors import UserError
-from psy_agents.whole_file import whole_file
+from psy_agents.files.atomic import whole_file
 
 
 class CheckedJSONDataset(LocalVersionedDataset[dict[str, Any], dict[str, Any] | None]):

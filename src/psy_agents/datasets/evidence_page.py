@@ -9,10 +9,10 @@ from typing import Any
 from kedro.io import Version
 
 from psy_agents.datasets.local import LocalVersionedDataset, local_path
+from psy_agents.datasets.project import shown_path
 from psy_agents.errors import UserError
-from psy_agents.report.evidence_page import EvidencePage
-from psy_agents.resolvers import shown_path
-from psy_agents.whole_file import whole_file
+from psy_agents.files.atomic import whole_file
+from psy_agents.reporting.evidence_page.page import EvidencePage
 
 
 class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):

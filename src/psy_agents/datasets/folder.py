@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from kedro.io import Version
 
 from psy_agents.datasets.local import LocalVersionedDataset
+from psy_agents.datasets.project import shown_path
 from psy_agents.errors import UserError
-from psy_agents.resolvers import shown_path
 
 
 class FolderDataset(LocalVersionedDataset[Path, Path]):

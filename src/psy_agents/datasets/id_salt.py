@@ -9,7 +9,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from psy_agents.resolvers import PROJECT
+from psy_agents.datasets.project import PROJECT
 
 BYTES = 32
 

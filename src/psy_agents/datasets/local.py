@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from kedro.io import AbstractVersionedDataset, DatasetError, Version
 
-from psy_agents.resolvers import PROJECT
+from psy_agents.datasets.project import PROJECT
 
 Saved, Loaded = TypeVar("Saved"), TypeVar("Loaded")
 

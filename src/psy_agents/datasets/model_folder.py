@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from psy_agents.datasets.folder import FolderDataset
-from psy_agents.whole_file import link_or_copy, remove_left_overs, temporary_name
+from psy_agents.files.atomic import link_or_copy, remove_left_overs, temporary_name
 
 
 class ModelFolderDataset(FolderDataset):

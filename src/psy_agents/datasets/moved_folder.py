@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from psy_agents.datasets.folder import FolderDataset
-from psy_agents.whole_file import remove_left_overs, temporary_name
+from psy_agents.files.atomic import remove_left_overs, temporary_name
 
 
 class MovedFolderDataset(FolderDataset):

@@ -9,10 +9,10 @@ import pandas as pd
 from kedro.io import AbstractDataset
 
 from psy_agents.corpus.agreement import check_confirmed, named_agreement
-from psy_agents.corpus.tables import read_json, read_table
+from psy_agents.corpus.reading.tables import read_json, read_table
 from psy_agents.datasets.local import local_path
+from psy_agents.datasets.project import shown_path
 from psy_agents.errors import UserError
-from psy_agents.resolvers import shown_path
 
 
 class RawTableDataset(AbstractDataset[Any, pd.DataFrame | dict[str, Any]]):

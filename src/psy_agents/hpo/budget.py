@@ -14,8 +14,8 @@ import optuna
 from rich.filesize import decimal
 
 from psy_agents.errors import UserError
-from psy_agents.hpo.records import TrialRecord
-from psy_agents.hpo.topk import stage_records
+from psy_agents.hpo.study.records import TrialRecord
+from psy_agents.hpo.study.topk import stage_records
 
 UNITS = (("days", 48.0, 24.0), ("hours", 1.0, 1.0), ("minutes", 1 / 60, 1 / 60))
 """Of a duration: its name, the hours from which it is used, and its hours."""

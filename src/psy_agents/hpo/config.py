@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from psy_agents.agents.names import AGENTS
-from psy_agents.errors import UserError
+from psy_agents.agents.registry import AGENTS
 from psy_agents.evaluation.calibration import Calibration
-from psy_agents.hpo.machine import cpu_quota
-from psy_agents.hpo.sharing import share
 
 
 def _auto_or_count(value: Any) -> Any:
@@ -206,49 +201,3 @@ class RefitConfig(WorkersConfig):
     def fixed_seeds(self) -> tuple[int, ...]:
         """The seeds that are used."""
         return self.seeds[: self.n_seeds]
-
-
-def worker_count(config: StageConfig, on_cpu: int | None = None) -> int:
-    """Trials at a time: as many as are asked for, and no more than the stage has.
-
-    Args:
-        on_cpu: how many workers auto makes on CPU, where that is known; else as many as cores.
-    """
-    if config.workers == "auto" and config.executor.scheduler is not None:
-        workers = share().places(dask_slots_module().cluster_capacity(config.executor, config.timeouts.startup))
-    else:
-        automatic = len(visible_gpus()) * config.trials_per_gpu or on_cpu or cpu_cores()
-        workers = automatic if config.workers == "auto" else config.workers
-    return min(workers, config.n_trials or workers)
-
-
-def dask_slots_module() -> Any:
-    """`psy_agents.hpo.dask_slot`, whose packages are an extra."""
-    try:
-        from psy_agents.hpo import dask_slot
-    except ModuleNotFoundError as error:
-        if error.name not in ("dask", "distributed"):
-            raise
-        raise UserError(
-            'The executor "dask" needs the package distributed: pip install -c requirements.lock -e ".[cluster]"'
-        ) from None
-    return dask_slot
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs' names for CUDA_VISIBLE_DEVICES; torch is asked only where a driver is there."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
-    if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/dxg").exists() and not Path("/dev/kfd").exists():
-        return []
-    import torch
-
-    return [str(index) for index in range(torch.cuda.device_count())]
-
-
-def cpu_cores() -> int:
-    """Cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cpu_quota()  # More threads than a container's share would only wait for each other.
-    return cores if quota is None else max(1, min(cores, int(quota)))

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from rich.filesize import decimal
 
 from psy_agents.hpo.budget import Pace, best_pace, duration, estimate
-from psy_agents.hpo.config import RefitConfig, StageConfig, worker_count
+from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.workers.executor import worker_count
 
 
 class PlannedStage(BaseModel):

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from psy_agents.agents.averaging import averaged
 from psy_agents.agents.decoding import Candidates, TokenPlaces, choose_rule, decode, window_candidates
 from psy_agents.agents.models import AgentModel
 from psy_agents.agents.pooling import pool_windows
-from psy_agents.agents.saving import Decisions
+from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.averaging import averaged
 from psy_agents.agents.windows import Windows
 from psy_agents.evaluation.calibration import Calibration, calibrated, fit, log_odds
 from psy_agents.evaluation.classification import classification_metrics
@@ -45,7 +45,7 @@ class Answers:
 
     @classmethod
     def averaged(cls, members: Sequence[Answers]) -> Answers:
-        """The mean of the members' probabilities, and their spans as `psy_agents.agents.averaging` has it."""
+        """The mean of the members' probabilities, and their spans as `psy_agents.agents.saved.averaging` has it."""
         first = members[0]
         return cls(
             None if first.probabilities_P is None else np.mean([each.probabilities_P for each in members], axis=0),

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from psy_agents.agents.encoder import load_tokenizer, locate_encoder, max_positions
+from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder, max_positions
 from psy_agents.agents.losses import criterion_loss, positive_weight, span_loss
 from psy_agents.agents.models import new_agent
 from psy_agents.agents.pooling import pool_windows
-from psy_agents.agents.saving import Decisions, Reading, save_agent
+from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
 from psy_agents.agents.windows import Windows
 from psy_agents.errors import UserError
 from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch, windows_of

@@ -6,7 +6,7 @@ import logging
 
 import pandas as pd
 
-from psy_agents.agents.names import AGENTS
+from psy_agents.agents.registry import AGENTS
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.training.config import TrainingSettings
@@ -28,10 +28,10 @@ def estimate_budget(
 ) -> dict:
     """Add up time and disk from what epochs took in earlier studies; refuse a disk without room for the weights."""
     from psy_agents.hpo.budget import check_space
-    from psy_agents.hpo.identity import settings_hash
     from psy_agents.hpo.plan import plan
-    from psy_agents.hpo.search import fingerprint
-    from psy_agents.hpo.store import read_studies
+    from psy_agents.hpo.run_stage import fingerprint
+    from psy_agents.hpo.study.identity import settings_hash
+    from psy_agents.hpo.study.store import read_studies
     from psy_agents.training.data import Corpus
 
     data = fingerprint(Corpus(posts, pairs, sentences, splits, criteria))

@@ -38,8 +38,8 @@ def report(
     All in one node, so that the page is there before a search of hours begins.
     """
     from psy_agents.corpus.quality import describe_quality
-    from psy_agents.corpus.quality_page import headline, quality_page
-    from psy_agents.corpus.quality_plots import labels_plot, lengths_plot, rows_plot
+    from psy_agents.reporting.data_quality.figures import labels_plot, lengths_plot, rows_plot
+    from psy_agents.reporting.data_quality.page import headline, quality_page
 
     reading = _reading(list(criteria.values()), training.hyperparameters({}))
     quality = describe_quality(account, posts, pairs, splits, criteria, settings, reading)
@@ -49,7 +49,7 @@ def report(
 
 
 def _reading(criteria: list[str], parameters: HyperParameters) -> Reading:
-    from psy_agents.agents.encoder import locate_encoder
+    from psy_agents.agents.encoders.loading import locate_encoder
     from psy_agents.agents.windows import check_max_length
     from psy_agents.corpus.quality import Reading
 
@@ -71,7 +71,7 @@ def _tokenizer(folder: Path) -> Tokenizer:
     """The encoder's tokenizer; importing transformers for it takes seconds, so only where it must be built."""
     from tokenizers import Tokenizer
 
-    from psy_agents.agents.encoder import load_tokenizer
+    from psy_agents.agents.encoders.loading import load_tokenizer
 
     saved = folder / "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(saved)) if saved.is_file() else load_tokenizer(folder).backend_tokenizer

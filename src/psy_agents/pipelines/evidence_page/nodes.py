@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from psy_agents.errors import UserError
-from psy_agents.report.config import EvidencePageConfig
-from psy_agents.report.evidence_page import EvidencePage, evidence_page
+from psy_agents.reporting.config import EvidencePageConfig
+from psy_agents.reporting.evidence_page.page import EvidencePage, evidence_page
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ def show_agent(agent: str) -> Callable:
     ) -> EvidencePage:
         """Show the refit's predictions on test beside the annotation; the refit must be of these data."""
         from psy_agents.evaluation.predictions import gold_table
-        from psy_agents.hpo.refit import RefitSummary
-        from psy_agents.hpo.search import fingerprint
-        from psy_agents.report.build import SPLIT, with_gold
+        from psy_agents.hpo.refit.run_refit import RefitSummary
+        from psy_agents.hpo.run_stage import fingerprint
+        from psy_agents.reporting.build import SPLIT, with_gold
         from psy_agents.training.data import Corpus
 
         if summary is None or predictions is None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from psy_agents.handover.config import ExportConfig
-from psy_agents.report.config import ReportConfig
+from psy_agents.release.config import ExportConfig
+from psy_agents.reporting.config import ReportConfig
 from psy_agents.training.config import TrainingSettings
 
 
@@ -31,9 +31,9 @@ def export_agent(agent: str) -> Callable:
         predictions: pd.DataFrame | None,
     ) -> Iterator[Path]:
         """Give the folder with model, card and data statement; it is there while it is saved."""
-        from psy_agents.handover.facts import gather
-        from psy_agents.handover.package import packed
-        from psy_agents.hooks import git_commit
+        from psy_agents.release.facts import gather
+        from psy_agents.release.package import packed
+        from psy_agents.tracking.code_version import git_commit
         from psy_agents.training.data import Corpus
 
         corpus = Corpus(posts, pairs, sentences, splits, criteria)

@@ -11,12 +11,12 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.space_config import SearchSpaceConfig
+from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.training.config import TrainingSettings
 
 if TYPE_CHECKING:
-    from psy_agents.hpo.records import Listener
-    from psy_agents.hpo.search import Places
+    from psy_agents.hpo.run_stage import Places
+    from psy_agents.hpo.study.records import Listener
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class SearchPaths(BaseModel):
 
     def places(self, store: str) -> Places:
         """The same for the engine, with the address of the studies."""
-        from psy_agents.hpo.search import Places
+        from psy_agents.hpo.run_stage import Places
 
         return Places(store, self.checkpoints, self.logs)
 
@@ -60,9 +60,9 @@ def stage_search(agent: str, stage_name: str) -> Callable:
     ) -> tuple[dict, Any]:
         """Run the stage to its number of trials; return its top-k and the figure of its history beside baselines."""
         from psy_agents.evaluation.baselines import baseline_objectives
-        from psy_agents.hpo.plots import history_plot
-        from psy_agents.hpo.search import run_stage
-        from psy_agents.hpo.topk import TopK
+        from psy_agents.hpo.run_stage import run_stage
+        from psy_agents.hpo.study.topk import TopK
+        from psy_agents.reporting.search.plots import history_plot
         from psy_agents.training.data import Corpus
 
         output = run_stage(
@@ -88,9 +88,9 @@ def listeners() -> list[Listener]:
     """Who follows a study: the display and MLflow."""
     import optuna
 
-    from psy_agents.hooks import git_commit
-    from psy_agents.hpo.progress import ProgressDisplay
-    from psy_agents.tracking import MlflowListener
+    from psy_agents.hpo.engine.progress import ProgressDisplay
+    from psy_agents.tracking.callback import MlflowListener
+    from psy_agents.tracking.code_version import git_commit
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return [ProgressDisplay(), MlflowListener({"git_commit": git_commit()})]

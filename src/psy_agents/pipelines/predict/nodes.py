@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from psy_agents.prediction.config import PredictConfig
+from psy_agents.inference.config import PredictConfig
 
 
 def predict_agent(agent: str) -> Callable:
@@ -13,7 +13,7 @@ def predict_agent(agent: str) -> Callable:
 
     def predict(model: Path, config: PredictConfig) -> Path:
         """Predict the posts of the configured file with the refitted model; the folder of the results."""
-        from psy_agents.prediction.predict import predict_file
+        from psy_agents.inference.predict_file import predict_file
 
         return predict_file(agent, model, config)
 

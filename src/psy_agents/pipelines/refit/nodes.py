@@ -32,8 +32,8 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         *top_ks: dict | None,
     ) -> tuple[dict, Path, pd.DataFrame]:
         """Confirm the stage's best trials, train the winner and test it once; its summary, folder and predictions."""
-        from psy_agents.hpo.refit import run_refit
-        from psy_agents.hpo.topk import TopK
+        from psy_agents.hpo.refit.run_refit import run_refit
+        from psy_agents.hpo.study.topk import TopK
         from psy_agents.training.data import Corpus
 
         chosen = config if len(stages) > 1 else config.model_copy(update={"stage": stages[0]})

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from psy_agents.agents.names import AGENTS
-from psy_agents.report.config import ReportConfig
+from psy_agents.agents.registry import AGENTS
+from psy_agents.reporting.config import ReportConfig
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +32,10 @@ def make_report(
     Args:
         refits: summary and predictions of each agent in turn, None where there is none yet.
     """
-    from psy_agents.hpo.refit import RefitSummary
-    from psy_agents.hpo.search import fingerprint
-    from psy_agents.report.build import Refitted, build_report, fitting
-    from psy_agents.report.search import agent_studies, stage_costs
+    from psy_agents.hpo.refit.run_refit import RefitSummary
+    from psy_agents.hpo.run_stage import fingerprint
+    from psy_agents.reporting.build import Refitted, build_report, fitting
+    from psy_agents.reporting.search.studies import agent_studies, stage_costs
     from psy_agents.training.data import Corpus
 
     corpus = Corpus(posts, pairs, sentences, splits, criteria)
@@ -65,13 +65,13 @@ def show_report(report: dict, store: str, *summaries: dict | None) -> tuple[Any,
         summaries: of each agent's refit, None where there is none yet.
     """
     from psy_agents.evaluation.results import Report
-    from psy_agents.hpo.plots import absent_plot
-    from psy_agents.hpo.refit import RefitSummary
-    from psy_agents.report import tables
-    from psy_agents.report.figures import report_figures
-    from psy_agents.report.latex import latex_tables
-    from psy_agents.report.page import headline, report_page
-    from psy_agents.report.search import agent_studies, search_figures
+    from psy_agents.hpo.refit.run_refit import RefitSummary
+    from psy_agents.reporting import tables
+    from psy_agents.reporting.figures import report_figures
+    from psy_agents.reporting.latex import latex_tables
+    from psy_agents.reporting.report_page.page import headline, report_page
+    from psy_agents.reporting.search.plots import absent_plot
+    from psy_agents.reporting.search.studies import agent_studies, search_figures
 
     shown = Report.model_validate(report)
     refits = {

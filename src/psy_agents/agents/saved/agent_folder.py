@@ -1,0 +1,149 @@
+"""An agent as a folder in the Hugging Face format, and back.
+
+``encoder/`` (joint: ``criteria_encoder/`` and ``evidence_encoder/``) opens with ``AutoModel``, the folder
+itself with ``AutoTokenizer``; ``heads.safetensors`` holds the heads and ``agent.json`` all the rest. Nothing
+is pickled. ``hashes.json`` holds the SHA-256 of every other file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.decoding import DecodingRule
+from psy_agents.agents.models import AGENT_CLASSES, AgentModel
+from psy_agents.errors import UserError
+from psy_agents.files.checksums import HASHES, check_hashes, write_hashes
+
+FORMAT = 4
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was chosen on validation.
+
+    Attributes:
+        threshold: the least calibrated probability of a criterion that is met, for criteria without one of their own.
+        rule: how spans are decoded.
+        temperature, shift: what the log odds are divided by, and what is added then (`psy_agents.evaluation.calibration`);
+            1 and 0 leave them as they are.
+        thresholds: by criterion, of those with enough positive pairs to have one of their own.
+    """
+
+    threshold: float = 0.5
+    rule: DecodingRule = DecodingRule()
+    temperature: float = 1.0
+    shift: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+
+    def thresholds_of(self, criteria: Iterable[str]) -> np.ndarray:
+        """(criteria,) each one's own threshold, or the pooled one."""
+        return np.array([self.thresholds.get(criterion, self.threshold) for criterion in criteria])
+
+    def described(self) -> dict[str, Any]:
+        """As plain data, for ``agent.json``."""
+        thresholds = {"threshold": self.threshold, "thresholds": dict(self.thresholds)}
+        calibration = {"temperature": self.temperature, "shift": self.shift}
+        return {**calibration, **thresholds, "decoding": asdict(self.rule)}
+
+    @classmethod
+    def read(cls, described: Mapping[str, Any]) -> Decisions:
+        """What `described` has given, among other entries."""
+        rule = DecodingRule(**described["decoding"])
+        return cls(described["threshold"], rule, described["temperature"], described["shift"], described["thresholds"])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the agent reads posts; needed to give its answers again.
+
+    Attributes:
+        unit: post or sentence.
+        precision: number format of its matrix products, such as bfloat16.
+        evaluation_tokens: padded tokens in a batch.
+    """
+
+    unit: str = "post"
+    precision: str = "float32"
+    evaluation_tokens: int = 8192
+
+
+def save_agent(
+    folder: Path,
+    agent: AgentModel,
+    name: str,
+    tokenizer: Any,
+    decisions: Decisions,
+    criteria: Mapping[str, str],
+    hyperparameters: Mapping[str, Any],
+    reading: Reading,
+) -> None:
+    """Write the agent to ``folder``, replacing it whole: readers see the old folder or the new one."""
+    from safetensors.torch import save_file
+
+    part = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for encoder_name in agent.encoder_names:
+        getattr(agent, encoder_name).save_pretrained(part / encoder_name)
+    prefixes = tuple(f"{encoder_name}." for encoder_name in agent.encoder_names)
+    heads = {k: v.detach().cpu().contiguous() for k, v in agent.state_dict().items() if not k.startswith(prefixes)}
+    save_file(heads, part / "heads.safetensors")
+    tokenizer.save_pretrained(part)
+    description = {
+        "format": FORMAT,
+        "agent": name,
+        "model": agent.config.model_dump(include=set(ModelConfig.model_fields)),
+        **decisions.described(),
+        "reading": asdict(reading),
+        "criteria": dict(criteria),
+        "hyperparameters": dict(hyperparameters),
+    }
+    (part / "agent.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_hashes(part)
+    if folder.exists():
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        os.replace(folder, old)
+        os.replace(part, folder)
+        shutil.rmtree(old)
+    else:
+        os.replace(part, folder)
+
+
+def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]]:
+    """Read an agent: the model in evaluation mode, its tokenizer, its decisions and ``agent.json`` whole."""
+    from safetensors.torch import load_file
+
+    from psy_agents.agents.encoders.loading import load_tokenizer
+
+    hashed = (folder / HASHES).exists()
+    if hashed:
+        check_hashes(folder)
+    if not (folder / "agent.json").is_file():
+        raise UserError(f"'{folder}' is not a saved agent: it has no agent.json.")
+    description = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
+    if description["format"] != FORMAT:
+        raise UserError(f"'{folder}' was saved in format {description['format']}, this version reads {FORMAT}.")
+    if not hashed:
+        raise UserError(f"'{folder}' lacks {HASHES}, the list of its files: copy the model again, or refit it.")
+    agent_class = AGENT_CLASSES[description["agent"]]
+    for name in agent_class.encoder_names:
+        if not any((folder / name).glob("*.safetensors")):  # transformers would open other weights, which are unpickled.
+            raise UserError(f"'{folder}' has no weights in safetensors in {name}, and no others are opened.")
+    agent = agent_class(
+        ModelConfig(**description["model"]), {name: folder / name for name in agent_class.encoder_names}
+    )
+    missing, unexpected = agent.load_state_dict(load_file(folder / "heads.safetensors"), strict=False)
+    prefixes = tuple(f"{name}." for name in agent_class.encoder_names)
+    if unexpected or any(not key.startswith(prefixes) for key in missing):
+        raise UserError(f"'{folder}' does not hold the heads that its agent.json describes: it was changed.")
+    return agent.eval(), load_tokenizer(folder), Decisions.read(description), description

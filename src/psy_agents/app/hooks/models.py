@@ -1,0 +1,86 @@
+"""Each refitted agent becomes a model in MLflow."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from psy_agents.tracking.code_version import git_commit
+from psy_agents.tracking.pyfunc_model import FinishedRefit, log_refit
+
+log = logging.getLogger(__name__)
+
+
+class ModelHooks:
+    """Logs each refitted model in MLflow once its refit is saved, so that nothing of MLflow's can lose it.
+
+    What failed is tried once more when the run ends, as a database that was locked may be free again.
+    """
+
+    def __init__(self) -> None:
+        self._unsaved: dict[str, tuple[FinishedRefit, set[str]]] = {}
+        self._missed: list[FinishedRefit] = []
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        self._unsaved, self._missed = {}, []
+
+    @hook_impl
+    def after_node_run(self, node: Node, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
+        if hasattr(node.func, "stages") and inputs["params:hpo.refit"].mlflow_model:
+            agent = node.namespace
+            summary, folder = outputs[f"{agent}.refit_summary"], outputs[f"{agent}.refit_model"]
+            # An ensemble has the single winner's final study too, and is another model.
+            study = summary["final_study"] if summary["ensemble"] is None else summary["ensemble"]["study"]
+            refit = FinishedRefit(agent, Pipeline([node]), study, summary["hyperparameters"], folder)
+            self._unsaved[node.name] = (refit, set(outputs))
+
+    @hook_impl(trylast=True)
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        if node.name not in self._unsaved:
+            return
+        refit, names = self._unsaved[node.name]
+        names.discard(dataset_name)
+        if not names:
+            del self._unsaved[node.name]
+            failed = self._log(refit)
+            if failed is not None:
+                self._missed.append(refit)
+                log.warning(
+                    "MLflow failed (%s): the model of %s is saved, but not logged there; that is tried again when the run ends",
+                    failed, refit.agent,
+                )  # fmt: skip
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self) -> None:
+        self._catch_up()
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(self) -> None:
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._missed:
+            failed = self._log(self._missed[0])
+            if failed is not None:  # Each try may wait for a locked database.
+                agents = ", ".join(refit.agent for refit in self._missed)
+                log.warning("MLflow failed again (%s): to log the model of %s, run the pipeline refit once more", failed, agents)
+                return
+            del self._missed[0]
+
+    def _log(self, refit: FinishedRefit) -> str | None:
+        """The kind of error where it failed."""
+        import mlflow
+
+        if mlflow.active_run() is None:
+            return None
+        try:
+            model = log_refit(refit, {"git_commit": git_commit()})
+        except Exception as error:
+            return type(error).__name__
+        log.info("%s in MLflow: %s", refit.agent, model)
+        return None

@@ -1,0 +1,57 @@
+"""The commands that show a running search in a browser, told once a run, with the places of this project."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.pipeline.node import Node
+
+log = logging.getLogger(__name__)
+
+
+def dashboard_command(address: str) -> str:
+    """For the studies; a database's password is left out, and asked for by ``***`` in its place."""
+    from psy_agents.hpo.study.store import shown_url
+
+    return shlex.join(["optuna-dashboard", shown_url(address)])
+
+
+def mlflow_command(tracking_uri: str) -> str | None:
+    """For the runs in a local file or folder, or in a database; None where a server shows them already."""
+    if tracking_uri.startswith(("http://", "https://", "databricks")):
+        return None
+    import sqlalchemy
+
+    if "://" in tracking_uri and not tracking_uri.startswith("file:"):
+        tracking_uri = sqlalchemy.make_url(tracking_uri).render_as_string(hide_password=True)
+    return shlex.join(["mlflow", "ui", "--backend-store-uri", tracking_uri])
+
+
+class WatchHooks:
+    """Tells the commands before a run's first search or refit, not again for each agent."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        self._told = False
+
+    @hook_impl
+    def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
+        searches = hasattr(node.func, "stage") or hasattr(node.func, "stages")
+        if self._told or not searches:
+            return
+        self._told = True
+        log.info("watch the trials: %s  (needs: pip install optuna-dashboard)", dashboard_command(inputs["study_store"]))
+        import mlflow
+
+        if mlflow.active_run() is not None:
+            uri = mlflow.get_tracking_uri()
+            command = mlflow_command(uri)
+            log.info("watch the runs: %s", uri if command is None else command)
+        if "params:hpo.paths" in inputs and inputs["params:hpo.paths"].logs is not None:
+            log.info("what each trial prints: %s/<study>/trial_<number>.log", inputs["params:hpo.paths"].logs)

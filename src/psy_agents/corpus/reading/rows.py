@@ -1,0 +1,112 @@
+"""Some columns of a raw table row by row, however long the file is: read to the letter as `read_table` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from psy_agents.corpus.reading.tables import (
+    DELIMITERS,
+    as_text,
+    csv_rows,
+    full_rows,
+    json_rows,
+    refuse_repeated,
+    text_lines,
+    told_in_one_sentence,
+)
+from psy_agents.errors import UserError
+
+PARQUET_ROWS = 64  # In memory at a time; posts may be long.
+PARQUET_BUFFER = 2**20  # Bytes of a column that are read ahead, in place of a whole row group.
+
+
+def read_rows(path: Path, columns: Sequence[str], name: str, setting: str) -> Iterator[tuple[str, ...]]:
+    """The cells of the named columns, in that order; a missing cell is "".
+
+    Args:
+        path: the file; its suffix says what it is, as for `read_table`.
+        name: what messages call it.
+        setting: the parameter that says what the columns are called, for messages.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it cannot be read, or lacks a column. A row with too few or too many cells is told behind the last
+            row, a key that no object of a JSONL file has as well.
+    """
+    lower = path.name.lower()
+    suffix = PurePath(lower.removesuffix(".gz")).suffix
+    with told_in_one_sentence(path, name):
+        if suffix in DELIMITERS:
+            yield from _of_csv(path, DELIMITERS[suffix], columns, name, setting)
+        elif suffix == ".jsonl":
+            yield from _of_jsonl(path, columns, name, setting)
+        elif lower.endswith(".parquet"):
+            yield from _of_parquet(path, columns, name, setting)
+        else:
+            raise UserError(
+                f"{name}: the suffix does not say which kind of table it is: "
+                f"give the file .csv, .tsv, .jsonl (each also with .gz behind it) or .parquet."
+            )
+
+
+def _of_csv(path: Path, delimiter: str, columns: Sequence[str], name: str, setting: str) -> Iterator[tuple[str, ...]]:
+    rows = csv_rows(text_lines(path, name), delimiter, name)
+    _, header = next(rows, (0, None))
+    if header is None:
+        raise UserError(f"{name}: the file is empty: give it a header and rows.")
+    refuse_repeated(header, "columns", name)
+    at = _places(columns, header, name, setting)
+    for row in full_rows(rows, len(header), name):
+        yield tuple(row[place] for place in at)
+
+
+def _of_jsonl(path: Path, columns: Sequence[str], name: str, setting: str) -> Iterator[tuple[str, ...]]:
+    seen: dict[str, None] = {}
+    at: dict[str, int] = {}
+    for row in json_rows(text_lines(path, name), seen, name):
+        if len(seen) > len(at):
+            at = {key: place for place, key in enumerate(seen)}
+        yield tuple(row[at[column]] if column in at else "" for column in columns)
+    if not seen:
+        raise UserError(f"{name}: the file is empty: write one JSON object a line.")
+    _places(columns, list(seen), name, setting)
+
+
+def _of_parquet(path: Path, columns: Sequence[str], name: str, setting: str) -> Iterator[tuple[str, ...]]:
+    damage = (pa.ArrowException, OSError, UnicodeDecodeError)
+    with path.open("rb") as source:
+        try:
+            file = pq.ParquetFile(source, buffer_size=PARQUET_BUFFER)
+            names = file.schema_arrow.names
+            refuse_repeated(names, "columns", name)
+            at = _places(columns, names, name, setting)
+            for batch in file.iter_batches(PARQUET_ROWS, columns=list(columns)):
+                batch.validate(full=True)
+                cells = [_cells(batch.column(names[place]), f"{name}, column {place + 1}") for place in at]
+                yield from zip(*cells, strict=True)
+        except damage as error:
+            raise UserError(
+                f"{name}: the file cannot be read as Parquet ({type(error).__name__}): "
+                f"copy or save it again, whole and with its text in UTF-8."
+            ) from None
+
+
+def _cells(column: pa.Array, where: str) -> list[str]:
+    cells = as_text(pa.chunked_array([column]), where).to_pylist()
+    if any("\0" in cell for cell in cells if cell):
+        raise UserError(f"{where}: there is a NUL character: remove it.")
+    return [cell or "" for cell in cells]
+
+
+def _places(columns: Sequence[str], present: Sequence[str], name: str, setting: str) -> list[int]:
+    missing = [column for column in columns if column not in present]
+    if missing:
+        raise UserError(
+            f"{name}: there is no column {' and no column '.join(missing)} among its {len(present)} columns: "
+            f"name the columns in the file so, or say under {setting} what they are called."
+        )
+    return [list(present).index(column) for column in columns]

@@ -1,0 +1,115 @@
+"""A stage as it goes: a live display on a terminal, a line per trial elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from psy_agents.hpo.protocol import EpochReport
+from psy_agents.hpo.study.records import StageInfo, StageResult, TrialRecord
+
+log = logging.getLogger(__name__)
+
+
+class ProgressDisplay:
+    """Listens to a stage and shows trial, epoch, best value and remaining time, one line per slot.
+
+    The display ends with the stage, however it ends; as a context manager it also ends with its block.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._progress: Progress | None = None
+        self._slots: dict[int, TaskID] = {}
+
+    def __enter__(self) -> ProgressDisplay:
+        return self
+
+    def __exit__(self, _type: type | None, _error: BaseException | None, _traceback: TracebackType | None) -> None:
+        self.close()
+
+    def stage_started(self, info: StageInfo) -> None:
+        """Show the stage, with what was done before."""
+        self._info, self._done, self._started = info, info.done, time.monotonic()
+        self._best = None if info.best is None else info.best.value
+        self._state_counts = {}
+        if not self._console.is_terminal:
+            log.info("%s: %d%s trials done before, %d workers", info.study_name, info.done, _of(info, " of "), info.workers)
+            return
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+            transient=False,
+        )
+        self._stage = self._progress.add_task(info.study_name, total=info.n_trials, completed=info.done, note=self._note())
+        self._progress.start()
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Show the trial on its slot's line."""
+        if self._progress is None:
+            return
+        description = f"  slot {record.slot}: trial {record.index + 1}{_of(self._info)}"
+        if record.slot not in self._slots:
+            self._slots[record.slot] = self._progress.add_task(description, total=self._info.epochs, note="")
+        else:
+            self._progress.reset(self._slots[record.slot], description=description, note="")
+
+    def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None:
+        """Move the slot's bar."""
+        if self._progress is not None:
+            self._progress.update(self._slots[record.slot], completed=report.epoch, note=f"value {report.value:.4f}")
+
+    def trial_finished(self, record: TrialRecord) -> None:
+        """Count the trial, unless it will be run again."""
+        if record.final:
+            self._done += 1
+        if record.state == "complete" and (self._best is None or record.value > self._best):
+            self._best = record.value
+        if self._progress is None:
+            log.info("trial %d%s %s; %s", record.index + 1, _of(self._info), _ending(record), self._note())
+            return
+        self._progress.update(self._stage, completed=self._done, note=self._note())
+        if record.slot in self._slots:
+            self._progress.update(self._slots[record.slot], note=_ending(record))
+
+    def stage_finished(self, result: StageResult | None) -> None:
+        """End the display; the stage itself sums up."""
+        self.close()
+
+    def close(self) -> None:
+        """End the display; more than once does no harm."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+            self._slots.clear()
+
+    def _note(self) -> str:
+        best = "no value yet" if self._best is None else f"best {self._best:.4f}"
+        if self._info.n_trials is None:
+            return best
+        fresh, left = self._done - self._info.done, self._info.n_trials - self._done
+        if fresh <= 0 or left <= 0:
+            return best
+        seconds = (time.monotonic() - self._started) / fresh * left
+        return f"{best}, {timedelta(seconds=round(seconds))} left"
+
+
+def _of(info: StageInfo, sign: str = "/") -> str:
+    return "" if info.n_trials is None else f"{sign}{info.n_trials}"
+
+
+def _ending(record: TrialRecord) -> str:
+    if record.state == "complete":
+        return f"value {record.value:.4f} in epoch {record.best_epoch} of {record.epochs_run}, {record.seconds:.0f} s"
+    if record.state == "pruned":
+        return f"pruned after {record.epochs_run} epochs, {record.seconds:.0f} s"
+    return f"{record.failure}{'' if record.final else ', will be run again'} ({record.reason})"

@@ -1,0 +1,211 @@
+"""The final model as an ensemble: its members, how they decide together, and what that buys and costs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.errors import UserError
+from psy_agents.evaluation.results import EnsembleResult, ModelCost
+from psy_agents.evaluation.significance import compare
+from psy_agents.hpo.budget import size_of
+from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, TEST_SECONDS, EnsembleSetup, Final, RefitSetup
+from psy_agents.hpo.refit.runs import RefitRuns, answers_of, decide, final_of
+from psy_agents.hpo.study.records import TrialRecord
+from psy_agents.inference.predictor import average
+
+log = logging.getLogger(__name__)
+
+MEMBERS_LABEL, ENSEMBLE_LABEL = "members", "ensemble"
+ENSEMBLE, SINGLE = "ensemble", "single"
+DESCRIPTION = f"{MODEL}/agent.json"
+
+
+class EnsembleMember(BaseModel):
+    """One of the agents that answer together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(ge=1, description="Of its candidate in the top-k.")
+    seed: int
+    epochs: int = Field(ge=1)
+
+
+class EnsembleSummary(EnsembleResult):
+    """How an ensemble came about, beside what it buys."""
+
+    members: tuple[EnsembleMember, ...] = Field(min_length=2, description="The single winner first.")
+    members_study: str
+    study: str = Field(description="In which the members were put together and tested.")
+    single_test_value: FiniteFloat
+    single_test_metrics: dict[str, FiniteFloat | None]
+    single_decisions: dict[str, Any] = Field(description="Temperature, thresholds and decoding rule of the winner alone.")
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A tested ensemble: its run, how it decides, and its summary."""
+
+    record: TrialRecord
+    decisions: Decisions
+    summary: EnsembleSummary
+
+
+def run_ensemble(
+    runs: RefitRuns,
+    setup: RefitSetup,
+    refit: str,
+    confirmed: Mapping[int, Sequence[TrialRecord]],
+    winner: int,
+    single: tuple[str, TrialRecord],
+) -> Ensemble:
+    """Train the members that are not there yet, put them together, and test them once.
+
+    ``seeds``: the winner with each seed that it was confirmed with. ``top_k``: each candidate that failed with no seed,
+    the highest mean first, with the first seed; each is trained for the median of its own best epochs. The confirming runs
+    of the same candidates stand for the members on validation: averaged as the members will be, they give the
+    temperature, the thresholds and the decoding rule of the whole.
+
+    Args:
+        setup: of the refit; its ``finals`` hold the winner's.
+        refit: the confirming study.
+        confirmed: complete runs of each candidate, by its place.
+        winner: its place.
+        single: study and record of the winner's final training, the first member.
+
+    Raises:
+        UserError: fewer than two members are to be had, or a member's training failed.
+    """
+    config, corpus, settings = runs.config, setup.corpus, setup.settings
+    chosen = _by_seed(runs, confirmed, winner) if config.ensemble == "seeds" else _by_rank(runs, confirmed, winner)
+    members, asked = chosen[: config.ensemble_size], config.ensemble
+    if len(members) < 2:
+        raise UserError(
+            f"An ensemble of {asked} needs two members, but only {len(members)} of {setup.agent} had no failed run in {refit}: "
+            f"look at its trials' reasons, or use --params hpo.refit.ensemble=none"
+        )
+    finals = {i: setup.finals.get(i) or final_of(corpus, config, settings, confirmed[i]) for i in {i for i, _ in members}}
+    described = [
+        {"candidate": i, "seed": seed, "epochs": finals[i].epochs, "decisions": finals[i].decisions.described()}
+        for i, seed in members[1:]
+    ]
+    members_study, records = runs.run(
+        MEMBERS_LABEL,
+        {"refit": refit, "members": described},
+        "MemberObjective",
+        RefitSetup(setup.agent, settings, corpus, setup.candidates, finals),
+        members[1:],
+        (DESCRIPTION,),
+    )
+    for record in records:
+        if record.state != "complete":
+            raise UserError(
+                f"The training of a member of {setup.agent} ended as {record.failure or record.state} ({record.reason}): "
+                f"see {members_study}."
+            )
+    final_study, winners = single
+    every = [winners, *records]
+    decisions = _together(runs, setup, members, finals, confirmed)
+    # Without the settings' hash, as nothing is trained: it must not tell what an epoch takes (`best_pace`).
+    known = {name: value for name, value in runs.attributes.items() if name != "settings_hash"}
+    study, (tested,) = replace(runs, attributes=known).run(
+        ENSEMBLE_LABEL,
+        {"members": members_study, "single": final_study, "decisions": decisions.described()},
+        "EnsembleObjective",
+        EnsembleSetup(setup.agent, settings, corpus, tuple(record.checkpoint / MODEL for record in every), decisions),
+        [(winner, config.fixed_seeds[0])],
+        (PREDICTIONS, TEST_SECONDS),
+    )
+    if tested.state != "complete":
+        raise UserError(f"The ensemble of {setup.agent} ended as {tested.failure or tested.state} ({tested.reason}): see {study}.")
+    summary = EnsembleSummary(
+        kind=asked,
+        members=[
+            EnsembleMember(rank=runs.top.trials[i].rank, seed=seed, epochs=finals[i].epochs) for i, seed in members
+        ],
+        members_study=members_study,
+        study=study,
+        gain=compare(
+            {ENSEMBLE: _predictions(tested), SINGLE: _predictions(winners)},
+            corpus.posts.set_index("post_id")["text"].to_dict(),
+            list(corpus.criteria),
+        ),
+        cost=_cost(tested, every),
+        single_cost=_cost(winners, [winners]),
+        single_test_value=winners.value,
+        single_test_metrics=dict(winners.metrics),
+        single_decisions=finals[winner].decisions.described(),
+    )
+    for each in summary.gain:
+        log.info(
+            "%s: %d members (%s) against the single winner on test: %s %+.4f, 95 %% interval %+.4f to %+.4f",
+            setup.agent, len(every), asked, each.metric, each.difference.value, each.difference.low, each.difference.high,
+        )  # fmt: skip
+    return Ensemble(tested, decisions, summary)
+
+
+def _by_seed(runs: RefitRuns, confirmed: Mapping[int, Sequence[TrialRecord]], winner: int) -> list[tuple[int, int]]:
+    """Candidate and seed of each member; the winner is trained with the first seed, whatever became of its confirming run."""
+    first = runs.config.fixed_seeds[0]
+    return [(winner, first), *((winner, record.seed) for record in confirmed[winner] if record.seed != first)]
+
+
+def _by_rank(runs: RefitRuns, confirmed: Mapping[int, Sequence[TrialRecord]], winner: int) -> list[tuple[int, int]]:
+    seeds = runs.config.fixed_seeds
+    whole = [i for i, records in confirmed.items() if len(records) == len(seeds) and i != winner]
+    ranked = sorted(whole, key=lambda i: (-math.fsum(record.value for record in confirmed[i]), i))
+    return [(i, seeds[0]) for i in (winner, *ranked)]
+
+
+def _together(
+    runs: RefitRuns,
+    setup: RefitSetup,
+    members: Sequence[tuple[int, int]],
+    finals: Mapping[int, Final],
+    confirmed: Mapping[int, Sequence[TrialRecord]],
+) -> Decisions:
+    """What suits the members' common answers on validation: of seeds all at once, of candidates once with each seed."""
+    of = {(i, record.seed): record for i, records in confirmed.items() for record in records}
+    if runs.config.ensemble == "seeds":
+        groups = [[key for key in members if key in of]]
+    else:
+        rows = [[(i, seed) for i, _ in members] for seed in runs.config.fixed_seeds]
+        groups = [row for row in rows if all(key in of for key in row)] or [[(i, confirmed[i][0].seed) for i, _ in members]]
+    answers = [
+        average([answers_of(of[key]) for key in group], [finals[i].decisions for i, _ in group]) for group in groups
+    ]
+    return decide(setup.corpus, runs.config, setup.settings, of[groups[0][0]], answers)
+
+
+def _predictions(record: TrialRecord) -> pd.DataFrame:
+    return pd.read_parquet(record.checkpoint / PREDICTIONS)
+
+
+def _cost(tested: TrialRecord, trained: Sequence[TrialRecord]) -> ModelCost:
+    return ModelCost(
+        members=len(trained),
+        train_seconds=round(math.fsum(record.seconds for record in trained), 1),
+        test_seconds=json.loads((tested.checkpoint / TEST_SECONDS).read_text(encoding="utf-8")),
+        parameters=_parameters(tested.checkpoint / MODEL),
+        disk_bytes=size_of(tested.checkpoint / MODEL),
+    )
+
+
+def _parameters(model: Path) -> int:
+    """Numbers in a model's files."""
+    from safetensors import safe_open
+
+    total = 0
+    for file in sorted(model.rglob("*.safetensors")):
+        with safe_open(file, framework="numpy") as tensors:
+            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
+    return total

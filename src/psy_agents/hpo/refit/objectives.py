@@ -1,0 +1,150 @@
+"""The runs of a refit: confirming a candidate over seeds, training one for good, and putting several together."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.ensemble import save_ensemble
+from psy_agents.evaluation.predictions import gold_table, predictions_table
+from psy_agents.hpo.objective import SearchSetup, best_outcome, new_run, report_each, scored_epochs
+from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
+from psy_agents.inference.predictor import Predictor
+from psy_agents.training.data import unlabelled
+from psy_agents.training.scoring import SplitScorer
+
+ANSWERS = "answers.npz"
+SPAN_LENGTHS = "span_lengths.json"
+MODEL = "model"
+PREDICTIONS = "test_predictions.parquet"  # Beside the model, not in it: it names posts, and a model is given away.
+TEST_SECONDS = "test_seconds.json"
+TEST = "test"
+
+
+@dataclass(frozen=True)
+class Final:
+    """How long a candidate is trained for good, and how it decides."""
+
+    epochs: int
+    decisions: Decisions
+
+
+@dataclass(frozen=True)
+class RefitSetup(SearchSetup):
+    """What all runs of a refit share: the candidates, best first, and of those that are trained for good how, by their place."""
+
+    candidates: tuple[Mapping[str, Any], ...]
+    finals: Mapping[int, Final] = field(default_factory=dict)
+
+    def params(self, spec: TrialSpec) -> dict[str, Any]:
+        """Those of the candidate that a run names."""
+        return dict(self.candidates[spec.params["candidate"]])
+
+
+class ConfirmingObjective:
+    """Trains a candidate on train with a run's seed, as the search did; keeps its answers on validation, not its weights."""
+
+    def __init__(self, setup: RefitSetup) -> None:
+        self.setup = setup
+        self.reader = setup.new_reader()
+
+    def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        run = new_run(self.setup, self.setup.params(spec), self.reader, spec)
+        epochs_run = report_each(scored_epochs(run), report)
+        spec.checkpoint.mkdir(parents=True, exist_ok=True)
+        run.best_answers.save(spec.checkpoint / ANSWERS)
+        (spec.checkpoint / SPAN_LENGTHS).write_text(json.dumps(run.scorer.span_lengths), encoding="utf-8")
+        return best_outcome(run, epochs_run)
+
+
+class MemberObjective:
+    """Trains a candidate on train + validation and saves it, as a member of an ensemble.
+
+    The value of a report, and of the run, is the negative training loss, because nothing is left to score an epoch on.
+    """
+
+    def __init__(self, setup: RefitSetup) -> None:
+        self.setup = setup
+        self.reader = setup.new_reader(train=("train", "validation"), scored=None)
+
+    def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        final = self.setup.finals[spec.params["candidate"]]
+        run = new_run(self.setup, self.setup.params(spec), self.reader, spec)
+        losses: list[float] = []
+
+        def epochs() -> Iterator[EpochReport]:
+            for number, loss in enumerate(run.fit(final.epochs), start=1):
+                losses.append(loss)
+                yield EpochReport(number, -loss, {"train_loss": loss})
+
+        report_each(epochs(), report)
+        run.save(spec.checkpoint / MODEL, final.decisions)
+        return TrialOutcome(-losses[-1], final.epochs, final.epochs, {"train_loss": losses[-1]})
+
+
+class FinalObjective(MemberObjective):
+    """Trains the winner so, and predicts the test split with what was saved: once. The run's value is the objective on test."""
+
+    def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        trained = super().__call__(spec, report)
+        value, metrics = test_once(spec.checkpoint, self.setup)
+        return replace(trained, value=value, metrics=metrics)
+
+
+@dataclass(frozen=True)
+class EnsembleSetup(SearchSetup):
+    """The saved members of an ensemble, and how they decide together."""
+
+    members: tuple[Path, ...]
+    decisions: Decisions
+
+
+class EnsembleObjective:
+    """Puts the members into one folder, and predicts the test split with it: once. Nothing is trained."""
+
+    def __init__(self, setup: EnsembleSetup) -> None:
+        self.setup = setup
+
+    def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        save_ensemble(spec.checkpoint / MODEL, self.setup.members, self.setup.decisions)
+        value, metrics = test_once(spec.checkpoint, self.setup)
+        report_each([EpochReport(1, value, metrics)], report)
+        return TrialOutcome(value, 1, 1, metrics)
+
+
+def test_once(folder: Path, setup: SearchSetup) -> tuple[float, dict[str, float]]:
+    """Load the model saved in the folder, predict the test split, write the predictions beside it; the objective and every metric."""
+    corpus = setup.corpus
+    texts = corpus.posts.set_index("post_id")["text"]
+    members = corpus.posts.loc[corpus.posts["post_id"].isin(corpus.members(TEST)), "post_id"].tolist()
+    # Every criterion of every test post is asked for, as a user asks; pairs that were set aside are dropped after.
+    predictor = Predictor(folder / MODEL)
+    begun = time.perf_counter()
+    everything = predictor.predict_pairs(unlabelled(corpus.criteria, [texts[post] for post in members]))
+    (folder / TEST_SECONDS).write_text(json.dumps(round(time.perf_counter() - begun, 3)), encoding="utf-8")
+    gold = gold_table(corpus.pairs, corpus.splits, TEST)
+    row = {(post, criterion): i for i, (post, criterion) in enumerate((p, c) for p in members for c in corpus.criteria)}
+    kept = [row[pair] for pair in zip(gold["post_id"], gold["criterion"], strict=True)]
+    found = None if everything.evidence is None else [everything.evidence[i] for i in kept]
+    spans = None if found is None else [[(start, end) for start, end, _ in each] for each in found]
+    probabilities, uncalibrated, thresholds = (
+        None if each is None else each[kept] for each in (everything.probabilities, everything.uncalibrated, everything.thresholds)
+    )
+    table = predictions_table(
+        gold,
+        probabilities=probabilities,
+        predicted=everything.met[kept],
+        spans=spans,
+        scores=None if found is None else [[score for _, _, score in each] for each in found],
+        uncalibrated=uncalibrated,
+        thresholds=thresholds,
+        pooled_threshold=None if thresholds is None else predictor.decisions.threshold,
+    )
+    table.to_parquet(folder / PREDICTIONS, index=False)
+    scorer = SplitScorer(corpus.split(TEST), [1], setup.settings.objective_evidence_weight)
+    return scorer.score_predictions(probabilities, None if probabilities is None else everything.met[kept], spans)

@@ -1,0 +1,191 @@
+"""A stage of the search for one agent: from the preprocessed corpus to its best trials."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from psy_agents.agents.encoders.licences import log_licence
+from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.corpus.fingerprint import data_hash
+from psy_agents.corpus.splitting.leakage import audit_leakage
+from psy_agents.hpo.budget import best_pace, check_space, encoder_bytes, estimate, size_of
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.engine.stage_runner import StageRunner
+from psy_agents.hpo.objective import SearchSetup
+from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.space.refinement import Refinement, refine
+from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.identity import Identity, latest_other, settings_hash, study_name, why_anew
+from psy_agents.hpo.study.records import Listener, StageResult
+from psy_agents.hpo.study.store import StudyStore, digest
+from psy_agents.hpo.study.topk import TopK, stage_records, top_k
+from psy_agents.hpo.workers.executor import worker_count
+from psy_agents.training.config import TrainingSettings
+from psy_agents.training.data import Corpus
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a search keeps what it needs to go on: address of the `StudyStore`; parents of each study's folder of weights,
+    and of its trials' logs."""
+
+    store: str | Path
+    checkpoints: Path
+    logs: Path | None = None
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """The top-k as plain data and the stage's records."""
+
+    top_k: dict[str, Any]
+    result: StageResult
+
+
+def fingerprint(corpus: Corpus) -> str:
+    """Audit the splits, which may lie beside newer posts where a preprocessing failed between the two, and hash the corpus."""
+    clusters = corpus.splits.drop_duplicates("post_id").set_index("post_id")["cluster"]
+    audit_leakage(corpus.posts, corpus.splits, corpus.posts["post_id"].map(clusters).to_numpy())
+    return data_hash(corpus.posts, corpus.pairs, corpus.sentences, corpus.splits, corpus.criteria)
+
+
+def run_stage(
+    agent: str,
+    corpus: Corpus,
+    stage: StageConfig,
+    settings: TrainingSettings,
+    spaces: SearchSpaceConfig,
+    places: Places,
+    *,
+    parent: TopK | None = None,
+    listeners: Sequence[Listener] = (),
+) -> StageOutput:
+    """Search, or go on with, one stage; afterwards exactly ``stage.n_trials`` trials are settled, or its time is used up.
+
+    Args:
+        parent: the best trials of the stage before, where the space shall be refined from them; without them the
+            stage searches the whole space.
+
+    Raises:
+        UserError: an encoder is missing, the space or a baseline does not fit the agent, or the splits are not
+            those of the posts.
+    """
+    stage = stage.of_agent(agent)
+    data = fingerprint(corpus)
+    whole = spaces.space(agent, stage.space, settings)
+    encoders = {encoder: locate_encoder(encoder) for encoder in spaces.encoders(agent, stage.space, settings)}
+    for encoder, folder in encoders.items():
+        log_licence(encoder, folder)
+    refinement = _refinement(agent, stage, whole, parent, data)
+    space = whole if refinement is None else refinement.space
+    enqueued = list(spaces.baselines.get(agent, [])) if refinement is None else list(refinement.first)
+    canonical = space.canonical()
+    identity = {
+        "space": {each["name"]: each for each in canonical},
+        "order": [each["name"] for each in canonical],
+        "enqueued": enqueued,
+        "corpus": data,
+        "training": settings.model_dump(mode="json"),
+        "stage": stage.model_dump(mode="json", include={"epochs", "patience", "seed", "sampler", "pruner"}),
+    }
+    name = study_name(agent, stage.name, stage.label, identity)
+    attributes = {
+        "agent": agent,
+        "space_hash": digest(canonical),
+        "data_hash": data,
+        "settings_hash": settings_hash(settings),
+        "refined_from": None if refinement is None else refinement.describe(),
+        "identity": identity,
+    }
+    with StudyStore(places.store) as opened:
+        studies = opened.studies()
+        tell_changes(studies, name, identity)
+        _tell_budget(studies, agent, stage, name, attributes, places.checkpoints, encoder_bytes(agent, encoders.values()))
+        result = StageRunner(
+            stage,
+            space,
+            enqueued,
+            opened,
+            name,
+            objective="psy_agents.hpo.objective:AgentObjective",
+            setup=SearchSetup(agent, settings, corpus),
+            checkpoint_root=places.checkpoints / name,
+            listeners=listeners,
+            attributes=attributes,
+            log_dir=None if places.logs is None else places.logs / name,
+        ).run()
+        return StageOutput(top_k(opened.study(name), stage.top_k), result)
+
+
+def tell_changes(studies: Sequence[optuna.Study], name: str, identity: Identity) -> None:
+    """Say why a stage begins anew, where an earlier study of it does not fit any more."""
+    if name in {study.study_name for study in studies}:
+        return
+    before = latest_other(studies, name)
+    if before is not None and "identity" in before.user_attrs:
+        changed = why_anew(before.user_attrs["identity"], identity)
+        log.info("%s begins anew: changed since %s: %s", name, before.study_name, changed)
+
+
+def _tell_budget(
+    studies: Sequence[optuna.Study],
+    agent: str,
+    stage: StageConfig,
+    name: str,
+    attributes: Mapping[str, Any],
+    checkpoints: Path,
+    unmeasured: int,
+) -> None:
+    """Say what the stage will take, where an epoch of the agent has been measured, and refuse a disk without room for it.
+
+    Args:
+        unmeasured: bytes of one trial's weights, where no trial has kept any yet.
+    """
+    pace = best_pace(studies, agent, attributes["data_hash"], attributes["settings_hash"])
+    here = next((study for study in studies if study.study_name == name), None)
+    done = 0 if here is None or "checkpoint_root" not in here.user_attrs else len(stage_records(here))
+    workers = worker_count(stage, None if pace is None else pace.workers)
+    if stage.keep_checkpoints and (stage.n_trials is None or done < stage.n_trials):
+        weights = unmeasured if pace is None or pace.checkpoint_bytes is None else pace.checkpoint_bytes
+        check_space(checkpoints, (workers + stage.keep_checkpoints + 1) * weights - size_of(checkpoints / name))
+    if pace is None:
+        log.info("%s: no epoch of %s has been measured on these data yet, so there is no estimate of its time", name, agent)
+        return
+    if stage.n_trials is None:
+        log.info("%s: as many trials as fit into %.0f s; an epoch takes %.1f s", name, stage.timeout, pace.seconds_per_epoch)
+        return
+    budget = estimate(
+        pace,
+        n_trials=stage.n_trials,
+        done=done,
+        epochs=stage.epochs,
+        workers=workers,
+        keep_checkpoints=stage.keep_checkpoints,
+    )
+    log.info("%s: %s", name, budget.sentence())
+
+
+def _refinement(
+    agent: str, stage: StageConfig, space: SearchSpace, parent: TopK | None, data: str
+) -> Refinement | None:
+    title = f"{agent}, {stage.name}"
+    if stage.refine.method == "none":
+        return None
+    if parent is None:
+        log.info("%s: there are no best trials of an earlier stage to refine from: it searches the whole space", title)
+        return None
+    if parent.agent != agent:
+        raise ValueError(f"the best trials are those of {parent.agent}, not of {agent}")
+    if parent.data_hash != data:
+        log.warning("%s: %s searched another corpus or other splits; only its box is taken over", title, parent.study)
+    refinement = refine(space, parent, stage.refine)
+    log.info("%s %s", title, refinement.sentence())
+    return refinement

@@ -1,0 +1,75 @@
+"""The search space as it stands in ``parameters_search_space.yml``: typed, per agent, in two sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from psy_agents.training.config import TrainingSettings
+
+if TYPE_CHECKING:
+    from psy_agents.hpo.space.search_space import SearchSpace
+
+_SPAN_ONLY = {"span_loss", "no_answer_weight"}
+_CRITERION_ONLY = {"loss", "label_smoothing", "focal_gamma", "class_weighting", "pooling", "window_pooling"}
+DEAD_FIELDS: dict[str, set[str]] = {
+    "criteria": _SPAN_ONLY | {"evidence_loss_weight", "fusion"},
+    "evidence": _CRITERION_ONLY | {"evidence_loss_weight", "fusion"},
+    "share": {"fusion"},
+    "joint": set(),
+}
+"""Hyper-parameters that nothing in an agent reads: its search space may not name them."""
+
+
+class SpaceConfig(BaseModel):
+    """A search space of one size: what all agents share, and what each adds.
+
+    A parameter is ``{type: float | int, low, high, log, step, when}`` or ``{type: categorical, choices, when}``; ``when``
+    maps an earlier parameter to the values with which this one exists.
+
+    Attributes:
+        common: parameters of every agent.
+        criteria: what the criteria agent adds or replaces.
+        evidence: what the evidence agent adds or replaces.
+        share: what the share agent adds or replaces.
+        joint: what the joint agent adds or replaces.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    common: dict[str, dict[str, Any]] = {}
+    criteria: dict[str, dict[str, Any]] = {}
+    evidence: dict[str, dict[str, Any]] = {}
+    share: dict[str, dict[str, Any]] = {}
+    joint: dict[str, dict[str, Any]] = {}
+
+
+class SearchSpaceConfig(BaseModel):
+    """``parameters_search_space.yml``: two sizes, and the parameters of the trials that go first.
+
+    Attributes:
+        baselines: of each agent, parameters of trials that go first in every study; what they leave out is the default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    small: SpaceConfig
+    large: SpaceConfig
+    baselines: dict[Literal["criteria", "evidence", "share", "joint"], list[dict[str, Any]]] = {}
+
+    def space(self, agent: str, size: str, settings: TrainingSettings) -> SearchSpace:
+        """The agent's space; fails on a name that the agent does not read."""
+        from psy_agents.hpo.space.search_space import SearchSpace
+
+        chosen: SpaceConfig = getattr(self, size)
+        defaults = settings.hyperparameters({}).model_dump()
+        known = {name: value for name, value in defaults.items() if name not in DEAD_FIELDS[agent]}
+        return SearchSpace.from_config({**chosen.common, **getattr(chosen, agent)}, known)
+
+    def encoders(self, agent: str, size: str, settings: TrainingSettings) -> list[str]:
+        """Every encoder that a trial of the agent may use."""
+        for parameter in self.space(agent, size, settings).parameters:
+            if parameter.name == "encoder":
+                return list(parameter.distribution.choices)
+        return [settings.hyperparameters({}).encoder]

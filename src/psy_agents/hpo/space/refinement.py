@@ -1,0 +1,131 @@
+"""A smaller search space from the best trials of an earlier stage: their bounding box, parameter by parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from psy_agents.errors import UserError
+from psy_agents.hpo.config import RefineConfig
+from psy_agents.hpo.space.search_space import Parameter, SearchSpace
+from psy_agents.hpo.study.topk import TopK
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A space drawn from an earlier study.
+
+    Attributes:
+        space: the refined space.
+        first: parameters of the earlier study's best trials, which go first in the new one; best first.
+        parent: the earlier study's name.
+        trials: numbers of the trials that span the box, best first.
+        box: (low, high) of each parameter whose range was narrowed.
+        whole: (low, high) that it had before.
+    """
+
+    space: SearchSpace
+    first: tuple[dict[str, Any], ...]
+    parent: str
+    trials: tuple[int, ...]
+    box: Mapping[str, Range]
+    whole: Mapping[str, Range]
+
+    def describe(self) -> dict[str, Any]:
+        """Plain data, as the new study and its top-k keep it."""
+        return {
+            "study": self.parent,
+            "trials": list(self.trials),
+            "box": {name: list(bounds) for name, bounds in self.box.items()},
+            "whole": {name: list(bounds) for name, bounds in self.whole.items()},
+            "enqueued": len(self.first),
+        }
+
+    def sentence(self) -> str:
+        """The box in words."""
+        narrowed = [f"{name} {low:.3g} to {high:.3g} (of {self._of(name)})" for name, (low, high) in self.box.items()]
+        return (
+            f"refines {self.parent} (trials {', '.join(map(str, self.trials))}): {'; '.join(narrowed) or 'no range is narrowed'}; "
+            f"{len(self.first)} of its trials go first"
+        )
+
+    def _of(self, name: str) -> str:
+        low, high = self.whole[name]
+        return f"{low:.3g} to {high:.3g}"
+
+
+def refine(space: SearchSpace, parent: TopK, config: RefineConfig) -> Refinement:
+    """Narrow each numeric parameter to the box that the parent's best trials span.
+
+    Perrone et al., NeurIPS 2019, section 4.1: the box is the minimum and maximum over the best configurations. Here
+    they are the ``top`` best trials of one study; the box is taken in the parameter's own scale (logarithms for log
+    ones), padded on either side by ``padding`` of the whole width and clipped to the space. A parameter that fewer
+    than two of those trials have keeps its whole range; categorical ones keep all their choices.
+    """
+    best = parent.trials[: config.top]
+    parameters, box, whole = [], {}, {}
+    for parameter in space.parameters:
+        values = [t.params[parameter.name] for t in best if parameter.name in t.params and parameter.allows(t.params[parameter.name])]
+        narrowed = _narrowed(parameter, values, config.padding)
+        if narrowed is not parameter:
+            box[parameter.name] = narrowed.distribution.low, narrowed.distribution.high
+            whole[parameter.name] = parameter.distribution.low, parameter.distribution.high
+        parameters.append(narrowed)
+    refined = space.with_parameters(parameters)
+    first: list[dict[str, Any]] = []
+    for trial in parent.trials[: config.enqueue]:
+        adopted = _adopted(refined, trial.params)
+        if adopted is not None and adopted not in first:
+            first.append(adopted)
+    return Refinement(refined, tuple(first), parent.study, tuple(trial.trial for trial in best), box, whole)
+
+
+def _narrowed(parameter: Parameter, values: list[float], padding: float) -> Parameter:
+    distribution = parameter.distribution
+    if isinstance(distribution, CategoricalDistribution) or len(values) < 2:
+        return parameter
+    scale, back = (math.log, math.exp) if distribution.log else (float, float)
+    bottom, top = scale(distribution.low), scale(distribution.high)
+    room = padding * (top - bottom)
+    lowest, highest = scale(min(values)) - room, scale(max(values)) + room
+    # exp(log(x)) may miss x by a rounding error: neither a value nor the range's end may fall out by it.
+    low = distribution.low if lowest <= bottom else max(distribution.low, min(min(values), back(lowest)))
+    high = distribution.high if highest >= top else min(distribution.high, max(max(values), back(highest)))
+    low, high = _on_grid(distribution, low, high)
+    if (low, high) == (distribution.low, distribution.high):
+        return parameter
+    narrow = type(distribution)(low, high, log=distribution.log, step=distribution.step)
+    return replace(parameter, distribution=narrow)
+
+
+def _on_grid(distribution: FloatDistribution | IntDistribution, low: float, high: float) -> Range:
+    """Move the box outwards to values that the distribution can draw."""
+    step = distribution.step
+    if step is None:
+        return low, high
+    down = math.floor((low - distribution.low) / step + 1e-9)
+    up = math.ceil((high - distribution.low) / step - 1e-9)
+    # In decimals, as optuna counts: 0.1 + 2 * 0.1 is no step of 0.1 from 0.1 in binary fractions.
+    first, width = Decimal(str(distribution.low)), Decimal(str(step))
+    kind = int if isinstance(distribution, IntDistribution) else float
+    return kind(first + down * width), min(distribution.high, kind(first + up * width))
+
+
+def _adopted(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The parameters as a trial of the space; None where what they lack, or have otherwise, has no default in it."""
+    taken: dict[str, Any] = {}
+    for parameter in space.parameters:
+        value = params.get(parameter.name)
+        if parameter.name in params and parameter.active(taken) and parameter.allows(value):
+            taken[parameter.name] = value
+    try:
+        return space.complete(taken)
+    except UserError:
+        return None

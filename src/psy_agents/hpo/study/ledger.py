@@ -1,0 +1,95 @@
+"""Which of a stage's trials are settled, and which to run next: derived from what is stored, and from nothing else.
+
+A stage wants n *logical* trials, by index (n is None: without end). Each is attempted until an attempt settles it: it completed, it was
+pruned, it failed for good, or its retries are used up.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FrozenTrial, TrialState
+
+from psy_agents.hpo.study.records import Failure
+
+INFRASTRUCTURE = {Failure.DIED, Failure.HUNG, Failure.DEVICE}
+PERMANENT = {Failure.DIVERGED, Failure.TIMEOUT, Failure.ERROR}
+MEMORY_ATTEMPTS = 2
+AHEAD = 64  # Indices that wait, where only time ends a stage: more than it has workers.
+
+
+@dataclass(frozen=True)
+class Retry:
+    """A trial to run again: the parameters, and the attempt that failed."""
+
+    params: dict[str, Any]
+    retry_of: int
+    micro_batch_divisor: int
+
+
+class Ledger:
+    """The attempts of each index, in the order of their numbers."""
+
+    def __init__(self, trials: Iterable[FrozenTrial], *, n_trials: int | None, max_retries: int) -> None:
+        self.n_trials, self.max_retries = n_trials, max_retries
+        self._attempts: dict[int, dict[int, FrozenTrial]] = defaultdict(dict)
+        self._settled: set[int] = set()
+        self._running: set[int] = set()
+        for trial in trials:
+            self.note(trial)
+
+    def note(self, trial: FrozenTrial) -> None:
+        """Take in a trial's new state; one without an index never had all its parameters and is no attempt."""
+        if "index" not in trial.user_attrs:
+            return
+        index = trial.user_attrs["index"]
+        attempts = self._attempts[index]
+        attempts[trial.number] = trial
+        # Noted here, so that a long stage does not go through all of its trials at every step.
+        self._running.discard(index)
+        self._settled.discard(index)
+        if any(attempt.state is TrialState.RUNNING for attempt in attempts.values()):
+            self._running.add(index)
+        if self._settles(list(attempts.values())):
+            self._settled.add(index)
+
+    def settled(self, index: int) -> bool:
+        """Whether the logical trial is done."""
+        return index in self._settled
+
+    def _settles(self, attempts: Sequence[FrozenTrial]) -> bool:
+        last = attempts[-1]
+        if last.state in (TrialState.COMPLETE, TrialState.PRUNED):
+            return True
+        failures = [attempt.user_attrs.get("failure") for attempt in attempts]
+        if failures[-1] in PERMANENT:
+            return True
+        if failures[-1] == Failure.OUT_OF_MEMORY:
+            return failures.count(Failure.OUT_OF_MEMORY) >= MEMORY_ATTEMPTS
+        if failures[-1] in INFRASTRUCTURE:
+            return sum(failure in INFRASTRUCTURE for failure in failures) > self.max_retries
+        return False
+
+    def pending(self) -> list[int]:
+        """The indices to run, lowest first: neither settled nor running."""
+        n_trials = max(self._attempts, default=-1) + 1 + AHEAD if self.n_trials is None else self.n_trials
+        return [index for index in range(n_trials) if index not in self._settled and index not in self._running]
+
+    def retry(self, index: int) -> Retry | None:
+        """How to repeat the index's last attempt; None where it has none yet."""
+        attempts = list(self._attempts.get(index, {}).values())
+        if not attempts:
+            return None
+        exhausted = any(attempt.user_attrs.get("failure") == Failure.OUT_OF_MEMORY for attempt in attempts)
+        return Retry(dict(attempts[-1].params), attempts[-1].number, 2 if exhausted else 1)
+
+    def attempts(self) -> list[FrozenTrial]:
+        """All attempts of all indices."""
+        return [attempt for attempts in self._attempts.values() for attempt in attempts.values()]
+
+    def deciding(self) -> list[FrozenTrial]:
+        """The last attempt of each settled index."""
+        return [list(self._attempts[i].values())[-1] for i in sorted(self._settled)]

@@ -1,0 +1,53 @@
+"""The study's trials in this process's memory, where sampler and pruner read and draw without a word to the store.
+
+The engine is the study's one writer, so the copy is never behind. Asked in the store, a proposal takes transactions for each
+of its parameters; from the copy it is stored in one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from psy_agents.hpo.space.search_space import SearchSpace
+
+
+class StudyCopy:
+    """Trials by their numbers, which are those of the study.
+
+    Args:
+        trials: all of the study's, in their order.
+    """
+
+    def __init__(self, trials: Iterable[FrozenTrial], pruner: optuna.pruners.BasePruner) -> None:
+        self._study = optuna.create_study(direction="maximize", pruner=pruner)
+        self._study.add_trials(trials)
+        self.shared_space = optuna.search_space.IntersectionSearchSpace(include_pruned=True)
+        """The parameters that all trials have, kept for TPE."""
+        self._storage, self._id = self._study._storage, self._study._study_id
+
+    def propose(self, space: SearchSpace, sampler: optuna.samplers.BaseSampler) -> dict[str, Any]:
+        """Parameters of the study's next trial, which here runs from now on."""
+        self._study.sampler = sampler
+        return space.suggest(self._study.ask())
+
+    def note(self, trial: FrozenTrial) -> None:
+        """Take in a trial that has begun or ended."""
+        if trial.number == self._storage.get_n_trials(self._id):
+            self._study.add_trial(trial)
+            return
+        trial_id = self._trial_id(trial.number)
+        if trial.state.is_finished() and self._storage.get_trial(trial_id).state is TrialState.RUNNING:
+            self._storage.set_trial_state_values(trial_id, trial.state, trial.values)
+
+    def should_stop(self, number: int, epoch: int, value: float) -> bool:
+        """Take in what an epoch reached; True where the pruner would stop the trial."""
+        trial_id = self._trial_id(number)
+        self._storage.set_trial_intermediate_value(trial_id, epoch, value)
+        return self._study.pruner.prune(self._study, self._storage.get_trial(trial_id))
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)

@@ -1,0 +1,149 @@
+"""A stage's best trials, as the next stage, the refit and a reader want them."""
+
+from __future__ import annotations
+
+import math
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import optuna
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from psy_agents.errors import UserError
+from psy_agents.hpo.study.checkpoints import Checkpoints
+from psy_agents.hpo.study.ledger import Ledger
+from psy_agents.hpo.study.records import TrialRecord, count_states, record_of
+
+PACKAGES = ("psy-agents", "optuna", "torch", "transformers")
+Scalar = bool | int | float | str | None
+
+
+class RankedTrial(BaseModel):
+    """One of the best trials; its value and metrics are those of its best epoch."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(ge=1)
+    trial: int = Field(ge=0, description="Its number in the study.")
+    value: FiniteFloat
+    metrics: dict[str, FiniteFloat | None]
+    params: dict[str, Scalar]
+    best_epoch: int = Field(ge=1)
+    epochs_run: int = Field(ge=1)
+    seconds: FiniteFloat = Field(ge=0)
+    seed: int = Field(ge=0)
+    checkpoint: str | None = Field(description="Folder of its weights; null where they were not kept.")
+
+
+class RefinedFrom(BaseModel):
+    """The earlier study that a stage's space was drawn from: see `Refinement`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study: str
+    trials: tuple[int, ...]
+    box: dict[str, tuple[FiniteFloat, FiniteFloat]]
+    whole: dict[str, tuple[FiniteFloat, FiniteFloat]]
+    enqueued: int
+
+
+class TopK(BaseModel):
+    """The best complete trials of a study, best first, and what the study was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    study: str
+    stage: str
+    label: str
+    agent: str | None
+    space_hash: str
+    data_hash: str | None
+    settings_hash: str | None = Field(description="Of the training settings that all trials share.")
+    refined_from: RefinedFrom | None = Field(description="None where the stage searched its whole space.")
+    epochs: int = Field(ge=1, description="The most epochs that a trial could train.")
+    patience: int = Field(ge=1)
+    versions: dict[str, str]
+    n_trials: int = Field(ge=1)
+    states: dict[str, int] = Field(description="How many trials ended how; failed ones by their reason.")
+    trials: tuple[RankedTrial, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _sorted(self) -> TopK:
+        if [trial.rank for trial in self.trials] != list(range(1, len(self.trials) + 1)):
+            raise ValueError("ranks must be 1, 2, 3 and so on")
+        values = [trial.value for trial in self.trials]
+        if values != sorted(values, reverse=True):
+            raise ValueError("trials must be sorted from the highest value down")
+        if len({trial.trial for trial in self.trials}) != len(self.trials):
+            raise ValueError("a trial is listed twice")
+        if len(self.trials) > self.states.get("complete", 0) or sum(self.states.values()) != self.n_trials:
+            raise ValueError("the counts of states do not fit the trials")
+        return self
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that a result depends on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def stage_records(study: optuna.Study) -> tuple[TrialRecord, ...]:
+    """The deciding attempt of each settled trial of a stage, by index."""
+    checkpoints = Checkpoints(Path(study.user_attrs["checkpoint_root"]), keep=0)
+    trials = study.get_trials(deepcopy=False)
+    n_indices = 1 + max((trial.user_attrs.get("index", -1) for trial in trials), default=-1)
+    ledger = Ledger(trials, n_trials=n_indices, max_retries=study.user_attrs["max_retries"])
+    return tuple(record_of(t, final=True, checkpoint=checkpoints.kept(t.number)) for t in ledger.deciding())
+
+
+def top_k(study: optuna.Study, k: int) -> dict[str, Any]:
+    """The k best complete trials of a stage's study, as plain JSON data that fits :class:`TopK`.
+
+    Raises:
+        UserError: no trial has completed.
+    """
+    records = stage_records(study)
+    complete = [record for record in records if record.state == "complete" and math.isfinite(record.value)]
+    states = count_states(records)
+    if not complete:
+        ended = ", ".join(f"{count} {state}" for state, count in states.items()) or "none was run"
+        raise UserError(f"No trial of {study.study_name} completed ({ended}), so there is no best one.")
+    best = sorted(complete, key=lambda record: (-record.value, record.number))[:k]
+    attrs = study.user_attrs
+    return TopK(
+        study=study.study_name,
+        stage=attrs["stage"],
+        label=attrs["label"],
+        agent=attrs.get("agent"),
+        space_hash=attrs["space_hash"],
+        data_hash=attrs.get("data_hash"),
+        settings_hash=attrs.get("settings_hash"),
+        refined_from=attrs.get("refined_from"),
+        epochs=attrs["epochs"],
+        patience=attrs["patience"],
+        versions=attrs["versions"],
+        n_trials=len(records),
+        states=states,
+        trials=tuple(_ranked(rank, record) for rank, record in enumerate(best, start=1)),
+    ).model_dump(mode="json")
+
+
+def _ranked(rank: int, record: TrialRecord) -> RankedTrial:
+    return RankedTrial(
+        rank=rank,
+        trial=record.number,
+        value=record.value,
+        metrics=dict(record.metrics),
+        params=dict(record.params),
+        best_epoch=record.best_epoch,
+        epochs_run=record.epochs_run,
+        seconds=record.seconds,
+        seed=record.seed,
+        checkpoint=None if record.checkpoint is None else record.checkpoint.as_posix(),
+    )

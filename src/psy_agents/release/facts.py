@@ -1,0 +1,106 @@
+"""Everything that a card and a data statement are made from, measured or stated by the configuration."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from psy_agents.corpus.quality import DataQuality
+from psy_agents.errors import UserError
+from psy_agents.evaluation.results import Evaluation, Report
+from psy_agents.hpo.refit.run_refit import RefitSummary
+from psy_agents.hpo.run_stage import fingerprint
+from psy_agents.hpo.study.identity import settings_hash
+from psy_agents.release.config import ExportConfig
+from psy_agents.release.files import public_name
+from psy_agents.reporting.build import Refitted, build_report, fitting
+from psy_agents.reporting.config import ReportConfig
+from psy_agents.reporting.search.studies import agent_studies, stage_costs
+from psy_agents.training.config import TrainingSettings
+from psy_agents.training.data import Corpus
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of one agent.
+
+    Attributes:
+        report: of this agent and the baselines alone.
+        encoder: its `public_name`.
+        on_hub: whether ``encoder`` is a name on the hub.
+        searched: what each stage of the search was told: stage, trials, epochs, patience, seed.
+        training: the training settings, where they are still those of the refit.
+    """
+
+    summary: RefitSummary
+    report: Report
+    quality: DataQuality
+    config: ExportConfig
+    encoder: str
+    on_hub: bool
+    searched: tuple[Mapping[str, Any], ...]
+    training: TrainingSettings | None
+    git_commit: str
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The agent's figures on test."""
+        return next(each for each in self.report.evaluations if each.kind == "agent")
+
+
+def gather(
+    agent: str,
+    corpus: Corpus,
+    quality: Mapping[str, Any],
+    store: str,
+    summary: Mapping[str, Any] | None,
+    predictions: pd.DataFrame | None,
+    config: ExportConfig,
+    reporting: ReportConfig,
+    training: TrainingSettings,
+    git_commit: str,
+) -> Facts:
+    """Score the agent's predictions on test as the report does, and collect what else is known of it.
+
+    Raises:
+        UserError: there is no refit, or it is of another corpus or other splits; a safety-critical criterion is none of
+            the corpus.
+    """
+    if summary is None or predictions is None:
+        raise UserError(f"There is no refit of {agent}, so there is nothing to export: run the pipeline refit first.")
+    refitted, data = Refitted(RefitSummary.model_validate(summary), predictions), fingerprint(corpus)
+    if not fitting({agent: refitted}, data):
+        raise UserError(f"The latest refit of {agent} is of another corpus or other splits: run the pipeline refit again.")
+    if config.corpus not in config.corpora:
+        described = ", ".join(config.corpora) or "no corpus"
+        log.warning("export.corpora describes %s, not %s: its card says that nothing is known of it", described, config.corpus)
+    unknown = sorted(set(config.facts.safety_critical) - set(corpus.criteria))
+    if unknown:
+        raise UserError(
+            f"conf: parameter export.corpora.{config.corpus}.safety_critical: {unknown[0]} is no criterion of the corpus "
+            f"(there are: {', '.join(corpus.criteria)})."
+        )
+    studies = agent_studies(store, {agent: refitted.summary})
+    name = str(refitted.summary.hyperparameters["encoder"])
+    return Facts(
+        summary=refitted.summary,
+        report=build_report(corpus, data, {agent: refitted}, stage_costs(studies), reporting),
+        quality=DataQuality.model_validate(quality),
+        config=config,
+        encoder=public_name(name),
+        on_hub=not Path(name).is_dir(),
+        searched=tuple(
+            {key: study.user_attrs[key] for key in ("stage", "epochs", "patience")}
+            | {"trials": cost.trials, "seed": study.user_attrs.get("identity", {}).get("stage", {}).get("seed")}
+            for study, cost in zip(studies[agent], stage_costs(studies), strict=True)
+        ),
+        training=training if settings_hash(training) == refitted.summary.settings_hash else None,
+        git_commit=git_commit,
+    )

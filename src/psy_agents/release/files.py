@@ -1,0 +1,110 @@
+"""The files of an exported folder: their hashes, what they were made from, and none that would be unpickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from psy_agents.agents.encoders.licences import licence_of
+from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.corpus.agreement import Agreement
+from psy_agents.errors import UserError
+from psy_agents.files.checksums import hashes_of, names_of
+
+CARD, STATEMENT, RECORD, ONNX = "README.md", "DATA_STATEMENT.md", "export.json", "model.onnx"
+PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
+
+
+class EncoderUsed(BaseModel):
+    """An encoder's `public_name` and its licence, as far as it is stated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    licence: str
+
+
+class ExportRecord(BaseModel):
+    """``export.json``: what the folder holds, and under which agreement its training data stand.
+
+    Attributes:
+        encoders: what the agent, or each member of an ensemble, was made from.
+        files: name -> SHA-256 of every file but the card, which people may edit, and this record.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    agent: str
+    corpus: str
+    agreement: Agreement | None
+    data_hash: str
+    git_commit: str
+    encoders: list[EncoderUsed]
+    licence: str | None
+    versions: dict[str, str]
+    files: dict[str, str]
+
+
+def exported_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file but the card and the record."""
+    return hashes_of(folder, (name for name in names_of(folder) if name not in (CARD, RECORD)))
+
+
+def encoders_of(folder: Path) -> list[str]:
+    """What an agent, or each member of an ensemble, was made from, as its ``agent.json`` names it; sorted."""
+    described = (json.loads(file.read_text(encoding="utf-8")) for file in folder.rglob("agent.json"))
+    return sorted({str(agent["hyperparameters"]["encoder"]) for agent in described})
+
+
+def encoders_used(folder: Path) -> list[EncoderUsed]:
+    """The same without a word of this machine's folders, with the licence of each."""
+    return [EncoderUsed(name=public_name(each), licence=licence_of(locate_encoder(each))) for each in encoders_of(folder)]
+
+
+def public_name(encoder: str) -> str:
+    """A name on the hub, or the last part of a local folder's name, which says nothing of this machine."""
+    return Path(encoder).name if Path(encoder).is_dir() else encoder
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Refuse a folder with a file of a kind that may be unpickled, which runs what is in it.
+
+    Raises:
+        UserError: names the first one.
+    """
+    found = [name for name in names_of(folder) if Path(name).suffix.lower() in PICKLES]
+    if found:
+        raise UserError(f"{found[0]} is no file of an agent, and opening it could run code: remove it from the model's folder.")
+
+
+def write_record(folder: Path, **known: object) -> None:
+    """Write ``export.json`` over the files that are there."""
+    record = ExportRecord.model_validate({**known, "files": exported_hashes(folder)})
+    (folder / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def read_record(folder: Path) -> ExportRecord:
+    """The record of an exported folder whose files are as they were written.
+
+    Raises:
+        UserError: it is no such folder, or a file was changed, added or removed.
+    """
+    try:
+        record = ExportRecord.model_validate_json((folder / RECORD).read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"The folder has no {RECORD}: only what the pipeline export has made can be published.") from None
+    except ValidationError:
+        raise UserError(f"{RECORD} is damaged: run the pipeline export again.") from None
+    if not (folder / CARD).is_file():
+        raise UserError(f"The folder has no {CARD}, its model card: run the pipeline export again.")
+    _check_same(record.files, exported_hashes(folder))
+    return record
+
+
+def _check_same(told: Mapping[str, str], found: Mapping[str, str]) -> None:
+    other = sorted(name for name in {*told, *found} if told.get(name) != found.get(name))
+    if other:
+        raise UserError(f"{other[0]} is not as it was exported ({len(other)} such in all): run the pipeline export again, or put it back.")

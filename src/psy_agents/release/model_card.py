@@ -1,0 +1,296 @@
+"""The model card, in the Hugging Face format: a header that the hub reads, then what people read.
+
+Sections follow Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019). Every figure is computed from the saved
+predictions; what is not known is said to be unknown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from psy_agents.agents.config import BUNDLED_ENCODER
+from psy_agents.agents.encoders.licences import NON_COMMERCIAL, NOT_STATED
+from psy_agents.evaluation.results import Evaluation
+from psy_agents.files.checksums import file_sha256, names_of
+from psy_agents.hpo.refit.ensemble import EnsembleSummary
+from psy_agents.release.config import ExportConfig
+from psy_agents.release.facts import Facts
+from psy_agents.release.files import CARD, ONNX, STATEMENT, EncoderUsed, encoders_used
+from psy_agents.release.known_failures import failures_section
+from psy_agents.release.markdown import bullets, cell, code, fenced, table
+from psy_agents.release.onnx import HERE, OnnxResult
+from psy_agents.release.reproduce import commands
+from psy_agents.reporting.tables import CLASS_METRICS, classes, ordered, summary_figures
+
+SAYS = {
+    "criteria": "whether a post meets each criterion",
+    "evidence": "which spans of a post show each criterion, or that none does",
+    "share": "whether a post meets each criterion, and which spans show it, from one encoder",
+    "joint": "whether a post meets each criterion, and which spans show it, from two encoders of which one informs the other",
+}
+HUB_METRICS = {
+    "macro_f1": ("f1", "macro-F1 of criteria"),
+    "micro_f1": ("f1", "micro-F1 of criteria"),
+    "macro_auprc": ("average_precision", "macro average precision of criteria"),
+    "token_f1": ("f1", "token-F1 of evidence"),
+    "sentence_f1": ("f1", "sentence-F1 of evidence"),
+}
+"""The hub's type and our name of each figure in the header."""
+SECTION = "## "
+
+
+def model_card(facts: Facts, folder: Path, onnx: OnnxResult) -> str:
+    """The whole card.
+
+    Args:
+        folder: the exported folder with every other file in it.
+    """
+    sections = {
+        "What it is for": _use(facts),
+        "How to use it": _how(facts, onnx),
+        "Training data": _data(facts),
+        "Figures on test": _figures(facts),
+        "Known failures": failures_section(facts.report, facts.evaluation, facts.config.facts.safety_critical),
+        "Training": _training(facts),
+        "Licences": licences(facts, folder),
+        "Files": _files(folder),
+        "Reproduce it": _reproduce(facts),
+    }
+    body = "\n\n".join(f"{SECTION}{title}\n\n{text}" for title, text in sections.items())
+    agent = facts.summary.agent
+    lead = f"Reads a text and says {SAYS[agent]}. Made with psy_agents from the corpus {code(facts.config.corpus)}."
+    return f"---\n{_header(facts)}\n---\n\n# {_title(facts)}\n\n{lead}\n\n{body}\n"
+
+
+def _title(facts: Facts) -> str:
+    return f"psy_agents {facts.summary.agent} on {facts.config.corpus}"
+
+
+def _header(facts: Facts) -> str:
+    from huggingface_hub import EvalResult, ModelCardData
+
+    figures = {name: each for name, each in _shown_figures(facts.evaluation).items() if name in HUB_METRICS}
+    results = [
+        EvalResult(
+            task_type="token-classification" if name in ("token_f1", "sentence_f1") else "text-classification",
+            dataset_type=facts.config.corpus,
+            dataset_name=facts.config.corpus,
+            dataset_split="test",
+            dataset_revision=facts.summary.data_hash,
+            metric_type=HUB_METRICS[name][0],
+            metric_name=HUB_METRICS[name][1],
+            metric_value=round(estimate.value, 6),
+        )
+        for name, estimate in figures.items()
+    ]
+    data = ModelCardData(
+        model_name=_title(facts),
+        language=list(facts.config.facts.languages) or None,
+        license=facts.config.licence,
+        base_model=facts.encoder if facts.on_hub else None,
+        library_name="psy_agents",
+        tags=["psy_agents", facts.summary.agent, "not-a-medical-device"],
+        metrics=sorted({HUB_METRICS[name][0] for name in figures}),
+        eval_results=results,
+    )
+    return data.to_yaml()
+
+
+def _shown_figures(evaluation: Evaluation) -> dict:
+    """As `summary_figures`, without the criteria's of an agent that predicts spans only."""
+    derived = evaluation.criterion.derived
+    evidence = () if evaluation.evidence is None else evaluation.evidence.scores
+    return {name: each for name, each in summary_figures(evaluation).items() if not derived or name in evidence}
+
+
+def _use(facts: Facts) -> str:
+    return "\n\n".join(
+        [
+            "A research instrument: to study how well such models find what annotators marked, to compare models, and to pre-sort texts "
+            "that people then read.",
+            "**It is not a diagnostic device.** It says which criteria a text seems to show to annotators of this corpus, not whether "
+            "somebody is ill or in danger. Do not use it to diagnose, to triage, to decide on treatment, insurance, work or moderation, "
+            "to watch people, or on texts whose writers have not agreed to it.",
+            "It has been scored on texts of its own corpus only. Other languages, platforms, people and times are outside of what "
+            f"was measured; see [{STATEMENT}]({STATEMENT}).",
+        ]
+    )
+
+
+def _how(facts: Facts, onnx: OnnxResult) -> str:
+    encoder = "evidence_encoder" if facts.summary.agent == "joint" else "encoder"
+    several = facts.summary.ensemble
+    place = HERE if several is None else f"{HERE}/member_1"
+    whole = ["import psy_agents", "", f'agent = psy_agents.load("{HERE}")', 'agent.predict(["Text of a post."])']
+    parts = [
+        "from transformers import AutoModel, AutoTokenizer",
+        "",
+        f'tokenizer = AutoTokenizer.from_pretrained("{place}")',
+        f'encoder = AutoModel.from_pretrained("{place}/{encoder}")',
+    ]
+    return "\n\n".join(
+        [
+            "The whole agent, with the package that made it: for each text and criterion the probability, the decision, and the evidence "
+            "as character offsets, as far as this agent predicts them.",
+            fenced(whole, "python"),
+            *(
+                []
+                if several is None
+                else [
+                    f"It is an ensemble: {len(several.members)} agents answer together, and each folder `member_…` is "
+                    "an agent that opens alone in the same way."
+                ]
+            ),
+            f"Tokenizer and encoder alone, without the heads{'' if several is None else ', of the first member'}:",
+            fenced(parts, "python"),
+            "Read `last_hidden_state`: no agent uses a pooler, so none is saved, and transformers draws one at random where the family has "
+            "one. Weights are safetensors only; nothing is unpickled.",
+            onnx.text,
+        ]
+    )
+
+
+def _data(facts: Facts) -> str:
+    quality, splits = facts.quality, facts.quality.splits
+    about = facts.config.facts
+    rows = [(name, each.posts, each.pairs, each.positives) for name, each in splits.items()]
+    return "\n\n".join(
+        [
+            agreement_sentence(facts.config),
+            f"Origin of the labels: {about.labels or 'not known: the configuration says nothing of it.'}",
+            table(("Split", "posts", "(post, criterion) pairs", "positive pairs"), rows),
+            f"The model was trained on train and validation together; test was predicted once. {_account(quality.account.pairs.origins)} "
+            f"Hash of the corpus and its splits: {code(facts.summary.data_hash)}.",
+        ]
+    )
+
+
+def agreement_sentence(config: ExportConfig) -> str:
+    """Under which agreement the training data stand, and what that means for the weights."""
+    if config.agreement is None:
+        return "The corpus' configuration names no data agreement."
+    return (
+        f"The corpus may be used only by those who have signed the [{config.agreement.name}]({config.agreement.url}). **The agreement "
+        f"may forbid to share models trained on the corpus**, since weights can memorise texts and give them back: read it before you "
+        f"pass these files on."
+    )
+
+
+def _account(origins: Mapping[str, int]) -> str:
+    told = ", ".join(f"{count:,} {origin.replace('_', ' ')}" for origin, count in origins.items())
+    return f"Pairs by origin: {told}; an implicit negative has no annotation at all."
+
+
+def _figures(facts: Facts) -> str:
+    evaluation, report = facts.evaluation, facts.report
+    heads = ("Figure", "value [95 % interval]")
+    parts = [
+        f"{report.posts:,} posts, {report.pairs:,} pairs. Intervals are percentiles of {report.resamples:,} resamples of whole posts.",
+        table(heads, ((name, estimate) for name, estimate in _shown_figures(evaluation).items())),
+        "### By criterion",
+    ]
+    if evaluation.criterion.derived:
+        parts.append("This agent predicts spans only; here a criterion with a span counts as met.")
+    training = {name: sum(each.positives[split] for split in ("train", "validation")) for name, each in facts.quality.criteria.items()}
+    rows = [
+        (code(name), training.get(name), scores.support, scores.predicted, *(getattr(scores, metric) for metric in CLASS_METRICS))
+        for _, name, scores in classes(evaluation)
+    ]
+    heads = ("Criterion", "positive in training", "positive on test", "predicted", "precision", "recall", "F1", "AUPRC")
+    parts += [table(heads, rows), "### Beside simple rules", _baselines(facts)]
+    return "\n\n".join(parts)
+
+
+def _baselines(facts: Facts) -> str:
+    names = [name for name in ("macro_f1", "token_f1") if name in _shown_figures(facts.evaluation)]
+    rows = []
+    for each in ordered(facts.report):
+        figures = _shown_figures(each) if each.kind == "agent" else summary_figures(each)
+        if any(name in figures for name in names):
+            rows.append((each.name, *(figures.get(name) for name in names)))
+    return table(("System", *(HUB_METRICS[name][1] for name in names)), rows)
+
+
+def _training(facts: Facts) -> str:
+    summary = facts.summary
+    winner = summary.candidates[summary.winner - 1]
+    shown = {**summary.hyperparameters, "encoder": facts.encoder}
+    costs = [(each.stage, code(each.study), each.trials, each.epochs, f"{each.training_hours:.2f}") for each in facts.report.stages]
+    parts = [
+        f"Candidates: the best {len(summary.candidates)} trials of {code(summary.from_study)}, each over the seeds "
+        f"{', '.join(map(str, summary.seeds))}. The winner, trial {winner.trial}, reached {winner.mean:.4f} (standard deviation "
+        f"{winner.standard_deviation:.4f}) in the objective on validation, and was trained on train + validation for "
+        f"{summary.epochs} epoch{'s' * (summary.epochs > 1)} with seed {summary.seed}. Decision threshold {summary.threshold:.4f}, "
+        "chosen on validation.",
+        *_ensemble(summary.ensemble),
+        table(("Study of the search", "name", "trials", "epochs", "hours of training"), costs),
+        "Hyper-parameters:",
+        fenced([json.dumps(shown, indent=1, ensure_ascii=False)], "json"),
+    ]
+    if facts.training is not None:
+        settings = facts.training.model_dump(mode="json")
+        settings["fixed"] = {**settings["fixed"], **({"encoder": facts.encoder} if "encoder" in settings["fixed"] else {})}
+        parts += ["Training settings of all trials:", fenced([json.dumps(settings, indent=1, ensure_ascii=False)], "json")]
+    else:
+        parts.append("The configuration's training settings have been changed since the refit; only its hyper-parameters are shown.")
+    return "\n\n".join(parts)
+
+
+def _ensemble(several: EnsembleSummary | None) -> list[str]:
+    if several is None:
+        return []
+    members = "; ".join(
+        f"candidate {each.rank} with seed {each.seed}, {each.epochs} epoch{'s' * (each.epochs > 1)}" for each in several.members
+    )
+    gains = ", ".join(f"{each.metric} {cell(each.difference)}" for each in several.gain)
+    return [
+        f"That winner is the first of {len(several.members)} members that were trained so: {members}. The threshold above and all figures "
+        f"on test are those of all members together. Against the winner alone they bought on test: {gains}."
+    ]
+
+
+def licences(facts: Facts, folder: Path) -> str:
+    """Of the encoder, or of each that a member of an ensemble is made from, and of the weights."""
+    lines = [_encoder_licence(each) for each in encoders_used(folder)]
+    if facts.config.licence is None:
+        weights = "Weights: no licence has been chosen, so nobody but their makers has a right to use them."
+    else:
+        weights = f"Weights: {facts.config.licence}, within what the encoder's licence and the data agreement allow."
+    return bullets([*lines, weights])
+
+
+def _encoder_licence(encoder: EncoderUsed) -> str:
+    name, licence = encoder.name, encoder.licence
+    if licence == NOT_STATED:
+        return f"Encoder {code(name)}: its folder states no licence, so find out before you pass the weights on."
+    if NON_COMMERCIAL.search(licence):
+        return f"Encoder {code(name)}: {licence}. **It allows no commercial use, and these weights are made from it.**"
+    return f"Encoder {code(name)}: {licence}."
+
+
+def _files(folder: Path) -> str:
+    paths = {name: folder / name for name in names_of(folder) if name != CARD}
+    rows = [(code(name), path.stat().st_size, code(file_sha256(path))) for name, path in paths.items()]
+    more = f" {code(ONNX)} is described above." if any(path.name == ONNX for path in paths.values()) else ""
+    return f"SHA-256 of every file beside this one.{more}\n\n" + table(("File", "bytes", "SHA-256"), rows)
+
+
+def _reproduce(facts: Facts) -> str:
+    lines = commands(facts.summary, facts.searched, facts.config, facts.git_commit)
+    preparing = facts.quality.settings.model_dump(mode="json")
+    changed = " The checkout had changes that no commit holds." if facts.git_commit.endswith("+changes") else ""
+    versions = ", ".join(f"{name} {version}" for name, version in facts.summary.versions.items())
+    bundled = facts.encoder == BUNDLED_ENCODER
+    offline = ' The bundled encoder comes with `pip install -c requirements.lock -e ".[offline]"`.' if bundled else ""
+    return "\n\n".join(
+        [
+            f"Commit at the export: {code(facts.git_commit)}.{changed} Versions at the refit: {versions}. All settings that the "
+            f"commands do not name are those of the commit's configuration; the corpus must have the hash above.{offline}",
+            fenced(lines, "bash"),
+            "How the corpus was read and split:",
+            fenced([json.dumps(preparing, indent=1, ensure_ascii=False)], "json"),
+            "The same seeds give the same figures to the last digit on the same kind of machine with the same number of threads.",
+        ]
+    )

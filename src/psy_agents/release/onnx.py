@@ -1,0 +1,269 @@
+"""The whole agent for windows of tokens as an ONNX graph, checked against torch. B: windows, T: tokens.
+
+The graph ends where the agent's model ends: pooling a pair's windows, the threshold and the decoding of spans are
+plain arithmetic on its outputs (`psy_agents.training.scoring`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from psy_agents.agents.models import AgentModel, AgentOutput, WindowTensors
+from psy_agents.agents.saved.agent_folder import Reading, load_agent
+from psy_agents.agents.saved.ensemble import is_ensemble, read_ensemble
+from psy_agents.errors import UserError
+from psy_agents.inference.predictor import windows_of
+from psy_agents.release.files import ONNX
+from psy_agents.release.markdown import code, fenced, table
+from psy_agents.training.batches import window_tensors
+from psy_agents.training.data import unlabelled
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("onnx", "onnxruntime", "onnxscript")
+INPUTS = {
+    "ids": "(windows, tokens) int64: token ids",
+    "mask": "(windows, tokens) bool: true on real tokens",
+    "answerable": "(windows, tokens) bool: true on the post's tokens and on position 0",
+    "sentence": "(windows, tokens) int64: number of the token's sentence, from 0 in each window; -1 outside the post",
+    "types": "(windows, tokens) int64: token types",
+}
+OUTPUTS = {
+    "criterion": "(windows) float32: logit of the criterion",
+    "start": "(windows, tokens) float32: logit of the evidence's first token; position 0 is no evidence, -inf where none can be",
+    "end": "(windows, tokens) float32: the same of its last token",
+}
+TOLERANCE = 1e-3
+"""Of logits: 0.00025 of a probability at most."""
+EXAMPLE_WINDOWS = 3
+HERE = "path/of/this/folder"
+"""What the card calls the exported folder."""
+
+
+@dataclass(frozen=True)
+class OnnxResult:
+    """How the export ended.
+
+    Attributes:
+        text: for the card.
+        deviation: largest absolute difference of a finite logit from torch's; None where there is no graph.
+        shapes: (windows, tokens) on which it was measured.
+    """
+
+    text: str
+    deviation: float | None = None
+    shapes: tuple[tuple[int, int], ...] = ()
+
+
+NOT_ASKED = OnnxResult("An ONNX graph was not asked for (`export.onnx`).")
+
+
+class _Graph(nn.Module):
+    """The agent with plain tensors in and out."""
+
+    def __init__(self, agent: AgentModel) -> None:
+        super().__init__()
+        self.agent = agent
+
+    def forward(self, ids: Tensor, mask: Tensor, answerable: Tensor, sentence: Tensor, types: Tensor | None = None) -> tuple[Tensor, ...]:
+        return tuple(_named(self.agent(_windows(ids, mask, answerable, sentence, types))).values())
+
+
+def _windows(ids: Tensor, mask: Tensor, answerable: Tensor, sentence: Tensor, types: Tensor | None = None) -> WindowTensors:
+    # A graph cannot have a size that depends on a value: there are no more sentences than tokens.
+    return WindowTensors(ids, mask, types, answerable, sentence, lengths=(), n_sentences=ids.shape[1])
+
+
+def _named(output: AgentOutput) -> dict[str, Tensor]:
+    every = {"criterion": output.criterion_B, "start": output.start_BT, "end": output.end_BT}
+    return {name: each for name, each in every.items() if each is not None}
+
+
+def check_packages() -> None:
+    """Refuse to begin without the packages of the extra.
+
+    Raises:
+        UserError: names the missing one.
+    """
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f'export.onnx needs the package {missing[0]}: pip install -c requirements.lock -e ".[onnx]"')
+
+
+def export_onnx(folder: Path) -> OnnxResult:
+    """Write ``model.onnx`` into an agent's folder, if its graph gives what torch gives; else nothing is left of it.
+
+    An ensemble has one in each member's folder, or none at all where a member can have none.
+
+    The windows that it is traced and checked on are made of the criteria's own words, so no post can get into the file.
+    """
+    check_packages()
+    if not is_ensemble(folder):
+        return _of_agent(folder, HERE)
+    members, _ = read_ensemble(folder)
+    results = [_of_agent(member, f"{HERE}/{member.name}") for member in members]
+    failed = [(member, result) for member, result in zip(members, results, strict=True) if result.deviation is None]
+    if failed:
+        for member in members:
+            (member / ONNX).unlink(missing_ok=True)
+        (member, result), *_ = failed
+        return OnnxResult(f"No member of the ensemble has an ONNX graph, because {member.name} can have none. {result.text}")
+    first = (
+        f"Each of the {len(members)} members has a graph of its own. How their answers become one is in no graph: "
+        "`psy_agents.inference.predictor` does it, by what `ensemble.json` says."
+    )
+    texts = [f"{code(member.name)}: {result.text}" for member, result in zip(members, results, strict=True)]
+    shapes = tuple(shape for result in results for shape in result.shapes)
+    return OnnxResult("\n\n".join([first, *texts]), max(result.deviation for result in results), shapes)
+
+
+def _of_agent(folder: Path, place: str) -> OnnxResult:
+    """The graph of one agent; ``place`` is what the card calls its folder."""
+    agent, tokenizer, _, described = load_agent(folder)
+    criteria = list(described["criteria"].values())
+    cases = _cases(agent, tokenizer, Reading(**described["reading"]), described["criteria"], _texts(criteria, agent.config.max_length))
+    target = folder / ONNX
+    name = f"{described['agent']} ({folder.name})" if place != HERE else described["agent"]
+    try:
+        with _quiet():
+            _write(_Graph(agent).eval(), cases[0], target)
+        deviation = _deviation(agent, cases, target)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # The exporter's own errors are of many kinds, and all of them are about this encoder.
+        target.unlink(missing_ok=True)
+        return _unsupported(name, f"the exporter failed on this encoder ({type(error).__name__})")
+    shapes = tuple(tuple(case["ids"].shape) for case in cases)
+    if not deviation <= TOLERANCE:
+        target.unlink()
+        return _unsupported(name, f"its outputs differed from torch's by up to {deviation:.3g}")
+    log.info("%s as ONNX: logits differ from torch's by at most %.2g on %d shapes", name, deviation, len(shapes))
+    return OnnxResult(_text(cases[0], list(_outputs(agent, cases[0])), deviation, shapes, place), deviation, shapes)
+
+
+def onnx_inputs(folder: str | Path, texts: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """What ``model.onnx`` of an agent's folder takes for texts: its inputs by name, and the number of each window's pair.
+
+    Pairs are the texts in turn, each with every criterion in the order of ``agent.json``.
+    """
+    agent, tokenizer, _, described = load_agent(Path(folder))
+    windows = windows_of(agent, tokenizer, Reading(**described["reading"]), unlabelled(described["criteria"], texts))
+    every = np.arange(len(windows.pair))
+    tensors = _inputs(window_tensors(windows, every, tokenizer.pad_token_id, torch.device("cpu")))
+    return {name: tensor.numpy() for name, tensor in tensors.items()}, windows.pair
+
+
+def _texts(criteria: list[str], max_length: int) -> list[str]:
+    """A short text, one of some sentences, and one of more than a window."""
+    together = " ".join(criteria)
+    return [criteria[0], together, " ".join([together] * (1 + max_length // max(1, len(together.split()))))]
+
+
+def _cases(agent: AgentModel, tokenizer: Any, reading: Reading, criteria: dict[str, str], texts: list[str]) -> list[dict[str, Tensor]]:
+    """Inputs of several shapes; the first is traced."""
+    windows = windows_of(agent, tokenizer, reading, unlabelled(criteria, texts))
+    order = np.argsort(windows.lengths, kind="stable")
+    mixed = order[np.linspace(0, len(order) - 1, min(len(order), 7)).astype(int)]
+    chosen = [np.unique(mixed)[:EXAMPLE_WINDOWS], order[:1], order[-1:], mixed, order[-2:]]
+    return [_inputs(window_tensors(windows, each, tokenizer.pad_token_id, torch.device("cpu"))) for each in chosen]
+
+
+def _inputs(windows: WindowTensors) -> dict[str, Tensor]:
+    every = (windows.ids_BT, windows.mask_BT, windows.answerable_BT, windows.sentence_BT, windows.types_BT)
+    return {name: tensor for name, tensor in zip(INPUTS, every, strict=True) if tensor is not None}
+
+
+def _outputs(agent: AgentModel, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    with torch.inference_mode():
+        return {name: tensor.numpy() for name, tensor in _named(agent(_windows(**inputs))).items()}
+
+
+def _write(graph: _Graph, example: dict[str, Tensor], target: Path) -> None:
+    windows, tokens = torch.export.Dim("windows"), torch.export.Dim("tokens")
+    program = torch.onnx.export(
+        graph,
+        (),
+        kwargs=example,
+        output_names=list(_outputs(graph.agent, example)),
+        dynamic_shapes={name: {0: windows, 1: tokens} for name in example},
+        dynamo=True,
+        verbose=False,
+    )
+    # Traces hold paths of this machine.
+    program.model.metadata_props.clear()
+    for part in (program.model.graph, *program.model.functions.values()):
+        part.metadata_props.clear()
+        for node in part.all_nodes():
+            node.metadata_props.clear()
+            for value in node.outputs:
+                value.metadata_props.clear()
+    program.save(target, external_data=False)
+
+
+def _deviation(agent: AgentModel, cases: list[dict[str, Tensor]], file: Path) -> float:
+    """Largest absolute difference of a finite logit; infinite where one is finite and the other is not."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    names, worst = [each.name for each in session.get_outputs()], 0.0
+    for case in cases:
+        found = session.run(names, {each.name: case[each.name].numpy() for each in session.get_inputs()})
+        for name, wanted in _outputs(agent, case).items():
+            got = found[names.index(name)]
+            if got.shape != wanted.shape or not (np.isfinite(got) == np.isfinite(wanted)).all():
+                return float("inf")
+            finite = np.isfinite(wanted)
+            worst = max(worst, float(np.abs(got[finite] - wanted[finite]).max()))
+    return worst
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's notes on packages that nothing here needs."""
+    noisy = logging.getLogger("torch.onnx")
+    level = noisy.level
+    noisy.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        noisy.setLevel(level)
+
+
+def _unsupported(agent: str, why: str) -> OnnxResult:
+    log.warning("%s has no ONNX graph: %s", agent, why)
+    return OnnxResult(f"There is no ONNX graph: {why}.")
+
+
+def _text(example: dict[str, Tensor], outputs: list[str], deviation: float, shapes: tuple[tuple[int, int], ...], place: str) -> str:
+    lines = [
+        "import onnxruntime",
+        "from psy_agents.handover.onnx import onnx_inputs",
+        "",
+        f'inputs, pair = onnx_inputs("{place}", ["Text of a post."])',
+        f'session = onnxruntime.InferenceSession("{place}/{ONNX}")',
+        f"{', '.join(outputs)}{',' if len(outputs) == 1 else ''} = session.run(None, inputs)",
+    ]
+    rows = [*((f"`{name}`", INPUTS[name]) for name in example), *((f"`{name}`, output", OUTPUTS[name]) for name in outputs)]
+    tried = ", ".join(f"{windows} x {tokens}" for windows, tokens in shapes)
+    return "\n\n".join(
+        [
+            f"`{ONNX}` is the encoders and heads as one graph in float32, for any number of windows and tokens. Its logits differ from "
+            f"torch's by at most {deviation:.2g}, measured on windows x tokens of {tried}. Thresholds, pooling over windows and decoding "
+            "are not in it.",
+            fenced(lines, "python"),
+            table(("Tensor", "what it holds"), rows),
+        ]
+    )

@@ -1,0 +1,53 @@
+"""The folder that is given away: the model, its card, its data statement, and what it was made from."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from psy_agents.inference.predictor import Predictor
+from psy_agents.release.data_statement import data_statement
+from psy_agents.release.facts import Facts
+from psy_agents.release.files import CARD, STATEMENT, encoders_used, refuse_pickles, write_record
+from psy_agents.release.model_card import model_card
+from psy_agents.release.onnx import NOT_ASKED, check_packages, export_onnx
+
+
+@contextmanager
+def packed(facts: Facts, model: Path) -> Iterator[Path]:
+    """A temporary folder with everything in it, which is gone afterwards.
+
+    Args:
+        model: the refitted agent as it was saved; it is left as it is.
+
+    Raises:
+        UserError: the model's folder holds a file that would be unpickled, does not open, or ONNX lacks its packages.
+    """
+    refuse_pickles(model)
+    if facts.config.onnx:
+        check_packages()
+    with TemporaryDirectory(prefix="psy_agents_") as parent:
+        folder = Path(parent) / facts.summary.agent
+        shutil.copytree(model, folder)
+        if facts.config.onnx:
+            onnx = export_onnx(folder)
+        else:
+            Predictor(folder)  # What is given away has been opened once.
+            onnx = NOT_ASKED
+        (folder / STATEMENT).write_text(data_statement(facts), encoding="utf-8")
+        write_record(
+            folder,
+            agent=facts.summary.agent,
+            corpus=facts.config.corpus,
+            agreement=facts.config.agreement,
+            data_hash=facts.summary.data_hash,
+            git_commit=facts.git_commit,
+            encoders=encoders_used(folder),
+            licence=facts.config.licence,
+            versions=facts.summary.versions,
+        )
+        (folder / CARD).write_text(model_card(facts, folder, onnx), encoding="utf-8")
+        yield folder

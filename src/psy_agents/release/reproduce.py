@@ -1,0 +1,57 @@
+"""The commands that make an agent again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from psy_agents.hpo.refit.run_refit import RefitSummary
+from psy_agents.release.config import ExportConfig
+
+PIPELINES = {
+    "stage0": ("hpo_stage0", "stage0"),
+    "stage1": ("hpo_stage1", "stage1"),
+    "stage2": ("hpo_stage2", "stage2"),
+    "max": ("maximal_hpo", "maximal"),
+}
+"""Pipeline and section below ``hpo`` of each stage's name."""
+DEFAULT_ENVIRONMENT = "local"
+
+
+def commands(summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], config: ExportConfig, git_commit: str) -> list[str]:
+    """From a checkout to the refit and the export, with what each stage was told."""
+    environment = "" if config.environment == DEFAULT_ENVIRONMENT else f" --env {config.environment}"
+    run = f"kedro run{environment} --pipeline"
+    lines = [] if git_commit == "unknown" else [f"git checkout {git_commit.removesuffix('+changes')}"]
+    lines.append("pip install -c requirements.lock -e .")
+    if config.agreement is not None:
+        lines.append(f'{run} preprocessing --params data_agreement="YOUR NAME"')
+    for stage in searched:
+        if stage["stage"] in PIPELINES:
+            pipeline, section = PIPELINES[stage["stage"]]
+            told = {"n_trials": stage["trials"], "epochs": stage["epochs"], "patience": stage["patience"], "seed": stage["seed"]}
+            lines.append(f"{run} {pipeline} {_params(summary, config, {f'hpo.{section}.{key}': each for key, each in told.items()})}")
+    _, refitted = PIPELINES[summary.from_stage]
+    told = {"stage": refitted, "candidates": len(summary.candidates), "n_seeds": len(summary.seeds)}
+    if summary.ensemble is not None:
+        told |= {"ensemble": summary.ensemble.kind, "ensemble_size": len(summary.ensemble.members)}
+    lines.append(f"{run} refit {_params(summary, config, {f'hpo.refit.{key}': each for key, each in told.items()})}")
+    lines.append(f"{run} export {_params(summary, config, {'export.onnx': config.onnx})}")
+    return lines
+
+
+def _params(summary: RefitSummary, config: ExportConfig, told: Mapping[str, Any]) -> str:
+    """``--params`` of one command: what the export was given, and what this step is told."""
+    every = {"agent": summary.agent, **config.given, **{name: value for name, value in told.items() if value is not None}}
+    written = ",".join(f"{name}={_written(value)}" for name, value in every.items())
+    return f"--params {shlex.quote(written)}" if " " in written else f"--params {written}"
+
+
+def _written(value: Any) -> str:
+    """As the command line takes it; of a folder only its name, which says nothing of this machine."""
+    if isinstance(value, str):
+        return Path(value).name if Path(value).is_dir() else value
+    return json.dumps(value)

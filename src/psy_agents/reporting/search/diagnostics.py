@@ -1,0 +1,325 @@
+"""What a stage's study shows of its search: figures, and what it cost. None holds a text of a post."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from psy_agents.evaluation.results import StageCost
+from psy_agents.hpo.study.records import Failure, TrialRecord, best_record, record_of
+from psy_agents.hpo.study.topk import stage_records
+from psy_agents.reporting.search.plots import BEST_COLOUR, STATE_COLOURS, absent_plot, hover_text, plain
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+IMPORTANCE_TRIALS = 4
+GOOD_TRIALS, GOOD_SHARE = 5, 0.1
+OFF = "off"
+TICKS = 5
+LABEL_LENGTH = 18
+AXIS_WIDTH = 120
+TIMELINE_COLOURS = {**STATE_COLOURS, "running": "#56b4e9"}
+
+
+def importance_plot(study: optuna.Study) -> Figure:
+    """Share of each hyper-parameter in what sets the good trials apart from all, over those that vary.
+
+    PED-ANOVA (Watanabe et al., IJCAI 2023) in its conditional form (arXiv:2601.20800, theorem 4.2) takes parameters that
+    exist in some trials only, which fANOVA leaves out. Good are the best tenth, but at least five trials, as optuna
+    advises, and at most half of them; equal values count as one rank.
+    """
+    import plotly.graph_objects as go
+
+    title = "Importance of hyper-parameters"
+    trials = _complete(study)
+    if len(trials) < IMPORTANCE_TRIALS:
+        return absent_plot(title, f"{len(trials)} trials are complete: fewer than {IMPORTANCE_TRIALS} say nothing of importance.")
+    names = _varying(trials)
+    if not names:
+        return absent_plot(title, "No hyper-parameter varies among the complete trials.")
+    share = max(GOOD_SHARE, min(0.5, GOOD_TRIALS / len(trials)))
+    values = sorted((trial.value for trial in trials), reverse=True)
+    good = sum(value >= values[math.ceil(share * len(values)) - 1] for value in values)
+    if good == len(values):
+        return absent_plot(title, f"Too many of the {len(trials)} complete trials have the same value to tell good ones.")
+    with warnings.catch_warnings():
+        # A parameter's value that a single trial has is left out of its importance, and said with a warning.
+        warnings.simplefilter("ignore", UserWarning)
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share)
+        importances = optuna.importance.get_param_importances(study, evaluator=evaluator, params=names)
+    names = list(importances)
+    figure = go.Figure()
+    figure.add_bar(
+        orientation="h",
+        x=[importances[name] for name in names],
+        y=list(range(len(names))),
+        marker={"color": STATE_COLOURS["complete"]},
+        text=[plain(name) for name in names],
+        textposition="none",
+        hovertemplate="%{text}: %{x:.1%}<extra></extra>",
+    )
+    _lay_out(figure, title, f"{study.study_name}: PED-ANOVA, what sets the best {good} of {len(trials)} trials apart")
+    figure.update_layout(height=max(320, 120 + 22 * len(names)))
+    figure.update_xaxes(title="Share of the importance", rangemode="tozero", tickformat=".0%")
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=[plain(name) for name in names], range=[len(names) - 0.5, -0.5], showgrid=False
+    )
+    return figure
+
+
+def parallel_coordinates_plot(study: optuna.Study) -> Figure:
+    """Each complete trial as a line from its value through its hyper-parameters, over those that vary.
+
+    A logarithmic parameter has a logarithmic axis; one that does not exist in a trial stands at "off".
+    """
+    import plotly.graph_objects as go
+
+    title = "Hyper-parameters and values"
+    trials = _complete(study)
+    names = _varying(trials)
+    if not names:
+        return absent_plot(title, f"{len(trials)} trials are complete, and no hyper-parameter varies among them.")
+    values = [trial.value for trial in trials]
+    marks = _spread(min(values), max(values))
+    axes = [_Axis.over(name, trials) for name in names]
+    figure = go.Figure()
+    figure.add_parcoords(
+        line={"color": values, "colorscale": "Viridis", "reversescale": True, "showscale": True, "colorbar": {"title": "objective"}},
+        dimensions=[
+            {"label": "objective", "values": values, "tickvals": marks, "ticktext": [f"{mark:.3f}" for mark in marks]},
+            *(
+                {
+                    "label": plain(_short(axis.name)),
+                    "values": [axis.place(trial) for trial in trials],
+                    "range": axis.range,
+                    "tickvals": list(axis.ticks),
+                    "ticktext": [_short(tick) for tick in axis.ticks.values()],  # Plotly reads no <b> here.
+                }
+                for axis in axes
+            ),
+        ],
+        labelangle=-20,
+    )
+    told = f"{study.study_name}: {len(trials)} complete trials"
+    _lay_out(figure, title, f"{told}; {OFF}: the trial has no such parameter" if any(axis.has_off for axis in axes) else told)
+    figure.update_layout(height=520, margin={"l": 60, "r": 40, "t": 150, "b": 40})
+    if AXIS_WIDTH * len(axes) > 700:
+        figure.update_layout(width=AXIS_WIDTH * (len(axes) + 2))
+    return figure
+
+
+def timeline_plot(study: optuna.Study) -> Figure:
+    """Each attempt as a bar from its start to its end, in the row of its slot.
+
+    A cross stands at the start of an attempt whose end is not known: it runs, or the run that started it died.
+    """
+    import plotly.graph_objects as go
+
+    title = "Attempts by time"
+    attempts = _attempts(study)
+    if not attempts:
+        return absent_plot(title, "No trial was begun.")
+    slots = sorted({record.slot for _, record in attempts})
+    figure = go.Figure()
+    for state, colour in TIMELINE_COLOURS.items():
+        chosen = [(trial, record) for trial, record in attempts if record.state == state]
+        ended = [(trial, record) for trial, record in chosen if _has_end(record)]
+        name = f"{state} ({len(chosen)})"
+        if ended:
+            figure.add_bar(
+                orientation="h",
+                base=[trial.datetime_start for trial, _ in ended],
+                x=[1000 * trial.user_attrs.get("seconds", 0.0) for trial, _ in ended],  # The clock may have been set meanwhile.
+                y=[slots.index(record.slot) for _, record in ended],
+                width=0.7,
+                name=name,
+                legendgroup=state,
+                marker={"color": colour, "line": {"color": "#ffffff", "width": 1}},
+                text=[_attempt_text(trial, record) for trial, record in ended],
+                textposition="none",
+                hovertemplate="%{text}<extra></extra>",
+            )
+        if open_ended := [(trial, record) for trial, record in chosen if not _has_end(record)]:
+            figure.add_scatter(
+                x=[trial.datetime_start for trial, _ in open_ended],
+                y=[slots.index(record.slot) for _, record in open_ended],
+                mode="markers",
+                name=name,
+                legendgroup=state,
+                showlegend=not ended,
+                marker={"color": colour, "symbol": "x", "size": 10},
+                text=[_attempt_text(trial, record) for trial, record in open_ended],
+                hovertemplate="%{text}<extra></extra>",
+            )
+    _lay_out(figure, title, f"{study.study_name}: {len(attempts)} attempts")
+    figure.update_layout(barmode="overlay", height=max(320, 150 + 40 * len(slots)))
+    figure.update_xaxes(type="date", title="Time")
+    figure.update_yaxes(
+        tickvals=list(range(len(slots))), ticktext=[f"slot {slot}" for slot in slots], range=[len(slots) - 0.5, -0.5], showgrid=False
+    )
+    return figure
+
+
+def learning_curves_plot(study: optuna.Study) -> Figure:
+    """Values by epoch of each deciding attempt; the best trial's stands out, with its best epoch marked."""
+    import plotly.graph_objects as go
+
+    title = "Values by epoch"
+    records = stage_records(study)
+    curves = {trial.number: sorted(trial.intermediate_values.items()) for trial in study.get_trials(deepcopy=False)}
+    drawn = [record for record in records if curves[record.number]]
+    if not drawn:
+        return absent_plot(title, "No trial has finished an epoch.")
+    best = best_record(drawn)
+    figure = go.Figure()
+    for state, colour in STATE_COLOURS.items():
+        chosen = [record for record in drawn if record.state == state]
+        # One trace for all trials of a state, with gaps between them: one for each is slow where there are hundreds.
+        points = [(epoch, value, record.index + 1) for record in chosen for epoch, value in [*curves[record.number], (None, None)]]
+        if points:
+            epochs, values, trials = zip(*points, strict=True)
+            figure.add_scatter(
+                x=epochs,
+                y=values,
+                customdata=trials,
+                mode="lines+markers",
+                line={"color": colour, "width": 1},
+                marker={"size": 3},
+                opacity=0.5,
+                name=f"{state} ({len(chosen)})",
+                hovertemplate=f"trial %{{customdata}}: {state}<br>epoch %{{x}}: %{{y:.4f}}<extra></extra>",
+            )
+    if best is not None:
+        epochs, values = zip(*curves[best.number], strict=True)
+        figure.add_scatter(
+            x=epochs,
+            y=values,
+            mode="lines+markers",
+            line={"color": BEST_COLOUR, "width": 3},
+            marker={"size": [12 if epoch == best.best_epoch else 5 for epoch in epochs]},
+            name=f"best (trial {best.index + 1})",
+            text=[hover_text(best)] * len(epochs),
+            hovertemplate="epoch %{x}: %{y:.4f}<br>%{text}<extra></extra>",
+        )
+    _lay_out(figure, title, f"{study.study_name}: {len(drawn)} trials")
+    last = max(epoch for record in drawn for epoch, _ in curves[record.number])
+    figure.update_xaxes(title="Epoch", dtick=1 if last <= 20 else None)
+    figure.update_yaxes(title="Objective")
+    return figure
+
+
+def stage_cost(study: optuna.Study, agent: str, stage: str) -> StageCost:
+    """What a stage took: its trials by how they ended, and the training, epochs and failures of all attempts at them.
+
+    An attempt whose run died counts with its epochs; how long it trained is not known, and counts as nothing.
+    """
+    records, attempts = stage_records(study), _attempts(study)
+    best = best_record(records)
+    failures = Counter(record.failure for _, record in attempts if record.failure is not None)
+    return StageCost(
+        agent=agent,
+        stage=stage,
+        study=study.study_name,
+        trials=len(records),
+        states=dict(sorted(Counter(record.state for record in records).items())),
+        best=None if best is None else best.value,
+        training_hours=sum(record.seconds for _, record in attempts) / 3600,
+        epochs=sum(max(record.epochs_run, len(trial.intermediate_values)) for trial, record in attempts),
+        failures=dict(sorted(failures.items())),
+    )
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """A parameter's axis: where a value stands, its ticks (place to text), and where "off" stands, below all values."""
+
+    name: str
+    scale: Callable[[object], float]
+    range: tuple[float, float]
+    ticks: dict[float, str]
+    off: float
+    has_off: bool
+
+    @classmethod
+    def over(cls, name: str, trials: Sequence[FrozenTrial]) -> _Axis:
+        """The axis of a parameter that some of the trials have."""
+        distribution = next(trial.distributions[name] for trial in trials if name in trial.distributions)
+        if isinstance(distribution, CategoricalDistribution):
+            scale, low, high = distribution.to_internal_repr, 0.0, float(len(distribution.choices) - 1)
+            ticks = {float(place): str(choice) for place, choice in enumerate(distribution.choices)}
+            off = -1.0
+        else:
+            scale = math.log10 if distribution.log else float
+            low, high = scale(distribution.low), scale(distribution.high)
+            ticks = {scale(value): f"{value:.3g}" for value in _tick_values(distribution, low, high)}
+            off = low - 0.15 * (high - low)
+        has_off = any(name not in trial.params for trial in trials)
+        if has_off:
+            low, ticks = off, {off: OFF, **ticks}
+        return cls(name, scale, (low, high), ticks, off, has_off)
+
+    def place(self, trial: FrozenTrial) -> float:
+        """Where the trial's value stands."""
+        return self.scale(trial.params[self.name]) if self.name in trial.params else self.off
+
+
+def _tick_values(distribution: BaseDistribution, low: float, high: float) -> list[float]:
+    """Values evenly spaced on the axis, whole ones where the parameter is whole."""
+    values = [10**place if distribution.log else place for place in _spread(low, high)]
+    return sorted({round(value) for value in values}) if isinstance(distribution, IntDistribution) else values
+
+
+def _spread(low: float, high: float) -> list[float]:
+    return [low + (high - low) * step / (TICKS - 1) for step in range(TICKS)]
+
+
+def _complete(study: optuna.Study) -> list[FrozenTrial]:
+    """The complete trials, each of which is the deciding attempt of its index."""
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def _attempts(study: optuna.Study) -> list[tuple[FrozenTrial, TrialRecord]]:
+    """All attempts, retried ones too; a trial without an index never had all its parameters and is none."""
+    final = {record.number for record in stage_records(study)}
+    trials = [trial for trial in study.get_trials(deepcopy=False) if "index" in trial.user_attrs]
+    return [(trial, record_of(trial, final=trial.number in final)) for trial in trials]
+
+
+def _varying(trials: Sequence[FrozenTrial]) -> list[str]:
+    """Parameters that differ between trials, or that only some of them have."""
+    names = dict.fromkeys(name for trial in trials for name in trial.params)
+    return [name for name in names if any(_differ(name, trial, trials[0]) for trial in trials)]
+
+
+def _differ(name: str, one: FrozenTrial, other: FrozenTrial) -> bool:
+    return (name in one.params) != (name in other.params) or one.params.get(name) != other.params.get(name)
+
+
+def _has_end(record: TrialRecord) -> bool:
+    """Whether the stored end is the attempt's own: an orphan's is when the next run found it."""
+    return record.state != "running" and record.failure != Failure.ORPHAN
+
+
+def _attempt_text(trial: FrozenTrial, record: TrialRecord) -> str:
+    seconds = f"<br>{record.seconds:,.1f} s" if _has_end(record) else ""
+    again = "" if record.retry_of is None else "<br>run again after a failure"
+    return f"{hover_text(record)}{seconds}{again}"
+
+
+def _short(text: str) -> str:
+    """A name's end, which tells encoders of one family apart."""
+    return text if len(text) <= LABEL_LENGTH else "…" + text[1 - LABEL_LENGTH :]
+
+
+def _lay_out(figure: Figure, title: str, subtitle: str) -> None:
+    figure.update_layout(title={"text": title, "subtitle": {"text": plain(subtitle)}}, template="plotly_white")
+    figure.update_yaxes(automargin=True)

@@ -1,0 +1,189 @@
+"""A stage in MLflow: one run for the stage below the pipeline's, and below it one run for each trial."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from psy_agents.hpo.protocol import EpochReport
+from psy_agents.hpo.study.records import Failure, StageInfo, StageResult, TrialRecord
+
+log = logging.getLogger(__name__)
+
+PARENT = "mlflow.parentRunId"
+HASHES = ("agent", "space_hash", "data_hash")
+
+
+def _harmless(method: Callable) -> Callable:
+    """Let a failure of MLflow end the tracking until the stage's end, with one warning, and never the search.
+
+    Each try may wait for a locked database, so that only the stage's end, which catches up, tries once more.
+    """
+
+    @functools.wraps(method)
+    def guarded(self: MlflowListener, *args: Any) -> None:
+        if self._broken and method.__name__ != "stage_finished":
+            return
+        try:
+            method(self, *args)
+        except Exception as error:
+            if not self._broken:
+                log.warning(
+                    "MLflow failed (%s): the search goes on; what is missing is logged when the stage ends, or when it is run again",
+                    type(error).__name__,
+                )
+            self._broken = True
+
+    return guarded
+
+
+def end_left_runs(parent: str) -> None:
+    """End the runs right below one that are still open: the processes that would have ended them were killed."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    below = f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
+    try:
+        for run in client.search_runs([client.get_run(parent).info.experiment_id], below):
+            client.set_terminated(run.info.run_id, "FAILED")
+    except Exception as error:
+        log.warning("MLflow failed (%s): runs of agents that were killed stay open there", type(error).__name__)
+
+
+class MlflowListener:
+    """Listens to a stage, and does nothing where no MLflow run is active.
+
+    A stage that goes on later finds its own run again by the study's name, and so do its trials by their index:
+    however often it was interrupted, a finished stage has one run for each trial. A trial that is run again
+    replaces the run of its last attempt; MLflow keeps that one among the deleted runs.
+
+    Args:
+        tags: put on the stage's run and on each trial's.
+    """
+
+    def __init__(self, tags: Mapping[str, str]) -> None:
+        self._tags = dict(tags)
+        self._broken = False
+        self._stage: str | None = None
+        self._runs: dict[int, str] = {}
+        self._closed: dict[int, int] = {}  # Numbers of the trials whose runs are whole, by index.
+        self._reported: dict[int, set[str]] = {}
+
+    @_harmless
+    def stage_started(self, info: StageInfo) -> None:
+        """Open the stage's run, or go on with it."""
+        import mlflow
+
+        pipeline = mlflow.active_run()
+        if pipeline is None:
+            return
+        self._client, self._experiment = mlflow.MlflowClient(), pipeline.info.experiment_id
+        hashes = {name: str(value) for name, value in info.attributes.items() if name in HASHES}
+        self._tags |= {**hashes, "study": info.study_name, "stage": info.stage}
+        runs = self._client.search_runs([self._experiment], f"tags.study = '{info.study_name}'", max_results=50_000)
+        self._runs = {int(run.data.tags["index"]): run.info.run_id for run in runs if "index" in run.data.tags}
+        closed = [run.data.tags for run in runs if "index" in run.data.tags and run.info.status != "RUNNING"]
+        self._closed = {int(tags["index"]): int(tags["trial"]) for tags in closed}
+        stages = [run.info.run_id for run in runs if run.data.tags.get("kind") == "stage"]
+        if stages:
+            self._stage = stages[0]
+            self._client.update_run(self._stage, status="RUNNING")
+            self._client.set_tag(self._stage, PARENT, pipeline.info.run_id)
+        else:
+            self._stage = self._create(info.study_name, pipeline.info.run_id, {"kind": "stage"})
+            refined = info.attributes.get("refined_from") or {}
+            if refined:
+                self._client.set_tag(self._stage, "refined_from", refined["study"])
+            box = {f"box.{name}": f"{low:.6g} to {high:.6g}" for name, (low, high) in refined.get("box", {}).items()}
+            for name, value in {"n_trials": info.n_trials, "epochs": info.epochs, **box}.items():
+                self._client.log_param(self._stage, name, value)
+
+    @_harmless
+    def trial_started(self, record: TrialRecord) -> None:
+        """Open the trial's run with its parameters, in place of an earlier attempt's."""
+        if self._stage is not None:
+            self._begin(record)
+
+    @_harmless
+    def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None:
+        """Log the epoch's objective and metrics."""
+        if self._stage is not None:
+            self._reported[record.index] = set(report.metrics)
+            self._log(self._runs[record.index], {"objective": report.value, **report.metrics}, report.epoch)
+
+    @_harmless
+    def trial_finished(self, record: TrialRecord) -> None:
+        """Close the trial's run with its state and reason."""
+        if self._stage is not None:
+            self._end(record)
+
+    @_harmless
+    def stage_finished(self, result: StageResult | None) -> None:
+        """Close the stage's run, once it holds every trial that the study holds."""
+        if self._stage is None or (self._broken and result is None):  # A stopped stage waits for nothing: it is run again.
+            return
+        if result is None:
+            killed = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+            self._client.set_terminated(self._stage, "KILLED" if killed else "FAILED")
+            return
+        for record in result.records:
+            if self._closed.get(record.index) != record.number:
+                self._begin(record)
+                self._log(self._runs[record.index], dict(record.metrics), record.best_epoch or 0)
+                self._end(record)
+        if result.best is not None:
+            self._log(self._stage, {"best_objective": result.best.value}, 0)
+        self._client.set_terminated(self._stage, "FINISHED")
+
+    def _begin(self, record: TrialRecord) -> None:
+        from mlflow.entities import Param
+
+        if record.index in self._runs:
+            self._closed.pop(record.index, None)
+            self._client.delete_run(self._runs[record.index])
+        tags = {"kind": "trial", "index": str(record.index), "trial": str(record.number), "seed": str(record.seed)}
+        tags["enqueued"] = str(record.enqueued).lower()
+        if record.retry_of is not None:
+            tags["retry_of"] = str(record.retry_of)
+        run = self._create(f"trial {record.index + 1}", self._stage, tags)
+        self._runs[record.index] = run
+        self._client.log_batch(run, params=[Param(name, str(value)) for name, value in record.params.items()])
+
+    def _end(self, record: TrialRecord) -> None:
+        run = self._runs[record.index]
+        known = self._reported.get(record.index, set(record.metrics))
+        at_its_end = {name: value for name, value in record.metrics.items() if name not in known}  # A refit's test metrics.
+        told = {"best_objective": record.value, "seconds": record.seconds, **at_its_end}
+        tags = {"state": record.state}
+        if record.failure is not None:
+            tags["reason"] = f"{record.failure}: {record.reason}"
+        self._log(run, told, record.best_epoch or 0, tags)
+        if record.failure == Failure.INTERRUPTED:
+            status = "KILLED"
+        else:
+            status = "FAILED" if record.failure is not None else "FINISHED"
+        self._client.set_terminated(run, status)
+        self._closed[record.index] = record.number
+
+    def _create(self, name: str, parent: str, tags: dict[str, str]) -> str:
+        tags = {**self._tags, **tags, PARENT: parent}
+        return self._client.create_run(self._experiment, run_name=name, tags=tags).info.run_id
+
+    def _log(self, run: str, metrics: Mapping[str, float | None], step: int, tags: Mapping[str, str] | None = None) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        now = int(time.time() * 1000)
+        finite = {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}
+        # A metric may carry a criterion's id, in which MLflow does not allow every character.
+        names = {name: re.sub(r"[^\w./ :-]", "_", name) for name in finite}
+        self._client.log_batch(
+            run,
+            [Metric(names[name], float(value), now, step) for name, value in finite.items()],
+            tags=[RunTag(name, value) for name, value in (tags or {}).items()],
+        )

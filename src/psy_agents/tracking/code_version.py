@@ -1,0 +1,17 @@
+"""Which code a run was made with."""
+
+from __future__ import annotations
+
+import subprocess
+
+from psy_agents.datasets.project import PROJECT
+
+
+def git_commit() -> str:
+    """The commit of the code, "+changes" behind it where files differ; "unknown" outside a checkout."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
+        dirty = subprocess.run(["git", "status", "--porcelain"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit + ("+changes" if dirty else "")

@@ -1,0 +1,97 @@
+"""Windows one after another give what padded ones give: states, gradients, and with frozen layers left out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from support.tiny_agents import ENCODERS, PACKABLE, any_windows
+
+from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.encoders.loading import load_encoder
+from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed, packed_attention, packed_inputs
+from psy_agents.agents.models import AGENT_CLASSES, new_agent
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_an_encoder_is_packed_where_its_attention_can_be_replaced(encoders, kind, precision):
+    encoder = load_encoder(Path(encoders[kind]), 0.0)
+    assert can_be_packed(encoder, CPU, precision) == (kind in PACKABLE)
+
+
+@pytest.mark.parametrize("kind", PACKABLE)
+def test_attention_that_looks_across_windows_is_found_out(encoders, kind, monkeypatch):
+    def across(module, query, key, value, attention_mask, **_):
+        return torch.nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2), None
+
+    monkeypatch.setattr("psy_agents.agents.encoders.packing.packed_attention", across)
+    assert not can_be_packed(load_encoder(Path(encoders[kind]), 0.0), CPU, torch.float32)
+
+
+@pytest.mark.parametrize("frozen_layers", [0, 1])
+@pytest.mark.parametrize("kind", PACKABLE)
+@pytest.mark.parametrize("name", AGENT_CLASSES)
+def test_an_agents_answers_and_gradients_are_those_of_padded_windows(encoders, kind, name, frozen_layers):
+    torch.manual_seed(0)
+    agent = new_agent(name, ModelConfig(encoder_dropout=0.0, head_dropout=0.0, frozen_layers=frozen_layers), Path(encoders[kind]))
+    found = []
+    for is_packed in (False, True):
+        if is_packed:
+            agent.pack_where_possible(CPU, torch.float32)
+            assert agent.packed
+        agent.zero_grad()
+        given = any_windows()
+        if frozen_layers:
+            given = replace(given, frozen_BTH=agent.frozen_states(given).detach())
+        output = agent.train()(given)
+        answers = [x[torch.isfinite(x)] for x in (output.criterion_B, output.start_BT, output.end_BT) if x is not None]
+        sum((x * torch.arange(1, len(x) + 1)).sum() for x in answers).backward()
+        found.append((answers, [p.grad.clone() for p in agent.parameters() if p.grad is not None]))
+    for one, other in zip(*found, strict=True):
+        assert one
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_a_windows_states_do_not_depend_on_its_neighbours(encoders):
+    encoder = load_encoder(Path(encoders["bert"]), 0.0).eval()
+
+    def states(lengths):
+        given = any_windows(lengths)
+        ids_BT = given.ids_BT.clone()
+        ids_BT[0, : lengths[0]] = torch.arange(5, 5 + lengths[0])
+        with torch.no_grad(), packed(encoder, given.packing):
+            return given.packing.unpack(encoder(**packed_inputs(encoder, given.packing, ids_BT, None)).last_hidden_state)[0, : lengths[0]]
+
+    torch.testing.assert_close(states((6, 12)), states((6, 3, 8)))
+
+
+def test_packing_and_back_keeps_every_token_and_fills_with_zeros():
+    packing = Packing((2, 3), 4, CPU)
+    padded = torch.arange(1.0, 17).reshape(2, 4, 2)
+    there = packing.pack(padded)
+    assert there.shape == (1, 5, 2)
+    back = packing.unpack(there)
+    torch.testing.assert_close(back[0, :2], padded[0, :2])
+    torch.testing.assert_close(back[1, :3], padded[1, :3])
+    assert not back[0, 2:].any() and not back[1, 3:].any()
+    assert packing.columns_N.tolist() == [0, 1, 0, 1, 2]
+    assert packing.bounds.tolist() == [0, 2, 5]
+
+
+def test_an_encoder_is_what_it_was_after_packing(encoders):
+    encoder = load_encoder(Path(encoders["bert"]), 0.0)
+    before = encoder.config._attn_implementation
+    with pytest.raises(ZeroDivisionError), packed(encoder, Packing((2,), 2, CPU)):
+        assert encoder.config._attn_implementation != before
+        raise ZeroDivisionError
+    assert encoder.config._attn_implementation == before
+
+
+def test_attention_that_is_not_whole_is_refused():
+    states = torch.zeros(1, 2, 4, 8)
+    for options in ({"dropout": 0.1}, {"sliding_window": 2}):
+        with pytest.raises(NotImplementedError):
+            packed_attention(None, states, states, states, None, **options)

@@ -1,0 +1,78 @@
+"""The commands that show a search, with the right places, once a run, and without a password."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import mlflow
+import optuna
+import pytest
+
+from psy_agents.app.hooks.viewers import WatchHooks, dashboard_command, mlflow_command
+from psy_agents.hpo.study.store import StudyStore
+from psy_agents.pipelines.hpo_stages.nodes import SearchPaths, stage_search
+from psy_agents.pipelines.refit.nodes import refit_agent
+
+
+def test_the_dashboards_address_opens_the_store_though_its_path_has_a_space(tmp_path):
+    path = tmp_path / "my studies" / "studies.db"
+    with StudyStore(path) as store:
+        store.study("one")
+    program, address = shlex.split(dashboard_command(str(path)))
+    assert (program, address) == ("optuna-dashboard", f"sqlite:///{path}")
+    assert optuna.get_all_study_names(address) == ["one"]
+
+
+def test_no_command_shows_a_password():
+    assert dashboard_command("postgresql://me:secret@host:5432/studies") == (
+        "optuna-dashboard 'postgresql+psycopg://me:***@host:5432/studies'"
+    )
+    assert mlflow_command("postgresql://me:secret@host/runs") == "mlflow ui --backend-store-uri 'postgresql://me:***@host/runs'"
+
+
+def test_the_mlflow_command_fits_its_kind_of_address():
+    assert mlflow_command("sqlite:////a/b/mlflow.db") == "mlflow ui --backend-store-uri sqlite:////a/b/mlflow.db"
+    assert mlflow_command("sqlite:////a b/mlflow.db") == "mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"
+    assert mlflow_command("/a/mlruns") == "mlflow ui --backend-store-uri /a/mlruns"
+    assert mlflow_command("http://server:5000") is None
+
+
+@pytest.fixture
+def told(tmp_path, caplog):
+    """What the hooks have told of nodes with these functions."""
+    hooks = WatchHooks()
+
+    def tell(*functions):
+        caplog.clear()
+        hooks.before_pipeline_run()
+        inputs = {"study_store": "/p/studies.db", "params:hpo.paths": SearchPaths(checkpoints=tmp_path, logs=Path("/p/logs"))}
+        with caplog.at_level(logging.INFO, "psy_agents"):
+            for function in functions:
+                hooks.before_node_run(SimpleNamespace(func=function), inputs)
+        return [record.getMessage() for record in caplog.records]
+
+    return tell
+
+
+def test_a_run_of_several_agents_tells_them_once_and_the_next_run_again(told):
+    searches = [stage_search(agent, "stage0") for agent in ("criteria", "evidence")]
+    expected = [
+        "watch the trials: optuna-dashboard sqlite:////p/studies.db  (needs: pip install optuna-dashboard)",
+        "what each trial prints: /p/logs/<study>/trial_<number>.log",
+    ]
+    assert told(*searches) == expected
+    assert told(refit_agent("criteria", ("stage0",))) == expected
+    assert told(print) == []
+
+
+def test_with_tracking_the_command_of_mlflow_is_told_too(told, tmp_path):
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    try:
+        with mlflow.start_run(experiment_id="0"):  # whatever experiment an earlier test left as the active one
+            lines = told(stage_search("criteria", "stage0"))
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert f"watch the runs: mlflow ui --backend-store-uri sqlite:///{tmp_path / 'mlflow.db'}" in lines

@@ -1,0 +1,165 @@
+"""Agents side by side over a Dask cluster, by one command, as a user's shell runs it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import mlflow
+import optuna
+import psutil
+import pytest
+from optuna.trial import TrialState
+from support.dask_cluster import Cluster, started
+from support.project_copy import copy_project, project_environment
+from support.waiting import wait_for
+
+from psy_agents.agents.registry import AGENTS
+from psy_agents.hpo.study.store import read_studies
+
+LONG = 240.0  # Seconds that a busy machine may take for the start of four processes.
+SMALL = ("stage0.n_trials=2", "stage1.n_trials=1", "stage2.n_trials=1", "refit.candidates=1", "refit.n_seeds=1")
+
+
+class Project:
+    """A copy of the project and a cluster for it."""
+
+    def __init__(self, folder: Path, encoder: Path, cluster: Cluster) -> None:
+        self.folder, self.encoder, self.cluster = folder, encoder, cluster
+        self.data = folder / "data" / "test"
+        copy_project(folder)
+
+    def start(self, pipeline: str, *hpo: str) -> subprocess.Popen:
+        """``kedro run`` over the cluster; what it says goes to a file."""
+        model = f"training.precision=float32,training.fixed.encoder={self.encoder},training.fixed.max_length=128"
+        given = ["executor.name=dask", f"executor.scheduler={self.cluster.address}", *hpo]
+        params = ",".join([model, *(f"hpo.{each}" for each in given)])
+        command = [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", pipeline, "--params", params]
+        env = project_environment(self.folder)
+        with (self.folder / "said").open("wb") as said:
+            return subprocess.Popen(command, cwd=self.folder, env=env, stdout=said, stderr=said)
+
+    def said(self) -> str:
+        return (self.folder / "said").read_text()
+
+    def studies(self) -> list[optuna.Study]:
+        return read_studies(self.data / "07_model_output" / "studies.db")
+
+    def trials(self) -> dict[str, list[tuple]]:
+        """What each study holds: number, state and value."""
+        return {study.study_name: [(t.number, t.state, t.value) for t in study.trials] for study in self.studies()}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, tiny_encoder):
+    folder = tmp_path_factory.mktemp("side_by_side")
+    (folder / "cluster").mkdir()
+    with started(folder / "cluster", 1, 4) as cluster:
+        yield Project(folder / "project", tiny_encoder, cluster)
+
+
+def span(study: optuna.Study) -> tuple:
+    return min(t.datetime_start for t in study.trials), max(t.datetime_complete for t in study.trials)
+
+
+def of_stage(studies, stage):
+    return {agent: next(s for s in studies if s.study_name.startswith(f"{agent}-{stage}-")) for agent in AGENTS}
+
+
+def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_run_does_only_what_is_left(project):
+    blocked = project.data / "07_model_output" / "hpo_stage0" / "joint_joint-stage0-sanity_topk.json"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("where a folder of versions should be")
+    assert project.start("full_hpo_all", *SMALL).wait(1800) == 1, project.said()
+    said = project.said()
+    lines = said.splitlines()
+    assert "Error: 1 of 4 agents failed (joint: " in lines[-1] and "finished: criteria, evidence, share." in lines[-1]
+    closing = next(line for line in lines if ": agents: " in line)
+    assert "joint failed: " in closing and all(f"{agent} finished in " in closing for agent in AGENTS[:3])
+    # The shared nodes have run once, here; each agent's process has told of its own.
+    assert said.count("saved posts: ") == said.count("saved baselines: ") == 1 and "\ncriteria | " in said
+    assert said.count("watch the trials: ") == 1
+    for agent in AGENTS[:3]:
+        assert list((project.data / "06_models" / "refit" / agent).iterdir())
+    assert (project.data / "08_reporting" / "report" / "report.html").exists()
+    # In stage 0 there was a moment at which trials of all four agents ran.
+    spans = [span(study) for study in of_stage(project.studies(), "stage0").values()]
+    assert max(begin for begin, _ in spans) < min(end for _, end in spans)
+    before = project.trials()
+
+    blocked.unlink()
+    assert project.start("full_hpo_all", *SMALL).wait(1800) == 0, project.said()
+    after = project.trials()
+    assert {name: after[name] for name in before} == before
+    new = set(after) - set(before)
+    assert new and all(name.startswith("joint-") for name in new)
+    finished = [t for trials in after.values() for t in trials]
+    assert len(finished) == 4 * (2 + 1 + 1 + 1 + 1) and {state for _, state, _ in finished} == {TrialState.COMPLETE}
+    assert all(f"{agent} finished in " in project.said() for agent in AGENTS)
+
+    client = mlflow.MlflowClient(f"sqlite:///{project.folder / 'mlruns' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("psy_agents").experiment_id
+    runs = {run.info.run_id: run for run in client.search_runs([experiment], max_results=1000)}
+    last = of_stage(project.studies(), "stage2")
+    for agent in AGENTS:
+        stage = next(run for run in runs.values() if run.info.run_name == last[agent].study_name)
+        above = runs[stage.data.tags["mlflow.parentRunId"]]
+        assert (above.info.run_name, above.info.status, above.data.tags["namespaces"]) == (agent, "FINISHED", agent)
+        assert runs[above.data.tags["mlflow.parentRunId"]].info.run_name == "full_hpo_all"
+
+
+def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_command_goes_on(project):
+    stage = ("stage0.seed=1", "stage0.n_trials=6")
+    known = set(project.trials())
+
+    def studies() -> list[optuna.Study]:
+        return [study for study in project.studies() if study.study_name not in known]
+
+    def begun() -> tuple[subprocess.Popen, list[psutil.Process], list[psutil.Process]]:
+        """The command, where trials of at least two agents run; its agents' processes, and all of its processes."""
+        start = datetime.now()
+        program = project.start("hpo_stage0", *stage)
+
+        def runs(study: optuna.Study) -> bool:
+            return any(t.state is TrialState.RUNNING and t.datetime_start >= start for t in study.trials)
+
+        wait_for(lambda: len(studies()) == len(AGENTS) and sum(map(runs, studies())) >= 2, LONG)
+        family = psutil.Process(program.pid).children(recursive=True)
+        agents = [each for each in family if "psy_agents.app.agent_process" in each.cmdline()]
+        assert 2 <= len(agents) <= len(AGENTS)
+        return program, agents, family
+
+    def none_is_left(family: list[psutil.Process]) -> None:
+        assert psutil.wait_procs(family, timeout=60)[1] == []
+        wait_for(lambda: project.cluster.trial_processes() == [], 60)
+
+    program, _, family = begun()
+    program.kill()
+    program.wait(60)
+    none_is_left(family)
+
+    program, _, family = begun()
+    program.terminate()
+    assert program.wait(LONG) == 128 + signal.SIGTERM
+    none_is_left(family)
+    said = project.said()
+    assert said.splitlines()[-1] == "Stopped: search interrupted by SIGTERM: run the same command to go on"
+    closing = next(line for line in said.splitlines() if ": agents: " in line)
+    assert closing.count(" stopped after ") >= 2 and " failed" not in closing and "Traceback" not in said
+    assert not [t for study in studies() for t in study.trials if t.state is TrialState.RUNNING]
+
+    program, agents, family = begun()
+    agents[0].suspend()  # It cannot end by itself, so that the command waits for it.
+    program.terminate()
+    psutil.wait_procs(agents[1:], timeout=LONG)
+    assert program.poll() is None
+    program.terminate()
+    assert program.wait(60) in (-signal.SIGTERM, -signal.SIGKILL)
+    agents[0].resume()
+    none_is_left(family)
+
+    assert project.start("hpo_stage0", *stage).wait(1800) == 0, project.said()
+    assert [sum(t.state is TrialState.COMPLETE for t in study.trials) for study in studies()] == [6] * len(AGENTS)

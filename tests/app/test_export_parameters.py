@@ -1,0 +1,51 @@
+"""What an export is told of the run and of the corpus, in each environment."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from psy_agents.app.parameters import check_parameters
+from psy_agents.errors import UserError
+from psy_agents.release.config import CorpusFacts
+
+
+def export_of(session, env=None, **params):
+    given = session(env=env, **params)._get_config_loader()["parameters"]
+    return check_parameters(given, params).export
+
+
+def test_it_knows_how_the_run_was_called(session):
+    called = export_of(session, "test", agent="joint", preprocessing={"max_posts": 5}, training={"fixed": {"encoder": "a/b"}})
+    assert (called.environment, called.given) == ("test", {"preprocessing.max_posts": 5, "training.fixed.encoder": "a/b"})
+    plain = export_of(session)
+    assert (plain.environment, plain.given) == ("local", {})
+
+
+def test_an_environment_of_another_corpus_inherits_nothing_that_is_known_of_this_one(session):
+    assert export_of(session).facts.languages == ("en",) and export_of(session).agreement is None
+    assert export_of(session, "contract_nli").facts == CorpusFacts()
+    gated = export_of(session, "redsm5")
+    assert gated.agreement.name == "ReDSM5 data agreement" and "psychologist" in gated.facts.labels
+    assert gated.facts.languages == (), "its paper's abstract names no language"
+
+
+def test_safety_critical_criteria_are_criteria(session, project):
+    criteria = json.loads((project / "data/01_raw/synthetic/criteria.json").read_text(encoding="utf-8"))
+    for env in (None, "redsm5"):
+        critical = export_of(session, env).facts.safety_critical
+        assert critical and set(critical) <= set(criteria)
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"export": {"onx": True}}, "export.onx: there is no such parameter, did you mean 'onnx'"),
+        ({"export": {"corpora": {"synthetic": {"languages": ["English!"]}}}}, "export.corpora.synthetic.languages.0: "),
+        ({"publish": {"repository": "name"}}, "publish.repository: "),
+    ],
+)
+def test_a_mistake_is_refused_by_its_name(session, params, told):
+    with pytest.raises(UserError, match=told.replace(".", r"\.")):
+        export_of(session, **params)

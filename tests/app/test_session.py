@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from kedro.io import DataCatalog
+
+from psy_agents.errors import UserError
+
+
+class Recorder:
+    """A runner that only looks at what it would run."""
+
+    @staticmethod
+    def of(monkeypatch):
+        from kedro.runner import SequentialRunner
+
+        seen = []
+
+        def run(self, pipeline, catalog, *args, **kwargs):
+            assert isinstance(catalog, DataCatalog)
+            seen.extend(node.name for node in pipeline.nodes)
+            return {}
+
+        monkeypatch.setattr(SequentialRunner, "run", run)
+        return seen
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    return Recorder.of(monkeypatch)
+
+
+def test_one_agent_runs_with_the_preprocessing(session, ran, untracked):
+    session(agent="evidence").run(pipeline_names=["hpo_stage0"])
+    shared = ["prepare_corpus", "split_posts", "report_data_quality", "score_baselines"]
+    assert set(ran) == {"evidence.search_stage0", *(f"preprocessing.{name}" for name in shared)}
+    assert len(ran) == len(set(ran))
+
+
+def test_without_an_agent_all_run(session, ran, untracked):
+    session().run(pipeline_names=["hpo_stage0"])
+    assert sum("search_stage0" in name for name in ran) == 4
+
+
+def test_another_session_of_the_process_runs_its_own_agent(session, ran, untracked):
+    session(agent="evidence").run(pipeline_names=["hpo_stage0"])
+    ran.clear()
+    session(agent="joint").run(pipeline_names=["hpo_stage0"])
+    assert "joint.search_stage0" in ran
+    assert "evidence.search_stage0" not in ran
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "agent", "message"),
+    [
+        ("hpo_stage0", "evidenc", "agent=evidenc: there is no such agent, did you mean 'evidence'"),
+        ("hpo_stage0", "../x", "there are: criteria, evidence, share, joint"),
+        ("hpo_stage0", 1, "agent=1: there is no such agent"),
+        ("preprocessing", "evidence", "'preprocessing' does not work on one agent"),
+        ("report", "evidence", "'report' does not work on one agent"),
+        ("full_hpo_all", "evidence", "'full_hpo_all' does not work on one agent"),
+        ("maximal_hpo_all", "evidence", "'maximal_hpo_all' does not work on one agent"),
+        ("hpo_stage", "evidence", "no pipeline 'hpo_stage', did you mean 'hpo_stage"),
+    ],
+)
+def test_a_wrong_agent_or_pipeline_is_refused(session, pipeline, agent, message):
+    with pytest.raises(UserError, match=message):
+        session(agent=agent).run(pipeline_names=[pipeline])
+
+
+def test_agent_and_namespaces_together_are_refused(session):
+    with pytest.raises(UserError, match="give one of them"):
+        session(agent="evidence").run(pipeline_names=["hpo_stage0"], namespaces=["joint"])
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"agnet": "evidence"}, "--params agnet: there is no such parameter"),
+        ({"hpo": {"stage0": {"epoch": 2}}}, "hpo.stage0.epoch: there is no such parameter, did you mean 'epochs'"),
+        ({"hpo": {"stage0": {"sampler": {"nam": "tpe"}}}}, "hpo.stage0.sampler.nam: .*did you mean 'name'"),
+        ({"training": {"fixed": {"learning_rat": 1}}}, "training.fixed.learning_rat: .*did you mean 'learning_rate'"),
+        ({"hpo": {"stage0": {"n_trials": 0}}}, "--params hpo.stage0.n_trials: must be a whole number of at least 1, .*, not 0"),
+        ({"hpo": {"stage0": {"epochs": "many"}}}, "hpo.stage0.epochs: .*not 'many'"),
+        ({"training": {"precision": "float8"}}, "--params training.precision: .*not 'float8'"),
+        ({"preprocessing": 3}, "--params preprocessing: "),
+        ({"search_space": {"small": {"comon": {}}}}, "search_space.small.comon: .*did you mean 'common'"),
+    ],
+)
+def test_a_runtime_parameter_that_is_wrong_at_any_depth_is_refused_by_name(session, params, message):
+    with pytest.raises(UserError, match=message):
+        session(**params).run()
+
+
+def test_a_search_space_that_does_not_fit_the_agent_is_refused_before_the_run(session, ran):
+    wrong = {"small": {"evidence": {"fusion": {"type": "categorical", "choices": ["add", "gate"]}}}}
+    with pytest.raises(UserError, match="fusion"):
+        session(agent="evidence", search_space=wrong).run(pipeline_names=["hpo_stage0"])
+    assert not ran
+
+
+def test_a_field_that_the_files_leave_out_may_be_given(session, ran):
+    session(hpo={"stage0": {"timeouts": {"total": 100}}}, training={"fixed": {"learning_rate": 1e-4}}).run()
+    assert ran
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("preprocessing:", "preprocesing:", "conf: parameter preprocesing: there is no such parameter, did you mean"),
+        ("    seed: 0", "    sede: 0", "conf: parameter preprocessing.splits.sede: .*did you mean 'seed'"),
+        ("    train: 0.7", "    train: [0.7", "conf: .*parameters_preprocessing.yml"),
+        ("    train: 0.7", "    train: 1.7", "conf: parameter preprocessing.splits.train: .*less than 1, not 1.7"),
+    ],
+)
+def test_a_mistake_in_a_file_is_named(session, project, old, new, message):
+    file = project / "conf" / "base" / "parameters_preprocessing.yml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    with pytest.raises(UserError, match=message):
+        session().run()
+
+
+def test_the_environment_overrides_every_stage_and_the_command_line_overrides_it(session, monkeypatch):
+    monkeypatch.setenv("HPO_EPOCHS", "2")
+    monkeypatch.setenv("HPO_PATIENCE", "1")
+    stage = session()._get_config_loader()["parameters"]["hpo"]["stage0"]
+    assert (stage["epochs"], stage["patience"]) == (2, 1)
+    stage = session(hpo={"stage0": {"epochs": 4}})._get_config_loader()["parameters"]["hpo"]["stage0"]
+    assert (stage["epochs"], stage["patience"]) == (4, 1)
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "-1", "1.5"])
+def test_a_budget_from_the_environment_that_is_no_count_is_refused(session, monkeypatch, value):
+    monkeypatch.setenv("HPO_EPOCHS", value)
+    with pytest.raises(UserError, match=f"^HPO_EPOCHS is '{value}' in the environment: set a whole number"):
+        session().run()
+
+
+def test_an_unknown_environment_is_refused(session):
+    with pytest.raises(UserError, match="nope"):
+        session(env="nope").run()
+
+
+@pytest.mark.parametrize("filters", [{"node_names": ["nope"]}, {"tags": ["nope"]}, {"to_outputs": ["nope"]}])
+def test_a_filter_that_matches_nothing_is_refused(session, filters):
+    with pytest.raises(UserError):
+        session().run(**filters)
+
+
+def test_a_missing_file_is_named_and_nothing_is_written(session, project):
+    (project / "data/01_raw/synthetic/posts.csv").unlink()
+    with pytest.raises(UserError, match=r"posts\.csv is missing \(dataset posts_raw\)"):
+        session().run()
+    assert sorted(p.name for p in (project / "data").iterdir()) == ["01_raw"]
+
+
+def test_a_broken_file_is_named_without_its_content(session, project):
+    (project / "data/01_raw/synthetic/criteria.json").write_text('{"A": "my canary')
+    with pytest.raises(UserError, match=r"criteria\.json, line 1: this is not JSON") as caught:
+        session().run()
+    assert "canary" not in str(caught.value)
+
+
+def test_a_check_of_the_corpus_ends_in_its_own_words(session, project):
+    (project / "data/01_raw/synthetic/posts.csv").write_text("id,text\n1,hello\n")
+    with pytest.raises(UserError, match=r"posts\.csv: column post_id missing"):
+        session().run()
+
+
+def test_the_preprocessing_runs_and_the_synthetic_corpus_is_the_bundled_one(session, project):
+    before = {p.name: p.read_bytes() for p in (project / "data/01_raw/synthetic").iterdir()}
+    session().run()
+    assert (project / "data/05_model_input/splits.parquet").is_file()
+    session().run(pipeline_names=["synthetic_corpus"])
+    assert {p.name: p.read_bytes() for p in (project / "data/01_raw/synthetic").iterdir()} == before
+
+
+def test_the_synthetic_corpus_leaves_another_corpus_alone(session, project):
+    shutil.copytree(project / "data/01_raw/synthetic", project / "data/01_raw/contract_nli")
+    marker = project / "data/01_raw/contract_nli/posts.csv"
+    marker.write_text("mine")
+    session(env="contract_nli").run(pipeline_names=["synthetic_corpus"])
+    assert marker.read_text() == "mine"
+
+
+@pytest.mark.parametrize("pipeline", ["hpo_stage0", "preprocessing"])
+def test_an_encoder_that_is_nowhere_is_refused_before_anything_is_written(session, project, monkeypatch, pipeline):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    before = sorted(project.rglob("*"))
+    with pytest.raises(UserError, match="local folder.*cache.*bundled"):
+        session(training={"fixed": {"encoder": "nobody/no-such-encoder"}}).run(pipeline_names=[pipeline])
+    assert sorted(project.rglob("*")) == before
+
+
+CLUSTER = {"name": "dask", "scheduler": "tcp://host:8786"}
+
+
+@pytest.mark.parametrize(
+    ("hpo", "expected"),
+    [
+        ({}, 1),
+        ({"executor": "dask"}, 1),  # This machine's own cluster, which each agent would start.
+        ({"executor": CLUSTER}, 4),
+        ({"executor": CLUSTER, "stage1": {"executor": "local"}}, 1),
+        ({"executor": CLUSTER, "maximal": {"executor": "local"}}, 4),  # It does not run.
+        ({"executor": CLUSTER, "agents_at_once": 2}, 2),
+        ({"executor": CLUSTER, "agents_at_once": 1}, 1),
+    ],
+)
+def test_agents_run_at_once_where_all_their_trials_run_over_a_cluster(session, untracked, monkeypatch, hpo, expected):
+    seen = []
+    monkeypatch.setattr("psy_agents.app.agent_runner.AgentRunner.run", lambda self, *args, **kwargs: seen.append(self._at_once) or {})
+    session(hpo=hpo).run(pipeline_names=["full_hpo_all"])
+    assert seen == [expected]
+
+
+def test_more_agents_at_once_on_this_machine_are_refused(session, ran, untracked):
+    with pytest.raises(UserError, match="hpo.agents_at_once is 4, but the trials of hpo.refit run on this machine: give it a cluster"):
+        session(hpo={"agents_at_once": 4}).run(pipeline_names=["full_hpo_all"])
+    session(hpo={"agents_at_once": 4}).run(pipeline_names=["report"])
+    assert ran

@@ -1,0 +1,73 @@
+"""Room on the disk: asked for before a stage begins, and no more weights at a time than were asked for."""
+
+import pytest
+
+from psy_agents.errors import UserError
+from psy_agents.hpo import budget
+from psy_agents.hpo import run_stage as searching
+from psy_agents.hpo.budget import encoder_bytes, size_of
+from psy_agents.hpo.config import StageConfig
+
+STAGE = {"name": "stage0", "label": "test", "n_trials": 8, "epochs": 3, "patience": 3, "workers": 2, "keep_checkpoints": 3}
+ATTRIBUTES = {"data_hash": "d", "settings_hash": "s"}
+
+
+class CountingWeights:
+    """Counts the folders of weights whenever the stage says something."""
+
+    def __init__(self, folder):
+        self.folder, self.most = folder, 0
+
+    def __getattr__(self, event):
+        def hear(*_):
+            if self.folder.is_dir():
+                self.most = max(self.most, sum(entry.name.startswith("trial_") for entry in self.folder.iterdir()))
+
+        return hear
+
+
+def test_no_more_weights_lie_there_at_a_time_than_slots_and_kept_ones_need(search):
+    weights = CountingWeights(search.weights)
+    baselines = [{"x": x} for x in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)]  # Each is better than all before it.
+    search.run(n_trials=6, baselines=baselines, workers=2, keep_checkpoints=1, listeners=[weights])
+    assert 1 <= weights.most <= 2 + 1 + 1
+
+
+def test_a_partial_folder_of_a_finished_study_is_deleted_when_it_is_run_again(search):
+    search.run(n_trials=1)
+    for name in ("trial_0003.partial", "trial_0003.partial.tmp", "trial_0003.partial.old"):
+        (search.weights / name / "deeper").mkdir(parents=True)
+    search.run(n_trials=1)
+    assert [entry.name for entry in search.weights.iterdir()] == ["trial_0000"]
+
+
+def test_the_encoders_tell_the_size_of_weights_that_were_never_measured(tmp_path):
+    for name, size in (("small", 10), ("large", 30)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.safetensors").write_bytes(b"0" * size)
+    folders = [tmp_path / "small", tmp_path / "large"]
+    assert (encoder_bytes("criteria", folders), encoder_bytes("joint", folders)) == (30, 60)
+    assert size_of(tmp_path / "none") == 0
+
+
+@pytest.mark.parametrize("free", [599, 600])
+def test_a_stage_needs_room_for_its_slots_its_kept_weights_and_one_more(tmp_path, monkeypatch, free):
+    monkeypatch.setattr(budget, "free_bytes", lambda _: free)
+
+    def begin():
+        searching._tell_budget([], "criteria", StageConfig(**STAGE), "study", ATTRIBUTES, tmp_path, unmeasured=100)
+
+    if free == 600:
+        begin()
+        return
+    with pytest.raises(UserError, match="has 599 bytes free, but 600 bytes may be needed"):
+        begin()
+
+
+def test_a_stage_that_is_done_needs_no_room(tmp_path, monkeypatch, search):
+    search.run(n_trials=2, workers=1)
+    monkeypatch.setattr(budget, "free_bytes", lambda _: 0)
+    stage = StageConfig(**{**STAGE, "n_trials": 2})
+    searching._tell_budget([search.study()], "criteria", stage, "study", ATTRIBUTES, tmp_path, unmeasured=100)
+    with pytest.raises(UserError, match="free some space"):
+        searching._tell_budget([], "criteria", stage, "study", ATTRIBUTES, tmp_path, 100)

@@ -1,0 +1,343 @@
+"""A refit of each agent: confirmed over seeds, trained for good, tested once, and what its files let anyone recompute."""
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+from sklearn.metrics import average_precision_score, f1_score
+from support.refits import PROGRAM, as_rows, places_in, posts_of_test, table_rows, trials_of
+from support.small_search import CANARY, best_trials, files_with, training_settings
+
+import psy_agents
+from psy_agents.agents.registry import AGENTS
+from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.errors import UserError
+from psy_agents.evaluation.calibration import HOTTEST, calibrated, fit_platt
+from psy_agents.evaluation.evidence import evidence_metrics
+from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.objectives import ANSWERS
+from psy_agents.hpo.refit.run_refit import RefitOutput, RefitSummary, _confirmed, _winner, run_refit
+from psy_agents.hpo.refit.runs import warn_of_flat_probabilities
+from psy_agents.hpo.study.records import TrialRecord
+from psy_agents.hpo.study.store import read_studies
+from psy_agents.inference.config import PredictConfig
+from psy_agents.inference.predict_file import predict_file
+from psy_agents.training.scoring import Answers, SplitScorer
+
+CONFIG = RefitConfig(candidates=2, n_seeds=2, workers=1, threads_per_worker=1, min_support=4)
+PARAMS = ({"learning_rate": 1e-3}, {"learning_rate": 5e-3})
+
+
+
+@dataclass(frozen=True)
+class Refit:
+    """A finished refit, its folder, and all that it was given."""
+
+    folder: Path
+    given: dict
+    output: RefitOutput
+
+    @property
+    def summary(self) -> RefitSummary:
+        return RefitSummary.model_validate(json.loads(json.dumps(self.output.summary)))
+
+
+@pytest.fixture(scope="module")
+def refits(corpus, encoder, tmp_path_factory):
+    """Makes an agent's refit, once."""
+    made = {}
+
+    def refit(agent: str, unit: str = "post") -> Refit:
+        if (agent, unit) not in made:
+            folder, settings = tmp_path_factory.mktemp(f"{agent}_{unit}"), training_settings(encoder, unit=unit)
+            given = {
+                "agent": agent, "corpus": corpus, "config": CONFIG, "settings": settings,
+                "top": best_trials(agent, corpus, settings, *PARAMS), "places": places_in(folder),
+            }  # fmt: skip
+            made[agent, unit] = Refit(folder, given, run_refit(**given))
+        return made[agent, unit]
+
+    return refit
+
+
+@pytest.fixture(params=[*((agent, "post") for agent in AGENTS), ("criteria", "sentence")], ids="-".join)
+def refit(request, refits) -> Refit:
+    """Every agent's, and the criteria agent's that reads by sentence."""
+    return refits(*request.param)
+
+
+def test_every_candidate_is_trained_with_the_same_seeds_and_the_highest_mean_wins(refit):
+    summary = refit.summary
+    trials = trials_of(refit.folder, summary.study)
+    assert [(t.params["candidate"], t.user_attrs["seed"]) for t in trials] == [(0, 11), (0, 23), (1, 11), (1, 23)]
+    values = np.array([t.value for t in trials]).reshape(2, 2)
+    assert [candidate.values for candidate in summary.candidates] == [tuple(row) for row in values.tolist()]
+    assert summary.winner == 1 + np.argmax(values.mean(axis=1))
+    winner = summary.candidates[summary.winner - 1]
+    assert winner.mean == pytest.approx(values.mean(axis=1).max())
+    assert winner.standard_deviation == pytest.approx(np.std(values[summary.winner - 1], ddof=1))
+    epochs = [t.user_attrs["best_epoch"] for t in trials if t.params["candidate"] == summary.winner - 1]
+    assert winner.best_epochs == tuple(epochs) and summary.epochs == round(np.median(epochs))
+
+
+def test_the_winner_is_trained_once_for_the_median_of_its_best_epochs(refit):
+    summary = refit.summary
+    (final,) = trials_of(refit.folder, summary.final_study)
+    assert (final.params, final.user_attrs["seed"]) == ({"candidate": summary.winner - 1}, 11)
+    assert final.user_attrs["epochs"]["epoch"] == list(range(1, summary.epochs + 1))
+    assert final.value == summary.test_value
+    described = json.loads((refit.output.model / "agent.json").read_text())
+    assert described["hyperparameters"]["learning_rate"] == PARAMS[summary.winner - 1]["learning_rate"] == summary.params["learning_rate"]
+    for name in ("temperature", "shift", "threshold", "thresholds", "decoding"):
+        assert described[name] == getattr(summary, name)
+    assert described["reading"]["unit"] == refit.given["settings"].unit
+
+
+def test_calibration_thresholds_and_rule_are_those_of_all_seeds_answers_together(refit, corpus):
+    summary = refit.summary
+    folder = refit.folder / "models" / summary.study
+    numbers = [t.number for t in trials_of(refit.folder, summary.study) if t.params["candidate"] == summary.winner - 1]
+    answers = [Answers.load(folder / f"trial_{number:04d}" / ANSWERS) for number in numbers]
+    data = corpus.split("validation")
+    lengths = json.loads((folder / f"trial_{numbers[0]:04d}" / "span_lengths.json").read_text())
+    chosen = SplitScorer(data, lengths, 0.5).choose(*answers, calibration="platt", min_support=4)
+    assert summary.threshold == chosen.threshold and summary.decoding == vars(chosen.rule)
+    assert summary.validation_positives == {c: int(data.labels[data.criterion == i].sum()) for i, c in enumerate(corpus.criteria)}
+    if answers[0].probabilities_P is None:
+        assert (summary.temperature, summary.shift, summary.thresholds) == (1.0, 0.0, {}), "nothing to choose from spans alone"
+        return
+    uncalibrated = np.concatenate([run.probabilities_P for run in answers])
+    labels, criterion = np.tile(data.labels, 2), np.tile(data.criterion, 2)
+    assert (summary.temperature, summary.shift) == fit_platt(labels, uncalibrated)
+    probabilities = calibrated(uncalibrated, summary.temperature, summary.shift)
+    rows = [criterion == c for c in range(2)]
+    f1 = [[f1_score(labels[of], probabilities[of] >= cut, zero_division=0) for cut in np.unique(probabilities)] for of in rows]
+    pooled = [f1_score(labels[of], probabilities[of] >= summary.threshold) for of in rows]
+    assert np.mean(pooled) == pytest.approx(np.mean(f1, axis=0).max())
+    assert set(summary.thresholds) == {c for c, positives in summary.validation_positives.items() if positives >= 4} != set()
+    for name, threshold in summary.thresholds.items():
+        own = list(corpus.criteria).index(name)
+        assert f1_score(labels[rows[own]], probabilities[rows[own]] >= threshold) == pytest.approx(max(f1[own]))
+
+
+def test_the_loaded_agent_predicts_the_tested_predictions_to_the_last_bit(refit, corpus):
+    ids, texts = posts_of_test(corpus)
+    table = refit.output.predictions
+    assert table[["post_id", "criterion"]].values.tolist() == [[post, c] for post in ids for c in corpus.criteria]
+    assert as_rows(psy_agents.load(refit.output.model).predict(texts)) == table_rows(table)
+
+
+def test_predicting_a_file_of_the_test_posts_gives_the_tested_predictions_to_the_last_bit(refit, corpus, tmp_path):
+    ids, texts = posts_of_test(corpus)
+    pd.DataFrame({"id": ids, "words": texts}).to_csv(tmp_path / "new.csv", index=False)
+    columns = {"post_id": "id", "text": "words"}
+    settings = PredictConfig(project=tmp_path, posts=Path("new.csv"), work=tmp_path / "out", columns=columns)
+    found = pd.read_parquet(predict_file(refit.given["agent"], refit.output.model, settings) / "predictions.parquet")
+    assert found[["post_id", "criterion"]].values.tolist() == [[post, c] for post in ids for c in corpus.criteria]
+    assert table_rows(found) == table_rows(refit.output.predictions)
+
+
+LOADED_ELSEWHERE = """
+import pickle, sys, torch
+torch.set_num_threads(2)
+import psy_agents
+texts = pickle.load(sys.stdin.buffer)
+predicted = [psy_agents.load(folder).predict(texts) for folder in sys.argv[1:]]
+sys.stdout.buffer.write(pickle.dumps([[(p.probability, p.met, p.evidence) for post in each for p in post.values()] for each in predicted]))
+"""
+
+
+def test_another_process_with_other_threads_predicts_the_same(refits, corpus):
+    made = [refits(agent) for agent in AGENTS]
+    found = subprocess.run(
+        [sys.executable, "-c", LOADED_ELSEWHERE, *(str(each.output.model) for each in made)],
+        input=pickle.dumps(posts_of_test(corpus)[1]), capture_output=True, check=True,
+    )  # fmt: skip
+    for predicted, each in zip(pickle.loads(found.stdout), made, strict=True):
+        for (ours, met, spans), (theirs, their_met, their_spans) in zip(predicted, table_rows(each.output.predictions), strict=True):
+            assert ours == pytest.approx(theirs, abs=1e-6) and met == their_met
+            assert spans == their_spans if spans is None else np.allclose(spans, their_spans, atol=1e-4)
+
+
+def test_the_figures_of_the_summary_are_those_of_the_predictions(refit, corpus):
+    summary, table = refit.summary, refit.output.predictions
+    texts = table["post_id"].map(corpus.posts.set_index("post_id")["text"]).tolist()
+    objectives = []
+    if refit.given["agent"] != "evidence":
+        of = [part for _, part in table.groupby("criterion")]
+        macro = np.mean([f1_score(part["label"], part["predicted"], zero_division=0) for part in of])
+        assert summary.test_metrics["macro_f1"] == pytest.approx(macro)
+        auprc = np.mean([average_precision_score(part["label"], part["probability"]) for part in of])
+        assert summary.test_metrics["macro_auprc"] == pytest.approx(auprc)
+        own = table["criterion"].map(summary.thresholds).fillna(summary.threshold)
+        assert (table["predicted"] == (table["probability"] >= own)).all() and (table["threshold"] == own).all()
+        assert (table["pooled_threshold"] == summary.threshold).all()
+        expected = calibrated(table["uncalibrated"].to_numpy(), summary.temperature, summary.shift)
+        np.testing.assert_array_equal(table["probability"], expected)
+        assert summary.test_metrics["brier"] == pytest.approx(np.mean((table["probability"] - table["label"]) ** 2))
+        objectives.append(macro)
+    if refit.given["agent"] != "criteria":
+        gold, found = (
+            [list(zip(*each, strict=True)) for each in zip(table[a], table[b], strict=True)]
+            for a, b in (("gold_starts", "gold_ends"), ("starts", "ends"))
+        )
+        evidence = evidence_metrics(texts, gold, found)
+        assert {name: summary.test_metrics[name] for name in evidence} == pytest.approx(evidence, nan_ok=True)
+        objectives.append(evidence["token_f1"])
+    assert summary.test_value == pytest.approx(np.mean(objectives))
+
+
+def test_neither_calibration_nor_thresholds_by_criterion_where_they_are_not_wanted(refits, tmp_path):
+    refit = refits("criteria")
+    shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
+    config = CONFIG.model_copy(update={"calibration": "none", "min_support": None})
+    output = run_refit(**{**refit.given, "config": config, "places": places_in(tmp_path)})
+    summary = RefitSummary.model_validate(output.summary)
+    assert (summary.temperature, summary.shift, summary.thresholds) == (1.0, 0.0, {})
+    assert summary.study == refit.summary.study, "the same runs confirm it"
+    table = output.predictions
+    assert (table["uncalibrated"] == table["probability"]).all() and (table["threshold"] == summary.threshold).all()
+    np.testing.assert_allclose(table["uncalibrated"], refit.output.predictions["uncalibrated"])  # The same training.
+
+
+def test_a_temperature_at_its_bound_is_told_with_what_helps(caplog):
+    for decisions in (Decisions(temperature=19.0), Decisions(temperature=HOTTEST, shift=-1.0)):
+        warn_of_flat_probabilities("share", decisions)
+    assert not caplog.messages
+    warn_of_flat_probabilities("share", Decisions(temperature=HOTTEST))
+    (told,) = caplog.messages
+    assert told.startswith("share: its temperature is 20") and "hpo.refit.calibration=platt" in told
+
+
+def test_no_text_leaves_the_corpus(refit):
+    assert refit.folder.is_dir() and files_with(refit.folder, CANARY) == []
+    assert files_with(refit.folder, "We walked to the market") == []
+
+
+def written(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_running_it_again_trains_nothing(refit):
+    before = written(refit.folder / "models"), written(refit.folder / "logs")
+    trials = [len(study.trials) for study in read_studies(refit.folder / "studies.db")]
+    again = run_refit(**refit.given)
+    assert again.summary == refit.output.summary and again.model == refit.output.model
+    pd.testing.assert_frame_equal(again.predictions, refit.output.predictions)
+    assert (written(refit.folder / "models"), written(refit.folder / "logs")) == before
+    assert [len(study.trials) for study in read_studies(refit.folder / "studies.db")] == trials == [4, 1]
+
+
+def test_deleted_answers_are_made_again_in_another_study(refits, tmp_path, caplog):
+    refit = refits("criteria")
+    shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
+    lost, first = tmp_path / "models" / refit.summary.study / "trial_0001" / ANSWERS, refit.summary
+    lost.unlink()
+    given = {**refit.given, "places": places_in(tmp_path)}
+    second = RefitSummary.model_validate(run_refit(**given).summary)
+    assert "were deleted from" in caplog.text and not lost.exists()
+    assert second.study != first.study and second.final_study != first.final_study
+    assert second.candidates == first.candidates and second.test_metrics == first.test_metrics
+    trials = {study.study_name: len(study.trials) for study in read_studies(tmp_path / "studies.db")}
+    assert trials == {first.study: 4, first.final_study: 1, second.study: 4, second.final_study: 1}
+    assert run_refit(**given).summary == second.model_dump(mode="json")
+    assert trials == {study.study_name: len(study.trials) for study in read_studies(tmp_path / "studies.db")}
+
+
+def complete(folder: Path) -> int:
+    store = folder / "studies.db"
+    found = [study for study in read_studies(store) if "-refit-" in study.study_name] if store.is_file() else []
+    return sum(trial.state is optuna.trial.TrialState.COMPLETE for study in found for trial in study.trials)
+
+
+def test_a_killed_refit_goes_on_and_ends_with_the_runs_that_were_asked_for(refits, tmp_path):
+    whole = refits("share")
+    given = {**whole.given, "places": places_in(tmp_path)}
+    (tmp_path / "given").write_bytes(pickle.dumps(given))
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, str(PROGRAM), str(tmp_path / "given"), "2"]
+    assert subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=300, check=False).returncode == -signal.SIGKILL
+    assert complete(tmp_path) == 2
+    output = run_refit(**given)
+    trials = trials_of(tmp_path, output.summary["study"])
+    states = [trial.state.name for trial in trials]
+    assert states.count("COMPLETE") == 4 and states.count("FAIL") <= 1
+    assert sorted(t.user_attrs["index"] for t in trials if t.state.name == "COMPLETE") == [0, 1, 2, 3]
+    assert len(trials_of(tmp_path, output.summary["final_study"])) == 1
+    assert output.summary == whole.output.summary
+    pd.testing.assert_frame_equal(output.predictions, whole.output.predictions)
+
+
+def test_what_does_not_fit_is_refused_before_a_study_is_made(corpus, encoder, tmp_path):
+    settings = training_settings(encoder)
+    top = best_trials("criteria", corpus, settings, *PARAMS)
+
+    def refused(top, config=CONFIG, agent="criteria"):
+        with pytest.raises(UserError) as refusal:
+            run_refit(agent, corpus, config, settings, top, places_in(tmp_path))
+        assert not list(tmp_path.iterdir()) and ". " not in str(refusal.value)
+        return str(refusal.value)
+
+    assert "no best trials of stage2 for criteria to refit: run hpo_stage2 first" in refused(None)
+    maximal = RefitConfig(stage="maximal")
+    assert "run maximal_hpo first" in refused(None, maximal)
+    assert "another corpus or other splits: run hpo_stage2 again" in refused(top.model_copy(update={"data_hash": "other"}))
+    assert "other settings (training): run maximal_hpo again" in refused(top.model_copy(update={"settings_hash": "other"}), maximal)
+    with pytest.raises(ValueError, match="of criteria, not of share"):
+        run_refit("share", corpus, CONFIG, settings, top, places_in(tmp_path))
+
+
+def runs(*values: float | None) -> list[TrialRecord]:
+    """Two seeds a candidate; None is a run that failed."""
+    return [
+        TrialRecord(i, i, {"candidate": i // 2}, seed=11, state="failed", failure="diverged")
+        if value is None
+        else TrialRecord(i, i, {"candidate": i // 2}, seed=11, state="complete", value=value, best_epoch=1 + i)
+        for i, value in enumerate(values)
+    ]
+
+
+@pytest.fixture(scope="module")
+def three(corpus, encoder):
+    return best_trials("criteria", corpus, training_settings(encoder), *({"learning_rate": rate} for rate in (1e-3, 2e-3, 3e-3)))
+
+
+def test_the_winner_is_the_best_on_average_not_that_of_the_luckiest_seed(three):
+    ranked = _confirmed(three, runs(0.9, 0.1, 0.6, 0.7, 0.5, 0.5), 2)
+    assert [(c.rank, c.trial, c.searched_value) for c in ranked] == [(1, 11, 0.99), (2, 12, 0.98), (3, 13, 0.97)]
+    assert ranked[1].values == (0.6, 0.7) and ranked[1].best_epochs == (3, 4)
+    assert ranked[1].mean == pytest.approx(0.65) and ranked[1].standard_deviation == pytest.approx(statistics.stdev((0.6, 0.7)))
+    assert _winner(ranked, "study").rank == 2
+    assert _winner(_confirmed(three, runs(0.6, 0.6, 0.5, 0.7, 0.6, 0.6), 2), "study").rank == 1, "of equals the searched order"
+
+
+def test_a_candidate_that_failed_with_a_seed_loses_to_all_that_did_not(three):
+    ranked = _confirmed(three, runs(0.9, None, 0.2, 0.2, 0.1, 0.3), 2)
+    assert (ranked[0].values, ranked[0].mean, ranked[0].standard_deviation) == ((0.9, None), 0.9, 0.0)
+    assert _winner(ranked, "study").rank == 2
+    assert _winner(_confirmed(three, runs(0.9, None, None, None, 0.8, None), 2), "study").rank == 1
+    with pytest.raises(UserError, match="^Every confirming run of study failed, so there is nothing to refit"):
+        _winner(_confirmed(three, runs(*[None] * 6), 2), "study")
+
+
+def test_seeds_are_fixed_and_different():
+    assert RefitConfig(n_seeds=3).fixed_seeds == (11, 23, 47)
+    for wrong, message in [
+        ({"seeds": [1, 1], "n_seeds": 2}, "a seed twice"),
+        ({"n_seeds": 6}, "only 5 seeds"),
+        ({"n_seeds": 0}, "n_seeds"),
+    ]:
+        with pytest.raises(ValidationError, match=message):
+            RefitConfig(**wrong)

@@ -1,0 +1,55 @@
+"""Sampler and pruner see in the copy what they would see in the store."""
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from support.search.search_process import DEFAULTS, SPACE
+
+from psy_agents.hpo.config import PrunerConfig, SamplerConfig, StageConfig
+from psy_agents.hpo.engine.samplers import new_pruner, new_sampler
+from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.memory_copy import StudyCopy
+
+SAMPLER = SamplerConfig(name="tpe", n_startup_trials=3)
+STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=PrunerConfig(name="median", startup_trials=2))
+
+
+@pytest.fixture
+def study():
+    """Complete, pruned, failed and running trials, as a store holds them."""
+    study, space = optuna.create_study(direction="maximize"), SearchSpace.from_config(SPACE, DEFAULTS)
+    for seed, state in enumerate([TrialState.COMPLETE] * 5 + [TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING]):
+        study.sampler = new_sampler(SamplerConfig(name="random"), seed)
+        trial = study.ask()
+        params = space.suggest(trial)
+        for epoch in range(1, 5):
+            trial.report(params["x"] * epoch, epoch)
+        if state.is_finished():
+            study.tell(trial, params["x"] if state is TrialState.COMPLETE else None, state=state)
+    return study
+
+
+def test_proposals_are_those_of_the_store_also_while_a_trial_runs(study):
+    space = SearchSpace.from_config(SPACE, DEFAULTS)
+    copy = StudyCopy(study.get_trials(deepcopy=False), new_pruner(STAGE))
+    for seed in range(3):
+        study.sampler = new_sampler(SAMPLER, seed)
+        trial = study.ask()
+        assert copy.propose(space, new_sampler(SAMPLER, seed, copy.shared_space)) == space.suggest(trial)
+        study.tell(trial, 0.1 * seed)
+        copy.note(study.trials[trial.number])
+
+
+def test_the_pruner_decides_as_on_the_store(study):
+    copy = StudyCopy(study.get_trials(deepcopy=False), new_pruner(STAGE))
+    study.pruner = new_pruner(STAGE)
+    answers = []
+    for value in (-1.0, 99.0):
+        template = optuna.create_trial(state=TrialState.RUNNING)
+        copy.note(study._storage.get_trial(study._storage.create_new_trial(study._study_id, template)))
+        trial = optuna.Trial(study, len(study.trials) - 1)
+        for epoch in range(1, 4):
+            trial.report(value, epoch)
+            answers.append(copy.should_stop(trial.number, epoch, value))
+            assert answers[-1] == trial.should_prune()
+    assert True in answers and False in answers

@@ -1,0 +1,183 @@
+"""A whole stage of each agent on a tiny random encoder: real workers, a real store, saved weights, no text outside."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from support.small_search import CANARY, CRITERIA, SPACES, best_trials, files_with
+
+from psy_agents.agents.registry import AGENTS
+from psy_agents.agents.saved.agent_folder import load_agent
+from psy_agents.errors import UserError
+from psy_agents.hpo.config import RefineConfig, StageConfig
+from psy_agents.hpo.run_stage import Places, run_stage
+from psy_agents.hpo.space.config import SpaceConfig
+from psy_agents.hpo.space.refinement import refine
+from psy_agents.hpo.study.store import read_study
+from psy_agents.hpo.study.topk import TopK
+from psy_agents.training.config import TrainingSettings
+
+STAGE0 = StageConfig(name="stage0", label="sanity", n_trials=2, epochs=2, patience=2, top_k=2, workers=1, threads_per_worker=1)
+
+
+def stage(tmp_path: Path, corpus, agent: str, encoder: str, *, spaces=SPACES, parent=None, stage=STAGE0, **settings):
+    return run_stage(
+        agent,
+        corpus,
+        stage,
+        TrainingSettings(precision="float32", fixed={"encoder": encoder, "max_length": 48}, **settings),
+        spaces,
+        Places(tmp_path / "studies.db", tmp_path / "models", tmp_path / "logs"),
+        parent=parent,
+    )
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_a_stage_ranks_its_trials_keeps_the_best_weights_and_lets_no_text_out(tmp_path, corpus, encoder, agent):
+    top_k = TopK.model_validate(stage(tmp_path, corpus, agent, str(encoder)).top_k)
+    assert [trial.rank for trial in top_k.trials] == [1, 2] and top_k.agent == agent
+    assert all(0 <= trial.value <= 1 for trial in top_k.trials)
+
+    model, tokenizer, decisions, described = load_agent(Path(top_k.trials[0].checkpoint))
+    assert described["agent"] == agent and described["criteria"] == CRITERIA
+    assert top_k.trials[1].checkpoint is None
+    logs = tmp_path / "logs" / top_k.study
+    assert sorted(file.name for file in logs.iterdir()) == ["trial_0000.log", "trial_0001.log"]
+
+    assert files_with(tmp_path, CANARY) == []
+
+
+def test_splits_of_other_posts_are_refused_before_a_study_is_made(tmp_path, corpus, encoder):
+    newer = replace(corpus, posts=pd.concat([corpus.posts, pd.DataFrame({"post_id": ["p99"], "text": ["New."]})]))
+    with pytest.raises(UserError, match="1 of 41 posts have no split"):
+        stage(tmp_path, newer, "criteria", str(encoder))
+    assert not (tmp_path / "studies.db").exists()
+
+
+def test_the_same_stage_elsewhere_gives_the_same_values(tmp_path, corpus, encoder):
+    first = stage(tmp_path / "a", corpus, "share", str(encoder)).top_k["trials"]
+    second = stage(tmp_path / "b", corpus, "share", str(encoder)).top_k["trials"]
+    assert [(t["value"], t["params"], t["metrics"]) for t in first] == [(t["value"], t["params"], t["metrics"]) for t in second]
+
+
+def test_the_criteria_agent_reads_by_sentence_and_is_scored_by_post(tmp_path, corpus, encoder):
+    top_k = stage(tmp_path, corpus, "criteria", str(encoder), unit="sentence").top_k
+    assert len(top_k["trials"]) == 2
+    with pytest.raises(UserError, match="criteria agent only"):
+        stage(tmp_path, corpus, "evidence", str(encoder), unit="sentence")
+
+
+def test_an_encoder_that_is_nowhere_is_refused_with_the_three_ways(tmp_path, corpus, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="local folder.*cache.*bundled"):
+        stage(tmp_path, corpus, "criteria", "nobody/no-such-encoder")
+    assert not (tmp_path / "studies.db").exists()
+
+
+STAGE1 = StageConfig(
+    name="stage1", label="coarse", space="large", n_trials=3, epochs=2, patience=2, workers=1, threads_per_worker=1,
+    refine="bounding_box",
+)  # fmt: skip
+
+
+def settings_of(encoder) -> TrainingSettings:
+    return TrainingSettings(precision="float32", fixed={"encoder": str(encoder), "max_length": 48})
+
+
+def test_a_stage_refines_its_parents_space_and_begins_with_its_best_trials(tmp_path, corpus, encoder, caplog):
+    caplog.set_level(logging.INFO, "psy_agents")
+    parent = best_trials("criteria", corpus, settings_of(encoder), {"learning_rate": 1e-3}, {"learning_rate": 3e-3})
+    output = stage(tmp_path, corpus, "criteria", str(encoder), parent=parent, stage=STAGE1)
+    trials = read_study(tmp_path / "studies.db", output.top_k["study"]).trials
+    rates = [trial.params["learning_rate"] for trial in trials]
+    assert rates[:2] == [1e-3, 3e-3] and [trial.user_attrs["enqueued"] for trial in trials] == [True, True, False]
+
+    box = refine(SPACES.space("criteria", "large", settings_of(encoder)), parent, STAGE1.refine)
+    low, high = box.box["learning_rate"]
+    assert low < 1e-3 and 3e-3 < high and low <= rates[2] <= high
+    kept = {"study": parent.study, "trials": [11, 12], "box": {"learning_rate": [low, high]},
+            "whole": {"learning_rate": [1e-5, 1e-1]}, "enqueued": 2}  # fmt: skip
+    study = read_study(tmp_path / "studies.db", output.top_k["study"])
+    assert study.user_attrs["refined_from"] == output.top_k["refined_from"] == kept
+    assert box.sentence() in caplog.text
+    assert files_with(tmp_path, CANARY) == []
+
+    again = stage(tmp_path, corpus, "criteria", str(encoder), parent=parent, stage=STAGE1)
+    assert again == output, "nothing is trained anew"
+    assert len(read_study(tmp_path / "studies.db", output.top_k["study"]).trials) == 3
+
+
+class Prepared(Exception):
+    """A stage was about to run."""
+
+
+@pytest.fixture
+def prepared(monkeypatch, tmp_path, corpus, encoder, caplog):
+    """Prepares a stage up to its first trial: its space's range, what goes first, its study's name, and what was told."""
+    caplog.set_level(logging.INFO, "psy_agents")
+    seen = []
+
+    class Recorder:
+        def __init__(self, config, space, enqueued, store, name, *, attributes, **_):
+            (rate,) = space.parameters
+            seen.append(((rate.distribution.low, rate.distribution.high), enqueued, name))
+            for key, value in {"max_retries": 0, "checkpoint_root": str(tmp_path), **attributes}.items():
+                store.study(name).set_user_attr(key, value)
+
+        def run(self):
+            raise Prepared
+
+    monkeypatch.setattr("psy_agents.hpo.run_stage.StageRunner", Recorder)
+
+    def prepare(**changes):
+        caplog.clear()
+        with pytest.raises(Prepared):
+            stage(tmp_path, changes.pop("corpus", corpus), "criteria", str(encoder), **{"stage": STAGE1, **changes})
+        return *seen[-1], caplog.text
+
+    return prepare
+
+
+WHOLE = ((1e-5, 1e-1), [{"learning_rate": 1e-3}])
+
+
+def test_without_a_parent_the_whole_space_is_searched_and_it_is_said(prepared, corpus, encoder):
+    parent = best_trials("criteria", corpus, settings_of(encoder), {"learning_rate": 1e-3}, {"learning_rate": 3e-3})
+    *found, _, told = prepared()
+    assert tuple(found) == WHOLE and "it searches the whole space" in told
+    *found, _, told = prepared(parent=parent, stage=STAGE1.model_copy(update={"refine": RefineConfig()}))
+    assert tuple(found) == WHOLE and "refines" not in told and "whole space" not in told
+
+
+def test_a_parent_of_other_data_is_used_with_a_warning_and_one_of_another_agent_is_refused(prepared, corpus, encoder):
+    params = {"learning_rate": 1e-3}, {"learning_rate": 3e-3}
+    parent = best_trials("criteria", corpus, settings_of(encoder), *params)
+    same, first, _, told = prepared(parent=parent)
+    assert "WARNING" not in told and first == list(params)
+    other, _, _, told = prepared(parent=parent.model_copy(update={"data_hash": "other"}))
+    assert other == same and "WARNING" in told and "another corpus or other splits" in told
+    with pytest.raises(ValueError, match="of share, not of criteria"):
+        prepared(parent=parent.model_copy(update={"agent": "share"}))
+
+
+def test_a_change_makes_a_new_study_and_is_named(prepared, corpus):
+    *_, first, told = prepared()
+    assert "begins anew" not in told
+    assert prepared()[2] == first
+    narrow = {"common": {"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-2, "log": True}}}
+    reworded = replace(corpus, criteria={**CRITERIA, "SLEEP": "sleeps badly"})
+    before = first
+    for changes, named in [
+        ({"stage": STAGE1.model_copy(update={"epochs": 3})}, "stage.epochs"),
+        ({"objective_evidence_weight": 0.4}, "stage.epochs, training.objective_evidence_weight"),
+        ({"spaces": SPACES.model_copy(update={"large": SpaceConfig(**narrow)})},
+         "space.learning_rate.distribution, training.objective_evidence_weight"),
+        ({"corpus": reworded}, "corpus, space.learning_rate.distribution"),
+    ]:  # fmt: skip
+        *_, name, told = prepared(**changes)
+        assert name != before and f"{name} begins anew: changed since {before}: {named}\n" in told
+        before = name
+    for unchanging in ({"n_trials": 9}, {"timeout": 60.0}, {"workers": 2}, {"top_k": 1}):
+        assert prepared(stage=STAGE1.model_copy(update=unchanging))[2] == first

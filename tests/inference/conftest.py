@@ -1,0 +1,70 @@
+"""Untrained agents, saved, and files of posts for them: what is said does not matter here, only that it is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from support.small_search import build_corpus, build_encoder
+from support.tiny_bert import build_bert
+
+from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.decoding import DecodingRule
+from psy_agents.agents.encoders.loading import load_tokenizer
+from psy_agents.agents.models import new_agent
+from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
+from psy_agents.inference.config import PredictConfig
+from psy_agents.training.data import Corpus
+
+CRITERIA = {"SLEEP": "trouble sleeping", "FATIGUE": "no energy"}
+SENTENCES = ("I barely slept all week.", "I have no energy left.", "We walked to the market and home.", "Then it rained.")
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory) -> Callable[[str], Path]:
+    """Saves an agent, once; its rule lets evidence through."""
+    encoder = build_bert(tmp_path_factory.mktemp("encoder"), [*SENTENCES, *CRITERIA.values()], vocab_size=200, layers=2)
+    made: dict[str, Path] = {}
+
+    def saved(agent: str) -> Path:
+        if agent not in made:
+            torch.manual_seed(1)
+            model = new_agent(agent, ModelConfig(encoder=str(encoder), max_length=32), encoder)
+            made[agent] = tmp_path_factory.mktemp("models") / "version 1" / agent
+            made[agent].parent.mkdir()
+            decisions = Decisions(0.5, DecodingRule(threshold=-5.0, max_spans=2))
+            save_agent(made[agent], model, agent, load_tokenizer(encoder), decisions, CRITERIA, {}, Reading())
+        return made[agent]
+
+    return saved
+
+
+@pytest.fixture
+def config(tmp_path) -> Callable[..., PredictConfig]:
+    """The settings for a file of the test's folder."""
+
+    def made(posts: str = "posts.csv", **changes) -> PredictConfig:
+        return PredictConfig(project=tmp_path, posts=Path(posts), work=tmp_path / "out", **changes)
+
+    return made
+
+
+@pytest.fixture
+def posts_csv(tmp_path) -> Path:
+    """Twenty-three posts of one to seven sentences."""
+    rows = [f'p{i},"{" ".join(SENTENCES[(i + j) % 4] for j in range(1 + i % 7))}"' for i in range(23)]
+    file = tmp_path / "posts.csv"
+    file.write_text("\n".join(["post_id,text", *rows]) + "\n")
+    return file
+
+
+@pytest.fixture(scope="session")
+def encoder(tmp_path_factory) -> Path:
+    return build_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    return build_corpus()

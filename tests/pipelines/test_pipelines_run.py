@@ -1,0 +1,353 @@
+"""Every pipeline to its end, in the test environment, on a tiny random encoder."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.framework.project import pipelines
+from sklearn.metrics import f1_score, precision_recall_fscore_support
+from support.finished_project import POST, leave_out_tracking, run_all, sessions_of, training
+
+from psy_agents.agents.registry import AGENTS
+from psy_agents.errors import UserError
+from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.hpo.study.store import read_studies
+
+STORE = "data/test/07_model_output/studies.db"
+STUDIES = {"stage0-sanity": 2, "stage1-coarse": 2, "stage2-fine": 2, "stage3-refit": 4, "stage3-final": 1}
+TOP_KS = {"stage0": "sanity", "stage1": "coarse", "stage2": "fine"}
+REPORT = "data/test/08_reporting/report"
+
+
+def latest(project, path):
+    """The newest version of a versioned file."""
+    return max((project / path).glob("*/*"))
+
+
+def versions(project, path):
+    return sorted(folder.name for folder in (project / path).iterdir())
+
+
+def loaded(project, path):
+    return json.loads(latest(project, path).read_text(encoding="utf-8"))
+
+
+def top_k_path(agent, stage):
+    return f"data/test/07_model_output/hpo_{stage}/{agent}_{agent}-{stage}-{TOP_KS[stage]}_topk.json"
+
+
+def trials(project):
+    """Number of trials of every study."""
+    return {study.study_name: len(study.trials) for study in read_studies(project / STORE)}
+
+
+def table(project, name):
+    return pd.read_csv(latest(project, f"{REPORT}/{name}.csv"))
+
+
+@pytest.fixture
+def resumed(copied, monkeypatch, finished):
+    """Sessions of a copy of the finished project, with its training parameters unless others are given."""
+    new = sessions_of(copied, monkeypatch)
+    return lambda **params: new(env="test", **{"training": training(finished.encoder), **params})
+
+
+def test_all_stages_refits_and_the_report_run_in_one_command_with_the_trials_that_are_asked_for(finished):
+    assert finished.ended.returncode == 0, finished.ended.stderr
+    found = {name.rpartition("-")[0]: count for name, count in trials(finished.folder).items()}
+    assert found == {f"{agent}-{study}": count for agent in AGENTS for study, count in STUDIES.items()}
+    assert len(trials(finished.folder)) == len(found)
+    states = {t.state.name for study in read_studies(finished.folder / STORE) for t in study.trials}
+    assert states == {"COMPLETE"}
+
+
+def test_an_agent_is_finished_before_the_next_one_begins(finished):
+    times = {agent: [] for agent in AGENTS}
+    for study in read_studies(finished.folder / STORE):
+        times[study.study_name.partition("-")[0]] += [(t.datetime_start, t.datetime_complete) for t in study.trials]
+    for before, then in itertools.pairwise(AGENTS):
+        assert max(end for _, end in times[before]) <= min(start for start, _ in times[then])
+    closing = finished.ended.stderr.splitlines()[-1]
+    for agent in AGENTS:
+        assert f"{agent} finished in 0:" in closing
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_each_stage_is_refined_from_the_one_before_and_the_last_one_is_refitted(finished, agent):
+    tops = {stage: loaded(finished.folder, top_k_path(agent, stage)) for stage in TOP_KS}
+    assert tops["stage0"]["refined_from"] is None
+    assert tops["stage1"]["refined_from"]["study"] == tops["stage0"]["study"]
+    assert tops["stage2"]["refined_from"]["study"] == tops["stage1"]["study"]
+    summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
+    assert summary["from_study"] == tops["stage2"]["study"]
+    model = latest(finished.folder, f"data/test/06_models/refit/{agent}")
+    assert (model / "agent.json").is_file() and list(model.glob("*encoder/model.safetensors"))
+    assert not list(model.rglob("*.parquet"))
+
+
+def test_the_report_has_every_file_for_every_agent_and_no_agent_is_missing(finished):
+    from psy_agents.pipelines.report.pipeline import OUTPUTS
+
+    named = {"latex": "tables.tex", "page": "report.html"}
+    for output in OUTPUTS:
+        agent, _, rest = output.rpartition(".")
+        what = rest.removeprefix("report_")
+        if what.endswith("_table"):
+            file = f"{what.removesuffix('_table')}.csv"
+        else:
+            file = named.get(what) or f"{agent}_{what}.json".removeprefix("_")
+        assert latest(finished.folder, f"{REPORT}/{file}").stat().st_size > 0, output
+    report = loaded(finished.folder, f"{REPORT}/report.json")
+    assert report["missing"] == [] and report["resamples"] == 100
+    assert [e["name"] for e in report["evaluations"] if e["kind"] == "agent"] == list(AGENTS)
+    page = latest(finished.folder, f"{REPORT}/report.html").read_text(encoding="utf-8")
+    assert all(agent in page for agent in AGENTS)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_reports_numbers_are_those_of_the_saved_predictions(finished, agent):
+    saved = pd.read_parquet(latest(finished.folder, f"data/test/07_model_output/refit/{agent}_test_predictions.parquet"))
+    classes = table(finished.folder, "criteria").query("system == @agent")
+    per_criterion = []
+    for criterion, rows in saved.groupby("criterion"):
+        if not rows["label"].any():
+            continue
+        scores = precision_recall_fscore_support(rows["label"], rows["predicted"], average="binary", zero_division=0)[:3]
+        per_criterion.append(scores)
+        told = classes[classes["class"] == criterion].set_index("metric")["value"]
+        assert told[["precision", "recall", "f1"]].tolist() == pytest.approx(scores), criterion
+    told = classes[classes["part"] == "macro"].set_index("metric")["value"]
+    assert told[["precision", "recall", "f1"]].tolist() == pytest.approx(np.mean(per_criterion, axis=0))
+
+    figures = table(finished.folder, "summary").query("system == @agent").set_index("metric")["value"]
+    assert figures["macro_f1"] == told["f1"]
+    assert ("token_f1" in figures) == (agent != "criteria")
+    if agent != "criteria":
+        posts = pd.read_parquet(finished.folder / "data/test/02_intermediate/posts.parquet").set_index("post_id")["text"]
+        spans = [
+            [list(zip(first, last, strict=True)) for first, last in zip(saved[starts], saved[ends], strict=True)]
+            for starts, ends in (("gold_starts", "gold_ends"), ("starts", "ends"))
+        ]
+        scorer = EvidenceScorer(posts[saved["post_id"]].tolist(), spans[0], saved["evidence_known"])
+        assert figures["token_f1"] == pytest.approx(scorer.score(spans[1])["token_f1"])
+    summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
+    seeds = table(finished.folder, "seeds").query("agent == @agent")
+    assert seeds["value"].tolist() == pytest.approx(summary["candidates"][summary["winner"] - 1]["values"])
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_what_calibration_and_thresholds_buy_can_be_computed_again_from_the_saved_predictions(finished, agent):
+    saved = pd.read_parquet(latest(finished.folder, f"data/test/07_model_output/refit/{agent}_test_predictions.parquet"))
+    summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
+    gained = table(finished.folder, "gains").query("agent == @agent and criterion.isna()").set_index("metric")
+    thresholds = table(finished.folder, "thresholds").query("agent == @agent").set_index("criterion")
+    if agent == "evidence":
+        assert gained.empty and thresholds.empty and (summary["temperature"], summary["thresholds"]) == (1.0, {})
+        return
+    # The tiny encoder's vocabulary has another order each time: sometimes a criterion's own best threshold is the pooled one.
+    differs = (saved["threshold"] != saved["pooled_threshold"]).any()
+    assert set(gained.index) == {"ece", "brier"} | ({"macro_f1"} if differs else set())
+    assert thresholds["temperature"].unique().tolist() == pytest.approx([summary["temperature"]])
+    for side, column in (("without", "uncalibrated"), ("with", "probability")):
+        assert gained.loc["brier", side] == pytest.approx(np.mean((saved[column] - saved["label"]) ** 2))
+    for side, column in (("without", "pooled_threshold"), ("with", "threshold")) if differs else ():
+        found = saved.assign(met=saved["probability"] >= saved[column]).groupby("criterion")
+        f1 = [f1_score(rows["label"], rows["met"], zero_division=0) for _, rows in found if rows["label"].any()]
+        assert gained.loc["macro_f1", side] == pytest.approx(np.mean(f1))
+    assert thresholds["threshold"].to_dict() == pytest.approx(saved.groupby("criterion")["threshold"].first().to_dict())
+    assert thresholds["own"].to_dict() == {name: positives >= 2 for name, positives in summary["validation_positives"].items()}
+
+
+def test_an_ensemble_is_handed_over_and_reported_with_what_it_buys(copied, resumed):
+    resumed(agent="criteria", hpo={"refit": {"ensemble": "seeds"}}).run(pipeline_names=["refit"])
+    model = latest(copied, "data/test/06_models/refit/criteria")
+    assert sorted(path.name for path in model.iterdir()) == ["ensemble.json", "hashes.json", "member_1", "member_2"]
+    resumed().run(pipeline_names=["report"])
+    (row,) = table(copied, "ensembles").to_dict("records")
+    assert (row["agent"], row["ensemble"], row["members"], row["metric"]) == ("criteria", "seeds", 2, "macro_f1")
+    assert row["low"] <= row["value"] <= row["high"] and row["parameters"] == 2 * row["parameters_single"]
+    stages = table(copied, "stages").query("agent == 'criteria'").set_index("stage")
+    assert np.isnan(stages.loc["stage3 members", "best"]) and stages.loc["stage3 ensemble", "epochs"] == 0
+    summary = loaded(copied, "data/test/07_model_output/refit/criteria_criteria-stage3-refit_summary.json")
+    told = table(copied, "summary").query("system == 'criteria'").set_index("metric")["value"]
+    assert row["value"] == pytest.approx(told["macro_f1"] - summary["ensemble"]["single_test_metrics"]["macro_f1"])
+
+
+def test_an_agent_that_fails_stops_no_other_and_the_same_command_goes_on_without_training_anything_again(
+    finished, copied, resumed
+):
+    before = trials(copied)
+    history = copied / "data/test/08_reporting/hpo_stage1/evidence_history.json"
+    shutil.rmtree(history)
+    history.write_text("in the way")
+    for path in (copied / "data/test/07_model_output/refit").glob("evidence_*"):
+        shutil.rmtree(path)
+
+    ended = run_all(copied, finished.encoder)
+    assert ended.returncode == 1
+    line = ended.stderr.splitlines()[-1]
+    assert line.startswith("Error: 1 of 4 agents failed (evidence: ") and "NotADirectoryError" in line
+    assert "finished: criteria, share, joint." in line
+    assert loaded(copied, f"{REPORT}/report.json")["missing"] == ["evidence"]
+    assert "evidence" in latest(copied, f"{REPORT}/report.html").read_text(encoding="utf-8")
+    assert len(versions(copied, f"{REPORT}/report.json")) == 2
+    assert trials(copied) == before
+
+    history.unlink()
+    resumed().run(pipeline_names=["full_hpo_all"])
+    assert loaded(copied, f"{REPORT}/report.json")["missing"] == []
+    assert trials(copied) == before
+
+
+def test_a_changed_setting_begins_a_study_anew_and_says_what_changed_and_an_earlier_top_k_can_be_pinned(
+    finished, copied, resumed, caplog
+):
+    before, path = trials(copied), top_k_path("criteria", "stage0")
+    (first,) = versions(copied, path)
+    study = loaded(copied, path)["study"]
+    changed = training(finished.encoder)
+    changed["fixed"]["encoder_dropout"] = 0.1
+    with caplog.at_level(logging.INFO, logger="psy_agents"):
+        # A third trial, a random one, gives this study another box than the first trials alone.
+        resumed(agent="criteria", training=changed, hpo={"stage0": {"n_trials": 3}}).run(pipeline_names=["hpo_stage0"])
+    other = loaded(copied, path)["study"]
+    assert f"{other} begins anew: changed since {study}: training.fixed.encoder_dropout" in caplog.messages
+    assert trials(copied) == {**before, other: 3}
+
+    later = top_k_path("criteria", "stage1")
+    pinned = {"criteria.hpo_stage0_topk": first}
+    resumed(agent="criteria").run(pipeline_names=["hpo_stage1"], load_versions=pinned)
+    assert loaded(copied, later)["refined_from"]["study"] == study
+    resumed(agent="criteria").run(pipeline_names=["hpo_stage1"])
+    assert loaded(copied, later)["refined_from"]["study"] == other
+
+
+def test_a_version_that_is_not_there_is_refused_before_anything_runs(copied, resumed):
+    before = sorted(copied.rglob("data/**/*"))
+    pinned = {"criteria.hpo_stage0_topk": "2020-01-01T00.00.00.000Z"}
+    with pytest.raises(UserError, match=r"Version 2020-01-01T00\.00\.00\.000Z of criteria\.hpo_stage0_topk is not there"):
+        resumed(agent="criteria").run(pipeline_names=["hpo_stage1"], load_versions=pinned)
+    assert sorted(copied.rglob("data/**/*")) == before
+
+
+def predictions_of(project, agent):
+    return pd.read_parquet(max((project / f"data/test/07_model_output/predict/{agent}").glob("*/*")) / "predictions.parquet")
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_test_posts_as_new_posts_get_the_predictions_of_the_refit(copied, resumed, agent):
+    refitted = pd.read_parquet(latest(copied, f"data/test/07_model_output/refit/{agent}_test_predictions.parquet"))
+    posts = pd.read_parquet(copied / "data/test/02_intermediate/posts.parquet")[["post_id", "text"]]
+    posts[posts["post_id"].isin(refitted["post_id"])].to_json(copied / "new.jsonl", orient="records", lines=True)
+    given = {"posts": "new.jsonl", "max_posts": None}
+    resumed(agent=agent, predict={**given, "chunk_posts": 1000}).run(pipeline_names=["predict"])
+    whole = predictions_of(copied, agent)
+    assert whole[["post_id", "criterion"]].values.tolist() == refitted[["post_id", "criterion"]].values.tolist()
+    resumed(agent=agent, predict={**given, "chunk_posts": 2}).run(pipeline_names=["predict"])
+    # The refit's worker may have had other threads, so that the last digits may differ here as well.
+    for found in (whole, predictions_of(copied, agent)):
+        np.testing.assert_allclose(found["probability"].astype(float), refitted["probability"].astype(float), atol=1e-5)
+        assert found["predicted"].tolist() == refitted["predicted"].tolist()
+        for name in () if agent == "criteria" else ("starts", "ends"):
+            assert found[name].map(list).tolist() == refitted[name].map(list).tolist()
+    assert len(versions(copied, f"data/test/07_model_output/predict/{agent}")) == 2
+    results = copied / "data/test/07_model_output/predict"
+    assert not [path for path in results.rglob("*") if path.is_file() and POST.encode() in path.read_bytes()]
+    assert sorted(path.name for path in results.iterdir()) == [f".{agent}.lock", agent]
+
+
+def test_the_model_is_chosen_by_its_version_and_one_that_is_not_there_is_told_with_those_that_are(copied, resumed):
+    models = copied / "data/test/06_models/refit/joint"
+    (first,) = versions(copied, "data/test/06_models/refit/joint")
+    later = "2999-01-01T00.00.00.000Z"
+    shutil.copytree(models / first, models / later)
+    for pinned, used in (({}, later), ({"joint.refit_model": first}, first)):
+        resumed(agent="joint").run(pipeline_names=["predict"], load_versions=pinned)
+        folder = max((copied / "data/test/07_model_output/predict/joint").glob("*/*"))
+        assert json.loads((folder / "manifest.json").read_text())["model"]["version"] == used
+        assert len(pd.read_parquet(folder / "predictions.parquet")) == 30 * 9
+    before = sorted(copied.rglob("data/**/*"))
+    with pytest.raises(UserError, match=rf"Version 2020 of joint\.refit_model is not there: .*refit/joint has 2, the latest is {later}\."):
+        resumed(agent="joint").run(pipeline_names=["predict"], load_versions={"joint.refit_model": "2020"})
+    shutil.rmtree(models / later / "joint")
+    shutil.copytree(max((copied / "data/test/06_models/refit/criteria").glob("*/*")), models / later / "joint")
+    with pytest.raises(UserError, match="holds a model of criteria, and joint was asked for"):
+        resumed(agent="joint").run(pipeline_names=["predict"])
+    assert {path for path in before if "06_models" not in path.parts} == {
+        path for path in copied.rglob("data/**/*") if "06_models" not in path.parts
+    }
+
+
+def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_runs_without_training(finished, copied, resumed):
+    before = trials(copied)
+    resumed().run(pipeline_names=["maximal_hpo_all"])
+    new = {name.rpartition("-")[0]: count for name, count in trials(copied).items() if name not in before}
+    wanted = {"max": 2, "stage3-refit": 4, "stage3-final": 1}
+    assert new == {f"{agent}-{study}": count for agent in AGENTS for study, count in wanted.items()}
+    for agent in AGENTS:
+        top = loaded(copied, f"data/test/07_model_output/maximal_hpo/{agent}_{agent}-max_topk.json")
+        summary = loaded(copied, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
+        assert summary["from_study"] == top["study"]
+        assert top["refined_from"] is None
+    assert loaded(copied, f"{REPORT}/report.json")["missing"] == []
+
+    after = trials(copied)
+    rest = set(pipelines) - {"full_hpo_all", "maximal_hpo_all", "synthetic_corpus", "publish"}
+    assert {"export", "refit", "report", "predict", "maximal_hpo", "hpo_stage2", "baselines", "preprocessing"} <= rest
+    for name in sorted(rest):
+        resumed().run(pipeline_names=[name])
+    assert trials(copied) == after
+    for agent in AGENTS:
+        assert (latest(copied, f"data/test/06_models/export/{agent}") / "README.md").is_file()
+    with pytest.raises(UserError, match=r"^Nothing was published: say where with --params publish\.repository=user/name"):
+        resumed(agent="joint").run(pipeline_names=["publish"])
+    with pytest.raises(UserError, match="uploads one agent at a time: say which with --params agent=NAME"):
+        resumed().run(pipeline_names=["publish"])
+    resumed().run(pipeline_names=["synthetic_corpus"])
+    assert len(pd.read_csv(copied / "data/01_raw/synthetic/posts.csv")) > 30
+
+
+def test_a_page_of_evidence_is_of_todays_corpus_or_refused(copied, resumed):
+    with pytest.raises(UserError, match="The latest refit of share is of another corpus or other splits: run the pipeline refit again"):
+        resumed(agent="share", preprocessing={"max_posts": 25}).run(pipeline_names=["evidence_page"])
+    assert not list(copied.rglob("evidence_page/*.html"))
+
+
+def test_a_stage_without_the_one_before_searches_the_whole_space_and_says_so(project, session, untracked, tiny_encoder, caplog):
+    with caplog.at_level(logging.INFO, logger="psy_agents"):
+        session(env="test", agent="criteria", training=training(tiny_encoder)).run(pipeline_names=["hpo_stage1"])
+    assert "criteria, stage1: there are no best trials of an earlier stage to refine from: it searches the whole space" in caplog.messages
+    assert list(trials(project).values()) == [2]
+    assert loaded(project, top_k_path("criteria", "stage1"))["refined_from"] is None
+
+
+def test_a_refit_or_a_report_without_what_it_needs_names_what_to_run(project, session, untracked, tiny_encoder):
+    given = {"env": "test", "training": training(tiny_encoder)}
+    with pytest.raises(UserError, match="no best trials of stage2 for criteria to refit: run hpo_stage2 first"):
+        session(agent="criteria", **given).run(pipeline_names=["refit"])
+    with pytest.raises(UserError, match="no best trials of maximal for criteria to refit: run maximal_hpo first"):
+        session(agent="criteria", hpo={"refit": {"stage": "maximal"}}, **given).run(pipeline_names=["refit"])
+    with pytest.raises(UserError, match="No agent has a refit on these data.*run the pipeline refit first"):
+        session(**given).run(pipeline_names=["report"])
+    with pytest.raises(UserError, match="There is no refit of joint, so there is nothing to show: run the pipeline refit first"):
+        session(agent="joint", **given).run(pipeline_names=["evidence_page"])
+    assert trials(project) == {}
+
+
+def test_a_refit_of_a_stage_that_the_pipeline_does_not_run_is_refused_before_it_begins(project, session, tiny_encoder):
+    given = {"env": "test", "training": training(tiny_encoder)}
+    with pytest.raises(UserError, match=r"^hpo\.refit\.stage is maximal, which this pipeline does not run: use the pipeline refit"):
+        session(hpo={"refit": {"stage": "maximal"}}, **given).run(pipeline_names=["full_hpo_all"])
+    assert sorted(path.name for path in (project / "data").iterdir()) == ["01_raw"]
+
+
+def test_leaving_out_tracking_names_every_pipeline_that_searches(project, session):
+    leave_out_tracking(project)
+    untracked = session()._get_config_loader()["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
+    assert set(untracked) == set(pipelines)

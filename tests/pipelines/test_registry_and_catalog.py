@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+from kedro.framework.project import pipelines
+from kedro.io import MemoryDataset
+
+from psy_agents.agents.registry import AGENTS
+from psy_agents.app.parameters import Parameters
+
+PATHS = {
+    "hpo_stage0_topk": "data/07_model_output/hpo_stage0/{agent}_{agent}-stage0-sanity_topk.json",
+    "hpo_stage1_topk": "data/07_model_output/hpo_stage1/{agent}_{agent}-stage1-coarse_topk.json",
+    "hpo_stage2_topk": "data/07_model_output/hpo_stage2/{agent}_{agent}-stage2-fine_topk.json",
+    "hpo_maximal_topk": "data/07_model_output/maximal_hpo/{agent}_{agent}-max_topk.json",
+    "refit_summary": "data/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json",
+}
+PIPELINES = {
+    "__default__", "synthetic_corpus", "preprocessing", "baselines", "hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo",
+    "refit", "report", "predict", "evidence_page", "export", "publish", "full_hpo_all", "maximal_hpo_all",
+}  # fmt: skip
+THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "report", "predict", "evidence", "export"}
+"""What an agent's datasets are called after."""
+
+
+@pytest.fixture
+def catalog(session):
+    return session().load_context().catalog
+
+
+def entries(project):
+    """Every entry of the catalog's files, patterns as well; names that begin with _ are only anchors."""
+    files = sorted((project / "conf" / "base").glob("catalog*.yml"))
+    assert files
+    return {
+        name: entry
+        for file in files
+        for name, entry in yaml.safe_load(file.read_text()).items()
+        if not name.startswith("_")
+    }
+
+
+def data_of(pipeline):
+    return {name for name in pipeline.datasets() if name != "parameters" and not name.startswith("params:")}
+
+
+def all_data():
+    return set().union(*map(data_of, pipelines.values()))
+
+
+def test_every_pipeline_is_registered_and_the_default_is_the_cheap_one(session):
+    session()
+    assert set(pipelines) == PIPELINES
+    assert [node.name for node in pipelines["__default__"].nodes] == ["preprocessing.prepare_corpus", "preprocessing.split_posts"]
+
+
+def test_whoever_asks_for_the_preprocessing_or_more_gets_the_data_quality_report(session):
+    session()
+    reported = {"data_quality", "data_quality_labels", "data_quality_lengths", "data_quality_rows", "data_quality_page"}
+    assert not reported & pipelines["__default__"].datasets()
+    for name in ("preprocessing", "baselines", "hpo_stage0"):
+        assert set(pipelines["__default__"].nodes) < set(pipelines[name].nodes)
+        assert reported <= pipelines[name].datasets()
+
+
+def test_no_dataset_of_any_pipeline_falls_back_to_memory(catalog):
+    for name, pipeline in pipelines.items():
+        for dataset in pipeline.datasets():
+            if dataset.startswith("params:"):
+                assert dataset in catalog, f"{name} reads {dataset}, which no parameters file has"
+            else:
+                assert dataset in catalog, f"{name}: {dataset}"
+                assert not isinstance(catalog.get(dataset), MemoryDataset | None), f"{name}: {dataset}"
+
+
+def test_every_entry_is_used_by_a_pipeline_and_every_pattern_by_each_agent(session, project, catalog):
+    used = all_data()
+    of_agents = {(agent, catalog.config_resolver.match_dataset_pattern(name)) for name in used for agent in [name.partition(".")[0]]}
+    for name in entries(project):
+        if "{" not in name:
+            assert name in used, f"no pipeline has {name}"
+            continue
+        for agent in AGENTS:
+            assert (agent, name) in of_agents, f"no pipeline has {name} for {agent}"
+
+
+def test_an_agents_datasets_are_called_after_agent_and_pipeline_and_what_it_makes_is_versioned(catalog):
+    for name in all_data():
+        agent, dot, thing = name.rpartition(".")
+        if not dot:
+            continue
+        assert agent in AGENTS, name
+        pipeline = next((each for each in THINGS if thing.startswith(f"{each}_")), None)
+        assert pipeline is not None and re.fullmatch(r"[a-z][a-z0-9_]*", thing), name
+        assert catalog.get(name)._version is not None, name
+    for pipeline in pipelines.values():
+        for node in pipeline.nodes:
+            if node.namespace in AGENTS:
+                assert all(output.startswith(f"{node.namespace}.") for output in node.outputs), node.name
+
+
+def test_every_file_lies_in_the_folder_of_its_layer(project):
+    for name, entry in entries(project).items():
+        if name == "id_salt":  # A secret, not data.
+            continue
+        folder = re.match(r"(?:data|\$\{globals:data\})/([^/]+)/", entry["filepath"])
+        assert folder and folder[1] == entry["metadata"]["kedro-viz"]["layer"], name
+        if entry.get("versioned"):
+            continue
+        assert "{" not in name, f"{name} is an agent's, and has no versions"
+
+
+def test_no_two_datasets_share_a_file(catalog):
+    paths = {}
+    for name in all_data() - {"synthetic_posts", "synthetic_annotations", "synthetic_criteria"}:  # They become the raw ones.
+        paths.setdefault(str(catalog.get(name)._filepath), []).append(name)
+    assert not [names for names in paths.values() if len(names) > 1]
+
+
+def test_every_section_of_the_parameters_is_known_and_read_by_a_node(session, project):
+    parameters = session()._get_config_loader()["parameters"]
+    files = {file.stem.removeprefix("parameters_") for file in (project / "conf" / "base").glob("parameters_*.yml")}
+    assert set(parameters) == files == set(Parameters.model_fields)
+    read = {name.removeprefix("params:") for p in pipelines.values() for name in p.datasets() if name.startswith("params:")}
+    sections = {*(set(parameters) - {"hpo"}), *(f"hpo.{name}" for name in parameters["hpo"])}
+    assert read == sections - {"hpo.executor", "hpo.agents_at_once"}  # The session reads them.
+    runs = [value for name, value in parameters["hpo"].items() if name not in ("executor", "agents_at_once", "paths")]
+    assert [run["executor"] for run in runs] == [parameters["hpo"]["executor"]] * 5, "each stage and the refit take it over"
+
+
+def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_their_own(session):
+    session()
+    for name in ("hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo", "refit", "evidence_page", "export"):
+        assert {node.namespace for node in pipelines[name].nodes} == {"preprocessing", *AGENTS}, name
+    assert {node.namespace for node in pipelines["publish"].nodes} == set(AGENTS)
+    for name in ("report", "full_hpo_all", "maximal_hpo_all"):
+        assert {node.name for node in pipelines[name].nodes if node.namespace is None} == {"make_report", "show_report"}
+
+
+def test_the_whole_search_holds_every_stage_and_refit_of_every_agent_and_the_report(session):
+    session()
+    stages = {"full_hpo_all": ("stage0", "stage1", "stage2"), "maximal_hpo_all": ("maximal",)}
+    for name, searched in stages.items():
+        nodes = {node.name for node in pipelines[name].nodes if node.namespace in AGENTS}
+        assert nodes == {f"{a}.{what}" for a in AGENTS for what in (*(f"search_{stage}" for stage in searched), "refit")}
+        assert set(pipelines["report"].nodes) <= set(pipelines[name].nodes)
+
+
+def test_what_the_search_finds_has_the_promised_path_for_each_agent(catalog, project):
+    for thing, path in PATHS.items():
+        for agent in AGENTS:
+            dataset = catalog.get(f"{agent}.{thing}")
+            assert str(dataset._filepath) == (project / path.format(agent=agent)).as_posix()
+            assert dataset._version is not None
+
+
+def test_every_entry_names_its_layer_and_hides_post_text(project):
+    for name, entry in entries(project).items():
+        viz = entry["metadata"]["kedro-viz"]
+        assert viz["layer"], name
+        if any(word in name for word in ("posts", "annotations", "pairs", "sentences", "predictions")):
+            assert viz["preview"] is False, name
+
+
+def test_an_environment_for_another_corpus_reads_and_writes_elsewhere(session, project):
+    base, other = session().load_context().catalog, session(env="contract_nli").load_context().catalog
+    for name in sorted(data_of(pipelines["full_hpo_all"] + pipelines["maximal_hpo"] + pipelines["evidence_page"])):
+        if name != "id_salt":  # The salt is the project's.
+            assert base.get(name)._filepath != other.get(name)._filepath, name
+
+
+def test_a_test_environment_keeps_the_parameters_that_it_does_not_name(session):
+    parameters = session(env="test")._get_config_loader()["parameters"]
+    assert parameters["hpo"]["stage0"]["n_trials"] == 2
+    assert parameters["hpo"]["stage0"]["name"] == "stage0"
+
+
+def test_the_test_environment_shrinks_every_stage_the_refit_and_the_report_and_writes_apart(session):
+    small, whole = (session(env=env)._get_config_loader()["parameters"] for env in ("test", None))
+    for stage in ("stage0", "stage1", "stage2", "maximal"):
+        assert (small["hpo"][stage]["n_trials"], small["hpo"][stage]["epochs"]) == (2, 1)
+    assert small["hpo"]["refit"]["candidates"] < whole["hpo"]["refit"]["candidates"]
+    assert small["hpo"]["refit"]["n_seeds"] < len(whole["hpo"]["refit"]["seeds"])
+    for name in ("resamples", "permutations"):
+        assert small["report"][name] < whole["report"][name]
+    assert small["preprocessing"]["max_posts"] == 30
+    assert all("/data/test/" in path for path in small["hpo"]["paths"].values())

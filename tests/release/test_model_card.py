@@ -1,0 +1,255 @@
+"""The card and the data statement say what was measured, what is stated, and what is not known."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+from sklearn.metrics import f1_score, recall_score
+from support.small_export import ABOUT, CONFIG
+from support.small_search import CANARY, files_with
+
+from psy_agents.agents.registry import AGENTS
+from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.ensemble import save_ensemble
+from psy_agents.errors import UserError
+from psy_agents.files.checksums import write_hashes
+from psy_agents.release.config import PublishConfig
+from psy_agents.release.data_statement import HEADINGS
+from psy_agents.release.files import exported_hashes
+from psy_agents.release.known_failures import CRISIS, misses
+from psy_agents.release.markdown import cell, table
+from psy_agents.release.model_card import model_card
+from psy_agents.release.onnx import NOT_ASKED
+from psy_agents.release.package import packed
+from psy_agents.release.publish import publish
+from psy_agents.release.reproduce import commands
+
+
+@pytest.fixture(scope="module")
+def card_of(trained):
+    """Card and statement of an agent, read once."""
+    read = {}
+
+    def card(agent: str) -> tuple[str, str]:
+        if agent not in read:
+            made = trained(agent)
+            with packed(made.facts(), made.model) as folder:
+                assert files_with(folder, CANARY) == [], "no text of a post"
+                read[agent] = tuple((folder / name).read_text(encoding="utf-8") for name in ("README.md", "DATA_STATEMENT.md"))
+        return read[agent]
+
+    return card
+
+
+def rows(card: str, heading: str) -> dict[str, list[str]]:
+    """The first table below a heading, by its first column."""
+    part = card.split(f"\n{heading}\n", 1)[1]
+    lines = re.search(r"((?:^\|.*\|$\n?)+)", part, re.M)[1].splitlines()[2:]
+    cells = [[each.strip() for each in line.strip("|").split(" | ")] for line in lines]
+    return {first.strip("`"): rest for first, *rest in cells}
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_hub_reads_the_header_and_nothing_in_it_is_invented(card_of, trained, agent):
+    card = ModelCard(card_of(agent)[0])
+    assert (card.data.license, card.data.language, card.data.base_model) == ("cc-by-4.0", ["en"], None), "the encoder is a local folder"
+    assert agent in card.data.tags
+    told = {result.metric_name: result.metric_value for result in card.data.eval_results}
+    metrics = trained(agent).summary["test_metrics"]
+    wanted = {"macro-F1 of criteria": "macro_f1", "token-F1 of evidence": "token_f1"}
+    assert {name: told[name] for name in wanted if name in told} == {
+        name: pytest.approx(metrics[key], abs=1e-6) for name, key in wanted.items() if key in metrics
+    }
+    assert {result.dataset_type for result in card.data.eval_results} == {"meadow"}
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_figures_are_those_of_the_saved_predictions(card_of, trained, agent):
+    card, saved = card_of(agent)[0], trained(agent).predictions
+    told, missed = rows(card, "### By criterion"), rows(card, "### What it misses, by criterion")
+    for criterion, pairs in saved.groupby("criterion"):
+        gold, predicted = pairs["label"], pairs["predicted"]
+        training, support, n_predicted, _, recall, f1, _ = told[criterion]
+        assert (int(support), int(n_predicted)) == (gold.sum(), predicted.sum())
+        assert float(recall.split()[0]) == pytest.approx(recall_score(gold, predicted), abs=5e-4)
+        assert float(f1.split()[0]) == pytest.approx(f1_score(gold, predicted, zero_division=0), abs=5e-4)
+        quality = trained(agent).quality["criteria"][criterion]["positives"]
+        assert int(training) == quality["train"] + quality["validation"]
+        assert missed[criterion][:2] == [str(gold.sum()), str((gold & ~predicted.astype(bool)).sum())]
+        assert float(missed[criterion][2].split()[0]) == pytest.approx(1 - recall_score(gold, predicted), abs=5e-4)
+
+
+def test_misses_have_the_interval_of_the_recall_turned_round(trained):
+    evaluation = trained("criteria").facts().evaluation
+    for each in misses(evaluation):
+        recall = evaluation.criterion.per_criterion[each.criterion].recall
+        assert (each.rate.low, each.rate.value, each.rate.high) == pytest.approx((1 - recall.high, 1 - recall.value, 1 - recall.low))
+        assert each.missed == round(each.rate.value * each.support)
+
+
+def test_a_criterion_without_a_positive_pair_on_test_is_said_to_be_unknown(trained):
+    from psy_agents.evaluation.results import ClassScores, Estimate
+    from psy_agents.release.known_failures import failures_section
+
+    facts = trained("criteria").facts()
+    nothing = ClassScores(support=0, predicted=1, auprc=None, **dict.fromkeys(("precision", "recall", "f1"), Estimate(value=0)))
+    criterion = facts.evaluation.criterion
+    absent = criterion.model_copy(update={"per_criterion": {**criterion.per_criterion, "SLEEP": nothing}})
+    section = failures_section(facts.report, facts.evaluation.model_copy(update={"criterion": absent}), ["SLEEP"])
+    assert "No positive pair on test, so nothing is known: `SLEEP`." in section
+    assert "`SLEEP`: no positive pair on test, so it is not known how often it is missed." in section
+    assert rows(section, "### What it misses, by criterion")["SLEEP"] == ["0", "0", "–"]
+
+
+def test_misses_that_may_endanger_somebody_are_told_with_a_note_on_crisis_resources(card_of, trained):
+    card, saved = card_of("share")[0], trained("share").predictions.query("criterion == 'SLEEP' and label == 1")
+    assert f"`SLEEP`: **{(saved['predicted'] == 0).sum()} of {len(saved)} positive pairs missed**" in card
+    assert CRISIS in card and "findahelpline.com" in CRISIS
+    assert "not a diagnostic device" in card
+
+
+def test_the_corpus_names_them_and_the_code_knows_none(trained):
+    misspelt = CONFIG.facts.model_copy(update={"safety_critical": ("SLEP",)})
+    with pytest.raises(UserError, match=r"export\.corpora\.meadow\.safety_critical: SLEP is no criterion of the corpus .*SLEEP, FATIGUE"):
+        trained("criteria").facts(CONFIG.model_copy(update={"corpora": {"meadow": misspelt}}))
+
+
+def test_the_data_statement_has_every_heading_and_says_what_is_not_known(card_of, trained):
+    statement = card_of("criteria")[1]
+    assert re.findall(r"^## (.+)$", statement, re.M) == list(HEADINGS.values())
+    parts = dict(re.findall(r"^## . ?\.? ?(.+)\n\n(.+)$", statement, re.M))
+    assert parts["Speech situation"] == "A forum."
+    assert parts["Speaker demographic"].startswith("Not known")
+    assert ABOUT["meadow"]["labels"] in statement and "Meadow agreement" in statement
+    account = trained("criteria").quality["account"]
+    assert f"{account['posts']['used']:,} of {account['posts']['in']:,} posts" in statement
+
+
+def test_of_a_corpus_that_is_not_described_nothing_is_claimed(trained, caplog):
+    made = trained("criteria")
+    other = {"meadows": CONFIG.facts}
+    bare = CONFIG.model_copy(update={"corpora": other, "agreement": None, "licence": None})
+    with packed(made.facts(bare), made.model) as folder:
+        card, statement = ((folder / name).read_text(encoding="utf-8") for name in ("README.md", "DATA_STATEMENT.md"))
+    assert "export.corpora describes meadows, not meadow: its card says that nothing is known of it" in caplog.text
+    header = ModelCard(card).data.to_dict()
+    assert "language" not in header and "license" not in header
+    assert "names no criterion whose misses may endanger somebody" in card and "findahelpline" not in card
+    assert "no licence has been chosen" in card and "names no data agreement" in card
+    assert statement.count("Not known: nothing is stated of it") == len(HEADINGS) + 1, "the headings, and the labels' origin"
+
+
+def test_the_hashes_are_those_of_the_files(trained):
+    made = trained("joint")
+    with packed(made.facts(), made.model) as folder:
+        card, hashes = (folder / "README.md").read_text(encoding="utf-8"), exported_hashes(folder)
+        record = json.loads((folder / "export.json").read_text(encoding="utf-8"))
+        told = {name: cells[-1].strip("`") for name, cells in rows(card, "## Files").items()}
+    assert record["files"] == hashes == {name: told[name] for name in hashes}
+    assert {"criteria_encoder/model.safetensors", "evidence_encoder/model.safetensors", "heads.safetensors", "agent.json"} <= set(told)
+    assert set(told) - set(hashes) == {"export.json"}
+    assert not folder.exists(), "it is there while it is saved"
+
+
+@pytest.fixture
+def together(trained, tmp_path):
+    """An agent twice in one folder, and a summary that says so."""
+    made, folder = trained("share"), tmp_path / "share"
+    save_ensemble(folder, [made.model] * 2, Decisions(0.4))
+    cost = {"members": 2, "train_seconds": 2.0, "test_seconds": 1.0, "parameters": 10, "disk_bytes": 10}
+    gain = {
+        "metric": "macro_f1", "first": "ensemble", "second": "single", "difference": {"value": 0.125, "low": -0.25, "high": 0.5},
+        "p_value": 0.5, "p_holm": 0.5, "permutations": 100,
+    }  # fmt: skip
+    members = [{"rank": 1, "seed": seed, "epochs": 2} for seed in (11, 23)]
+    ensemble = {
+        "kind": "seeds", "gain": [gain], "cost": cost, "single_cost": {**cost, "members": 1}, "members": members,
+        "members_study": "share-stage3-members-0", "study": "share-stage3-ensemble-0", "single_test_value": 0.5,
+        "single_test_metrics": {}, "single_decisions": {},
+    }  # fmt: skip
+    return folder, made.facts(summary={**made.summary, "ensemble": ensemble})
+
+
+def test_the_card_of_an_ensemble_says_who_answers_and_its_own_examples_open_it(together):
+    folder, facts = together
+    with packed(facts, folder) as path:
+        card = (path / "README.md").read_text(encoding="utf-8")
+        for example in re.findall(r"```python\n(.*?)```", card, re.S):
+            exec(example.replace("path/of/this/folder", str(path)), {})
+    assert "It is an ensemble: 2 agents answer together" in card
+    assert "of 2 members that were trained so: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
+    assert "they bought on test: macro_f1 0.125 [-0.250, 0.500]." in card
+    refit, _ = commands(facts.summary, (), CONFIG, "unknown")[-2:]
+    assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")
+
+
+def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(together, trained, tmp_path):
+    _, facts = together
+    first, other, folder = trained("share").model, tmp_path / "other", tmp_path / "of_two"
+    shutil.copytree(first, other)
+    encoder = Path(shutil.copytree(trained("share").summary["hyperparameters"]["encoder"], tmp_path / "forbidding"))
+    (encoder / "README.md").write_text("---\nlicense: cc-by-nc-4.0\n---\n")
+    described = json.loads((other / "agent.json").read_text(encoding="utf-8"))
+    described["hyperparameters"]["encoder"] = str(encoder)
+    (other / "agent.json").write_text(json.dumps(described), encoding="utf-8")
+    write_hashes(other)
+    save_ensemble(folder, [first, other], Decisions(0.4))
+    card = model_card(facts, folder, NOT_ASKED)
+    assert "- Encoder `forbidding`: cc-by-nc-4.0. **It allows no commercial use, and these weights are made from it.**" in card
+    assert f"- Encoder `{facts.encoder}`: its folder states no licence" in card and str(encoder) not in card
+    asked = []
+    with packed(facts, folder) as path, pytest.raises(UserError, match="Nothing was published"):
+        publish(path, PublishConfig(repository="somebody/share"), api=lambda: None, ask=lambda question: asked.append(question) or "no")
+    assert "of the encoder forbidding: cc-by-nc-4.0" in asked[0] and f"of the encoder {facts.encoder}: " in asked[0]
+    save_ensemble(tmp_path / "of_one", [first, first], Decisions(0.4))
+    assert model_card(facts, tmp_path / "of_one", NOT_ASKED).count("- Encoder `") == 1
+
+
+def test_the_commands_name_stages_seeds_environment_and_agreement(trained):
+    facts = trained("criteria").facts()
+    searched = (
+        {"stage": "stage0", "trials": 8, "epochs": 3, "patience": 5, "seed": 0},
+        {"stage": "stage2", "trials": 50, "epochs": 15, "patience": 15, "seed": 0},
+        {"stage": "stage3", "trials": 10, "epochs": 15, "patience": 15, "seed": None},
+    )
+    folder = trained("criteria").summary["hyperparameters"]["encoder"]
+    given = {"preprocessing.max_posts": 30, "training.fixed.encoder": folder, "export.onnx": True}
+    config = CONFIG.model_copy(update={"environment": "meadow", "given": given})
+    more = f"agent=criteria,preprocessing.max_posts=30,training.fixed.encoder={Path(folder).name},export.onnx="
+    assert commands(facts.summary, searched, config, "abc123+changes") == [
+        "git checkout abc123",
+        "pip install -c requirements.lock -e .",
+        'kedro run --env meadow --pipeline preprocessing --params data_agreement="YOUR NAME"',
+        "kedro run --env meadow --pipeline hpo_stage0 --params "
+        f"{more}true,hpo.stage0.n_trials=8,hpo.stage0.epochs=3,hpo.stage0.patience=5,hpo.stage0.seed=0",
+        "kedro run --env meadow --pipeline hpo_stage2 --params "
+        f"{more}true,hpo.stage2.n_trials=50,hpo.stage2.epochs=15,hpo.stage2.patience=15,hpo.stage2.seed=0",
+        f"kedro run --env meadow --pipeline refit --params {more}true,hpo.refit.stage=stage2,hpo.refit.candidates=1,hpo.refit.n_seeds=2",
+        f"kedro run --env meadow --pipeline export --params {more}false",
+    ]
+
+
+def test_no_path_of_this_machine_is_in_the_card(card_of, trained):
+    encoder = trained("criteria").summary["hyperparameters"]["encoder"]
+    assert encoder.startswith("/") and encoder not in card_of("criteria")[0]
+
+
+def test_an_export_of_another_corpus_or_without_a_refit_is_refused(trained):
+    made = trained("criteria")
+    with pytest.raises(UserError, match="no refit of criteria.*run the pipeline refit first"):
+        made.facts(summary=None)
+    with pytest.raises(UserError, match="another corpus or other splits"):
+        made.facts(summary={**made.summary, "data_hash": "0"})
+    other = made.predictions.assign(predicted=1 - made.predictions["predicted"])
+    with pytest.raises(UserError, match="not of one refit"):
+        made.facts(predictions=other)
+
+
+def test_cells_of_tables_hold_their_column():
+    assert table(("a", "b"), [("x|y\nz", 1234), ("", None)]) == "| a | b |\n| --- | ---: |\n| x\\|y z | 1,234 |\n|  | – |"
+    assert cell(0.12345) == "0.1235"

@@ -1,0 +1,251 @@
+"""The page shows the report's figures in tables, alarms first, whole in itself, and fits a phone."""
+
+import re
+from html.parser import HTMLParser
+
+import plotly.graph_objects as go
+import pytest
+from support.browser import needs_browser
+
+from psy_agents.reporting.figures import report_figures
+from psy_agents.reporting.report_page.page import alarms, headline, notes, report_page
+from psy_agents.reporting.tables import estimate_text
+
+
+class Page(HTMLParser):
+    """Tables by caption, each a list of rows of cells; ids, links, headings and text outside scripts."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tables, self.ids, self.links, self.headings, self.loaded, self.text = {}, [], [], [], [], ""
+        self._where, self._cell, self._rows = [], None, []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self._where.append(tag)
+        self.ids += [attrs["id"]] if "id" in attrs else []
+        self.links += [attrs["href"]] if tag == "a" else []
+        self.loaded += [attrs[name] for name in ("src", "srcset", "data") if name in attrs] + ([tag] if tag == "link" else [])
+        self.headings += [tag] if re.fullmatch("h[1-6]", tag) else []
+        if tag == "figcaption":
+            self._caption = ""
+        if tag == "table":
+            self._rows = []
+            self.tables[self._caption] = self._rows
+        if tag == "tr":
+            self._rows.append([])
+        if tag in ("td", "th"):
+            self._cell = ""
+        if tag in ("meta", "wbr", "br"):
+            self._where.pop()
+
+    def handle_endtag(self, tag):
+        assert self._where.pop() == tag
+        if tag in ("td", "th"):
+            self._rows[-1].append(self._cell.replace("\u00a0", " "))
+            self._cell = None
+
+    def handle_data(self, data):
+        if not {"script", "style"} & set(self._where):
+            self.text += data
+        if self._cell is not None:
+            self._cell += data
+        if "figcaption" in self._where:
+            self._caption += data
+
+
+def render(report, search_figures=None):
+    return report_page(report, report_figures(report), search_figures or {})
+
+
+@pytest.fixture(scope="module")
+def html(report):
+    return render(report, {"share": [("Coarse search: history", go.Figure(go.Scatter(x=[1], y=[2])))]})
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+def cells(table):
+    """Cells by row and column names."""
+    head, *rows = table
+    return {(row[0], name): cell for row in rows for name, cell in zip(head[1:], row[1:], strict=True)}
+
+
+def text(estimate):
+    return estimate_text(estimate.value, estimate.low, estimate.high) if estimate is not None else ""
+
+
+def table(page, start):
+    (found,) = [rows for caption, rows in page.tables.items() if caption.startswith(start)]
+    return cells(found)
+
+
+def test_every_figure_of_a_criterion_is_in_a_table(report, page):
+    f1 = table(page, "F1 of each criterion")
+    shown = [each for each in report.evaluations if each.criterion is not None]
+    for each in shown:
+        side, own = each.criterion, table(page, f"{each.name} by criterion")
+        for name, scores in {**side.per_criterion, "NO_SYMPTOMS": side.no_symptoms, "macro": side.macro, "micro": side.micro}.items():
+            assert f1[name, each.name] == own[name, "F1"] == text(scores.f1)
+            assert own[name, "Precision"] == text(scores.precision)
+            assert own[name, "Recall"] == text(scores.recall)
+            assert own[name, "AUPRC"] == text(scores.auprc)
+            assert (own[name, "Support"], own[name, "Predicted"]) == (f"{scores.support:,}", f"{scores.predicted:,}")
+    assert len(shown) == 7
+
+
+def test_the_summary_has_a_row_for_each_system(report, page):
+    criteria, evidence = table(page, "Criteria: agents"), table(page, "Evidence: agents")
+    for each in report.evaluations:
+        if (side := each.criterion) is not None:
+            row = [criteria[each.name, name] for name in ("macro-F1", "micro-F1", "macro-AUPRC", "Exact match", "ECE", "Brier")]
+            estimates = (side.macro.f1, side.micro.f1, side.macro.auprc, side.exact_match, side.ece, side.brier)
+            assert row == [text(estimate) for estimate in estimates]
+        if (spans := each.evidence) is not None:
+            assert evidence[each.name, "token-F1"] == text(spans.scores["token_f1"])
+            assert evidence[each.name, "Exact match"] == text(spans.scores["exact_match"])
+            assert evidence[each.name, "No-answer accuracy"] == text(spans.scores["no_answer_accuracy"])
+    seeds = table(page, "Objective on validation")
+    assert seeds["joint", "Objective"] == f"{report.seeds[3].mean:.3f} ± {report.seeds[3].standard_deviation:.3f}"
+
+
+def test_evidence_comparisons_and_errors_are_the_reports(report, page):
+    pooled, single = table(page, "Every evidence metric"), table(page, "token-F1 of each criterion")
+    for each in report.evaluations:
+        if each.evidence is not None:
+            assert pooled["token precision", each.name] == text(each.evidence.scores["token_precision"])
+            assert single["FATIGUE", each.name] == f"{each.evidence.per_criterion['FATIGUE']['token_f1']:.3f}"
+    names = {"macro_f1": "macro-F1", "token_f1": "token-F1"}
+    for each in report.comparisons:
+        tested = table(page, f"{names[each.metric]}: first minus second")
+        assert tested[f"{each.first} − {each.second}", "Difference"] == text(each.difference)
+        p = tested[f"{each.first} − {each.second}", "p"]
+        assert p == ("<0.001" if each.p_value < 0.001 else f"{each.p_value:.3f}")
+    share = next(each for each in report.evaluations if each.name == "share")
+    hard = next(each for each in share.errors if each.name == "explicit_negative")
+    errors = table(page, "share, by origin")
+    assert errors["hard negatives", "False positives"] == str(hard.false_positives)
+    assert errors["hard negatives", "of negatives"] == f"{100 * hard.false_positives / 61:.1f} %"
+    assert errors["hard negatives", "of positives"] == ""
+
+
+def test_the_headline_names_the_best_agent_and_the_best_baseline(report):
+    macro = {each.name: each.criterion.macro.f1 for each in report.evaluations if each.criterion is not None}
+    best = max(("criteria", "evidence", "share", "joint"), key=lambda name: macro[name].value)
+    assert headline(report)[0] == (
+        f"Best macro-F1: the agent {best}, {text(macro[best])}; the best baseline, tfidf_logistic, {text(macro['tfidf_logistic'])}."
+    )
+    without = report.model_copy(update={"evaluations": report.evaluations[:6]})
+    assert headline(without)[1] == "No agent that predicts evidence was evaluated."
+
+
+def test_an_alarm_stands_before_everything_else(report, html):
+    alarm = report.alarms[0]
+    sentence = (
+        f"joint is no better than tfidf_logistic in macro-F1: {alarm.value:.3f} against {alarm.baseline_value:.3f}."
+    )
+    assert alarms(report) == [sentence]
+    body = html[html.index("<body>") :]
+    assert body.index('class="headline"') < body.index(sentence) < body.index('id="notes"') < body.index("<main>") < body.index("<table>")
+    calm = render(report.model_copy(update={"alarms": ()}))
+    assert 'id="alarms"' not in calm
+    assert "No alarm: every agent is above the baselines" in calm
+
+
+def test_what_is_missing_derived_or_left_out_is_noted(report):
+    found = notes(report.model_copy(update={"missing": ("joint",)}))
+    assert found == [
+        "joint has no refit on these data: it is not in this report.",
+        "evidence predicts spans alone: a criterion with a predicted span counts as met.",
+        "12 pairs are left out of every evidence figure: their evidence is annotated, but its place is not known.",
+    ]
+
+
+def test_the_page_is_whole_in_itself_and_the_same_each_time(report, html, page):
+    assert page.loaded == []
+    assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
+    assert "@import" not in html[html.index("<style>") : html.index("</style>")]
+    assert len(page.ids) == len(set(page.ids))
+    assert html.count("<script>/**\n* plotly.js") == 1
+    assert render(report) == render(report)
+
+
+def test_headings_are_in_order_and_every_figure_is_named(page):
+    assert page.headings[0] == "h1"
+    assert page.headings.count("h1") == 1
+    levels = [int(heading[1]) for heading in page.headings]
+    assert all(later - earlier <= 1 for earlier, later in zip(levels, levels[1:], strict=False))
+    figures = {"figure-criteria", "figure-comparison", "figure-reliability_share", "figure-errors_joint", "search-1-1"}
+    assert figures <= set(page.ids)
+
+
+def test_the_limits_are_told(page):
+    assert "They are not a diagnostic device" in page.text
+    assert "bootstrap over posts (2,000 resamples)" in page.text
+    assert "Rare criteria have wide intervals" in page.text
+
+
+def test_ids_of_any_form_are_shown_to_the_letter(report):
+    nasty = "</script><b>&amp;_x</b>"
+    evaluations = []
+    for each in report.evaluations:
+        if each.criterion is not None:
+            scores = {nasty: each.criterion.macro}
+            each = each.model_copy(update={"criterion": each.criterion.model_copy(update={"per_criterion": scores})})
+        evaluations.append(each)
+    html = render(report.model_copy(update={"evaluations": tuple(evaluations)}))
+    assert nasty not in html
+    assert Page(html).tables["F1 of each criterion"][1][0] == nasty
+
+
+def test_a_report_of_nothing_is_a_page_that_says_so(report):
+    nothing = dict.fromkeys(("evaluations", "comparisons", "alarms", "seeds", "stages"), ())
+    page = Page(render(report.model_copy(update=nothing)))
+    assert "No agent that predicts criteria was evaluated." in page.text
+    assert "No alarm" not in page.text
+    assert "No stage was recorded." in page.text
+
+
+@needs_browser
+def test_the_page_fits_a_phone_with_every_part_open(html, tmp_path, browser):
+    (tmp_path / "report.html").write_text(html.replace("<details>", "<details open>"), encoding="utf-8")
+    browser.open(tmp_path / "report.html", width=360, height=800)
+    assert browser.run("document.scrollingElement.scrollWidth") <= 360
+    assert browser.run('document.querySelectorAll(".main-svg").length') > 10
+    assert browser.requested() == browser.complaints() == []
+
+
+def test_choices_stand_with_and_without_and_each_criterion_says_whose_threshold_it_has(report, page):
+    caption = "On test: each figure without the choice, with it, and the difference; for ECE and Brier less is better"
+    head, *rows = page.tables[caption]
+    assert head == ["Agent and choice", "Metric", "Without", "With", "Difference"] and len(rows) == len(report.gains)
+    gain = next(each for each in report.gains if each.agent == "share" and each.criterion == "DEPRESSED_MOOD")
+    (row,) = (row for row in rows if row[:2] == ["share, thresholds by criterion", "F1 of DEPRESSED_MOOD"])
+    shown = (estimate_text(each.value, each.low, each.high) for each in (gain.without, gain.chosen, gain.difference))
+    assert row[2:] == list(shown)
+    found = cells(page.tables["Thresholds of share"])
+    assert found["WORTHLESSNESS", "Whose"] == "its own" and found["WORTHLESSNESS", "Threshold"] == "0.550"
+    assert found["PSYCHOMOTOR", "Whose"] == "pooled" and found["PSYCHOMOTOR", "Positive on validation"] == "5"
+    assert "Bins of share, before calibration" in page.tables and "Bins of joint, before calibration" not in page.tables
+
+
+def test_a_report_without_choices_says_so(report):
+    html = render(report.model_copy(update={"gains": (), "decisions": ()}))
+    assert "there was nothing to choose" in html and "On test: each figure without the choice" not in html
+    assert "No agent has a temperature" in render(report.model_copy(update={"gains": ()}))
+
+
+def test_an_ensemble_stands_with_what_it_buys_and_what_it_costs(report, page):
+    rows = page.tables["Ensemble minus the single winner, on the same test pairs; paired permutation test by post"]
+    assert [row[:2] for row in rows[1:]] == [
+        ["share, of its seeds", "macro-F1"], ["share, of its seeds", "token-F1"], ["criteria, of the best candidates", "macro-F1"],
+    ]  # fmt: skip
+    assert rows[1][2:] == ["0.021 [-0.004, 0.050]", "0.080"]
+    found = cells(page.tables["What they cost: training of all members, one after another, and prediction of the test split, in seconds"])
+    assert (found["share, ensemble", "Training"], found["share, single winner", "Training"]) == ("650.0", "130.0")
+    assert (found["share, ensemble", "Members"], found["share, single winner", "Megabytes"]) == ("5", "91.0")
+    assert "no ensemble was asked for" in render(report.model_copy(update={"ensembles": ()}))

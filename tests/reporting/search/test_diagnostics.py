@@ -1,0 +1,191 @@
+import math
+
+import pytest
+from optuna.trial import TrialState
+from support.search.objectives import CANARY
+from support.search.search_process import DEFAULTS, SPACE, Search
+
+from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.store import StudyStore
+from psy_agents.reporting.search.diagnostics import (
+    importance_plot,
+    learning_curves_plot,
+    parallel_coordinates_plot,
+    stage_cost,
+    timeline_plot,
+)
+
+RATE = {"rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}}
+PLOTS = (importance_plot, parallel_coordinates_plot, timeline_plot, learning_curves_plot)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """Twelve trials of two slots: one dies and is run again, one diverges, one fails; only x decides of the value."""
+    search = Search(tmp_path_factory.mktemp("search"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(DEFAULTS, "rate", 1e-3)
+        search.run(
+            space=SPACE | RATE, n_trials=12, workers=2, pause=0.02, mishaps={1: "die", 4: "diverge", 6: "error"},
+            sampler={"name": "random"}, attributes={"agent": "criteria", "identity": {"text": CANARY}},
+        )  # fmt: skip
+    return search
+
+
+@pytest.fixture(scope="module")
+def study(searched):
+    return searched.study()
+
+
+def complete(study):
+    return study.get_trials(states=(TrialState.COMPLETE,))
+
+
+def test_the_parameter_that_decides_of_the_value_is_the_most_important(study):
+    (bars,) = importance_plot(study).data
+    shares = dict(zip(bars.text, bars.x, strict=True))
+    assert next(iter(shares)) == "x" and shares["x"] > 0.4
+    assert set(shares) == {"x", "loss", "gamma", "rate"}, "gamma exists in some trials only"
+    assert sum(shares.values()) == pytest.approx(1)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
+    assert f"PED-ANOVA, what sets the best 5 of {len(complete(study))} trials apart" in importance_plot(study).layout.title.subtitle.text
+
+
+@pytest.mark.parametrize(
+    ("trials", "why"),
+    [
+        ([{"x": 0.1}, {"x": 0.2}, {"x": 0.3}], "3 trials are complete"),
+        ([{"x": 0.1}] * 4, "No hyper-parameter varies"),
+        ([{"x": 0.1}] * 3 + [{"x": 0.7}], "have the same"),
+    ],
+)
+def test_where_importance_cannot_be_told_the_figure_says_why(search, trials, why):
+    search.run(n_trials=len(trials), baselines=trials)
+    figure = importance_plot(search.study())
+    assert not figure.data
+    assert why in figure.layout.annotations[0].text.replace("<br>", " ")
+
+
+def test_each_complete_trial_is_a_line_through_its_parameters(study):
+    trials = complete(study)
+    (lines,) = parallel_coordinates_plot(study).data
+    axes = {axis.label: axis for axis in lines.dimensions}
+    assert list(axes)[0] == "objective" and set(axes) == {"objective", "x", "loss", "gamma", "rate"}
+    assert list(axes["objective"].values) == list(lines.line.color) == [trial.value for trial in trials]
+    assert list(axes["x"].values) == [trial.params["x"] for trial in trials]
+    assert [10**place for place in axes["rate"].values] == pytest.approx([trial.params["rate"] for trial in trials])
+    assert axes["rate"].ticktext == ("1e-05", "0.0001", "0.001", "0.01", "0.1")
+    assert list(axes["rate"].tickvals) == pytest.approx([-5, -4, -3, -2, -1])
+    words = dict(zip(axes["loss"].tickvals, axes["loss"].ticktext, strict=True))
+    assert [words[place] for place in axes["loss"].values] == [trial.params["loss"] for trial in trials]
+
+
+def test_a_parameter_that_a_trial_lacks_stands_at_off_below_all_values(study):
+    trials = complete(study)
+    (lines,) = parallel_coordinates_plot(study).data
+    (gamma,) = [axis for axis in lines.dimensions if axis.label == "gamma"]
+    off = dict(zip(gamma.ticktext, gamma.tickvals, strict=True))["off"]
+    assert off == gamma.range[0] < SPACE["gamma"]["low"]
+    assert [trial.params.get("gamma", off) for trial in trials] == list(gamma.values)
+    assert 0 < list(gamma.values).count(off) < len(trials)
+
+
+def test_parameters_that_do_not_vary_have_no_axis(search):
+    search.run(n_trials=3, baselines=[{"x": 0.1}, {"x": 0.3}, {"x": 0.3}])
+    (lines,) = parallel_coordinates_plot(search.study()).data
+    assert [axis.label for axis in lines.dimensions] == ["objective", "x"]
+
+
+def test_names_are_shown_letter_by_letter(search, monkeypatch):
+    monkeypatch.setitem(DEFAULTS, "<b>x", "<i>")
+    search.run(n_trials=5, space=SPACE | {"<b>x": {"type": "categorical", "choices": ["<i>", "b" * 40 + "end"]}})
+    (lines,) = parallel_coordinates_plot(search.study()).data
+    (axis,) = [axis for axis in lines.dimensions if axis.label == "&lt;b&gt;x"]
+    assert axis.ticktext[0] == "<i>" and axis.ticktext[1].endswith("bend") and len(axis.ticktext[1]) < 20
+    assert all("<b>" not in text and "&lt;b&gt;x = " in text for text in timeline_plot(search.study()).data[0].text)
+
+
+def test_every_attempt_is_a_bar_on_its_slot_from_start_to_end(study):
+    figure = timeline_plot(study)
+    bars = {
+        (slot, base.isoformat(), round(milliseconds, 3))
+        for trace in figure.data
+        for slot, base, milliseconds in zip(trace.y, trace.base, trace.x, strict=True)
+    }
+    assert bars == {
+        (trial.user_attrs["slot"], trial.datetime_start.isoformat(), round(trial.user_attrs["seconds"] * 1000, 3))
+        for trial in study.trials
+    }
+    assert len(bars) == 13
+    assert [trace.name for trace in figure.data] == ["complete (10)", "failed (3)"]
+    (failed,) = [trace.text for trace in figure.data if trace.name.startswith("failed")]
+    assert any("worker died<br>exit code -9" in text for text in failed)
+    assert any("diverged<br>loss is nan in optimiser step 7" in text for text in failed)
+
+
+def test_attempts_without_a_known_end_are_crosses_at_their_start(search):
+    search.run(n_trials=2)
+    with StudyStore(search.store) as store:  # As a killed run leaves it.
+        trial = store.study("study").ask()
+        for key, value in {"seed": 1, "slot": 0, "index": 2}.items():
+            trial.set_user_attr(key, value)
+        SearchSpace.from_config(SPACE, DEFAULTS).suggest(trial)
+        trial.report(0.5, 1)
+    (cross,) = [trace for trace in timeline_plot(search.study()).data if trace.type == "scatter"]
+    assert cross.name == "running (1)"
+    search.run(n_trials=3)
+    orphan = search.study().trials[2]
+    assert orphan.user_attrs["failure"] == "orphan of a dead run"
+    (cross,) = [trace for trace in timeline_plot(search.study()).data if trace.type == "scatter"]
+    assert cross.name == "failed (1)" and list(cross.x) == [orphan.datetime_start]
+    cost = stage_cost(search.study(), "criteria", "stage0")
+    assert (cost.trials, cost.epochs, cost.failures) == (3, 3 * 3 + 1, {"orphan of a dead run": 1})
+
+
+def test_curves_are_those_that_the_trials_ran_and_the_best_stands_out(study):
+    figure = learning_curves_plot(study)
+    best = study.best_trial
+    emphasised = figure.data[-1]
+    height = 1 - (best.params["x"] - 0.7) ** 2
+    assert list(emphasised.y) == pytest.approx([height * (1 - 0.5**epoch) for epoch in (1, 2, 3)])
+    assert emphasised.name == f"best (trial {best.user_attrs['index'] + 1})"
+    assert list(emphasised.marker.size).index(12) + 1 == best.user_attrs["best_epoch"]
+    shown = {
+        (trial - 1, epoch, value)
+        for trace in figure.data[:-1]
+        for trial, epoch, value in zip(trace.customdata, trace.x, trace.y, strict=True)
+        if epoch is not None
+    }
+    deciding = [trial for trial in study.trials if trial.user_attrs.get("failure") != "worker died"]
+    assert shown == {(t.user_attrs["index"], *point) for t in deciding for point in t.intermediate_values.items()}
+
+
+def test_a_study_without_an_epoch_or_a_trial_has_figures_that_say_so(tmp_path):
+    search = Search(tmp_path)
+    with StudyStore(search.store) as store:
+        study = store.study("study")
+        study.set_user_attr("checkpoint_root", str(search.weights))
+        study.set_user_attr("max_retries", 0)
+        for plot in PLOTS:
+            figure = plot(study)
+            assert not figure.data and len(figure.layout.annotations) == 1
+        cost = stage_cost(study, "criteria", "stage0")
+    assert (cost.trials, cost.best, cost.training_hours, cost.epochs) == (0, None, 0, 0)
+
+
+def test_the_cost_counts_every_attempt(study):
+    cost = stage_cost(study, "criteria", "stage0")
+    assert (cost.agent, cost.stage, cost.study, cost.trials) == ("criteria", "stage0", "study", 12)
+    assert cost.states == {"complete": 10, "failed": 2}
+    assert cost.failures == {"diverged": 1, "error": 1, "worker died": 1}
+    assert cost.best == study.best_value
+    assert cost.epochs == 10 * 3 + 3 * 1, "a mishap comes in the second epoch"
+    assert math.isclose(cost.training_hours * 3600, sum(trial.user_attrs["seconds"] for trial in study.trials))
+    assert cost.training_hours * 3600 > 33 * 0.02
+
+
+def test_no_figure_shows_a_message_or_an_attribute_of_the_study(study):
+    assert CANARY in str(study.user_attrs)
+    for plot in PLOTS:
+        drawn = plot(study).to_json()
+        assert CANARY not in drawn and "checkpoint" not in drawn

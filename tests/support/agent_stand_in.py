@@ -1,0 +1,35 @@
+"""In place of an agent's process: does what the names of its nodes say, and nothing else."""
+
+import os
+import sys
+import time
+from multiprocessing.connection import Connection
+
+import psutil
+
+from psy_agents.app.parallel_agents import Ended
+
+pipe = Connection(int(sys.argv[1]))
+job = pipe.recv()
+for step in job.nodes:
+    match step.split(" ", 1):
+        case ["say", text]:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        case ["die", number]:
+            os.kill(os.getpid(), int(number))
+        case ["exit", code]:
+            sys.exit(int(code))
+        case ["fail", why]:
+            pipe.send(Ended(why))
+            sys.exit(1)
+        case ["shares", count]:
+            print([(share.rank, share.of) for share in (pipe.recv() for _ in range(int(count)))])
+        case ["wait", file]:
+            while not os.path.exists(file):
+                time.sleep(0.02)
+        case ["make", file]:
+            open(file, "x").close()
+        case ["count", _]:
+            print(sum("agent_stand_in" in each.cmdline() for each in psutil.Process(os.getppid()).children()), "at once")
+pipe.send(Ended(None))

@@ -1,0 +1,92 @@
+"""A small search; as a program, ``search_process.py FOLDER JSON``, it is one that a test can kill."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from faults import die_before_write
+
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.engine.stage_runner import StageRunner
+from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.store import StudyStore, read_study
+from psy_agents.hpo.study.topk import stage_records
+
+SPACE = {
+    "x": {"type": "float", "low": 0.0, "high": 1.0},
+    "loss": {"type": "categorical", "choices": ["plain", "focal"]},
+    "gamma": {"type": "float", "low": 0.5, "high": 5.0, "when": {"loss": ["focal"]}},
+}
+DEFAULTS = {"x": 0.5, "loss": "plain", "gamma": 2.0}
+CONFIG = {"name": "stage0", "label": "test", "n_trials": 4, "epochs": 3, "patience": 3, "workers": 1}
+
+
+class Search:
+    """A stage in a folder: its store, its weights, and a diary that its trials write."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = folder / "studies.db"
+        self.weights = folder / "weights"
+        self.diary = folder / "diary"
+
+    def run(self, *, mishaps=None, pause=0.0, baselines=(), objective="support.search.objectives:Curve", name="study", listeners=(),
+            log_dir=None, attributes=None, space=SPACE, stage="stage0", **config):  # fmt: skip
+        with StudyStore(self.store) as store:
+            runner = StageRunner(
+                StageConfig(**{**CONFIG, "name": stage, **config}),
+                SearchSpace.from_config(space, DEFAULTS),
+                baselines,
+                store,
+                name,
+                objective=objective,
+                setup={"diary": str(self.diary), "mishaps": mishaps or {}, "pause": pause},
+                checkpoint_root=self.weights,
+                listeners=listeners,
+                log_dir=log_dir,
+                attributes=attributes,
+                preload_modules=(),
+            )
+            return runner.run()
+
+    def study(self, name="study"):
+        return read_study(self.store, name)
+
+    def records(self, name="study"):
+        return stage_records(self.study(name))
+
+    def failures(self) -> list[str]:
+        """Why attempts failed, in their order."""
+        return [trial.user_attrs["failure"] for trial in self.study().trials if "failure" in trial.user_attrs]
+
+    def diary_lines(self) -> list[list[int]]:
+        """Number, process and micro-batch divisor of every trial begun."""
+        if not self.diary.exists():
+            return []
+        return [[int(word) for word in line.split()] for line in self.diary.read_text().splitlines()]
+
+
+class Stuck:
+    """A listener that does not come back when the stage ends, and says so in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __getattr__(self, name):
+        return self._wait if name == "stage_finished" else lambda *_: None
+
+    def _wait(self, _result) -> None:
+        self._file.touch()
+        time.sleep(1000)
+
+
+if __name__ == "__main__":
+    folder, options = Path(sys.argv[1]), json.loads(sys.argv[2])
+    options["mishaps"] = {int(number): kind for number, kind in options.get("mishaps", {}).items()}
+    if "dies_before_write" in options:
+        die_before_write(options.pop("dies_before_write"))
+    if options.pop("stuck", False):
+        options["listeners"] = [Stuck(folder / "stuck")]
+    Search(folder).run(**options)
