@@ -21,7 +21,7 @@ NOTHING = Command(Path("/"), None, "", {}, ())
 
 @pytest.fixture
 def run(monkeypatch):
-    monkeypatch.setattr(side_by_side, "MODULE", "agent_stand_in")
+    monkeypatch.setattr(side_by_side, "MODULE", "support.agent_stand_in")
 
     def run(at_once=4, after=(), **steps):
         jobs = [AgentJob(NOTHING, agent, tuple(nodes), "id", None, first=False) for agent, nodes in steps.items()]

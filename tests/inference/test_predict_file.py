@@ -80,8 +80,8 @@ def test_where_chunks_are_cut_changes_only_the_last_digits(models, config, posts
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from psy_agents.prediction import parts, predict
-from psy_agents.prediction.config import PredictConfig
+from psy_agents.inference import parts, predict_file as predict
+from psy_agents.inference.config import PredictConfig
 project, model, moment, number = sys.argv[1:]
 def kill(*_):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""``python -m psy_agents.agent_process DESCRIPTOR``: one agent of a command that runs several at once (`side_by_side`).
+"""``python -m psy_agents.app.agent_process DESCRIPTOR``: one agent of a command that runs several at once (`parallel_agents`).
 
 The descriptor is that of a pipe to the command: it brings the job, and its end is the command's end.
 """

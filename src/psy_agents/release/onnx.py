@@ -250,7 +250,7 @@ def _unsupported(agent: str, why: str) -> OnnxResult:
 def _text(example: dict[str, Tensor], outputs: list[str], deviation: float, shapes: tuple[tuple[int, int], ...], place: str) -> str:
     lines = [
         "import onnxruntime",
-        "from psy_agents.handover.onnx import onnx_inputs",
+        "from psy_agents.release.onnx import onnx_inputs",
         "",
         f'inputs, pair = onnx_inputs("{place}", ["Text of a post."])',
         f'session = onnxruntime.InferenceSession("{place}/{ONNX}")',

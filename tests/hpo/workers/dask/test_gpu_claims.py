@@ -16,7 +16,7 @@ from psy_agents.hpo.workers.worker_process import WorkerJob
 HOLD = """
 import sys
 from pathlib import Path
-from psy_agents.hpo.gpu_claims import GpuClaims
+from psy_agents.hpo.workers.dask.gpu_claims import GpuClaims
 folder, most, *gpus = sys.argv[1:]
 with GpuClaims(Path(folder)).least_used(gpus, int(most)) as gpu:
     print(gpu, flush=True)
