@@ -3,14 +3,14 @@
 A surrogate objective reports its epochs at once, or sleeps in each, so that all that is measured is the engine: asking,
 storing, reporting, pruning, telling, and moving weights aside. Nothing is trained.
 
-    python benchmarks/engine_overhead.py --parts trials growth listening start-up
+    python benchmarks/engine_overhead.py --parts trials growth callbacks start-up
 
 - ``trials``: milliseconds of engine a trial with 1, 2 and 4 slots and with 3 and 15 epochs: wall-clock time of all slots, from
   their first trial's start to their last one's end, over trials, less what the objective slept; the parent's CPU time of the
   whole stage, and transactions of the store, over trials. Median and range over repeats.
 - ``growth``: wall-clock and CPU time within one stage of 1,200 trials, hundred by hundred, and the CPU time of the sampler's and
   the pruner's part, which look at all earlier trials by their nature.
-- ``listening``: as ``trials``, with one slot and MLflow, in an sqlite file, hearing of all trials and epochs.
+- ``callbacks``: as ``trials``, with one slot and MLflow, in an sqlite file, hearing of all trials and epochs.
 - ``start-up``: seconds from a worker's start to its being ready, of the first one, whose fork server has yet to import, and of
   later ones; with nothing, with torch and transformers, and with the package's own training preloaded as well, as in a search.
 
@@ -98,7 +98,7 @@ class Place:
     weights: Path
 
 
-def run(place: Place, n_trials: int, slots: int, epochs: int, pause: float, listeners: Sequence[Any] = (), pruner: str = "none") -> Ran:
+def run(place: Place, n_trials: int, slots: int, epochs: int, pause: float, callbacks: Sequence[Any] = (), pruner: str = "none") -> Ran:
     """One stage with TPE."""
     config = StageConfig(
         name="stage2", label="bench", n_trials=n_trials, epochs=epochs, patience=epochs, workers=slots, threads_per_worker=1,
@@ -108,7 +108,7 @@ def run(place: Place, n_trials: int, slots: int, epochs: int, pause: float, list
     with StudyStore(place.store) as store:
         runner = StageRunner(
             config, SearchSpace.from_config(SPACE, DEFAULTS), (), store, name, objective=f"{Path(__file__).stem}:Surrogate",
-            setup=pause, checkpoint_root=place.weights / name, listeners=listeners, preload_modules=(),
+            setup=pause, checkpoint_root=place.weights / name, callbacks=callbacks, preload_modules=(),
         )  # fmt: skip
         sqlalchemy.event.listen(store.storage._backend.engine, "commit", commits.append)
         cpu = time.process_time()
@@ -136,11 +136,11 @@ def trials(place: Place, n_trials: int, repeats: int, pause: float) -> None:
             measure(place, n_trials, slots, epochs, repeats, pause)
 
 
-def measure(place: Place, n_trials: int, slots: int, epochs: int, repeats: int, pause: float, listeners: Sequence[Any] = ()) -> None:
+def measure(place: Place, n_trials: int, slots: int, epochs: int, repeats: int, pause: float, callbacks: Sequence[Any] = ()) -> None:
     """Print the engine's time a trial."""
     engine, cpu, commits = [], [], []
     for _ in range(repeats):
-        ran = run(place, n_trials, slots, epochs, pause, listeners)
+        ran = run(place, n_trials, slots, epochs, pause, callbacks)
         engine.append((ran.slots / n_trials - epochs * pause) * 1000)
         cpu.append(ran.cpu / n_trials * 1000)
         commits.append(ran.commits / n_trials)
@@ -151,17 +151,17 @@ def measure(place: Place, n_trials: int, slots: int, epochs: int, repeats: int, 
     )
 
 
-def listening(place: Place, n_trials: int, repeats: int, pause: float) -> None:
+def mlflow_callback(place: Place, n_trials: int, repeats: int, pause: float) -> None:
     """Engine time a trial while MLflow hears of it."""
     import mlflow
 
-    from psy_agents.tracking.callback import MlflowListener
+    from psy_agents.tracking.callback import MlflowCallback
 
-    print(f"with MLflow listening, {n_trials} trials, {repeats} repeats, {pause * 1000:.0f} ms of sleep an epoch:")
+    print(f"with the MLflow callback, {n_trials} trials, {repeats} repeats, {pause * 1000:.0f} ms of sleep an epoch:")
     mlflow.set_tracking_uri(f"sqlite:///{place.weights}/mlflow.db")
     with mlflow.start_run():
         for epochs in (3, 15):
-            measure(place, n_trials, 1, epochs, repeats, pause, [MlflowListener({})])
+            measure(place, n_trials, 1, epochs, repeats, pause, [MlflowCallback({})])
 
 
 def growth(place: Place, n_trials: int) -> None:
@@ -242,7 +242,7 @@ def start_up(modules: tuple[str, ...], workers: int) -> None:
 def main() -> None:
     """Parse the arguments and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ("trials", "growth", "listening", "start-up")
+    parts = ("trials", "growth", "callbacks", "start-up")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
@@ -264,8 +264,8 @@ def main() -> None:
             trials(place, args.trials, args.repeats, args.pause)
         if "growth" in args.parts:
             growth(place, args.long)
-        if "listening" in args.parts:
-            listening(place, args.trials, args.repeats, args.pause)
+        if "callbacks" in args.parts:
+            mlflow_callback(place, args.trials, args.repeats, args.pause)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 
 from psy_agents.hpo.protocol import EpochReport
 from psy_agents.hpo.study.records import Failure, StageInfo, StageResult, TrialRecord
-from psy_agents.tracking.callback import MlflowListener, end_left_runs
+from psy_agents.tracking.callback import MlflowCallback, end_left_runs
 
 STUDY = "evidence-stage0-sanity-12345678"
 RUNNING = TrialRecord(index=0, number=0, params={"learning_rate": 1e-4, "span_loss": "marginal"}, seed=5, state="running")
@@ -37,17 +37,17 @@ def info(n_trials=2, done=0):
     return StageInfo(STUDY, "stage0", "sanity", n_trials, 3, 1, done, None, attributes)
 
 
-def trial(listener, record, values=(0.5, 0.6), **ending):
-    listener.trial_started(record)
+def trial(callback, record, values=(0.5, 0.6), **ending):
+    callback.trial_started(record)
     for epoch, value in enumerate(values, start=1):
-        listener.epoch_finished(record, EpochReport(epoch, value, {"token_f1": value, "f1.Odd (id)": float("nan")}))
+        callback.epoch_finished(record, EpochReport(epoch, value, {"token_f1": value, "f1.Odd (id)": float("nan")}))
     ended = replace(record, **{"state": "complete", "value": max(values, default=None), "best_epoch": 2, "final": True, **ending})
-    listener.trial_finished(ended)
+    callback.trial_finished(ended)
     return ended
 
 
 def warnings(caplog):
-    """What the listener itself said; MLflow says much on its own."""
+    """The callback's log lines, without those of MLflow."""
     said = [record.message for record in caplog.records if record.name == "psy_agents.tracking.callback"]
     assert all(message.startswith("MLflow failed (") for message in said)
     return said
@@ -58,11 +58,11 @@ def runs(experiment, kind):
 
 
 def test_a_stage_is_a_run_below_the_pipelines_with_a_run_for_each_trial(experiment):
-    listener = MlflowListener({"git_commit": "abc"})
+    callback = MlflowCallback({"git_commit": "abc"})
     with mlflow.start_run() as pipeline:
-        listener.stage_started(info())
-        records = [trial(listener, RUNNING), trial(listener, replace(RUNNING, index=1, number=1))]
-        listener.stage_finished(StageResult(STUDY, tuple(records)))
+        callback.stage_started(info())
+        records = [trial(callback, RUNNING), trial(callback, replace(RUNNING, index=1, number=1))]
+        callback.stage_finished(StageResult(STUDY, tuple(records)))
     (stage,) = runs(experiment, "stage")
     assert stage.data.tags["mlflow.parentRunId"] == pipeline.info.run_id
     assert stage.info.status == "FINISHED"
@@ -80,11 +80,11 @@ def test_a_stage_is_a_run_below_the_pipelines_with_a_run_for_each_trial(experime
 
 
 def test_a_failed_trial_keeps_its_reason(experiment):
-    listener = MlflowListener({})
+    callback = MlflowCallback({})
     with mlflow.start_run():
-        listener.stage_started(info())
-        trial(listener, RUNNING, (), state="failed", value=None, failure=Failure.DIVERGED, reason="the loss is nan")
-        listener.stage_finished(None)
+        callback.stage_started(info())
+        trial(callback, RUNNING, (), state="failed", value=None, failure=Failure.DIVERGED, reason="the loss is nan")
+        callback.stage_finished(None)
     (run,) = runs(experiment, "trial")
     assert run.info.status == "FAILED"
     assert run.data.tags["reason"] == "diverged: the loss is nan"
@@ -93,17 +93,17 @@ def test_a_failed_trial_keeps_its_reason(experiment):
 def test_an_interrupted_stage_goes_on_in_its_own_run_with_one_run_a_trial(experiment):
     def search():
         with mlflow.start_run():
-            listener = MlflowListener({})
-            listener.stage_started(info())
-            trial(listener, RUNNING)
+            callback = MlflowCallback({})
+            callback.stage_started(info())
+            trial(callback, RUNNING)
             interrupted = replace(RUNNING, index=1, number=1)
-            listener.trial_started(interrupted)
+            callback.trial_started(interrupted)
             try:
                 raise KeyboardInterrupt
             finally:
                 ending = {"state": "failed", "value": None, "failure": Failure.INTERRUPTED, "reason": "stopped"}
-                listener.trial_finished(replace(interrupted, **ending))
-                listener.stage_finished(None)
+                callback.trial_finished(replace(interrupted, **ending))
+                callback.stage_finished(None)
 
     with pytest.raises(KeyboardInterrupt):
         search()
@@ -112,11 +112,11 @@ def test_an_interrupted_stage_goes_on_in_its_own_run_with_one_run_a_trial(experi
     assert [run.info.status for run in runs(experiment, "trial")] == ["FINISHED", "KILLED"]
 
     with mlflow.start_run() as later:
-        listener = MlflowListener({})
-        listener.stage_started(info(done=1))
-        retry = trial(listener, replace(RUNNING, index=1, number=2, retry_of=1))
+        callback = MlflowCallback({})
+        callback.stage_started(info(done=1))
+        retry = trial(callback, replace(RUNNING, index=1, number=2, retry_of=1))
         first = replace(RUNNING, state="complete", value=0.6, best_epoch=2, final=True)
-        listener.stage_finished(StageResult(STUDY, (first, retry)))
+        callback.stage_finished(StageResult(STUDY, (first, retry)))
     (again,) = runs(experiment, "stage")
     assert again.info.run_id == stage.info.run_id
     assert again.info.status == "FINISHED"
@@ -131,12 +131,12 @@ def test_trials_that_only_the_study_knows_are_caught_up_with(experiment):
     stored = replace(RUNNING, state="complete", value=0.7, best_epoch=1, metrics={"token_f1": 0.7}, final=True)
     unfinished = replace(stored, index=1, number=1)
     with mlflow.start_run():
-        killed = MlflowListener({})
+        killed = MlflowCallback({})
         killed.stage_started(info())
         killed.trial_started(replace(RUNNING, index=1, number=1))
-        listener = MlflowListener({})
-        listener.stage_started(info(done=2))
-        listener.stage_finished(StageResult(STUDY, (stored, unfinished)))
+        callback = MlflowCallback({})
+        callback.stage_started(info(done=2))
+        callback.stage_finished(StageResult(STUDY, (stored, unfinished)))
     found = runs(experiment, "trial")
     assert sorted(run.data.tags["index"] for run in found) == ["0", "1"]
     assert {run.info.status for run in found} == {"FINISHED"}
@@ -144,31 +144,31 @@ def test_trials_that_only_the_study_knows_are_caught_up_with(experiment):
 
 
 def test_a_failing_mlflow_stops_nothing_and_warns_once(experiment, monkeypatch, caplog):
-    listener = MlflowListener({})
+    callback = MlflowCallback({})
     with mlflow.start_run(), caplog.at_level(logging.WARNING, logger="psy_agents.tracking.callback"):
-        listener.stage_started(info())
+        callback.stage_started(info())
         monkeypatch.setattr(mlflow.MlflowClient, "create_run", lambda *a, **k: 1 / 0)
-        trial(listener, RUNNING)
-        trial(listener, replace(RUNNING, index=1, number=1))
-        listener.stage_finished(None)
+        trial(callback, RUNNING)
+        trial(callback, replace(RUNNING, index=1, number=1))
+        callback.stage_finished(None)
     (warning,) = caplog.records
     assert warning.message.startswith("MLflow failed (ZeroDivisionError): the search goes on")
 
 
 def test_what_a_locked_database_kept_out_is_logged_when_the_stage_ends(experiment, store, caplog):
-    listener = MlflowListener({})
+    callback = MlflowCallback({})
     with mlflow.start_run(), caplog.at_level(logging.WARNING, logger="psy_agents.tracking.callback"):
-        listener.stage_started(info())
-        listener.trial_started(RUNNING)
+        callback.stage_started(info())
+        callback.trial_started(RUNNING)
         other = sqlite3.connect(store.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
-        listener.epoch_finished(RUNNING, EpochReport(1, 0.5, {"token_f1": 0.5}))
+        callback.epoch_finished(RUNNING, EpochReport(1, 0.5, {"token_f1": 0.5}))
         first = replace(RUNNING, state="complete", value=0.6, best_epoch=2, metrics={"token_f1": 0.6}, final=True)
-        listener.trial_finished(first)
-        second = trial(listener, replace(RUNNING, index=1, number=1), metrics={"token_f1": 0.6})
+        callback.trial_finished(first)
+        second = trial(callback, replace(RUNNING, index=1, number=1), metrics={"token_f1": 0.6})
         other.execute("ROLLBACK")
         other.close()
-        listener.stage_finished(StageResult(STUDY, (first, second)))
+        callback.stage_finished(StageResult(STUDY, (first, second)))
     assert len(warnings(caplog)) == 1
     found = runs(experiment, "trial")
     assert [(run.data.tags["index"], run.info.status, run.data.metrics["token_f1"]) for run in found] == [
@@ -185,20 +185,20 @@ def test_a_retry_that_mlflow_missed_replaces_the_run_of_the_failed_attempt(exper
     lost = {"state": "failed", "value": None, "failure": Failure.DIED, "reason": "exit code -9", "final": False}
     retry = replace(RUNNING, number=1, retry_of=0, state="complete", value=0.7, best_epoch=1, metrics={"token_f1": 0.7}, final=True)
     with mlflow.start_run():
-        listener = MlflowListener({})
-        listener.stage_started(info(n_trials=1))
-        trial(listener, RUNNING, **lost)
+        callback = MlflowCallback({})
+        callback.stage_started(info(n_trials=1))
+        trial(callback, RUNNING, **lost)
         other = sqlite3.connect(store.removeprefix("sqlite:///"), isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
-        listener.trial_started(replace(RUNNING, number=1, retry_of=0))
-        listener.trial_finished(retry)
-        listener.stage_finished(None)
+        callback.trial_started(replace(RUNNING, number=1, retry_of=0))
+        callback.trial_finished(retry)
+        callback.stage_finished(None)
         other.execute("ROLLBACK")
         other.close()
         if later:
-            listener = MlflowListener({})
-            listener.stage_started(info(n_trials=1, done=1))
-        listener.stage_finished(StageResult(STUDY, (retry,)))
+            callback = MlflowCallback({})
+            callback.stage_started(info(n_trials=1, done=1))
+        callback.stage_finished(StageResult(STUDY, (retry,)))
     (run,) = runs(experiment, "trial")
     assert (run.data.tags["trial"], run.info.status, run.data.metrics["token_f1"]) == ("1", "FINISHED", 0.7)
 
@@ -210,11 +210,11 @@ def test_a_database_that_is_gone_stops_nothing(tmp_path, caplog):
     mlflow.set_experiment("gone")
     try:
         mlflow.start_run()
-        listener = MlflowListener({})
-        listener.stage_started(info())
+        callback = MlflowCallback({})
+        callback.stage_started(info())
         shutil.rmtree(file.parent)
         with caplog.at_level(logging.WARNING, logger="psy_agents.tracking.callback"):
-            listener.stage_finished(StageResult(STUDY, (trial(listener, RUNNING),)))
+            callback.stage_finished(StageResult(STUDY, (trial(callback, RUNNING),)))
         assert len(warnings(caplog)) == 1
     finally:
         mlflow.tracking.fluent._active_run_stack.get().clear()  # It cannot be ended: its database is gone.
@@ -222,19 +222,19 @@ def test_a_database_that_is_gone_stops_nothing(tmp_path, caplog):
 
 
 def test_without_an_active_run_nothing_is_tracked(experiment):
-    listener = MlflowListener({})
-    listener.stage_started(info())
-    trial(listener, RUNNING)
-    listener.stage_finished(None)
+    callback = MlflowCallback({})
+    callback.stage_started(info())
+    trial(callback, RUNNING)
+    callback.stage_finished(None)
     assert runs(experiment, "trial") == []
 
 
 def test_a_refined_stage_names_its_parent_and_its_box(experiment):
-    listener = MlflowListener({})
+    callback = MlflowCallback({})
     box = {"study": "evidence-stage0-sanity-1", "box": {"learning_rate": (1e-5, 2e-4)}}
     with mlflow.start_run():
-        listener.stage_started(replace(info(), attributes={**info().attributes, "refined_from": box}))
-        listener.trial_started(replace(RUNNING, enqueued=True))
+        callback.stage_started(replace(info(), attributes={**info().attributes, "refined_from": box}))
+        callback.trial_started(replace(RUNNING, enqueued=True))
     (stage,) = runs(experiment, "stage")
     assert stage.data.tags["refined_from"] == "evidence-stage0-sanity-1"
     assert stage.data.params["box.learning_rate"] == "1e-05 to 0.0002"
@@ -243,10 +243,10 @@ def test_a_refined_stage_names_its_parent_and_its_box(experiment):
 
 
 def test_metrics_that_only_a_trials_end_knows_are_logged_and_those_of_its_last_epoch_stay(experiment):
-    listener = MlflowListener({})
+    callback = MlflowCallback({})
     with mlflow.start_run():
-        listener.stage_started(info())
-        trial(listener, RUNNING, metrics={"macro_f1": 0.7, "token_f1": 0.1})
+        callback.stage_started(info())
+        trial(callback, RUNNING, metrics={"macro_f1": 0.7, "token_f1": 0.1})
     (run,) = runs(experiment, "trial")
     assert run.data.metrics["macro_f1"] == 0.7
     assert run.data.metrics["token_f1"] == 0.6

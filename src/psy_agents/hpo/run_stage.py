@@ -22,7 +22,7 @@ from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.space.refinement import Refinement, refine
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, latest_other, settings_hash, study_name, why_anew
-from psy_agents.hpo.study.records import Listener, StageResult
+from psy_agents.hpo.study.records import Callback, StageResult
 from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import TopK, stage_records, top_k
 from psy_agents.hpo.workers.executor import worker_count
@@ -66,7 +66,7 @@ def run_stage(
     places: Places,
     *,
     parent: TopK | None = None,
-    listeners: Sequence[Listener] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> StageOutput:
     """Search, or go on with, one stage; afterwards exactly ``stage.n_trials`` trials are settled, or its time is used up.
 
@@ -118,7 +118,7 @@ def run_stage(
             objective="psy_agents.hpo.objective:AgentObjective",
             setup=SearchSetup(agent, settings, corpus),
             checkpoint_root=places.checkpoints / name,
-            listeners=listeners,
+            callbacks=callbacks,
             attributes=attributes,
             log_dir=None if places.logs is None else places.logs / name,
         ).run()

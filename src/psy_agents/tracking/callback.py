@@ -27,7 +27,7 @@ def _harmless(method: Callable) -> Callable:
     """
 
     @functools.wraps(method)
-    def guarded(self: MlflowListener, *args: Any) -> None:
+    def guarded(self: MlflowCallback, *args: Any) -> None:
         if self._broken and method.__name__ != "stage_finished":
             return
         try:
@@ -56,8 +56,8 @@ def end_left_runs(parent: str) -> None:
         log.warning("MLflow failed (%s): runs of agents that were killed stay open there", type(error).__name__)
 
 
-class MlflowListener:
-    """Listens to a stage, and does nothing where no MLflow run is active.
+class MlflowCallback:
+    """Callback that logs a stage to MLflow; it does nothing where no MLflow run is active.
 
     A stage that goes on later finds its own run again by the study's name, and so do its trials by their index:
     however often it was interrupted, a finished stage has one run for each trial. A trial that is run again

@@ -29,7 +29,7 @@ class CountingWeights:
 def test_no_more_weights_lie_there_at_a_time_than_slots_and_kept_ones_need(search):
     weights = CountingWeights(search.weights)
     baselines = [{"x": x} for x in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)]  # Each is better than all before it.
-    search.run(n_trials=6, baselines=baselines, workers=2, keep_checkpoints=1, listeners=[weights])
+    search.run(n_trials=6, baselines=baselines, workers=2, keep_checkpoints=1, callbacks=[weights])
     assert 1 <= weights.most <= 2 + 1 + 1
 
 

@@ -82,7 +82,7 @@ def test_a_store_that_another_program_keeps_locked_is_told_and_the_search_goes_o
 
 
 class Faulty:
-    """A listener that does something in the first epoch, once, and hears whether the stage ends."""
+    """A callback that does something in the first epoch, once, and hears whether the stage ends."""
 
     def __init__(self, fault):
         self._fault, self.finished = fault, []
@@ -102,10 +102,10 @@ class Faulty:
 def test_a_store_that_is_locked_while_trials_run_ends_the_stage_in_order(search, monkeypatch):
     monkeypatch.setattr(store, "SQLITE_TIMEOUT", 0.5)
     other = sqlite3.connect(search.store, isolation_level=None)
-    listener = Faulty(lambda: other.execute("BEGIN IMMEDIATE"))
+    callback = Faulty(lambda: other.execute("BEGIN IMMEDIATE"))
     with pytest.raises(UserError, match="cannot be written.*keep it locked"):
-        search.run(n_trials=N, workers=2, pause=0.1, listeners=[listener])
-    assert listener.finished == [None]
+        search.run(n_trials=N, workers=2, pause=0.1, callbacks=[callback])
+    assert callback.finished == [None]
     assert not any(psutil.pid_exists(process) for _, process, _ in search.diary_lines())
     other.execute("ROLLBACK")
     other.close()
@@ -136,13 +136,13 @@ def test_a_full_disk_below_the_store_is_told_and_the_search_goes_on_later(search
     def fill():
         resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, limits[1]))
 
-    listener = Faulty(fill)
+    callback = Faulty(fill)
     try:
         with pytest.raises(UserError, match="cannot be written.*is there space on its disk.*same command goes on"):
-            search.run(n_trials=N, workers=2, listeners=[listener])
+            search.run(n_trials=N, workers=2, callbacks=[callback])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert listener.finished == [None]
+    assert callback.finished == [None]
     search.run(n_trials=N)
     check_whole(search, ["complete"] * N)
     assert set(search.failures()) == {"orphan of a dead run"}

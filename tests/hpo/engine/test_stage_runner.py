@@ -11,7 +11,7 @@ from psy_agents.hpo.study.store import StudyStore
 
 
 class Diary:
-    """Writes down all that a listener hears."""
+    """Writes down all that a callback hears."""
 
     def __init__(self) -> None:
         self.events = []
@@ -166,9 +166,9 @@ def test_two_workers_run_at_a_time(search):
     assert len({process for _, process, _ in search.diary_lines()}) == 2
 
 
-def test_listeners_hear_everything_in_order(search):
+def test_callbacks_hear_everything_in_order(search):
     diary = Diary()
-    search.run(n_trials=2, epochs=2, mishaps={0: "die"}, listeners=[diary])
+    search.run(n_trials=2, epochs=2, mishaps={0: "die"}, callbacks=[diary])
     assert diary.names() == [
         "stage_started",
         "trial_started", "epoch_finished", "trial_finished",
@@ -179,7 +179,7 @@ def test_listeners_hear_everything_in_order(search):
     assert [event[1].final for event in diary.events if event[0] == "trial_finished"] == [False, True, True]
 
 
-def test_a_slow_listener_keeps_no_worker_from_its_next_trial(search):
+def test_a_slow_callback_keeps_no_worker_from_its_next_trial(search):
     begun = []
 
     class Slow(Diary):
@@ -188,12 +188,12 @@ def test_a_slow_listener_keeps_no_worker_from_its_next_trial(search):
                 wait_for(lambda: len(search.diary_lines()) > record.index + 1)
                 begun.append(record.index)
 
-    search.run(n_trials=3, workers=1, listeners=[Slow()])
+    search.run(n_trials=3, workers=1, callbacks=[Slow()])
     assert begun == [0, 1]
 
 
-def test_a_failing_listener_costs_no_trial(search, caplog):
-    assert search.run(listeners=[Clumsy()]).states == {"complete": 4}
+def test_a_failing_callback_costs_no_trial(search, caplog):
+    assert search.run(callbacks=[Clumsy()]).states == {"complete": 4}
     assert "Clumsy failed in trial_finished: OSError" in caplog.text
     assert CANARY not in caplog.text
 

@@ -106,5 +106,5 @@ class Interrupting:
 
 def test_an_interrupted_stage_sums_up_too(search, caplog):
     with caplog.at_level(logging.INFO, "psy_agents"), pytest.raises(KeyboardInterrupt):
-        search.run(listeners=[Interrupting()], pause=0.2)
+        search.run(callbacks=[Interrupting()], pause=0.2)
     assert "study: 1 of 4 trials settled: 1 complete" in caplog.text and "attempts beyond them: 1 interrupted" in caplog.text

@@ -32,7 +32,7 @@ class Search:
         self.weights = folder / "weights"
         self.diary = folder / "diary"
 
-    def run(self, *, mishaps=None, pause=0.0, baselines=(), objective="support.search.objectives:Curve", name="study", listeners=(),
+    def run(self, *, mishaps=None, pause=0.0, baselines=(), objective="support.search.objectives:Curve", name="study", callbacks=(),
             log_dir=None, attributes=None, space=SPACE, stage="stage0", **config):  # fmt: skip
         with StudyStore(self.store) as store:
             runner = StageRunner(
@@ -44,7 +44,7 @@ class Search:
                 objective=objective,
                 setup={"diary": str(self.diary), "mishaps": mishaps or {}, "pause": pause},
                 checkpoint_root=self.weights,
-                listeners=listeners,
+                callbacks=callbacks,
                 log_dir=log_dir,
                 attributes=attributes,
                 preload_modules=(),
@@ -69,7 +69,7 @@ class Search:
 
 
 class Stuck:
-    """A listener that does not come back when the stage ends, and says so in a file."""
+    """A callback that does not come back when the stage ends, and says so in a file."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -88,5 +88,5 @@ if __name__ == "__main__":
     if "dies_before_write" in options:
         die_before_write(options.pop("dies_before_write"))
     if options.pop("stuck", False):
-        options["listeners"] = [Stuck(folder / "stuck")]
+        options["callbacks"] = [Stuck(folder / "stuck")]
     Search(folder).run(**options)

@@ -32,7 +32,7 @@ class Interrupt:
 
     def __call__(self, signum: int, _frame: object) -> None:
         self.signal = signum
-        for number in SIGNALS:  # The system's own: it waits for no listener, database or worker.
+        for number in SIGNALS:  # The system's own: it waits for no callback, database or worker.
             signal.signal(number, signal.SIG_DFL)
         with contextlib.suppress(BlockingIOError):
             os.write(self._waker, b"!")

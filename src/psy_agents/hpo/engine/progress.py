@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class ProgressDisplay:
-    """Listens to a stage and shows trial, epoch, best value and remaining time, one line per slot.
+    """Callback that shows trial, epoch, best value and remaining time, one line per slot.
 
     The display ends with the stage, however it ends; as a context manager it also ends with its block.
     """

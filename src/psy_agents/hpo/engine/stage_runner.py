@@ -29,7 +29,7 @@ from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.checkpoints import Checkpoints
 from psy_agents.hpo.study.ledger import INFRASTRUCTURE, Ledger
 from psy_agents.hpo.study.memory_copy import StudyCopy
-from psy_agents.hpo.study.records import Failure, Listener, StageInfo, StageResult, TrialRecord, best_record, finite_or_none, record_of
+from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResult, TrialRecord, best_record, finite_or_none, record_of
 from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import installed_versions
 from psy_agents.hpo.workers import worker_process as worker
@@ -76,7 +76,7 @@ class StageRunner:
         setup: Any,
         checkpoint_root: Path,
         seeds: Sequence[int] = (),
-        listeners: Sequence[Listener] = (),
+        callbacks: Sequence[Callback] = (),
         attributes: Mapping[str, Any] | None = None,
         log_dir: Path | None = None,
         preload_modules: tuple[str, ...] = ("torch", "transformers.modeling_utils"),
@@ -86,14 +86,14 @@ class StageRunner:
             raise ValueError("the stage's number of trials depends on the agent: give the engine config.of_agent(agent)")
         self.enqueued = [space.complete(params) for params in enqueued][: config.n_trials]
         self.seeds = tuple(seeds)
-        self.study_name, self.listeners = study_name, tuple(listeners)
+        self.study_name, self.callbacks = study_name, tuple(callbacks)
         self.attributes = dict(attributes or {})
         self.checkpoints = Checkpoints(Path(checkpoint_root), config.keep_checkpoints)
         self._objective, self._setup, self._log_dir = objective, setup, log_dir
         self._preload = (*preload_modules, objective.partition(":")[0])
         self._running: dict[Slot, _Running] = {}
         self._failed_starts = 0
-        self._news: list[tuple[str, tuple[Any, ...]]] = []  # Which listeners have yet to hear.
+        self._news: list[tuple[str, tuple[Any, ...]]] = []  # Events that the callbacks have not had yet.
 
     def run(self) -> StageResult:
         """Run until every trial is settled, at once where they are, or time is up: then running trials are finished.
@@ -122,11 +122,11 @@ class StageRunner:
         with interrupt_signal() as interrupt:
             try:
                 self._note_news("stage_started", self._info(sum(slot.allowed for slot in slots)))
-                self._tell_listeners()
+                self._run_callbacks()
                 while (wanted := self._wanted()) or self._running:
                     self._fill(slots, wanted)
                     self._slot_clock.note([slot.state for slot in slots if slot.allowed])
-                    self._tell_listeners()  # While the slots work.
+                    self._run_callbacks()  # While the slots work.
                     interrupt.wait(slots)
                     for slot in slots:
                         for message in slot.messages():
@@ -140,7 +140,7 @@ class StageRunner:
                         self.study.set_user_attr(key, value)
                 finally:  # Also where the store does not answer.
                     self._note_news("stage_finished", result)
-                    self._tell_listeners()
+                    self._run_callbacks()
                 self._tell_summary()
             if interrupt.signal is not None:  # It came when the last trial had ended: what follows must not start.
                 raise SearchInterrupted(interrupt.signal)
@@ -394,15 +394,15 @@ class StageRunner:
     def _note_news(self, event: str, *args: Any) -> None:
         self._news.append((event, args))
 
-    def _tell_listeners(self) -> None:
+    def _run_callbacks(self) -> None:
         """What has happened, in its order; what they do with it, such as MLflow's writing, keeps no slot from its next trial."""
         news, self._news = self._news, []
         for event, args in news:
-            for listener in self.listeners:
+            for callback in self.callbacks:
                 try:
-                    getattr(listener, event)(*args)
+                    getattr(callback, event)(*args)
                 except Exception as error:
-                    log.warning("%s failed in %s: %s", type(listener).__name__, event, where(error))
+                    log.warning("%s failed in %s: %s", type(callback).__name__, event, where(error))
 
 
 def _failed(failure: Failure, reason: str) -> dict[str, str]:

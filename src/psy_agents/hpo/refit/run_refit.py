@@ -21,7 +21,7 @@ from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LE
 from psy_agents.hpo.refit.runs import RefitRuns, final_of, warn_of_flat_probabilities
 from psy_agents.hpo.run_stage import Places, fingerprint
 from psy_agents.hpo.study.identity import settings_hash
-from psy_agents.hpo.study.records import Listener, TrialRecord
+from psy_agents.hpo.study.records import Callback, TrialRecord
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.study.topk import Scalar, TopK, installed_versions
 from psy_agents.training.config import TrainingSettings
@@ -95,7 +95,7 @@ def run_refit(
     settings: TrainingSettings,
     top: TopK | None,
     places: Places,
-    listeners: Sequence[Listener] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> RefitOutput:
     """Confirm the best trials, or go on with it, then train the winner on train + validation and test it once.
 
@@ -131,7 +131,7 @@ def run_refit(
         "patience": top.patience,
     }
     with StudyStore(places.store) as opened:
-        engine = RefitRuns(config, top, len(chosen), opened, places, listeners, attributes)
+        engine = RefitRuns(config, top, len(chosen), opened, places, callbacks, attributes)
         setup = RefitSetup(agent, settings, corpus, candidates)
         runs = [(i, seed) for i in range(len(chosen)) for seed in config.fixed_seeds]
         study, confirmed = engine.run(LABEL, identity, "ConfirmingObjective", setup, runs, (ANSWERS, SPAN_LENGTHS))

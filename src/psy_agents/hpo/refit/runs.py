@@ -18,7 +18,7 @@ from psy_agents.hpo.refit.objectives import ANSWERS, SPAN_LENGTHS, Final
 from psy_agents.hpo.run_stage import Places, tell_changes
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, study_name
-from psy_agents.hpo.study.records import Listener, TrialRecord
+from psy_agents.hpo.study.records import Callback, TrialRecord
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.study.topk import TopK
 from psy_agents.training.config import TrainingSettings
@@ -39,7 +39,7 @@ class RefitRuns:
     n_candidates: int
     store: StudyStore
     places: Places
-    listeners: Sequence[Listener]
+    callbacks: Sequence[Callback]
     attributes: Mapping[str, Any]
 
     def run(
@@ -89,7 +89,7 @@ class RefitRuns:
             setup=setup,
             checkpoint_root=self.places.checkpoints / name,
             seeds=[seed for _, seed in runs],
-            listeners=self.listeners,
+            callbacks=self.callbacks,
             attributes={**self.attributes, "identity": identity},
             log_dir=None if self.places.logs is None else self.places.logs / name,
         )

@@ -1,4 +1,4 @@
-"""What the engine tells about trials and stages: to listeners, and as a stage's result."""
+"""Records of trials and stages: what callbacks get and what a stage returns."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class StageResult:
         return count_states(self.records)
 
 
-class Listener(Protocol):
+class Callback(Protocol):
     """Follows a stage. What it raises is logged and stops nothing: a computed trial is stored before it hears of it."""
 
     def stage_started(self, info: StageInfo) -> None: ...

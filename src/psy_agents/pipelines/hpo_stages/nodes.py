@@ -16,7 +16,7 @@ from psy_agents.training.config import TrainingSettings
 
 if TYPE_CHECKING:
     from psy_agents.hpo.run_stage import Places
-    from psy_agents.hpo.study.records import Listener
+    from psy_agents.hpo.study.records import Callback
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def stage_search(agent: str, stage_name: str) -> Callable:
             search_space,
             paths.places(store),
             parent=None if parent is None else TopK.model_validate(parent),
-            listeners=listeners(),
+            callbacks=callbacks(),
         )
         reached = baseline_objectives(baselines, agent, training.objective_evidence_weight)
         log.info("baselines in the objective of %s: %s", agent, ", ".join(f"{k} {v:.4f}" for k, v in reached.items()))
@@ -84,13 +84,13 @@ def stage_search(agent: str, stage_name: str) -> Callable:
     return search
 
 
-def listeners() -> list[Listener]:
+def callbacks() -> list[Callback]:
     """Who follows a study: the display and MLflow."""
     import optuna
 
     from psy_agents.hpo.engine.progress import ProgressDisplay
-    from psy_agents.tracking.callback import MlflowListener
+    from psy_agents.tracking.callback import MlflowCallback
     from psy_agents.tracking.code_version import git_commit
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return [ProgressDisplay(), MlflowListener({"git_commit": git_commit()})]
+    return [ProgressDisplay(), MlflowCallback({"git_commit": git_commit()})]

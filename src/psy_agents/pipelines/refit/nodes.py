@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from psy_agents.hpo.config import RefitConfig
-from psy_agents.pipelines.hpo_stages.nodes import SearchPaths, listeners
+from psy_agents.pipelines.hpo_stages.nodes import SearchPaths, callbacks
 from psy_agents.training.config import TrainingSettings
 
 
@@ -45,7 +45,7 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
             training,
             None if top is None else TopK.model_validate(top),
             paths.places(store),
-            listeners(),
+            callbacks(),
         )
         return output.summary, output.model, output.predictions
 

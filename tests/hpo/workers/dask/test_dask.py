@@ -104,7 +104,7 @@ def test_a_killed_dask_worker_ends_its_trial_which_is_run_again_by_the_stage_alo
         return next(process for number, process, _ in search.diary_lines() if number == 1)
 
     killer = At(lambda: dask_worker_of(process()).kill())
-    result = remote(n_trials=5, workers=2, pause=0.3, listeners=[killer])
+    result = remote(n_trials=5, workers=2, pause=0.3, callbacks=[killer])
     assert result.states == {"complete": 5}
     (lost,) = [trial for trial in search.study().trials if "failure" in trial.user_attrs]
     assert (lost.number, lost.user_attrs["failure"]) == (1, "worker died")
@@ -185,7 +185,7 @@ class At:
 
 def test_a_lost_scheduler_ends_the_stage_in_one_sentence_and_leaves_no_process(search, tmp_path):
     with started(tmp_path, 1) as cluster:
-        options = {"executor": cluster.executor, "pause": 0.2, "listeners": [At(cluster.scheduler.kill)]}
+        options = {"executor": cluster.executor, "pause": 0.2, "callbacks": [At(cluster.scheduler.kill)]}
         with pytest.raises(UserError, match="connection to the Dask scheduler tcp://.* was lost: .* the same command goes on"):
             search.run(**options, timeouts={"startup": 8})
         wait_for(lambda: not any(psutil.pid_exists(process) for _, process, _ in search.diary_lines()))
