@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from psy_agents.files.schema import Schema
 
 BUNDLED_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
-class ModelConfig(BaseModel):
+class ModelConfig(Schema):
     """What the model is built from and how it reads a post."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     encoder: str = Field(BUNDLED_ENCODER, description="Hub name or local folder of the encoder.")
     max_length: int = Field(192, ge=16, le=8192, description="Tokens in a window, criterion included.")
@@ -34,10 +34,8 @@ class ModelConfig(BaseModel):
     fusion: Literal["add", "gate", "concat"] = Field("gate", description="joint: how the criteria vector enters the token states.")
 
 
-class LossConfig(BaseModel):
+class LossConfig(Schema):
     """What an agent minimises."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     loss: Literal["cross_entropy", "label_smoothing", "focal"] = Field("cross_entropy", description="Of the criterion's logit.")
     label_smoothing: float = Field(0.1, ge=0, lt=1, description="Mass moved to the other class (loss: label_smoothing).")

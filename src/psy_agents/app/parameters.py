@@ -6,10 +6,11 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.errors import UserError
+from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import AutoOrCount, Executor, ExecutorConfig, RefitConfig, StageConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.inference.config import PredictConfig
@@ -20,10 +21,8 @@ from psy_agents.reporting.config import EvidencePageConfig, ReportConfig
 from psy_agents.training.config import TrainingSettings
 
 
-class HpoParameters(BaseModel):
+class HpoParameters(Schema):
     """``parameters_hpo.yml``: where the search keeps its things and runs, each stage, and the refit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     paths: SearchPaths
     executor: Executor = ExecutorConfig()
@@ -48,10 +47,8 @@ class HpoParameters(BaseModel):
         return self
 
 
-class Parameters(BaseModel):
+class Parameters(Schema):
     """All of ``conf/*/parameters*.yml``, a section for each file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     evidence_page: EvidencePageConfig
     export: ExportConfig

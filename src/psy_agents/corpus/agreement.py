@@ -8,25 +8,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from psy_agents.errors import UserError
 from psy_agents.files.atomic import whole_file
+from psy_agents.files.schema import Schema
 
 RECORD = "data_agreement.json"
 """Name of the record; it lies in the folder of the raw files, which git ignores, since it names a person."""
 
 
-class Agreement(BaseModel):
+class Agreement(Schema):
     """What has to be signed before a corpus may be used, and where it is to be found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(min_length=1, description="What it is called.")
     url: str = Field(min_length=1, description="Where it is to be found.")
 
 
-class Confirmation(BaseModel):
+class Confirmation(Schema):
     """One person's word that an agreement is signed and kept.
 
     Attributes:
@@ -34,18 +33,14 @@ class Confirmation(BaseModel):
             later: an agreement holds for the corpus, not for one state of its files.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     agreement: Agreement
     confirmed_by: str
     confirmed_at: AwareDatetime
     files: dict[str, str]
 
 
-class Record(BaseModel):
+class Record(Schema):
     """All that was confirmed for the files of a folder, oldest first."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     confirmations: list[Confirmation] = []
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from psy_agents.files.schema import Schema
 
 SPLITS = ("train", "validation", "test")
 DEFAULT_FUZZY_THRESHOLD = 0.7  # benchmarks/alignment.py measures what each threshold finds, and how much of it is wrong
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Files(_Settings):
+class Files(Schema):
     """Names of the three files in the corpus's folder; the suffix tells the format.
 
     Attributes:
@@ -28,7 +26,7 @@ class Files(_Settings):
     criteria: str = "criteria.json"
 
 
-class PostColumns(_Settings):
+class PostColumns(Schema):
     """What the posts' columns are called; ``split`` only where the corpus brings its own splits.
 
     Attributes:
@@ -42,7 +40,7 @@ class PostColumns(_Settings):
     split: str | None = None
 
 
-class AnnotationColumns(_Settings):
+class AnnotationColumns(Schema):
     """What the annotations' columns are called.
 
     Attributes:
@@ -58,14 +56,14 @@ class AnnotationColumns(_Settings):
     status: str = "status"
 
 
-class Columns(_Settings):
+class Columns(Schema):
     """Columns of both tables."""
 
     posts: PostColumns = PostColumns()
     annotations: AnnotationColumns = AnnotationColumns()
 
 
-class AlignmentSettings(_Settings):
+class AlignmentSettings(Schema):
     """How annotated sentences are found in their posts, and what becomes of the ones that are not.
 
     Attributes:
@@ -78,7 +76,7 @@ class AlignmentSettings(_Settings):
     fuzzy_threshold: float | None = Field(DEFAULT_FUZZY_THRESHOLD, gt=0, le=1)
 
 
-class Policies(_Settings):
+class Policies(Schema):
     """What is done with rows that a clean corpus would not have; each decision is counted in the report.
 
     Attributes:
@@ -101,7 +99,7 @@ class Policies(_Settings):
     duplicate_posts: Literal["keep", "set_aside"] = "keep"
 
 
-class SplitSettings(_Settings):
+class SplitSettings(Schema):
     """How posts are split; near-duplicates stay together whatever the method.
 
     Attributes:
@@ -135,7 +133,7 @@ class SplitSettings(_Settings):
         return self
 
 
-class CorpusSettings(_Settings):
+class CorpusSettings(Schema):
     """The section ``preprocessing``.
 
     Attributes:

@@ -11,20 +11,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import ConfigDict, Field, FiniteFloat
 
 from psy_agents.corpus.config import SPLITS, CorpusSettings
 from psy_agents.corpus.pairs import POSITIVE
 from psy_agents.corpus.prepare import check_account
 from psy_agents.corpus.splitting.splits import coverage
+from psy_agents.files.schema import Schema
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 BINS = 40
 
 
-class _Figures(BaseModel):
+class _Figures(Schema):
     # "in" is what the account calls its rows, and no name that Python allows.
-    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True)
+    model_config = ConfigDict(serialize_by_alias=True)
 
 
 class Ledger(_Figures):

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
+
+from psy_agents.files.schema import Schema
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Estimate(_Frozen):
+class Estimate(Schema):
     """A figure with its 95 % percentile interval of a bootstrap by post; no interval where none was asked for."""
 
     value: FiniteFloat
@@ -23,7 +21,7 @@ class Estimate(_Frozen):
     high: FiniteFloat | None = None
 
 
-class ClassScores(_Frozen):
+class ClassScores(Schema):
     """Precision, recall, F1 and average precision of one class, or a mean of classes."""
 
     support: int = Field(ge=0, description="Positive pairs (no_symptoms: posts) in the gold labels.")
@@ -34,7 +32,7 @@ class ClassScores(_Frozen):
     auprc: Estimate | None = Field(description="None where there are no probabilities, or no positive.")
 
 
-class ReliabilityBin(_Frozen):
+class ReliabilityBin(Schema):
     """Pairs whose probability lies in [low, high)."""
 
     low: FiniteFloat
@@ -44,7 +42,7 @@ class ReliabilityBin(_Frozen):
     share_positive: FiniteFloat
 
 
-class CriterionEvaluation(_Frozen):
+class CriterionEvaluation(Schema):
     """How well the criteria that are met were found."""
 
     derived: bool = Field(description="True where the model predicts spans only: a criterion with a span counts as met.")
@@ -59,7 +57,7 @@ class CriterionEvaluation(_Frozen):
     reliability_uncalibrated: tuple[ReliabilityBin, ...] = Field(description="Before calibration; empty of baselines.")
 
 
-class EvidenceEvaluation(_Frozen):
+class EvidenceEvaluation(Schema):
     """How well the evidence was found; the names are those of `EvidenceScorer.score`."""
 
     pairs: int
@@ -69,7 +67,7 @@ class EvidenceEvaluation(_Frozen):
     per_criterion: dict[str, dict[str, FiniteFloat]] = Field(description="token_f1 and so on of each criterion with evidence.")
 
 
-class ErrorSlice(_Frozen):
+class ErrorSlice(Schema):
     """Errors in one part of the pairs."""
 
     group: Literal["criterion", "length", "origin"]
@@ -81,7 +79,7 @@ class ErrorSlice(_Frozen):
     token_f1: FiniteFloat | None = Field(description="None without evidence in the slice or without predicted spans.")
 
 
-class Evaluation(_Frozen):
+class Evaluation(Schema):
     """One model or baseline on the test pairs."""
 
     name: str
@@ -93,7 +91,7 @@ class Evaluation(_Frozen):
     errors: tuple[ErrorSlice, ...]
 
 
-class Comparison(_Frozen):
+class Comparison(Schema):
     """A paired permutation test by post: how often chance alone gives so great a difference."""
 
     metric: Literal["macro_f1", "token_f1"]
@@ -105,7 +103,7 @@ class Comparison(_Frozen):
     permutations: int
 
 
-class Alarm(_Frozen):
+class Alarm(Schema):
     """A model that is no better than a baseline."""
 
     agent: str
@@ -115,7 +113,7 @@ class Alarm(_Frozen):
     baseline_value: FiniteFloat
 
 
-class CriterionThreshold(_Frozen):
+class CriterionThreshold(Schema):
     """Where the decision of a criterion lies, on calibrated probabilities."""
 
     threshold: FiniteFloat
@@ -123,7 +121,7 @@ class CriterionThreshold(_Frozen):
     validation_positives: int
 
 
-class AgentDecisions(_Frozen):
+class AgentDecisions(Schema):
     """What was chosen on validation for an agent that predicts criteria."""
 
     agent: str
@@ -133,7 +131,7 @@ class AgentDecisions(_Frozen):
     criteria: dict[str, CriterionThreshold]
 
 
-class Gain(_Frozen):
+class Gain(Schema):
     """What a choice made on validation changes on test: a figure without it, with it, and the difference, each with an interval."""
 
     agent: str
@@ -145,7 +143,7 @@ class Gain(_Frozen):
     difference: Estimate = Field(description="chosen minus without, on the same resamples.")
 
 
-class ModelCost(_Frozen):
+class ModelCost(Schema):
     """What a final model takes."""
 
     members: int = Field(ge=1, description="1: a single agent.")
@@ -155,7 +153,7 @@ class ModelCost(_Frozen):
     disk_bytes: int
 
 
-class EnsembleResult(_Frozen):
+class EnsembleResult(Schema):
     """What several agents together buy on test against the single winner, and what they cost."""
 
     kind: Literal["seeds", "top_k"]
@@ -170,7 +168,7 @@ class AgentEnsemble(EnsembleResult):
     agent: str
 
 
-class SeedScores(_Frozen):
+class SeedScores(Schema):
     """The winner's objective on validation over the fixed seeds."""
 
     agent: str
@@ -179,7 +177,7 @@ class SeedScores(_Frozen):
     standard_deviation: FiniteFloat = Field(description="Of the sample (n - 1); 0 for one seed.")
 
 
-class StageCost(_Frozen):
+class StageCost(Schema):
     """What a stage's study took."""
 
     agent: str
@@ -193,7 +191,7 @@ class StageCost(_Frozen):
     failures: dict[str, int] = Field(description="Failed trials by reason.")
 
 
-class Report(_Frozen):
+class Report(Schema):
     """Everything of the report but its figures."""
 
     data_hash: str

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.evaluation.calibration import Calibration
+from psy_agents.files.schema import Schema
 
 
 def _auto_or_count(value: Any) -> Any:
@@ -39,11 +40,7 @@ def _executor_by_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SamplerConfig(_Frozen):
+class SamplerConfig(Schema):
     """Who proposes the parameters that no baseline fixes."""
 
     name: Literal["tpe", "random"] = Field(
@@ -53,7 +50,7 @@ class SamplerConfig(_Frozen):
     n_ei_candidates: int = Field(24, ge=1, description="tpe: candidates drawn for each proposal.")
 
 
-class PrunerConfig(_Frozen):
+class PrunerConfig(Schema):
     """When a trial that is worse than the others at its epoch is stopped."""
 
     name: Literal["none", "median"] = Field(
@@ -63,7 +60,7 @@ class PrunerConfig(_Frozen):
     warmup_fraction: float = Field(1 / 3, ge=0, le=1, description="median: share of the epochs in which none is pruned.")
 
 
-class RefineConfig(_Frozen):
+class RefineConfig(Schema):
     """How a stage's space comes from the best trials of the stage before it.
 
     ``bounding_box``: Perrone et al., "Learning search spaces for Bayesian optimization", NeurIPS 2019, section 4.1, of
@@ -76,7 +73,7 @@ class RefineConfig(_Frozen):
     enqueue: int = Field(3, ge=0, description="bounding_box: best trials whose parameters go first in the new study.")
 
 
-class Timeouts(_Frozen):
+class Timeouts(Schema):
     """Seconds after which a worker counts as hung, and a trial as too long; None is no limit."""
 
     startup: float = Field(300, gt=0, description="From a worker's start to its objective being made.")
@@ -84,7 +81,7 @@ class Timeouts(_Frozen):
     total: float | None = Field(None, gt=0, description="For a whole trial: it fails for good.")
 
 
-class ExecutorConfig(_Frozen):
+class ExecutorConfig(Schema):
     """Where the trials' processes run: on this machine, or on a Dask cluster (docs/cluster.md)."""
 
     name: Literal["local", "dask"] = Field("local", description="This machine, or a Dask cluster.")
@@ -105,7 +102,7 @@ class ExecutorConfig(_Frozen):
 Executor = Annotated[ExecutorConfig, BeforeValidator(_executor_by_name)]
 
 
-class WorkersConfig(_Frozen):
+class WorkersConfig(Schema):
     """Where and how many at a time trials run, and what is done where one is lost."""
 
     executor: Executor = ExecutorConfig()

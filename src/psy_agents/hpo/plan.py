@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import optuna
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
 from rich.filesize import decimal
 
+from psy_agents.files.schema import Schema
 from psy_agents.hpo.budget import Pace, best_pace, duration, estimate
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.workers.executor import worker_count
 
 
-class PlannedStage(BaseModel):
+class PlannedStage(Schema):
     """One stage of one agent."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: str
     stage: str
@@ -26,10 +25,8 @@ class PlannedStage(BaseModel):
     disk_bytes: int | None
 
 
-class Plan(BaseModel):
+class Plan(Schema):
     """A run in sum; agents of which no epoch has been measured on these data are left out of its sums."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     stages: tuple[PlannedStage, ...]
     trials: int

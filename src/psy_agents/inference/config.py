@@ -5,22 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from psy_agents.files.schema import Schema
 
 
-class TextColumns(BaseModel):
+class TextColumns(Schema):
     """What the file's columns are called."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     post_id: str = Field("post_id", description="The column of the posts' ids.")
     text: str = Field("text", description="The column of their texts.")
 
 
-class PredictConfig(BaseModel):
+class PredictConfig(Schema):
     """``parameters_predict.yml``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     project: Path = Field(description="Where a relative path of posts begins.")
     posts: Path = Field(description="The file: .csv, .tsv or .jsonl, each also with .gz behind it, or .parquet.")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from psy_agents.corpus.agreement import Agreement
+from psy_agents.files.schema import Schema
 
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Statement(_Settings):
+class Statement(Schema):
     """What is known of a corpus, under the headings of Bender and Friedman, "Data Statements for Natural Language
     Processing" (TACL 6, 2018); None: nothing is known.
 
@@ -43,7 +40,7 @@ class Statement(_Settings):
     provenance: str | None = None
 
 
-class CorpusFacts(_Settings):
+class CorpusFacts(Schema):
     """What nothing can measure of a corpus.
 
     Attributes:
@@ -58,7 +55,7 @@ class CorpusFacts(_Settings):
     statement: Statement = Statement()
 
 
-class ExportConfig(_Settings):
+class ExportConfig(Schema):
     """``parameters_export.yml``.
 
     Attributes:
@@ -85,7 +82,7 @@ class ExportConfig(_Settings):
         return self.corpora.get(self.corpus, CorpusFacts())
 
 
-class PublishConfig(_Settings):
+class PublishConfig(Schema):
     """``parameters_publish.yml``.
 
     Attributes:

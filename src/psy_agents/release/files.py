@@ -6,36 +6,33 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from psy_agents.agents.encoders.licences import licence_of
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.corpus.agreement import Agreement
 from psy_agents.errors import UserError
 from psy_agents.files.checksums import hashes_of, names_of
+from psy_agents.files.schema import Schema
 
 CARD, STATEMENT, RECORD, ONNX = "README.md", "DATA_STATEMENT.md", "export.json", "model.onnx"
 PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
 
 
-class EncoderUsed(BaseModel):
+class EncoderUsed(Schema):
     """An encoder's `public_name` and its licence, as far as it is stated."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     licence: str
 
 
-class ExportRecord(BaseModel):
+class ExportRecord(Schema):
     """``export.json``: what the folder holds, and under which agreement its training data stand.
 
     Attributes:
         encoders: what the agent, or each member of an ensemble, was made from.
         files: name -> SHA-256 of every file but the card, which people may edit, and this record.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: str
     corpus: str

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from psy_agents.corpus.agreement import Agreement
+from psy_agents.files.schema import Schema
 
 
-class ReportConfig(BaseModel):
+class ReportConfig(Schema):
     """``parameters_report.yml``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     resamples: int = Field(1000, ge=100, description="Of the bootstrap by post.")
     permutations: int = Field(10_000, ge=100, description="Of the paired tests between agents.")
     seed: int = Field(0, ge=0, description="Of both.")
 
 
-class EvidencePageConfig(BaseModel):
+class EvidencePageConfig(Schema):
     """``parameters_evidence_page.yml``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     reveal_text: bool = Field(False, description="Show the posts' text; such a page goes into a folder that git ignores.")
     max_posts: int = Field(1000, ge=1, description="The first ones in the order.")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from psy_agents.agents.config import LossConfig, ModelConfig
+from psy_agents.files.schema import Schema
 
 
-class OptimisationConfig(BaseModel):
+class OptimisationConfig(Schema):
     """AdamW, its groups, its schedule, and the batches that it sees."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     learning_rate: float = Field(1e-4, gt=0, le=1, description="Highest rate of the encoder's top layer.")
     head_lr_factor: float = Field(3.0, gt=0, le=1000, description="Heads learn at learning_rate times this.")
@@ -36,13 +35,11 @@ class HyperParameters(ModelConfig, LossConfig, OptimisationConfig):
     """What a trial is: a search space may name any of these fields, and nothing else."""
 
 
-class TrainingSettings(BaseModel):
+class TrainingSettings(Schema):
     """What is the same for all trials of a study.
 
     ``fixed`` holds values of hyper-parameters that differ from their defaults; the search space overrides them.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     unit: Literal["post", "sentence"] = Field("post", description="criteria agent: read whole posts or sentences.")
     objective_evidence_weight: float = Field(0.5, ge=0, le=1, description="share, joint: weight of token-F1 in the objective.")

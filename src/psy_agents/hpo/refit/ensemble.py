@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from psy_agents.agents.saved.agent_folder import Decisions
 from psy_agents.errors import UserError
 from psy_agents.evaluation.results import EnsembleResult, ModelCost
 from psy_agents.evaluation.significance import compare
+from psy_agents.files.schema import Schema
 from psy_agents.hpo.budget import size_of
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, TEST_SECONDS, EnsembleSetup, Final, RefitSetup
 from psy_agents.hpo.refit.runs import RefitRuns, answers_of, decide, final_of
@@ -30,10 +31,8 @@ ENSEMBLE, SINGLE = "ensemble", "single"
 DESCRIPTION = f"{MODEL}/agent.json"
 
 
-class EnsembleMember(BaseModel):
+class EnsembleMember(Schema):
     """One of the agents that answer together."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int = Field(ge=1, description="Of its candidate in the top-k.")
     seed: int

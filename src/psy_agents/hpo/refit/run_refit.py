@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.errors import UserError
+from psy_agents.files.schema import Schema
 from psy_agents.hpo.budget import check_space, encoder_bytes
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.refit.ensemble import EnsembleSummary, run_ensemble
@@ -32,10 +33,8 @@ log = logging.getLogger(__name__)
 LABEL, FINAL_LABEL = "refit", "final"
 
 
-class ConfirmedCandidate(BaseModel):
+class ConfirmedCandidate(Schema):
     """One of the best trials over the fixed seeds; values are the objective on validation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int = Field(ge=1, description="In the top-k.")
     trial: int
@@ -46,10 +45,8 @@ class ConfirmedCandidate(BaseModel):
     standard_deviation: FiniteFloat | None = Field(description="Of the sample, n - 1; 0 for one seed.")
 
 
-class RefitSummary(BaseModel):
+class RefitSummary(Schema):
     """How the winner was found, what it is, and what it reached on test."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     agent: str
     from_study: str

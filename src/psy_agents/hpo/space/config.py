@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from psy_agents.files.schema import Schema
 from psy_agents.training.config import TrainingSettings
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ DEAD_FIELDS: dict[str, set[str]] = {
 """Hyper-parameters that nothing in an agent reads: its search space may not name them."""
 
 
-class SpaceConfig(BaseModel):
+class SpaceConfig(Schema):
     """A search space of one size: what all agents share, and what each adds.
 
     A parameter is ``{type: float | int, low, high, log, step, when}`` or ``{type: categorical, choices, when}``; ``when``
@@ -36,8 +35,6 @@ class SpaceConfig(BaseModel):
         joint: what the joint agent adds or replaces.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     common: dict[str, dict[str, Any]] = {}
     criteria: dict[str, dict[str, Any]] = {}
     evidence: dict[str, dict[str, Any]] = {}
@@ -45,14 +42,12 @@ class SpaceConfig(BaseModel):
     joint: dict[str, dict[str, Any]] = {}
 
 
-class SearchSpaceConfig(BaseModel):
+class SearchSpaceConfig(Schema):
     """``parameters_search_space.yml``: two sizes, and the parameters of the trials that go first.
 
     Attributes:
         baselines: of each agent, parameters of trials that go first in every study; what they leave out is the default.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     small: SpaceConfig
     large: SpaceConfig

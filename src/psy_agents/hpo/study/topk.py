@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from psy_agents.errors import UserError
+from psy_agents.files.schema import Schema
 from psy_agents.hpo.study.checkpoints import Checkpoints
 from psy_agents.hpo.study.ledger import Ledger
 from psy_agents.hpo.study.records import TrialRecord, count_states, record_of
@@ -19,10 +20,8 @@ PACKAGES = ("psy-agents", "optuna", "torch", "transformers")
 Scalar = bool | int | float | str | None
 
 
-class RankedTrial(BaseModel):
+class RankedTrial(Schema):
     """One of the best trials; its value and metrics are those of its best epoch."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int = Field(ge=1)
     trial: int = Field(ge=0, description="Its number in the study.")
@@ -36,10 +35,8 @@ class RankedTrial(BaseModel):
     checkpoint: str | None = Field(description="Folder of its weights; null where they were not kept.")
 
 
-class RefinedFrom(BaseModel):
+class RefinedFrom(Schema):
     """The earlier study that a stage's space was drawn from: see `Refinement`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     study: str
     trials: tuple[int, ...]
@@ -48,10 +45,8 @@ class RefinedFrom(BaseModel):
     enqueued: int
 
 
-class TopK(BaseModel):
+class TopK(Schema):
     """The best complete trials of a study, best first, and what the study was."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     study: str
     stage: str

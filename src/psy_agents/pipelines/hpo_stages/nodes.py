@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
+from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.training.config import TrainingSettings
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class SearchPaths(BaseModel):
+class SearchPaths(Schema):
     """Where the search keeps weights, and what its trials print.
 
     Attributes:
         checkpoints: folder of the best trials' weights, a folder a study.
         logs: folder of what trials print, a folder a study.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     checkpoints: Path
     logs: Path

@@ -1,15 +1,14 @@
 """Making the bundled corpus."""
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from psy_agents.corpus.synthetic import generate_corpus
+from psy_agents.files.schema import Schema
 
 
-class SyntheticCorpusParameters(BaseModel):
+class SyntheticCorpusParameters(Schema):
     """How large, and which."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     n_posts: int = Field(ge=1, description="Posts that are made.")
     seed: int = Field(ge=0, description="Another seed makes another corpus.")
