@@ -85,7 +85,7 @@ class RefitRuns:
             [{"candidate": candidate} for candidate, _ in runs],
             self.store,
             name,
-            objective=f"psy_agents.hpo.refit.run_refit.objectives:{objective}",
+            objective=f"psy_agents.hpo.refit.objectives:{objective}",
             setup=setup,
             checkpoint_root=self.places.checkpoints / name,
             seeds=[seed for _, seed in runs],
