@@ -28,7 +28,7 @@ LIKE_BERT = {
     "head_dropout": 0.1,
     "head_lr_factor": 1.0,
     "weight_decay": 0.01,
-    "warmup_fraction": 0.1,
+    "warmup_ratio": 0.1,
     "negative_ratio": 100.0,  # All that there are.
     "max_length": MAX_LENGTH,
     "pooling": "cls",

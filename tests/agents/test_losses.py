@@ -25,7 +25,7 @@ def test_positives_weigh_more():
 
 @pytest.mark.parametrize("e", [0.0, 0.1, 0.4])
 def test_label_smoothing_is_torchs(e):
-    config = LossConfig(loss="label_smoothing", label_smoothing=e)
+    config = LossConfig(loss="label_smoothing", label_smoothing_factor=e)
     two = torch.stack([torch.zeros(5), LOGITS], 1)
     torch.testing.assert_close(
         criterion_loss(LOGITS, LABELS, config, 1.0), F.cross_entropy(two, LABELS, label_smoothing=e, reduction="sum")

@@ -63,7 +63,7 @@ def test_a_short_last_layer_teaches_what_the_whole_one_does(encoders, corpus, ki
 @pytest.mark.parametrize("frozen_layers", [0, 1])
 @pytest.mark.parametrize("agent", AGENTS)
 def test_a_training_step_never_waits_for_the_gpu(encoders, corpus, agent, frozen_layers):
-    run = new_run(corpus, encoders["bert"], agent, frozen_layers=frozen_layers, accumulation_steps=2)
+    run = new_run(corpus, encoders["bert"], agent, frozen_layers=frozen_layers, gradient_accumulation_steps=2)
     one_step(run)  # Makes what is made once.
     batches = run._steps(run._batches(run._epoch_pairs(1)))[0]
     torch.cuda.synchronize()

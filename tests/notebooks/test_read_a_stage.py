@@ -23,7 +23,7 @@ def test_it_shows_the_best_trials(tmp_path, monkeypatch):
     name = "evidence_evidence-stage0-sanity_topk.json"
     folder = tmp_path / "07_model_output" / "hpo_stage0" / name / "2026-01-01T00.00.00.000Z"
     folder.mkdir(parents=True)
-    trial = {"rank": 1, "trial": 3, "value": 0.4321, "metrics": {"token_f1": 0.4321}, "params": {"schedule": "cosine"},
+    trial = {"rank": 1, "trial": 3, "value": 0.4321, "metrics": {"token_f1": 0.4321}, "params": {"lr_scheduler_type": "cosine"},
              "best_epoch": 2, "epochs_run": 3, "seconds": 9.5, "seed": 7, "checkpoint": None}  # fmt: skip
     top_k = {"study": "evidence-stage0-sanity-0123abcd", "stage": "stage0", "label": "sanity", "agent": "evidence",
              "settings_hash": "a" * 64, "refined_from": None, "epochs": 3, "patience": 5,

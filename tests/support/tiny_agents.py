@@ -190,7 +190,7 @@ def parameters(encoder: str, **changes) -> HyperParameters:
     """A fast configuration whose learning rate is high enough for a few steps to show."""
     values = {
         "encoder": encoder, "max_length": 40, "learning_rate": 2e-3, "batch_size": 6, "head_width": 16,
-        "warmup_fraction": 0.25, "negative_ratio": 1.0,
+        "warmup_ratio": 0.25, "negative_ratio": 1.0,
     } | changes  # fmt: skip
     return HyperParameters(**values)
 

@@ -38,12 +38,12 @@ def curve(total=200, **changes):
     return np.array([schedule_factor(step, total, config) for step in range(total + 1)])
 
 
-KINDS = ["linear", "cosine", "cosine_restarts", "polynomial", "constant", "one_cycle"]
+KINDS = ["linear", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup", "one_cycle"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_warmup_climbs_to_the_peak(kind):
-    factors = curve(schedule=kind, warmup_fraction=0.25)
+    factors = curve(lr_scheduler_type=kind, warmup_ratio=0.25)
     assert ((factors >= 0) & (factors <= 1)).all()
     assert (np.diff(factors[:51]) > 0).all()
     assert factors[0] < 0.05
@@ -52,39 +52,39 @@ def test_warmup_climbs_to_the_peak(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_warmup_it_starts_at_the_peak(kind):
-    assert curve(schedule=kind, warmup_fraction=0.0)[0] == 1.0
+    assert curve(lr_scheduler_type=kind, warmup_ratio=0.0)[0] == 1.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_end(kind):
-    factors = curve(schedule=kind, warmup_fraction=0.25)
-    assert factors[-1] == pytest.approx(float(kind == "constant"), abs=1e-12)
-    if kind not in ("cosine_restarts", "constant"):
+    factors = curve(lr_scheduler_type=kind, warmup_ratio=0.25)
+    assert factors[-1] == pytest.approx(float(kind == "constant_with_warmup"), abs=1e-12)
+    if kind not in ("cosine_with_restarts", "constant_with_warmup"):
         assert (np.diff(factors[50:]) < 0).all()
 
 
 def test_middle():
-    middle = {kind: curve(schedule=kind, warmup_fraction=0.0, schedule_power=3)[50] for kind in KINDS}
+    middle = {kind: curve(lr_scheduler_type=kind, warmup_ratio=0.0, lr_power=3)[50] for kind in KINDS}
     assert middle["linear"] == pytest.approx(0.75)
     assert middle["cosine"] == pytest.approx((1 + np.cos(np.pi / 4)) / 2)
     assert middle["polynomial"] == pytest.approx(0.75**3)
-    assert middle["constant"] == 1.0
-    assert middle["cosine_restarts"] == pytest.approx(0.5)
+    assert middle["constant_with_warmup"] == 1.0
+    assert middle["cosine_with_restarts"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("cycles", [1, 2, 4])
 def test_restarts(cycles):
-    factors = curve(schedule="cosine_restarts", warmup_fraction=0.0, schedule_cycles=cycles)
+    factors = curve(lr_scheduler_type="cosine_with_restarts", warmup_ratio=0.0, lr_num_cycles=cycles)
     peaks = [0, *(np.flatnonzero(np.diff(factors) > 0) + 1)]
     assert peaks == [200 // cycles * i for i in range(cycles)]
     assert factors[peaks] == pytest.approx(1.0)
 
 
 def test_one_cycle_starts_at_a_25th():
-    assert curve(20_000, schedule="one_cycle", warmup_fraction=0.5)[0] == pytest.approx(1 / 25, abs=1e-3)
+    assert curve(20_000, lr_scheduler_type="one_cycle", warmup_ratio=0.5)[0] == pytest.approx(1 / 25, abs=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("total", [1, 2, 3])
 def test_short_runs_learn_in_their_first_step(kind, total):
-    assert schedule_factor(0, total, OptimisationConfig(schedule=kind, warmup_fraction=0.1)) > 0
+    assert schedule_factor(0, total, OptimisationConfig(lr_scheduler_type=kind, warmup_ratio=0.1)) > 0

@@ -59,7 +59,7 @@ def test_a_short_last_layer_changes_nothing_but_the_work(encoders, corpus):
 
 def test_divided_micro_batches_are_accumulation(encoders, corpus):
     divided = history(start(encoders, corpus, batch_size=8, divisor=2))
-    accumulated = history(start(encoders, corpus, batch_size=4, accumulation_steps=2))
+    accumulated = history(start(encoders, corpus, batch_size=4, gradient_accumulation_steps=2))
     for ours, theirs in zip(divided, accumulated, strict=True):
         np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-5)
         assert ours[1] == pytest.approx(theirs[1])
@@ -81,7 +81,7 @@ def test_accumulated_step_equals_one_large_step(encoders, corpus, agent, parts):
 
 
 def test_every_pair_once_an_epoch(encoders, corpus):
-    run = start(encoders, corpus, batch_size=5, accumulation_steps=2)
+    run = start(encoders, corpus, batch_size=5, gradient_accumulation_steps=2)
     seen = []
     step = run.training_step
     run.training_step = lambda batches: seen.extend(np.concatenate(batches).tolist()) or step(batches)

@@ -38,7 +38,7 @@ class LossConfig(Schema):
     """What an agent minimises."""
 
     loss: Literal["cross_entropy", "label_smoothing", "focal"] = Field("cross_entropy", description="Of the criterion's logit.")
-    label_smoothing: float = Field(0.1, ge=0, lt=1, description="Mass moved to the other class (loss: label_smoothing).")
+    label_smoothing_factor: float = Field(0.1, ge=0, lt=1, description="Mass spread evenly over both classes (loss: label_smoothing).")
     focal_gamma: float = Field(2.0, ge=0, le=10, description="Lin et al. 2017, equation 4 (loss: focal).")
     class_weighting: Literal["none", "balanced", "sqrt_balanced"] = Field(
         "none", description="Weight of positives: 1, negatives/positives, or the root of that."

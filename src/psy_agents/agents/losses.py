@@ -27,7 +27,7 @@ def criterion_loss(logits_P: Tensor, labels_P: Tensor, config: LossConfig, weigh
     """
     targets_P = labels_P.float()
     if config.loss == "label_smoothing":
-        targets_P = targets_P * (1 - config.label_smoothing) + config.label_smoothing / 2
+        targets_P = targets_P * (1 - config.label_smoothing_factor) + config.label_smoothing_factor / 2
     losses_P = F.binary_cross_entropy_with_logits(logits_P, targets_P, reduction="none")
     if config.loss == "focal":
         # Above zero, where a power below 1 has no slope: a certain answer would make the gradient not a number.

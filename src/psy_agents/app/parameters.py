@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from psy_agents.agents.renamed import new_name
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
@@ -104,6 +105,9 @@ def _describe(error: ValidationError, model: type[BaseModel], above: tuple[str, 
     more = f" {len(problems) - 1} more such." if len(problems) > 1 else ""
     dotted = ".".join(path)
     if first["type"] == "extra_forbidden":
+        new = new_name(str(place[-1]))
+        if new is not None:
+            return f"{where} {dotted} is now called {new}.{more}"
         return f"{where} {dotted}: there is no such parameter{closest(place[-1], _fields(model, place[:-1]))}{more}"
     if first["type"] == "missing":
         return f"conf: parameter {dotted} is missing.{more}"

@@ -56,8 +56,8 @@ class PrunerConfig(Schema):
     name: Literal["none", "median"] = Field(
         "none", description="median: stops a trial whose best value so far is below the others' median at this epoch."
     )
-    startup_trials: int = Field(5, ge=0, description="median: complete trials before any is pruned.")
-    warmup_fraction: float = Field(1 / 3, ge=0, le=1, description="median: share of the epochs in which none is pruned.")
+    n_startup_trials: int = Field(5, ge=0, description="median: complete trials before any is pruned.")
+    warmup_ratio: float = Field(1 / 3, ge=0, le=1, description="median: share of the epochs in which none is pruned.")
 
 
 class RefineConfig(Schema):

@@ -12,6 +12,7 @@ import optuna
 
 from psy_agents.agents.encoders.licences import log_licence
 from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.agents.renamed import renamings
 from psy_agents.corpus.fingerprint import data_hash
 from psy_agents.corpus.splitting.leakage import audit_leakage
 from psy_agents.hpo.budget import best_pace, check_space, encoder_bytes, estimate, size_of
@@ -131,6 +132,10 @@ def tell_changes(studies: Sequence[optuna.Study], name: str, identity: Identity)
         return
     before = latest_other(studies, name)
     if before is not None and "identity" in before.user_attrs:
+        old = renamings(before.user_attrs["identity"].get("space", ()))
+        if old:
+            log.info("%s begins anew: %s holds hyper-parameters under the names of version 0.1 (%s)", name, before.study_name, old)
+            return
         changed = why_anew(before.user_attrs["identity"], identity)
         log.info("%s begins anew: changed since %s: %s", name, before.study_name, changed)
 

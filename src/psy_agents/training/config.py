@@ -19,15 +19,19 @@ class OptimisationConfig(Schema):
     weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled, on matrices only: not on biases and norms.")
     adam_beta2: float = Field(0.999, gt=0, lt=1, description="Decay of AdamW's mean of squared gradients; beta1 is 0.9.")
     adam_epsilon: float = Field(1e-8, gt=0, le=1, description="Added to the root of that mean.")
-    schedule: Literal["linear", "cosine", "cosine_restarts", "polynomial", "constant", "one_cycle"] = Field(
-        "linear", description="How the rate falls after the warm-up."
+    lr_scheduler_type: Literal["linear", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup", "one_cycle"] = Field(
+        "linear",
+        description="How the rate falls after the warm-up, to 0 for all but constant_with_warmup. "
+        "one_cycle is PyTorch's OneCycleLR; the others are the Trainer's.",
     )
-    warmup_fraction: float = Field(0.1, ge=0, lt=1, description="Share of all steps in which the rate climbs.")
-    schedule_cycles: int = Field(2, ge=1, le=20, description="Restarts (schedule: cosine_restarts).")
-    schedule_power: float = Field(2.0, gt=0, le=10, description="Exponent (schedule: polynomial).")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="Share of all steps in which the rate climbs.")
+    lr_num_cycles: int = Field(
+        2, ge=1, le=20, description="Cosines, a hard restart between two of them (lr_scheduler_type: cosine_with_restarts)."
+    )
+    lr_power: float = Field(2.0, gt=0, le=10, description="Exponent of the decay (lr_scheduler_type: polynomial).")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients longer than this are scaled to it.")
-    batch_size: int = Field(16, ge=1, le=4096, description="Pairs in a micro-batch.")
-    accumulation_steps: int = Field(1, ge=1, le=256, description="Micro-batches in an optimiser step.")
+    batch_size: int = Field(16, ge=1, le=4096, description="Pairs in a micro-batch. Unlike the Trainer's, it counts pairs: a long post is several windows.")
+    gradient_accumulation_steps: int = Field(1, ge=1, le=256, description="Micro-batches in an optimiser step.")
     negative_ratio: float = Field(2.0, ge=0, le=100, description="Implicit negatives an epoch per positive pair, drawn anew.")
 
 

@@ -48,27 +48,27 @@ def optimiser(agent: AgentModel, config: OptimisationConfig) -> torch.optim.Adam
 def schedule_factor(step: int, total: int, config: OptimisationConfig) -> float:
     """Factor of the learning rate at ``step`` (from 0) of ``total`` optimiser steps, within [0, 1].
 
-    All schedules climb linearly over ``warmup_fraction`` of the steps; ``one_cycle`` (Smith & Topin 2019) climbs
+    All schedules climb linearly over ``warmup_ratio`` of the steps; ``one_cycle`` (Smith & Topin 2019) climbs
     and falls along cosines instead, starting at 1/25 of the peak.
     """
-    warmup = config.warmup_fraction * total
+    warmup = config.warmup_ratio * total
     if step < warmup:
         climb = (step + 1) / (warmup + 1)
-        if config.schedule == "one_cycle":
+        if config.lr_scheduler_type == "one_cycle":
             return 1 / 25 + (1 - 1 / 25) * (1 - math.cos(math.pi * climb)) / 2
         return climb
     progress = min((step - warmup) / max(total - warmup, 1), 1.0)
-    match config.schedule:
-        case "constant":
+    match config.lr_scheduler_type:
+        case "constant_with_warmup":
             return 1.0
         case "linear":
             return 1.0 - progress
         case "polynomial":
-            return (1.0 - progress) ** config.schedule_power
+            return (1.0 - progress) ** config.lr_power
         case "cosine" | "one_cycle":
             return (1 + math.cos(math.pi * progress)) / 2
-        case "cosine_restarts":
-            cycle = (progress * config.schedule_cycles) % 1.0
+        case "cosine_with_restarts":
+            cycle = (progress * config.lr_num_cycles) % 1.0
             return 0.0 if progress >= 1.0 else (1 + math.cos(math.pi * cycle)) / 2
         case other:
             raise AssertionError(other)

@@ -138,7 +138,7 @@ class TrainingRun:
         self.name, self.config, self.settings, self.reader = agent, config, settings, reader
         self.n_epochs, self.patience = epochs, patience
         self.micro_batch = max(1, config.batch_size // micro_batch_divisor)
-        self.accumulation = config.accumulation_steps * math.ceil(config.batch_size / self.micro_batch)
+        self.accumulation = config.gradient_accumulation_steps * math.ceil(config.batch_size / self.micro_batch)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.precision = resolve_precision(settings.precision, self.device)
 

@@ -133,7 +133,7 @@ def test_a_trial_that_takes_too_long_fails_for_good(search):
 
 def test_a_worse_trial_is_pruned_and_never_the_best(search):
     baselines = [{"x": 0.7}, {"x": 0.69}, {"x": 0.0}]
-    pruner = {"name": "median", "startup_trials": 2, "warmup_fraction": 0.34}
+    pruner = {"name": "median", "n_startup_trials": 2, "warmup_ratio": 0.34}
     result = search.run(n_trials=3, baselines=baselines, epochs=4, pruner=pruner)
     assert result.states == {"complete": 2, "pruned": 1}
     assert result.records[2].epochs_run == 3  # ceil(0.34 * 4) = 2 epochs of grace.

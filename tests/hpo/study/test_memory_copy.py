@@ -11,7 +11,7 @@ from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.memory_copy import StudyCopy
 
 SAMPLER = SamplerConfig(name="tpe", n_startup_trials=3)
-STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=PrunerConfig(name="median", startup_trials=2))
+STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=PrunerConfig(name="median", n_startup_trials=2))
 
 
 @pytest.fixture

@@ -44,6 +44,15 @@ def test_a_list_that_was_tampered_with_is_refused(search):
             TopK.model_validate({**listed, "trials": wrong})
 
 
+def test_a_list_of_version_0_1_is_refused_with_what_to_run(search):
+    search.run(n_trials=2, baselines=BASELINES)
+    listed = top_k(search.study(), 2)
+    listed["trials"][1]["params"] = {"schedule": "linear", "pooling": "mean"}
+    for stage, pipeline in (("stage0", "hpo_stage0"), ("max", "maximal_hpo")):
+        with pytest.raises(UserError, match=rf"names of version 0.1 \(schedule is now lr_scheduler_type\): run {pipeline} again\."):
+            TopK.model_validate({**listed, "stage": stage})
+
+
 def test_a_stage_without_a_complete_trial_has_no_best(search):
     search.run(n_trials=2, mishaps={0: "diverge", 1: "error"})
     with pytest.raises(UserError, match="1 failed: diverged, 1 failed: error"):

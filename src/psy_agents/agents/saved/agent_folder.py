@@ -20,6 +20,7 @@ import numpy as np
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.models import AGENT_CLASSES, AgentModel
+from psy_agents.agents.renamed import with_new_names
 from psy_agents.errors import UserError
 from psy_agents.files.checksums import HASHES, check_hashes, write_hashes
 
@@ -135,6 +136,7 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
         raise UserError(f"'{folder}' was saved in format {description['format']}, this version reads {FORMAT}.")
     if not hashed:
         raise UserError(f"'{folder}' lacks {HASHES}, the list of its files: copy the model again, or refit it.")
+    description["hyperparameters"] = with_new_names(description["hyperparameters"])
     agent_class = AGENT_CLASSES[description["agent"]]
     for name in agent_class.encoder_names:
         if not any((folder / name).glob("*.safetensors")):  # transformers would open other weights, which are unpickled.

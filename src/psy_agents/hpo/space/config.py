@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from psy_agents.hpo.space.search_space import SearchSpace
 
 _SPAN_ONLY = {"span_loss", "no_answer_weight"}
-_CRITERION_ONLY = {"loss", "label_smoothing", "focal_gamma", "class_weighting", "pooling", "window_pooling"}
+_CRITERION_ONLY = {"loss", "label_smoothing_factor", "focal_gamma", "class_weighting", "pooling", "window_pooling"}
 DEAD_FIELDS: dict[str, set[str]] = {
     "criteria": _SPAN_ONLY | {"evidence_loss_weight", "fusion"},
     "evidence": _CRITERION_ONLY | {"evidence_loss_weight", "fusion"},

@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 from pydantic import Field, FiniteFloat, model_validator
 
+from psy_agents.agents.renamed import renamings
 from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.study.checkpoints import Checkpoints
@@ -62,6 +63,17 @@ class TopK(Schema):
     n_trials: int = Field(ge=1)
     states: dict[str, int] = Field(description="How many trials ended how; failed ones by their reason.")
     trials: tuple[RankedTrial, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _under_new_names(self) -> TopK:
+        """A refusal of its own, since the search has to be run again."""
+        old = renamings(dict.fromkeys(name for trial in self.trials for name in trial.params))
+        if old:
+            pipeline = "maximal_hpo" if self.stage == "max" else f"hpo_{self.stage}"
+            raise UserError(
+                f"The best trials of {self.study} hold hyper-parameters under the names of version 0.1 ({old}): run {pipeline} again."
+            )
+        return self
 
     @model_validator(mode="after")
     def _sorted(self) -> TopK:

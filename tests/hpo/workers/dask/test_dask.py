@@ -58,7 +58,7 @@ def test_one_slot_gives_the_records_of_the_local_executor_and_stops_the_same_tri
     options = {
         "n_trials": 5,
         "sampler": {"n_startup_trials": 2},
-        "pruner": {"name": "median", "startup_trials": 1, "warmup_fraction": 0},
+        "pruner": {"name": "median", "n_startup_trials": 1, "warmup_ratio": 0},
         "baselines": [{"x": 0.7}, {"x": 0.0}],
     }
     here = search.run(name="here", **options).records
