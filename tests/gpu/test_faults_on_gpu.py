@@ -55,7 +55,8 @@ def test_too_little_memory_is_met_with_half_the_micro_batch_in_a_fresh_process(s
     peaks = []
     for divisor in (1, 2):  # How much a trial takes as it is, and at half the micro-batch.
         settings = large["search"].settings
-        halved = settings.model_copy(update={"fixed": {**settings.fixed, "batch_size": 512 // divisor, "gradient_accumulation_steps": divisor}})
+        batches = {"batch_size": 512 // divisor, "gradient_accumulation_steps": divisor}
+        halved = settings.model_copy(update={"fixed": {**settings.fixed, **batches}})
         setup = {**large, "search": SearchSetup("share", halved, large["search"].corpus), "cap": None}
         other = type(search)(tmp_path / str(divisor))
         other.store.parent.mkdir()

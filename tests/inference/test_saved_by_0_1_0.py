@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import psy_agents
+from psy_agents.agents.saved.agent_folder import load_agent
+from psy_agents.training.config import HyperParameters
 
 SAVED = Path(__file__).with_name("saved_by_0_1_0")
 ANSWERS = json.loads((SAVED / "predictions.json").read_text())
@@ -32,3 +34,10 @@ def test_an_agent_of_version_0_1_0_loads_and_answers_as_it_did(agent):
             for ours_span, their_span in zip(found.evidence or [], expected["evidence"] or [], strict=True):
                 assert list(ours_span[:2]) == their_span[:2]
                 assert ours_span[2] == pytest.approx(their_span[2], abs=1e-4)
+
+
+def test_its_hyper_parameters_are_read_under_the_names_of_today():
+    *_, description = load_agent(SAVED / "share")
+    hyperparameters = HyperParameters(**description["hyperparameters"])
+    read = hyperparameters.lr_scheduler_type, hyperparameters.warmup_ratio, hyperparameters.gradient_accumulation_steps
+    assert read == ("cosine", 0.2, 2)

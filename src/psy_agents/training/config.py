@@ -30,7 +30,9 @@ class OptimisationConfig(Schema):
     )
     lr_power: float = Field(2.0, gt=0, le=10, description="Exponent of the decay (lr_scheduler_type: polynomial).")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients longer than this are scaled to it.")
-    batch_size: int = Field(16, ge=1, le=4096, description="Pairs in a micro-batch. Unlike the Trainer's, it counts pairs: a long post is several windows.")
+    batch_size: int = Field(
+        16, ge=1, le=4096, description="Pairs in a micro-batch. Unlike the Trainer's, it counts pairs: a long post is several windows."
+    )
     gradient_accumulation_steps: int = Field(1, ge=1, le=256, description="Micro-batches in an optimiser step.")
     negative_ratio: float = Field(2.0, ge=0, le=100, description="Implicit negatives an epoch per positive pair, drawn anew.")
 
