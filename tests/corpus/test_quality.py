@@ -198,9 +198,9 @@ def test_what_is_missing_set_aside_or_uncertain_is_noted_with_its_counts():
     found = " ".join(notes(described(posts, annotations)))
     assert "Set aside: 1 of 60 posts (1 blank text)." in found
     assert "Set aside: 1 of 51 annotations (1 ignored label)." in found
-    assert "Placed by likeness alone (fuzzy): 1 of 50 sentences." in found
+    assert "Placed by similarity alone (fuzzy): 1 of 50 sentences." in found
     assert "Not placed in their posts: 2 of 50 sentences, 1 of them blank." in found
-    assert "Evidence not known, or not all of it: 2 of 26 positive pairs." in found
+    assert "Evidence unknown in whole or in part: 2 of 26 positive pairs." in found
     assert "50.0\u00a0% of all tokens of posts lie beyond the first window (max_length 10)" in found
     assert "The largest cluster of near-duplicates holds 9 of 59 posts" in found
 

@@ -120,8 +120,8 @@ def test_posts_come_by_mistakes_or_by_hash_and_only_so_many():
     assert by_hash == sorted(by_hash) and len(by_hash) == POSTS
     few = page_of(order="id", max_posts=7).html
     assert [post["id"] for post in data_of(few)["posts"]] == by_hash[:7]
-    assert "7 of 40 posts of the test split, by their hashed ids: the posts here are as good as drawn at random." in Text(few).text
-    assert "the posts here look worse than all do" in Text(page_of(max_posts=7).html).text
+    assert "7 of 40 posts of the test split, by their hashed ids: these posts are like a random sample." in Text(few).text
+    assert "these posts look worse than the whole split" in Text(page_of(max_posts=7).html).text
     assert "All 40 posts of the test split" in Text(page_of().html).text
 
 
@@ -132,7 +132,7 @@ def test_an_agent_of_criteria_is_shown_by_its_decisions():
     (post,) = [post for post in data["posts"] if post["id"] == hashed_id(f"{ID}-3", SALT)]
     (pair,) = [pair for pair in post["pairs"] if "o" in pair]
     assert pair["o"] == [1, 0, 0] and {kind for *_, kind in pair["m"]} == {1} and "s" not in pair
-    assert "This agent predicts whether a criterion is met, and no spans." in Text(html).text
+    assert "This agent predicts whether a criterion is met. It predicts no spans." in Text(html).text
 
 
 def test_an_agent_of_evidence_alone_has_no_probabilities_and_the_page_says_what_it_derives():
@@ -146,7 +146,7 @@ def test_the_agreement_is_told_where_there_is_one():
     agreement = Agreement(name="Posts <agreement>", url="https://example.org/a?b&c")
     told, revealed = (Text(page_of(agreement=agreement, reveal_text=reveal).html).text for reveal in (False, True))
     assert "under an agreement, Posts <agreement> (https://example.org/a?b&c)" in told
-    assert "whoever sees this page must have signed it" in revealed
+    assert "Everyone who sees this page must have signed it" in revealed
     assert "agreement" not in Text(page_of().html).text
 
 

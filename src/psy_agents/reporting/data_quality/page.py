@@ -1,14 +1,15 @@
-"""The data-quality report as one HTML page that needs nothing else: no server, no network."""
+"""The data-quality report as one HTML page that needs no server and no network."""
 
 from __future__ import annotations
 
 import json
-from html import escape
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
 from psy_agents.corpus.quality import DataQuality, Ledger
-from psy_agents.reporting.html import Cell, html_document, html_figure, html_table
+from psy_agents.reporting.templating import Cell, Chart, Table, render
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -17,6 +18,15 @@ ABSENT_SHOWN = 5
 NOTABLE_SHARE_BEYOND = 0.1
 NOTABLE_CLUSTER = 0.1
 WINDOWS_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: a figure, where it has one, and tables."""
+
+    title: str
+    tables: Sequence[Table]
+    chart: Chart | None = None
 
 
 def headline(report: DataQuality) -> str:
@@ -35,7 +45,7 @@ def headline(report: DataQuality) -> str:
 
 
 def notes(report: DataQuality) -> list[str]:
-    """What a reader should know before the figures are used: what is missing, set aside, or not certain."""
+    """What a reader should know before using the figures: what is missing, set aside or uncertain."""
     account, windows, rows = report.account, report.windows, report.account.alignment.rows
     found = _absences(report)
     for table, ledger in (("posts", account.posts), ("annotations", account.annotations), ("pairs", account.pairs)):
@@ -43,63 +53,53 @@ def notes(report: DataQuality) -> list[str]:
             found.append(f"Set aside: {ledger.rows_in - ledger.used:,} of {ledger.rows_in:,} {table} ({_reasons(ledger)}).")
     if rows["fuzzy"]:
         found.append(
-            f"Placed by likeness alone (fuzzy): {rows['fuzzy']:,} of {_count(rows['in'], 'sentence')}. Such a place can be "
-            f"wrong: look at some of them."
+            f"Placed by similarity alone (fuzzy): {rows['fuzzy']:,} of {_count(rows['in'], 'sentence')}. Such a place can be "
+            f"wrong: check some of them."
         )
     lost = rows["not_found"] + rows["blank"]
     if lost:
         found.append(f"Not placed in their posts: {lost:,} of {_count(rows['in'], 'sentence')}, {rows['blank']:,} of them blank.")
     if account.pairs.evidence_unknown:
         found.append(
-            f"Evidence not known, or not all of it: {account.pairs.evidence_unknown:,} of "
-            f"{_count(report.evidence.positive_pairs, 'positive pair')}. They train the criteria side only."
+            f"Evidence unknown in whole or in part: {account.pairs.evidence_unknown:,} of "
+            f"{_count(report.evidence.positive_pairs, 'positive pair')}. These pairs train only the criteria side."
         )
     if windows.share_of_tokens_beyond is not None and windows.share_of_tokens_beyond > NOTABLE_SHARE_BEYOND:
         found.append(
             f"{_percent(windows.share_of_tokens_beyond)} of all tokens of posts lie beyond the first window (max_length "
-            f"{windows.max_length:,}): they are read in further windows, which costs time; a larger max_length needs fewer."
+            f"{windows.max_length:,}). Further windows read them, which costs time. A larger max_length needs fewer windows."
         )
     if report.clusters.largest > NOTABLE_CLUSTER * account.posts.used and report.clusters.largest > 1:
         found.append(
             f"The largest cluster of near-duplicates holds {report.clusters.largest:,} of {account.posts.used:,} posts, all "
-            f"in one split: the splits' sizes and labels suffer from it."
+            f"in one split. This distorts the sizes and labels of the splits."
         )
     return found
 
 
 def quality_page(report: DataQuality, labels: Figure, lengths: Figure, rows: Figure) -> str:
-    """The page.
+    """Lay out the page.
 
     Args:
-        labels, lengths, rows: the figures of `quality_plots`.
+        labels, lengths, rows: the figures of `psy_agents.reporting.data_quality.figures`.
     """
-    body = [
-        "<header>",
-        "<h1>Data quality</h1>",
-        f'<p class="headline">{escape(headline(report))}</p>',
-        _notes(report),
-        "</header>",
-        "<main>",
-        *_rows_section(report, rows),
-        *_labels_section(report, labels),
-        *_splits_section(report),
-        *_lengths_section(report, lengths),
-        *_evidence_section(report),
-        *_settings_section(report),
-        "</main>",
-    ]
-    return html_document("Data quality", body)
+    return render(
+        "psy_agents.reporting",
+        "data_quality.html",
+        headline=headline(report),
+        notes=notes(report),
+        sections=[
+            Section("Rows", _rows_tables(report), Chart("rows", rows)),
+            Section("Labels", [_labels_table(report)], Chart("labels", labels)),
+            Section("Splits and near-duplicates", _splits_tables(report)),
+            Section("Lengths and windows", _lengths_tables(report), Chart("lengths", lengths)),
+            Section("Evidence", _evidence_tables(report)),
+            Section("Settings", [_settings_table(report)]),
+        ],
+    )
 
 
-def _notes(report: DataQuality) -> str:
-    found = notes(report)
-    if not found:
-        return '<p class="soft">Nothing is missing, set aside or uncertain.</p>'
-    items = "\n".join(f"<li>{escape(note)}</li>" for note in found)
-    return f'<section class="notes" aria-labelledby="notes">\n<h2 id="notes">To know first</h2>\n<ul>\n{items}\n</ul>\n</section>'
-
-
-def _rows_section(report: DataQuality, figure: Figure) -> list[str]:
+def _rows_tables(report: DataQuality) -> list[Table]:
     account = report.account
     ledgers = {
         "Posts": account.posts,
@@ -109,9 +109,7 @@ def _rows_section(report: DataQuality, figure: Figure) -> list[str]:
     }
     stages = account.alignment.rows
     return [
-        "<h2>Rows</h2>",
-        html_figure(figure, "rows"),
-        html_table(
+        Table(
             "Every row is used or set aside for one reason. A sentence that stands in its post twice has two places.",
             ["Table", "In", "Used", "Set aside", "Reasons"],
             [
@@ -119,7 +117,7 @@ def _rows_section(report: DataQuality, figure: Figure) -> list[str]:
                 for name, ledger in ledgers.items()
             ],
         ),
-        html_table(
+        Table(
             "How the annotated sentences were found in their posts",
             ["Stage", "Rows", "Positive rows"],
             [
@@ -127,41 +125,36 @@ def _rows_section(report: DataQuality, figure: Figure) -> list[str]:
                 for stage in sorted(stages, key=lambda stage: stage == "in")
             ],
         ),
-        html_table(
+        Table(
             "Used pairs by origin",
             ["Origin", "Pairs"],
             [
                 *([_words(name), count] for name, count in account.pairs.origins.items()),
-                ["positive, evidence not or not all known", account.pairs.evidence_unknown],
+                ["positive, evidence unknown in whole or in part", account.pairs.evidence_unknown],
                 ["pairs in with rows of both statuses", account.pairs.conflicting],
             ],
         ),
     ]
 
 
-def _labels_section(report: DataQuality, figure: Figure) -> list[str]:
+def _labels_table(report: DataQuality) -> Table:
     rows: list[list[Cell]] = []
     for criterion, figures in report.criteria.items():
         positives, pairs = sum(figures.positives.values()), sum(figures.pairs.values())
         by_split = [figures.positives[split] for split in SPLITS]
         absent = "; ".join(f"{split}: {reason}" for split, reason in figures.absent_because.items()) or "–"
         rows.append([criterion, *by_split, positives, pairs, _share(positives, pairs), figures.clusters_with_a_positive, absent])
-    return [
-        "<h2>Labels</h2>",
-        html_figure(figure, "labels"),
-        html_table(
-            "Positive pairs of each criterion by split; a cluster is a post with its near-duplicates",
-            ["Criterion", *map(str.capitalize, SPLITS), "Positive", "Pairs", "Share", "Clusters", "Absent because"],
-            rows,
-        ),
-    ]
+    return Table(
+        "Positive pairs of each criterion by split. A cluster is a post with its near-duplicates.",
+        ["Criterion", *map(str.capitalize, SPLITS), "Positive", "Pairs", "Share", "Clusters", "Absent because"],
+        rows,
+    )
 
 
-def _splits_section(report: DataQuality) -> list[str]:
+def _splits_tables(report: DataQuality) -> list[Table]:
     clusters = report.clusters
     return [
-        "<h2>Splits and near-duplicates</h2>",
-        html_table(
+        Table(
             f"Splits by {report.settings.splits.method}",
             ["Split", "Posts", "Clusters", "Pairs", "Positive", "Share"],
             [
@@ -169,25 +162,23 @@ def _splits_section(report: DataQuality) -> list[str]:
                 for name, each in report.splits.items()
             ],
         ),
-        html_table(
-            "Posts that say the same share a cluster, and a cluster shares a split",
+        Table(
+            "Near-duplicate posts share a cluster, and a cluster lies in one split",
             ["Near-duplicates", "Count"],
             [
                 ["clusters", clusters.clusters],
                 ["clusters of several posts", clusters.of_several_posts],
-                ["posts in them", clusters.posts_in_them],
-                ["posts of the largest cluster", clusters.largest],
+                ["posts in clusters of several", clusters.posts_in_them],
+                ["posts in the largest cluster", clusters.largest],
             ],
         ),
     ]
 
 
-def _lengths_section(report: DataQuality, figure: Figure) -> list[str]:
+def _lengths_tables(report: DataQuality) -> list[Table]:
     lengths, windows = report.lengths, report.windows
     return [
-        "<h2>Lengths and windows</h2>",
-        html_figure(figure, "lengths"),
-        html_table(
+        Table(
             f"Tokens of a post, by {windows.encoder}",
             ["Posts", "Tokens"],
             [
@@ -198,13 +189,13 @@ def _lengths_section(report: DataQuality, figure: Figure) -> list[str]:
                 ["all", lengths.tokens],
             ],
         ),
-        html_table(
-            f"A window of {windows.max_length:,} tokens holds {windows.room:,} of the post beside the longest criterion, which "
-            f"takes {windows.longest_criterion:,} with special tokens; the next window repeats {windows.overlap:,}",
+        Table(
+            f"A window of {windows.max_length:,} tokens holds {windows.room:,} tokens of the post: the longest criterion takes "
+            f"{windows.longest_criterion:,} with special tokens. The next window repeats {windows.overlap:,}.",
             ["Windows a post", "Posts"],
             _tail(windows.windows_a_post),
         ),
-        html_table(
+        Table(
             "What lies beyond the first window",
             ["What", "Count", "Share"],
             [
@@ -215,16 +206,15 @@ def _lengths_section(report: DataQuality, figure: Figure) -> list[str]:
     ]
 
 
-def _evidence_section(report: DataQuality) -> list[str]:
+def _evidence_tables(report: DataQuality) -> list[Table]:
     evidence = report.evidence
     return [
-        "<h2>Evidence</h2>",
-        html_table(
-            "Evidence spans of a positive pair; 0: no place is known",
+        Table(
+            "Evidence spans of a positive pair. 0: no place is known.",
             ["Spans", "Positive pairs"],
             _tail(evidence.spans_a_pair),
         ),
-        html_table(
+        Table(
             "Where the evidence lies",
             ["What", "Count", "Share"],
             [
@@ -235,13 +225,13 @@ def _evidence_section(report: DataQuality) -> list[str]:
     ]
 
 
-def _settings_section(report: DataQuality) -> list[str]:
+def _settings_table(report: DataQuality) -> Table:
     settings = report.settings.model_dump(mode="json")
     rows: list[list[Cell]] = []
     for section, values in settings.items():
         for name, value in values.items() if isinstance(values, dict) else [("", values)]:
             rows.append([".".join(filter(None, (section, name))), json.dumps(value, ensure_ascii=False)])
-    return ["<h2>Settings</h2>", html_table("Section preprocessing of the parameters", ["Parameter", "Value"], rows)]
+    return Table("Section preprocessing of the parameters", ["Parameter", "Value"], rows)
 
 
 def _absences(report: DataQuality) -> list[str]:
@@ -263,7 +253,7 @@ def _reasons(ledger: Ledger) -> str:
 
 
 def _tail(counts: dict[int, int]) -> list[list[Cell]]:
-    """Counts by a whole number, the large numbers together."""
+    """Counts by number, with all numbers of `WINDOWS_SHOWN` and more in one row."""
     rows: list[list[Cell]] = [[f"{number:,}", count] for number, count in sorted(counts.items()) if number < WINDOWS_SHOWN]
     beyond = {number: count for number, count in counts.items() if number >= WINDOWS_SHOWN}
     if beyond:

@@ -1,4 +1,4 @@
-"""What became of each span: predicted rightly or wrongly, annotated and found or missed."""
+"""Outcomes of spans: right and wrong predictions, missed annotations."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ BOTH, PREDICTED = COUNTS.index("token_both"), COUNTS.index("token_predicted")
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """Counts of each pair.
+    """Counts of right, missed and wrong spans in each pair.
 
     Attributes:
         right: (pairs) predicted spans that share a word with an annotated one.
         missed: (pairs) annotated spans that share no word with a predicted one.
         wrong: (pairs) predicted spans that share no word with an annotated one.
-        unknown: (pairs) bool, pairs whose evidence is annotated, but its place is not known, or not all of it: as
-            in every figure of evidence, nothing in them is counted.
+        unknown: (pairs) bool, pairs whose evidence is annotated, but all or part of its place is unknown. As in every
+            evidence metric, nothing in them is counted.
     """
 
     right: np.ndarray
@@ -33,14 +33,14 @@ class Outcomes:
 
     @property
     def mistakes(self) -> np.ndarray:
-        """(pairs) spans, or decisions, that were missed or wrong."""
+        """(pairs) number of missed and wrong spans or decisions."""
         return self.missed + self.wrong
 
 
 def outcomes(pairs: ScoredPairs) -> Outcomes:
-    """Judge each span by the words it shares, as `EvidenceScorer` counts them; a span without a word is not counted.
+    """Judge each span by the words it shares, as `EvidenceScorer` counts them. A span without a word is not counted.
 
-    A model of criteria alone predicts no spans: its decisions are judged, one a pair.
+    An agent that predicts only criteria has no spans: its decisions are judged, one for each pair.
     """
     if pairs.spans is None:
         decided, met = pairs.predicted, pairs.labels
@@ -55,7 +55,7 @@ def outcomes(pairs: ScoredPairs) -> Outcomes:
 def _sharing(
     texts: Sequence[str], spans: Sequence[Sequence[Span]], others: Sequence[Sequence[Span]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(pairs) of each pair's spans with a word: how many share one with any of the others, and how many share none."""
+    """(pairs) number of spans that share a word with any of the others, and that share none. Spans without a word count as neither."""
     pair = np.repeat(np.arange(len(texts)), [len(own) for own in spans])
     counts = EvidenceScorer([texts[i] for i in pair], [others[i] for i in pair]).counts([[span] for own in spans for span in own])
     sharing, with_words = counts[:, BOTH] > 0, counts[:, PREDICTED] > 0

@@ -1,8 +1,8 @@
-"""A post drawn without its text: blocks of five words, and which of them spans lie in.
+"""A post without its text: blocks of five words, and the blocks that spans cover.
 
-Lengths of words would give a text away: in a row they are a fingerprint that finds a post in a collection, and a hint for
-whoever guesses its words. Lengths of sentences in words would find it as well. So a post is only its number of blocks,
-counted from its first word on, without regard to sentences, lines, punctuation or characters.
+Lengths of words in order identify a post in a collection and help to guess its words. Lengths of sentences identify it
+too. So the page shows only the number of blocks, counted from the first word without regard to sentences, lines,
+punctuation or characters.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ WORDS_A_BLOCK = 5
 
 
 def n_blocks(n_words: int) -> int:
-    """How many blocks stand for so many words; the last one may stand for fewer than five."""
+    """Number of blocks for a number of words. The last block may hold fewer than five words."""
     return -(-n_words // WORDS_A_BLOCK)
 
 
 def block_flags(words: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
     """Which blocks lie in spans.
 
-    A block lies in a span that holds more than half of its words, so that two spans in one block share a word. A span
-    that holds so much of no block is shown by the one that it has most words of.
+    A block lies in a span that holds more than half of its words, so two spans in one block share a word. A span that
+    holds more than half of no block is shown by the block with most of its words.
 
     Args:
         words: (words, 2) character offsets.
@@ -50,7 +50,7 @@ def block_flags(words: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
 
 
 def character_flags(n_characters: int, spans: Sequence[Span]) -> np.ndarray:
-    """(characters) bool: which ones lie in spans."""
+    """(characters) bool: which characters lie in spans."""
     flags = np.zeros(n_characters, dtype=bool)
     for start, end in spans:
         flags[start:end] = True
@@ -58,7 +58,7 @@ def character_flags(n_characters: int, spans: Sequence[Span]) -> np.ndarray:
 
 
 def runs(kinds: np.ndarray) -> list[tuple[int, int, int]]:
-    """Start, end and kind of each stretch of equal kinds; kind 0, nothing, is left out.
+    """Start, end and kind of each run of equal kinds. Runs of kind 0 (in no span) are left out.
 
     Args:
         kinds: (units) whole numbers.

@@ -1,0 +1,98 @@
+"""Templates of pages and documents: the one Jinja environment, and the data that pages are laid out from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+    from plotly.graph_objects import Figure
+
+Cell = str | int | None
+
+_NUMBER = re.compile(r"[-<]?[\d,]+(\.\d+)?(\s%|\s±\s[\d.]+|\s\[[^\]]*\])?")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a page. Its first column names its rows."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds only numbers, which are aligned to the right."""
+        return [False, *(all(_is_number(row[column]) for row in self.rows) for column in range(1, len(self.columns)))]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure of a page.
+
+    Attributes:
+        name: its id in the page. A fixed id keeps the file the same from run to run.
+    """
+
+    name: str
+    figure: Figure
+    caption: str = ""
+
+
+def render(package: str, template: str, **values: Any) -> str:
+    """Fill a template.
+
+    Args:
+        package: the package whose folder ``templates`` holds the template.
+        template: file name. Values are escaped in ``.html`` files.
+        values: what the template reads.
+    """
+    return _environment(package).get_template(template).render(**values)
+
+
+@cache
+def _environment(package: str) -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    environment = Environment(
+        loader=PackageLoader(package),
+        autoescape=select_autoescape(["html"], default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
+    environment.filters |= {"thousands": thousands, "plotly": _plotly_figure}
+    environment.globals["plotly_script"] = _plotly_script
+    return environment
+
+
+def thousands(value: Cell) -> str:
+    """Text as it is, whole numbers with commas, None as nothing."""
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else value
+
+
+def _is_number(cell: Cell) -> bool:
+    return cell is None or isinstance(cell, int) or _NUMBER.fullmatch(cell) is not None
+
+
+def _plotly_figure(chart: Chart) -> Markup:
+    """Plotly's markup, which escapes what the figure holds."""
+    from markupsafe import Markup
+
+    config = {"responsive": True, "displayModeBar": False}
+    return Markup(chart.figure.to_html(full_html=False, include_plotlyjs=False, div_id=chart.name, config=config))
+
+
+def _plotly_script() -> Markup:
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    return Markup(get_plotlyjs())
