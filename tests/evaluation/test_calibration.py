@@ -7,7 +7,7 @@ from scipy.special import expit, logit
 from psy_agents.evaluation.calibration import (
     COLDEST,
     HOTTEST,
-    CalibrationFigures,
+    ProbabilityFigures,
     calibrated,
     fit,
     fit_platt,
@@ -15,7 +15,7 @@ from psy_agents.evaluation.calibration import (
     log_odds,
     negative_log_likelihood,
 )
-from psy_agents.evaluation.classification import expected_calibration_error
+from psy_agents.evaluation.metrics.criteria.ece import ECE
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 
 
@@ -31,7 +31,7 @@ def test_the_temperature_that_spoilt_the_probabilities_is_found(temperature):
     labels, probabilities = confident_pairs(temperature)
     found = fit_temperature(labels, probabilities)
     assert found == pytest.approx(temperature, rel=0.05)
-    assert expected_calibration_error(labels, calibrated(probabilities, found)) < 0.015
+    assert ECE.value(labels, calibrated(probabilities, found)) < 0.015
 
 
 def test_no_other_temperature_is_likelier():
@@ -56,8 +56,8 @@ def test_platts_shift_undoes_that_training_saw_more_positives_than_there_are():
     labels, probabilities = (rng.random(len(logits)) < expit(logits)).astype(int), expit(2.0 * logits + 3.0)
     temperature, shift = fit_platt(labels, probabilities)
     assert (temperature, shift) == (pytest.approx(2.0, rel=0.05), pytest.approx(-1.5, abs=0.1))
-    assert expected_calibration_error(labels, calibrated(probabilities, temperature, shift)) < 0.015
-    assert expected_calibration_error(labels, calibrated(probabilities, fit_temperature(labels, probabilities))) > 0.1
+    assert ECE.value(labels, calibrated(probabilities, temperature, shift)) < 0.015
+    assert ECE.value(labels, calibrated(probabilities, fit_temperature(labels, probabilities))) > 0.1
 
 
 def test_platts_scaling_is_likeliest_for_its_targets_and_finite_for_parted_pairs():
@@ -98,10 +98,10 @@ def test_calibrating_keeps_the_order_and_one_half_and_temperature_one_keeps_ever
 def test_figures_under_weights_are_those_of_pairs_that_stand_there_as_often(random_corpus):
     made = random_corpus(12)
     pairs = ScoredPairs.of_table(made.system(0.7), made.texts, made.criteria)
-    figures = CalibrationFigures(pairs, pairs.probabilities)
+    figures = ProbabilityFigures(pairs, pairs.probabilities)
     weights = np.random.default_rng(1).integers(0, 4, (3, pairs.n_posts)).astype(float)
     for ece, brier, each in zip(*figures(weights).values(), weights.astype(int), strict=True):
         rows = np.repeat(np.arange(len(pairs.labels)), each[pairs.post])
         labels, probabilities = pairs.labels[rows], pairs.probabilities[rows]
-        assert ece == pytest.approx(expected_calibration_error(labels, probabilities))
+        assert ece == pytest.approx(ECE.value(labels, probabilities))
         assert brier == pytest.approx(np.mean((probabilities - labels) ** 2))

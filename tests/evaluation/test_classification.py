@@ -4,12 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, precision_recall_fscore_support
 
-from psy_agents.evaluation.classification import (
-    average_precision,
-    classification_metrics,
-    expected_calibration_error,
-    weighted_average_precision,
-)
+from psy_agents.evaluation.classification import classification_metrics
 
 CRITERIA = ["sleep", "mood", "a/b %", "never"]
 
@@ -70,34 +65,3 @@ def test_without_positives_the_figures_are_zero_and_not_missing(labels):
     n = len(labels)
     metrics = classification_metrics(labels, np.zeros(n), np.zeros(n), np.zeros(n, int), ["a"])
     assert set(metrics.values()) == {0.0}
-
-
-def test_average_precision_treats_ties_as_one_threshold():
-    assert average_precision(np.array([1, 0, 0, 1]), np.array([0.5] * 4)) == pytest.approx(0.5)
-    assert average_precision(np.array([0, 1]), np.array([0.1, 0.9])) == 1.0
-
-
-@pytest.mark.parametrize("decimals", [1, 8])
-def test_average_precision_under_weights_is_that_of_repeated_pairs(decimals):
-    labels, probabilities, _, _ = random_pairs(0, decimals)
-    weights = np.random.default_rng(1).poisson(0.7, size=(20, len(labels)))
-    expected = [average_precision_score(np.repeat(labels, row), np.repeat(probabilities, row)) for row in weights]
-    assert weighted_average_precision(labels, probabilities, weights) == pytest.approx(expected)
-    assert np.isnan(weighted_average_precision(labels, probabilities, (1 - labels)[None, :])).all()
-
-
-def test_calibration_error_is_the_weighted_gap_of_15_bins():
-    # Bin [0.2, 0.267): mean 0.25, 1 of 2 positive. Bin [0.933, 1]: mean 0.975, 0 of 2 positive.
-    labels, probabilities = np.array([1, 0, 0, 0]), np.array([0.24, 0.26, 0.95, 1.0])
-    assert expected_calibration_error(labels, probabilities) == pytest.approx((0.25 + 0.975) / 2)
-    assert expected_calibration_error(np.array([0, 1]), np.array([0.0, 1.0])) == 0.0
-
-
-def test_calibration_error_equals_a_loop_over_bins():
-    labels, probabilities, _, _ = random_pairs(0, 8)
-    total = 0.0
-    for low in np.arange(15) / 15:
-        inside = (probabilities >= low) & ((probabilities < low + 1 / 15) | (low == 14 / 15))
-        if inside.any():
-            total += inside.mean() * abs(labels[inside].mean() - probabilities[inside].mean())
-    assert expected_calibration_error(labels, probabilities) == pytest.approx(total)

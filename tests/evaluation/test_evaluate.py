@@ -8,9 +8,10 @@ import pytest
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from psy_agents.evaluation.bootstrap import resample_weights
-from psy_agents.evaluation.classification import classification_metrics, expected_calibration_error
+from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.metrics.criteria.ece import ECE
 
 RESAMPLES = 60
 
@@ -152,7 +153,7 @@ def test_reliability_bins_hold_every_pair_and_give_the_calibration_error(evaluat
     assert sum(part.pairs for part in bins) == len(table)
     assert all(part.pairs and part.low <= part.mean_probability <= part.high for part in bins)
     gap = sum(part.pairs * abs(part.mean_probability - part.share_positive) for part in bins) / len(table)
-    assert gap == pytest.approx(expected_calibration_error(table["label"].to_numpy(), table["probability"].to_numpy()))
+    assert gap == pytest.approx(ECE.value(table["label"].to_numpy(), table["probability"].to_numpy()))
 
 
 def test_errors_by_origin_and_criterion_are_those_of_their_pairs(evaluation, table, corpus):

@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from psy_agents.evaluation.calibration import calibrated
-from psy_agents.evaluation.classification import expected_calibration_error
 from psy_agents.evaluation.gains import gains
+from psy_agents.evaluation.metrics.criteria.ece import ECE
 from psy_agents.evaluation.predictions import GOLD, predictions_table
 
 
@@ -29,7 +29,7 @@ def test_each_gain_is_the_difference_of_figures_that_anyone_can_compute(random_c
     labels = table["label"].to_numpy()
     expected = {}
     for metric, figure in (
-        ("ece", expected_calibration_error),
+        ("ece", ECE.value),
         ("brier", lambda labels, p: np.mean((p - labels) ** 2)),
     ):
         sides = (figure(labels, table[column].to_numpy()) for column in ("uncalibrated", "probability"))

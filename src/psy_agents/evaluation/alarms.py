@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.results import Alarm, Evaluation
 
 
@@ -25,7 +26,7 @@ def alarms(evaluations: Sequence[Evaluation]) -> tuple[Alarm, ...]:
 def _metrics(evaluation: Evaluation) -> dict[str, float]:
     values = {}
     if evaluation.criterion is not None and not evaluation.criterion.derived:
-        values["macro_f1"] = evaluation.criterion.macro.f1.value
+        values[OBJECTIVES["criteria"]] = evaluation.criterion.macro.f1.value
     if evaluation.evidence is not None:
-        values["token_f1"] = evaluation.evidence.scores["token_f1"].value
+        values[OBJECTIVES["evidence"]] = evaluation.evidence.scores[OBJECTIVES["evidence"]].value
     return values

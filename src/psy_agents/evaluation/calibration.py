@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from psy_agents.evaluation.classification import CALIBRATION_BINS, calibration_bins
+from psy_agents.evaluation.metrics.kinds import ProbabilityMetric
+from psy_agents.evaluation.metrics.registry import of_kind
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 
 COLDEST, HOTTEST = 0.05, 20.0
@@ -92,20 +93,19 @@ def negative_log_likelihood(labels: np.ndarray, probabilities: np.ndarray) -> fl
     return float(np.mean(np.logaddexp(0.0, np.where(labels.astype(bool), -logits, logits))))
 
 
-class CalibrationFigures:
-    """Expected calibration error and Brier score (n,) of pairs under weights of posts (n, posts)."""
+class ProbabilityFigures:
+    """Every `ProbabilityMetric` (n,) of pairs under weights of posts (n, posts)."""
 
     def __init__(self, pairs: ScoredPairs, probabilities: np.ndarray) -> None:
-        gaps = probabilities - pairs.labels
-        in_bins = np.zeros((len(gaps), CALIBRATION_BINS))
-        in_bins[np.arange(len(gaps)), calibration_bins(probabilities)] = gaps
-        self._sizes = pairs.sum_by_post(np.ones((len(gaps), 1)))
-        self._gaps = pairs.sum_by_post(in_bins)
-        self._squares = pairs.sum_by_post(gaps[:, None] ** 2)
+        self._metrics = of_kind(ProbabilityMetric)
+        self._sizes = pairs.sum_by_post(np.ones((len(probabilities), 1)))
+        self._sums = {
+            name: pairs.sum_by_post(metric.of_pairs(pairs.labels, probabilities)) for name, metric in self._metrics.items()
+        }
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         size = (weights @ self._sizes)[:, 0]
-        return {"ece": np.abs(weights @ self._gaps).sum(axis=1) / size, "brier": (weights @ self._squares)[:, 0] / size}
+        return {name: metric.of_sums(weights @ self._sums[name], size) for name, metric in self._metrics.items()}
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

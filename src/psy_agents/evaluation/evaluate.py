@@ -14,15 +14,12 @@ import pandas as pd
 
 from psy_agents.corpus.pairs import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
 from psy_agents.evaluation.bootstrap import as_estimate, bootstrap
-from psy_agents.evaluation.calibration import CalibrationFigures
-from psy_agents.evaluation.classification import (
-    CALIBRATION_BINS,
-    calibration_bins,
-    mean_of_defined,
-    scores_of_counts,
-    weighted_average_precision,
-)
+from psy_agents.evaluation.calibration import ProbabilityFigures
+from psy_agents.evaluation.classification import mean_of_defined
 from psy_agents.evaluation.evidence import COUNTS, evidence_figures
+from psy_agents.evaluation.metrics.criteria.ece import BINS, calibration_bins
+from psy_agents.evaluation.metrics.kinds import CountMetric, Counts, PostMetric, ProbabilityMetric, RankingMetric
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OVERALL_METRICS, of_kind
 from psy_agents.evaluation.results import (
     ClassScores,
     CriterionEvaluation,
@@ -34,8 +31,6 @@ from psy_agents.evaluation.results import (
 )
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 from psy_agents.evaluation.spans import word_spans
-
-SCORES = ("precision", "recall", "f1", "auprc")
 
 
 def evaluate(
@@ -78,20 +73,16 @@ def evaluate(
 
 def _criterion_evaluation(pairs: ScoredPairs, criteria: Sequence[str], resamples: int, seed: int) -> CriterionEvaluation:
     figures = _CriterionFigures(pairs)
-    width = max(pairs.n_posts, 3 * pairs.n_criteria, 0 if pairs.probabilities is None else len(pairs.labels))
+    width = max(pairs.n_posts, len(Counts._fields) * pairs.n_criteria, 0 if pairs.probabilities is None else len(pairs.labels))
     estimated = bootstrap(figures, pairs.n_posts, resamples=resamples, seed=seed, width=width)
-    _, predicted, gold = figures.counts.sum(axis=1).astype(int)
+    totals = Counts(*figures.counts.sum(axis=1).astype(int))
+    predicted, gold = totals.predicted, totals.gold
     present = gold[:-1] > 0
 
     def scores(number: int, predicted: int, gold: int) -> ClassScores:
-        values = {name: as_estimate(estimated[name][:, number]) for name in SCORES}
-        undefined = Estimate(value=0.0)
-        return ClassScores(
-            support=gold,
-            predicted=predicted,
-            auprc=values.pop("auprc"),
-            **{name: estimate or undefined for name, estimate in values.items()},
-        )
+        estimates = {name: as_estimate(estimated[name][:, number]) for name in CLASS_METRICS}
+        undefined = {name: Estimate(value=0.0) for name in of_kind(CountMetric) if estimates[name] is None}
+        return ClassScores(support=gold, predicted=predicted, **(estimates | undefined))
 
     n = pairs.n_criteria
     return CriterionEvaluation(
@@ -100,60 +91,59 @@ def _criterion_evaluation(pairs: ScoredPairs, criteria: Sequence[str], resamples
         no_symptoms=scores(n, predicted[n], gold[n]),
         macro=scores(n + 1, predicted[:-1][present].sum(), gold[:-1].sum()),
         micro=scores(n + 2, predicted[:-1].sum(), gold[:-1].sum()),
-        exact_match=as_estimate(estimated["exact_match"]),
-        ece=as_estimate(estimated["ece"]),
-        brier=as_estimate(estimated["brier"]),
         reliability=_reliability(pairs.labels, pairs.probabilities),
         reliability_uncalibrated=_reliability(pairs.labels, pairs.uncalibrated),
+        **{name: as_estimate(estimated[name]) for name in OVERALL_METRICS},
     )
 
 
 class _CriterionFigures:
-    """Figures of criteria under weights of posts (n, posts): ``SCORES`` (n, classes) and three of (n,).
+    """Metrics of criteria under weights of posts (n, posts): class metrics (n, classes) and the others (n,).
 
-    Classes are the criteria, no symptoms, macro and micro.
+    Classes are the criteria, no symptoms, macro and micro. Metrics that need probabilities are NaN without them.
     """
 
     def __init__(self, pairs: ScoredPairs) -> None:
         self._pairs = pairs
-        decisions = pairs.decision_counts()
-        _, predicted, gold = decisions.any(axis=2)
-        no_symptoms = np.stack([~predicted & ~gold, ~predicted, ~gold])
-        self.counts = np.concatenate([decisions, no_symptoms[:, :, None]], axis=2)  # (3, posts, criteria + 1)
-        wrong = pairs.sum_by_post((pairs.labels != pairs.predicted)[:, None].astype(np.float64))
-        self._exact = (wrong == 0).astype(np.float64)
+        decisions = Counts(*pairs.decision_counts())
+        predicted, gold = decisions.predicted.any(axis=1), decisions.gold.any(axis=1)
+        no_symptoms = np.stack([~predicted & ~gold, ~predicted, ~gold, np.ones(pairs.n_posts, dtype=bool)])
+        self.counts = np.concatenate([decisions, no_symptoms[:, :, None]], axis=2)  # (4, posts, criteria + 1)
+        of_posts = Counts(*(count.sum(axis=1) for count in decisions))
+        self._of_posts = {name: metric.compute(of_posts)[:, None] for name, metric in of_kind(PostMetric).items()}
         if pairs.probabilities is not None:
-            self._calibration = CalibrationFigures(pairs, pairs.probabilities)
+            self._probability_figures = ProbabilityFigures(pairs, pairs.probabilities)
             self._highest = np.zeros(pairs.n_posts)
             np.maximum.at(self._highest, pairs.post, pairs.probabilities)
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         counts = weights @ self.counts
-        classes = scores_of_counts(*counts)
-        micro = scores_of_counts(*counts[:, :, :-1].sum(axis=2))
+        classes, all_criteria = Counts(*counts), Counts(*counts[:, :, :-1].sum(axis=2))
         figures = {
-            name: _with_means(of_classes, of_all) for name, of_classes, of_all in zip(SCORES, classes, micro, strict=False)
+            name: _with_means(metric.compute(classes), metric.compute(all_criteria)) for name, metric in of_kind(CountMetric).items()
         }
-        pairs, undefined = self._pairs, np.full(len(weights), np.nan)
-        figures |= {"exact_match": (weights @ self._exact)[:, 0] / pairs.n_posts, "ece": undefined, "brier": undefined}
-        if pairs.probabilities is None:
-            return figures | {"auprc": np.full((len(weights), pairs.n_criteria + 3), np.nan)}
-        return figures | self._calibration(weights) | {"auprc": self._auprc(weights)}
+        figures |= {name: (weights @ values)[:, 0] / self._pairs.n_posts for name, values in self._of_posts.items()}
+        if self._pairs.probabilities is None:
+            undefined = np.full((len(weights), self._pairs.n_criteria + 3), np.nan)
+            figures |= dict.fromkeys(of_kind(RankingMetric), undefined)
+            return figures | dict.fromkeys(of_kind(ProbabilityMetric), undefined[:, 0])
+        figures |= self._probability_figures(weights)
+        return figures | {name: self._ranked(metric, weights) for name, metric in of_kind(RankingMetric).items()}
 
-    def _auprc(self, weights: np.ndarray) -> np.ndarray:
+    def _ranked(self, metric: RankingMetric, weights: np.ndarray) -> np.ndarray:
         pairs = self._pairs
         of_pairs = weights[:, pairs.post]
         each = []
         for number in range(pairs.n_criteria):
             rows = np.flatnonzero(pairs.criterion == number)
-            each.append(weighted_average_precision(pairs.labels[rows], pairs.probabilities[rows], of_pairs[:, rows]))
-        # Without symptoms is a post whose likeliest criterion is unlikely, the order of which one threshold decides.
-        each.append(weighted_average_precision(self.counts[2, :, -1] > 0, 1 - self._highest, weights))
-        return _with_means(np.stack(each, axis=1), weighted_average_precision(pairs.labels, pairs.probabilities, of_pairs))
+            each.append(metric.compute(pairs.labels[rows], pairs.probabilities[rows], of_pairs[:, rows]))
+        # A post without symptoms is one whose most probable criterion is improbable: one threshold decides in that order.
+        each.append(metric.compute(self.counts[2, :, -1] > 0, 1 - self._highest, weights))
+        return _with_means(np.stack(each, axis=1), metric.compute(pairs.labels, pairs.probabilities, of_pairs))
 
 
 def _with_means(classes: np.ndarray, micro: np.ndarray) -> np.ndarray:
-    """(n, criteria + 3) of (n, criteria + 1), whose last is no symptoms: beside them macro and micro."""
+    """Append macro and micro to (n, criteria + 1) values, of which the last is no symptoms; (n, criteria + 3)."""
     return np.column_stack([classes, mean_of_defined(classes[:, :-1]), micro])
 
 
@@ -163,8 +153,8 @@ def _reliability(labels: np.ndarray, probabilities: np.ndarray | None) -> tuple[
     bins = calibration_bins(probabilities)
     return tuple(
         ReliabilityBin(
-            low=number / CALIBRATION_BINS,
-            high=(number + 1) / CALIBRATION_BINS,
+            low=number / BINS,
+            high=(number + 1) / BINS,
             pairs=(bins == number).sum(),
             mean_probability=probabilities[bins == number].mean(),
             share_positive=labels[bins == number].mean(),

@@ -8,6 +8,8 @@ from itertools import chain
 
 import numpy as np
 
+from psy_agents.evaluation.metrics.kinds import ratio
+from psy_agents.evaluation.metrics.registry import EVIDENCE_METRICS
 from psy_agents.evaluation.spans import Span, merge, sentence_spans, shared_lengths, touched, word_spans
 
 # What `EvidenceScorer.counts` counts of a pair: units in both, predicted and gold, and what the other figures sum.
@@ -27,36 +29,20 @@ def evidence_metrics(
 
 
 def evidence_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Every evidence metric of sums of pairs' counts; `EvidenceScorer.score` says what each figure is.
+    """Every evidence metric of sums of pairs' counts.
 
     Args:
         sums: (..., COUNTS) of `EvidenceScorer.counts`.
 
     Returns:
-        (...) of each figure.
+        (...) of each metric.
     """
-    of = {name: sums[..., number] for number, name in enumerate(COUNTS)}
-    figures = {}
-    for unit in ("token", "sentence", "answer"):
-        both, predicted, gold = (of[f"{unit}_{part}"] for part in ("both", "predicted", "gold"))
-        figures[f"{unit}_precision"] = _ratio(both, predicted)
-        figures[f"{unit}_recall"] = _ratio(both, gold)
-        figures[f"{unit}_f1"] = _ratio(2 * both, predicted + gold)
-    without = of["pairs"] - of["answer_gold"]
-    return figures | {
-        "character_iou": _ratio(of["character_both"], of["character_predicted"] + of["character_gold"] - of["character_both"]),
-        "exact_match": _ratio(of["exact"], of["answer_gold"]),
-        "has_answer_f1": _ratio(of["f1"], of["answer_gold"]),
-        "no_answer_accuracy": _ratio(without - (of["answer_predicted"] - of["answer_both"]), without),
-    }
+    by_name = {name: sums[..., number] for number, name in enumerate(COUNTS)}
+    return {name: metric.compute(by_name) for name, metric in EVIDENCE_METRICS.items()}
 
 
 class EvidenceScorer:
-    """Scores predictions for the same pairs again and again; the gold side is prepared once.
-
-    ``token_*`` pools words over all pairs, so that predicting nothing scores 0. SQuAD's mean over pairs
-    (Rajpurkar, Jia and Liang, "Know What You Don't Know", ACL 2018) would give it the share of pairs without
-    evidence, about 0.85 here; that view is reported apart as ``has_answer_f1`` and ``no_answer_accuracy``.
+    """Scores predictions for the same pairs many times; the gold side is prepared once.
 
     Args:
         texts: each pair's post.
@@ -86,18 +72,7 @@ class EvidenceScorer:
         self._has_answer = np.bincount(spans[0], minlength=len(self._kept)) > 0
 
     def score(self, predicted: Sequence[Sequence[Span]]) -> dict[str, float]:
-        """Return every evidence metric, each between 0 and 1; 0 too where it has no pair to speak of.
-
-        - ``token_precision``, ``token_recall``, ``token_f1``: a word is a run of word characters, and gold or
-          predicted if a span holds any character of it. With TP, P and G the words that are both, predicted and
-          gold, summed over all pairs: TP / P, TP / G and 2 TP / (P + G).
-        - ``sentence_precision``, ``sentence_recall``, ``sentence_f1``: the same with the post's sentences.
-        - ``character_iou``: characters in both over characters in either (Jaccard), summed over all pairs.
-        - ``exact_match``: the share of pairs with evidence whose set of spans is the gold set.
-        - ``has_answer_f1``: the mean over pairs with evidence of the pair's own token F1. SQuAD compares bags of
-          words; here a word counts at its place.
-        - ``no_answer_accuracy``: the share of pairs without evidence for which nothing was predicted.
-        - ``answer_precision``, ``answer_recall``, ``answer_f1``: of the decision that a pair has evidence.
+        """Return every evidence metric by name; a metric is 0 where no pair defines it.
 
         Args:
             predicted: spans of each pair given to the constructor, in any order; they may overlap.
@@ -118,7 +93,7 @@ class EvidenceScorer:
         token, sentence, character = (self._counts(axis, spans) for axis in (self._words, self._sentences, self._characters))
         answered = np.bincount(spans[0], minlength=len(self._kept)) > 0
         answer = (answered & self._has_answer, answered, self._has_answer)
-        exact, f1 = self._exact(spans) & self._has_answer, _ratio(2 * token[0], token[1] + token[2]) * self._has_answer
+        exact, f1 = self._exact(spans) & self._has_answer, ratio(2 * token[0], token[1] + token[2]) * self._has_answer
         counts = np.zeros((self._n_given, len(COUNTS)))
         counts[self._kept] = np.stack([*token, *sentence, *character, *answer, exact, f1, np.ones(len(self._kept))], axis=1)
         return counts
@@ -203,7 +178,3 @@ class _Axis:
 
 def _firsts(sizes: np.ndarray) -> np.ndarray:
     return np.cumsum(sizes) - sizes
-
-
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)

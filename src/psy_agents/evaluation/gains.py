@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from psy_agents.evaluation.bootstrap import as_estimate, bootstrap
-from psy_agents.evaluation.calibration import CalibrationFigures
-from psy_agents.evaluation.classification import mean_of_defined, scores_of_counts
+from psy_agents.evaluation.calibration import ProbabilityFigures
+from psy_agents.evaluation.classification import mean_of_defined
+from psy_agents.evaluation.metrics.criteria.f1 import F1
+from psy_agents.evaluation.metrics.kinds import Counts
+from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.results import Gain
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 
@@ -50,7 +53,7 @@ def gains(
 
 
 def _calibration(agent: str, pairs: ScoredPairs, options: Mapping[str, int]) -> Iterator[Gain]:
-    sides = [CalibrationFigures(pairs, probabilities) for probabilities in (pairs.uncalibrated, pairs.probabilities)]
+    sides = [ProbabilityFigures(pairs, probabilities) for probabilities in (pairs.uncalibrated, pairs.probabilities)]
 
     def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
         without, chosen = (side(weights) for side in sides)
@@ -66,17 +69,18 @@ def _thresholds(
     sides = [pairs.decision_counts(predicted) for predicted in (pairs.pooled, pairs.predicted)]
 
     def figures(weights: np.ndarray) -> dict[str, np.ndarray]:
-        without, chosen = (scores_of_counts(*(weights @ counts))[2] for counts in sides)
+        without, chosen = (F1.compute(Counts(*(weights @ counts))) for counts in sides)
         macro = _with_difference(mean_of_defined(without), mean_of_defined(chosen))
-        return {"macro_f1": macro, "f1": _with_difference(without, chosen)}
+        return {OBJECTIVES["criteria"]: macro, F1.name: _with_difference(without, chosen)}
 
     width = max(pairs.n_posts, 6 * pairs.n_criteria)
     estimated = bootstrap(figures, pairs.n_posts, width=width, **options)
-    if not np.isnan(estimated["macro_f1"][0]).any():
-        yield _gain(agent, THRESHOLDS, "macro_f1", None, estimated["macro_f1"])
+    macro = estimated[OBJECTIVES["criteria"]]
+    if not np.isnan(macro[0]).any():
+        yield _gain(agent, THRESHOLDS, OBJECTIVES["criteria"], None, macro)
     for number in sorted(own):
-        if not np.isnan(values := estimated["f1"][:, number])[0].any():
-            yield _gain(agent, THRESHOLDS, "f1", criteria[number], values)
+        if not np.isnan(values := estimated[F1.name][:, number])[0].any():
+            yield _gain(agent, THRESHOLDS, F1.name, criteria[number], values)
 
 
 def _with_difference(without: np.ndarray, chosen: np.ndarray) -> np.ndarray:

@@ -6,11 +6,19 @@ computed again from what was saved.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, FiniteFloat
+from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 
+from psy_agents.evaluation.metrics.kinds import Metric
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, EVIDENCE_METRICS, OVERALL_METRICS, MetricName
 from psy_agents.files.schema import Schema
+
+
+def _names_in(metrics: Mapping[str, Metric], names: Iterable[str]) -> None:
+    if unknown := sorted(set(names) - set(metrics)):
+        raise ValueError(f"There is no metric {unknown[0]} (there are: {', '.join(metrics)}).")
 
 
 class Estimate(Schema):
@@ -21,15 +29,30 @@ class Estimate(Schema):
     high: FiniteFloat | None = None
 
 
-class ClassScores(Schema):
-    """Precision, recall, F1 and average precision of one class, or a mean of classes."""
+class _WithMetrics(Schema):
+    """A field for each metric of the table ``metrics``: its estimate, or None where the metric is undefined."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Estimate | None]
+    metrics: ClassVar[Mapping[str, Metric]]
+
+    @model_validator(mode="after")
+    def _metrics_are_known(self) -> Self:
+        _names_in(self.metrics, self.__pydantic_extra__)
+        return self
+
+    def estimate(self, name: str) -> Estimate | None:
+        """The metric's estimate; None where it is undefined, or was not computed."""
+        return self.__pydantic_extra__.get(name)
+
+
+class ClassScores(_WithMetrics):
+    """Every class metric of one class, or of a mean of classes. A ranking metric is None without probabilities or positives."""
+
+    metrics = CLASS_METRICS
 
     support: int = Field(ge=0, description="Positive pairs (no_symptoms: posts) in the gold labels.")
     predicted: int = Field(ge=0, description="Those that were predicted.")
-    precision: Estimate
-    recall: Estimate
-    f1: Estimate
-    auprc: Estimate | None = Field(description="None where there are no probabilities, or no positive.")
 
 
 class ReliabilityBin(Schema):
@@ -42,29 +65,34 @@ class ReliabilityBin(Schema):
     share_positive: FiniteFloat
 
 
-class CriterionEvaluation(Schema):
-    """How well the criteria that are met were found."""
+class CriterionEvaluation(_WithMetrics):
+    """How well a system decides which criteria are met, with every metric of all posts or pairs."""
+
+    metrics = OVERALL_METRICS
 
     derived: bool = Field(description="True where the model predicts spans only: a criterion with a span counts as met.")
     per_criterion: dict[str, ClassScores]
     macro: ClassScores = Field(description="Mean over the criteria with a positive pair.")
     micro: ClassScores
     no_symptoms: ClassScores = Field(description="The derived class: posts for which no criterion is met.")
-    exact_match: Estimate = Field(description="Share of posts whose set of criteria is right.")
-    ece: Estimate | None
-    brier: Estimate | None
     reliability: tuple[ReliabilityBin, ...]
     reliability_uncalibrated: tuple[ReliabilityBin, ...] = Field(description="Before calibration; empty of baselines.")
 
 
 class EvidenceEvaluation(Schema):
-    """How well the evidence was found; the names are those of `EvidenceScorer.score`."""
+    """How well a system finds the evidence, by the metrics of evidence."""
 
     pairs: int
     pairs_with_evidence: int
     pairs_unknown: int = Field(description="Left out: their evidence is annotated, but its place is not known.")
     scores: dict[str, Estimate]
-    per_criterion: dict[str, dict[str, FiniteFloat]] = Field(description="token_f1 and so on of each criterion with evidence.")
+    per_criterion: dict[str, dict[str, FiniteFloat]] = Field(description="The same metrics of each criterion with evidence.")
+
+    @model_validator(mode="after")
+    def _metrics_are_known(self) -> Self:
+        for scores in (self.scores, *self.per_criterion.values()):
+            _names_in(EVIDENCE_METRICS, scores)
+        return self
 
 
 class ErrorSlice(Schema):
@@ -94,7 +122,7 @@ class Evaluation(Schema):
 class Comparison(Schema):
     """A paired permutation test by post: how often chance alone gives so great a difference."""
 
-    metric: Literal["macro_f1", "token_f1"]
+    metric: MetricName
     first: str
     second: str
     difference: Estimate = Field(description="first minus second, with its bootstrap interval.")
@@ -107,7 +135,7 @@ class Alarm(Schema):
     """A model that is no better than a baseline."""
 
     agent: str
-    metric: Literal["macro_f1", "token_f1"]
+    metric: MetricName
     value: FiniteFloat
     baseline: str
     baseline_value: FiniteFloat
@@ -136,7 +164,7 @@ class Gain(Schema):
 
     agent: str
     choice: Literal["calibration", "thresholds"]
-    metric: Literal["ece", "brier", "macro_f1", "f1"]
+    metric: MetricName
     criterion: str | None = Field(description="Of f1.")
     without: Estimate
     chosen: Estimate

@@ -86,13 +86,13 @@ class ScoredPairs:
         return EvidenceScorer(self.texts, self.gold, self.known)
 
     def decision_counts(self, predicted: np.ndarray | None = None) -> np.ndarray:
-        """(3, posts, criteria) pairs that are both, predicted and gold positive; ``predicted`` in place of its own."""
+        """(4, posts, criteria) the `Counts` of each post and criterion, with ``predicted`` or else these pairs' own decisions."""
         predicted = self.predicted if predicted is None else predicted
         cell = self.post * self.n_criteria + self.criterion
-        flags = (self.labels & predicted, predicted, self.labels)
+        flags = (self.labels & predicted, predicted, self.labels, np.ones(len(self.labels), dtype=bool))
         size = self.n_posts * self.n_criteria
         counts = [np.bincount(cell[flag], minlength=size) for flag in flags]
-        return np.reshape(counts, (3, self.n_posts, self.n_criteria)).astype(np.float64)
+        return np.reshape(counts, (len(flags), self.n_posts, self.n_criteria)).astype(np.float64)
 
     def sum_by_post(self, values: np.ndarray) -> np.ndarray:
         """(posts, k) sums of (pairs, k) values."""

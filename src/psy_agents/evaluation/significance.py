@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 
 from psy_agents.evaluation.bootstrap import as_estimate, bootstrap, rows_at_once
-from psy_agents.evaluation.classification import mean_of_defined, scores_of_counts
+from psy_agents.evaluation.classification import mean_of_defined
 from psy_agents.evaluation.evidence import COUNTS
+from psy_agents.evaluation.metrics.criteria.f1 import f1_of
+from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.results import Comparison
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 
@@ -58,7 +60,10 @@ def compare(
     }
     _check_same_pairs(predictions, systems)
     comparisons = []
-    for metric, counts in (("macro_f1", _decision_counts(systems)), ("token_f1", _token_counts(systems))):
+    for metric, counts in (
+        (OBJECTIVES["criteria"], _decision_counts(systems)),
+        (OBJECTIVES["evidence"], _token_counts(systems)),
+    ):
         both = [(first, second) for first, second in wanted if first in counts and second in counts]
         if both:
             comparisons += _compare(metric, counts, both, permutations, resamples, seed)
@@ -90,7 +95,7 @@ def _check_same_pairs(predictions: Mapping[str, pd.DataFrame], systems: Mapping[
 
 
 def _decision_counts(systems: Mapping[str, ScoredPairs]) -> dict[str, np.ndarray]:
-    counts = {name: pairs.decision_counts() for name, pairs in systems.items() if not pairs.derived}
+    counts = {name: pairs.decision_counts()[:3] for name, pairs in systems.items() if not pairs.derived}
     return {name: count for name, count in counts.items() if count[2].any()}
 
 
@@ -158,7 +163,7 @@ def _p_values(stacked: np.ndarray, first: np.ndarray, second: np.ndarray, permut
 def _mean_f1(sums: np.ndarray) -> np.ndarray:
     """(..., n) of (..., 3, n, classes): mean F1 of the classes that have a gold positive."""
     hits, predicted, gold = np.moveaxis(sums, -3, 0)
-    return mean_of_defined(scores_of_counts(hits, predicted, gold)[2])
+    return mean_of_defined(f1_of(hits, predicted, gold))
 
 
 def _width(stacked: np.ndarray) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from psy_agents.agents.config import BUNDLED_ENCODER
 from psy_agents.agents.encoders.licences import NON_COMMERCIAL, NOT_STATED
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, SUMMARY
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.files.checksums import file_sha256, names_of
 from psy_agents.hpo.refit.ensemble import EnsembleSummary
@@ -22,7 +23,7 @@ from psy_agents.release.known_failures import failures_section
 from psy_agents.release.markdown import bullets, cell, code, fenced, table
 from psy_agents.release.onnx import HERE, OnnxResult
 from psy_agents.release.reproduce import commands
-from psy_agents.reporting.tables import CLASS_METRICS, classes, ordered, summary_figures
+from psy_agents.reporting.tables import classes, ordered, summary_figures
 
 SAYS = {
     "criteria": "whether a post meets each criterion",
@@ -30,14 +31,8 @@ SAYS = {
     "share": "whether a post meets each criterion, and which spans show it, from one encoder",
     "joint": "whether a post meets each criterion, and which spans show it, from two encoders of which one informs the other",
 }
-HUB_METRICS = {
-    "macro_f1": ("f1", "macro-F1 of criteria"),
-    "micro_f1": ("f1", "micro-F1 of criteria"),
-    "macro_auprc": ("average_precision", "macro average precision of criteria"),
-    "token_f1": ("f1", "token-F1 of evidence"),
-    "sentence_f1": ("f1", "sentence-F1 of evidence"),
-}
-"""The hub's type and our name of each figure in the header."""
+TASKS = {"criteria": "text-classification", "evidence": "token-classification"}
+"""The Hub's task of each side."""
 SECTION = "## "
 
 
@@ -71,16 +66,16 @@ def _title(facts: Facts) -> str:
 def _header(facts: Facts) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
-    figures = {name: each for name, each in _shown_figures(facts.evaluation).items() if name in HUB_METRICS}
+    figures = {name: each for name, each in _shown_figures(facts.evaluation).items() if SUMMARY[name].metric.hub_type}
     results = [
         EvalResult(
-            task_type="token-classification" if name in ("token_f1", "sentence_f1") else "text-classification",
+            task_type=TASKS[SUMMARY[name].metric.side],
             dataset_type=facts.config.corpus,
             dataset_name=facts.config.corpus,
             dataset_split="test",
             dataset_revision=facts.summary.data_hash,
-            metric_type=HUB_METRICS[name][0],
-            metric_name=HUB_METRICS[name][1],
+            metric_type=SUMMARY[name].metric.hub_type,
+            metric_name=SUMMARY[name].card_title,
             metric_value=round(estimate.value, 6),
         )
         for name, estimate in figures.items()
@@ -92,17 +87,16 @@ def _header(facts: Facts) -> str:
         base_model=facts.encoder if facts.on_hub else None,
         library_name="psy_agents",
         tags=["psy_agents", facts.summary.agent, "not-a-medical-device"],
-        metrics=sorted({HUB_METRICS[name][0] for name in figures}),
+        metrics=sorted({SUMMARY[name].metric.hub_type for name in figures}),
         eval_results=results,
     )
     return data.to_yaml()
 
 
 def _shown_figures(evaluation: Evaluation) -> dict:
-    """As `summary_figures`, without the criteria's of an agent that predicts spans only."""
-    derived = evaluation.criterion.derived
-    evidence = () if evaluation.evidence is None else evaluation.evidence.scores
-    return {name: each for name, each in summary_figures(evaluation).items() if not derived or name in evidence}
+    """As `summary_figures`, without the metrics of criteria of an agent that predicts spans only."""
+    shown = ("evidence",) if evaluation.criterion.derived else ("criteria", "evidence")
+    return {name: each for name, each in summary_figures(evaluation).items() if SUMMARY[name].metric.side in shown}
 
 
 def _use(facts: Facts) -> str:
@@ -195,22 +189,22 @@ def _figures(facts: Facts) -> str:
         parts.append("This agent predicts spans only; here a criterion with a span counts as met.")
     training = {name: sum(each.positives[split] for split in ("train", "validation")) for name, each in facts.quality.criteria.items()}
     rows = [
-        (code(name), training.get(name), scores.support, scores.predicted, *(getattr(scores, metric) for metric in CLASS_METRICS))
+        (code(name), training.get(name), scores.support, scores.predicted, *map(scores.estimate, CLASS_METRICS))
         for _, name, scores in classes(evaluation)
     ]
-    heads = ("Criterion", "positive in training", "positive on test", "predicted", "precision", "recall", "F1", "AUPRC")
+    heads = ("Criterion", "positive in training", "positive on test", "predicted", *(metric.title for metric in CLASS_METRICS.values()))
     parts += [table(heads, rows), "### Beside simple rules", _baselines(facts)]
     return "\n\n".join(parts)
 
 
 def _baselines(facts: Facts) -> str:
-    names = [name for name in ("macro_f1", "token_f1") if name in _shown_figures(facts.evaluation)]
+    names = [name for name in OBJECTIVES.values() if name in _shown_figures(facts.evaluation)]
     rows = []
     for each in ordered(facts.report):
         figures = _shown_figures(each) if each.kind == "agent" else summary_figures(each)
         if any(name in figures for name in names):
             rows.append((each.name, *(figures.get(name) for name in names)))
-    return table(("System", *(HUB_METRICS[name][1] for name in names)), rows)
+    return table(("System", *(SUMMARY[name].card_title for name in names)), rows)
 
 
 def _training(facts: Facts) -> str:

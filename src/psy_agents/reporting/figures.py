@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from psy_agents.evaluation.metrics.registry import OBJECTIVES, SUMMARY
 from psy_agents.evaluation.results import Estimate, Evaluation, Report
 from psy_agents.reporting.search.plots import absent_plot, plain
 from psy_agents.reporting.tables import NO_SYMPTOMS, estimate_text, ordered, summary_figures
@@ -17,7 +18,8 @@ AGENT_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9
 BASELINE_COLOUR = "#7f7f7f"
 AGENT_SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 BASELINE_SYMBOLS = ("x-thin-open", "cross-thin-open", "asterisk-open", "circle-open", "square-open", "diamond-open")
-METRIC_COLOURS = {"macro_f1": "#0072b2", "token_f1": "#e69f00"}
+OBJECTIVE_MARKS = {"criteria": ("#0072b2", "circle", -0.16), "evidence": ("#e69f00", "square", 0.16)}
+"""Colour, symbol and shift of the metric of each side."""
 ERROR_COLOURS = {"false positives, of negatives": "#e69f00", "false negatives, of positives": "#0072b2"}
 GROUPS = ("criterion", "length", "origin")
 ORIGINS = {
@@ -73,19 +75,20 @@ def comparison_plot(report: Report) -> Figure:
         return absent_plot("Macro-F1 and token-F1", "Neither a model nor a baseline was evaluated.")
     figure = go.Figure()
     labels = [each.name for each, _ in shown]
-    metrics = {"macro_f1": ("macro-F1 (criteria)", -0.16, "circle"), "token_f1": ("token-F1 (evidence)", 0.16, "square")}
-    for metric, (name, shift, symbol) in metrics.items():
+    names = {side: f"{SUMMARY[metric].title} ({side})" for side, metric in OBJECTIVES.items()}
+    for side, (colour, symbol, shift) in OBJECTIVE_MARKS.items():
+        metric = OBJECTIVES[side]
         rows = [(row, figures[metric]) for row, (_, figures) in enumerate(shown) if metric in figures]
         if rows:
             _add_estimates(
                 figure,
-                name,
+                names[side],
                 [estimate for _, estimate in rows],
                 [row + shift for row, _ in rows],
                 [labels[row] for row, _ in rows],
-                {"color": METRIC_COLOURS[metric], "symbol": symbol, "size": 9},
+                {"color": colour, "symbol": symbol, "size": 9},
             )
-    _lay_out(figure, "Macro-F1 and token-F1", 2.4 * ROW_HEIGHT * len(labels), [name for name, _, _ in metrics.values()])
+    _lay_out(figure, "Macro-F1 and token-F1", 2.4 * ROW_HEIGHT * len(labels), list(names.values()))
     _score_axis(figure, "F1")
     _rows_axis(figure, labels)
     agents = sum(each.kind == "agent" for each, _ in shown)

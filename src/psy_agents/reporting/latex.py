@@ -8,35 +8,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 
+import pandas as pd
+
+from psy_agents.evaluation.metrics.criteria.f1 import F1
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, SUMMARY, TITLES, lower_is_better
 from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, Report
 from psy_agents.reporting.tables import NO_SYMPTOMS, classes, ordered, p_text, summary_figures
 
 PREAMBLE = r"% Needs \usepackage{booktabs}. A table that is too wide fits in {\small ...} or \resizebox (graphicx)."
-CRITERIA_NOTE = (
-    r"Test pairs, by criterion. P: precision, R: recall; best F1 of a row in bold. "
-    r"$^\dagger$ derived: a criterion with a predicted span counts as met."
-)
-SUMMARY_HEADS = {
-    "macro_f1": "macro-F1",
-    "micro_f1": "micro-F1",
-    "macro_auprc": "AUPRC",
-    "exact_match": "EM",
-    "ece": "ECE",
-    "brier": "Brier",
-    "token_f1": "token-F1",
-    "sentence_f1": "sent.-F1",
-    "character_iou": "IoU",
-    "evidence_exact_match": "EM",
-    "has_answer_f1": "has-ans.",
-    "no_answer_accuracy": "no-ans.",
-}
-SIDES = {"Criteria": 6, "Evidence": 6}
-METRICS = {"macro_f1": "macro-F1", "token_f1": "token-F1"}
 ENSEMBLES = {"seeds": "seeds", "top_k": "best candidates"}
-GAINS = {"ece": "ECE", "brier": "Brier", "macro_f1": "macro-F1"}
+DAGGER = r"$^\dagger$"
+NO_HEAD = "{}"
+"""The upper head of a column that has none; it differs from the empty string, so that two such columns are not joined."""
 
-# Brackets and stars mean something after the end of a row; the others are letters of TeX's own.
+# Brackets and stars have a meaning after the end of a row; the others are special characters of TeX.
 _ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -45,7 +33,7 @@ _ESCAPES = {
 
 
 def latex_text(text: str) -> str:
-    """Text that TeX sets to the letter; white space, line ends included, becomes single spaces."""
+    """Text that TeX prints character by character; white space, line ends included, becomes single spaces."""
     return "".join(_ESCAPES.get(letter, letter) for letter in re.sub(r"\s+", " ", text).strip())
 
 
@@ -56,41 +44,44 @@ def latex_tables(report: Report) -> str:
 
 
 def criteria_latex(report: Report, systems: Sequence[str] | None = None) -> str:
-    """P, R and F1 of each class, the best F1 of a row in bold (several where they are equal to two decimals).
+    """The class metrics marked ``in_latex_classes``, with the best F1 of a row in bold (several if equal to two decimals).
 
     Args:
         systems: names, in order; None: the agents and the baseline with the best macro-F1.
     """
     shown = _chosen(report, systems)
-    by_class = _by_class(shown)
+    metrics = {name: metric for name, metric in CLASS_METRICS.items() if metric.in_latex_classes}
     rows = []
-    for key, scores in by_class.items():
-        best = max((f"{each.f1.value:.2f}" for each in scores if each and each.support), default="")
-        cells = [_class_name(key), *_support(scores)]
+    for key, scores in _by_class(shown).items():
+        best = max((_two(each.estimate(F1.name)) for each in scores if each and each.support), default="")
+        cells = [_class_name(key), _support(scores)]
         for each in scores:
-            if each is None or not each.support:  # Nobody predicts it, or there was nothing to find.
-                cells += ["" if each is None else "--"] * 3
+            if each is None or not each.support:  # The system does not have the class, or the class has no gold positive.
+                cells += ["" if each is None else "--"] * len(metrics)
             else:
-                cells += [_two(each.precision), _two(each.recall), _bold(_two(each.f1), best)]
+                texts = {name: _two(each.estimate(name)) for name in metrics}
+                cells += (texts | {F1.name: _bold(texts[F1.name], best)}).values()
         rows.append((key[0], cells))
-    heads = [
-        ["", "", *(rf"\multicolumn{{3}}{{c}}{{{_system(each)}}}" for each in shown)],
-        ["Criterion", "Support", *(["P", "R", "F1"] * len(shown))],
-    ]
-    rules = " ".join(rf"\cmidrule(lr){{{3 + 3 * place}-{5 + 3 * place}}}" for place in range(len(shown)))
-    return _table(CRITERIA_NOTE, "criteria", "lr" + "rrr" * len(shown), heads, rules, _grouped(rows))
+    heads = [("", "Criterion"), (NO_HEAD, "Support")]
+    heads += [(_system(each), latex_text(metric.heading)) for each in shown for metric in metrics.values()]
+    short = ", ".join(f"{each.heading}: {each.title.lower()}" for each in metrics.values() if each.heading != each.title)
+    note = (
+        rf"Test pairs, by criterion. {latex_text(short)}; best F1 of a row in bold. "
+        rf"{DAGGER} derived: a criterion with a predicted span counts as met."
+    )
+    return _table(note, "criteria", "lr" + "r" * len(metrics) * len(shown), heads, rows)
 
 
 def intervals_latex(report: Report, systems: Sequence[str] | None = None) -> str:
     """F1 of each class with its interval; arguments as for `criteria_latex`."""
     shown = _chosen(report, systems)
     rows = [
-        (key[0], [_class_name(key), *_support(scores), *map(_f1_with_interval, scores)])
+        (key[0], [_class_name(key), _support(scores), *map(_f1_with_interval, scores)])
         for key, scores in _by_class(shown).items()
     ]
-    heads = [["Criterion", "Support", *map(_system, shown)]]
+    heads = ["Criterion", "Support", *map(_system, shown)]
     note = rf"F1 with 95\,\% percentile intervals of a bootstrap by post ({report.resamples:,} resamples)."
-    return _table(note, "intervals", "lr" + "l" * len(shown), heads, "", _grouped(rows))
+    return _table(note, "intervals", "lr" + "l" * len(shown), heads, rows)
 
 
 def summary_latex(report: Report) -> str:
@@ -98,13 +89,10 @@ def summary_latex(report: Report) -> str:
     rows = []
     for each in ordered(report):
         figures = summary_figures(each)
-        cells = [_two(figures[metric]) if metric in figures else "" for metric in SUMMARY_HEADS]
-        rows.append((each.kind, [_system(each), *cells]))
-    sides = [rf"\multicolumn{{{columns}}}{{c}}{{{side}}}" for side, columns in SIDES.items()]
-    heads = [["", *sides], ["System", *SUMMARY_HEADS.values()]]
-    rules = r"\cmidrule(lr){2-7} \cmidrule(lr){8-13}"
-    note = r"All systems on the test pairs; for ECE and Brier less is better. $^\dagger$ criteria derived from spans."
-    return _table(note, "summary", "l" + "r" * len(SUMMARY_HEADS), heads, rules, _grouped(rows))
+        rows.append((each.kind, [_system(each), *(_two(figures[name]) if name in figures else "" for name in SUMMARY)]))
+    heads = [("", "System"), *((each.metric.side.capitalize(), latex_text(each.heading)) for each in SUMMARY.values())]
+    directions = "; ".join(filter(None, ("All systems on the test pairs", *map(lower_is_better, ("criteria", "evidence")))))
+    return _table(f"{directions}. {DAGGER} criteria derived from spans.", "summary", "l" + "r" * len(SUMMARY), heads, rows)
 
 
 def comparisons_latex(report: Report) -> str:
@@ -113,7 +101,7 @@ def comparisons_latex(report: Report) -> str:
         (
             each.metric,
             [
-                METRICS[each.metric],
+                latex_text(TITLES[each.metric]),
                 f"{latex_text(each.first)} $-$ {latex_text(each.second)}",
                 _with_interval(each.difference),
                 _p(each.p_value),
@@ -122,8 +110,8 @@ def comparisons_latex(report: Report) -> str:
         )
         for each in report.comparisons
     ]
-    heads = [["Metric", "Systems", "Difference", "$p$", r"$p_\mathrm{Holm}$"]]
-    return _table("Paired permutation tests by post.", "comparisons", "lllrr", heads, "", _grouped(rows))
+    heads = ["Metric", "Systems", "Difference", "$p$", r"$p_\mathrm{Holm}$"]
+    return _table("Paired permutation tests by post.", "comparisons", "lllrr", heads, rows)
 
 
 def gains_latex(report: Report) -> str:
@@ -133,7 +121,7 @@ def gains_latex(report: Report) -> str:
             each.choice,
             [
                 latex_text(each.agent),
-                GAINS[each.metric],
+                latex_text(TITLES[each.metric]),
                 _three(each.without),
                 _three(each.chosen),
                 _with_interval(each.difference),
@@ -142,12 +130,12 @@ def gains_latex(report: Report) -> str:
         for each in report.gains
         if each.criterion is None
     ]
-    heads = [["Agent", "Metric", "Without", "With", "Difference"]]
+    heads = ["Agent", "Metric", "Without", "With", "Difference"]
     note = (
-        r"What is chosen on validation, on test: a temperature for the probabilities (ECE, Brier: less is better), and thresholds "
-        r"by criterion in place of one for all (macro-F1)."
+        "Choices made on validation, on test: a temperature for the probabilities, and thresholds by criterion in place of one "
+        f"for all; {lower_is_better('criteria')}."
     )
-    return _table(note, "gains", "llrrl", heads, "", _grouped(rows))
+    return _table(note, "gains", "llrrl", heads, rows)
 
 
 def ensembles_latex(report: Report) -> str:
@@ -159,7 +147,7 @@ def ensembles_latex(report: Report) -> str:
                 latex_text(each.agent),
                 ENSEMBLES[each.kind],
                 str(each.cost.members),
-                METRICS[gain.metric],
+                latex_text(TITLES[gain.metric]),
                 _with_interval(gain.difference),
                 _p(gain.p_value),
                 *(_times(getattr(each.cost, name), getattr(each.single_cost, name)) for name in ("train_seconds", "test_seconds")),
@@ -168,9 +156,9 @@ def ensembles_latex(report: Report) -> str:
         for each in report.ensembles
         for gain in each.gain
     ]
-    heads = [["Agent", "Of", "Members", "Metric", "Difference", "$p$", "Training", "Prediction"]]
+    heads = ["Agent", "Of", "Members", "Metric", "Difference", "$p$", "Training", "Prediction"]
     note = "Ensembles minus the single winner on test; training and prediction in multiples of the winner's seconds."
-    return _table(note, "ensembles", "llrllrrr", heads, "", _grouped(rows))
+    return _table(note, "ensembles", "llrllrrr", heads, rows)
 
 
 def _times(cost: float, single: float) -> str:
@@ -193,8 +181,8 @@ def _by_class(shown: Sequence[Evaluation]) -> dict[tuple[str, str], list[ClassSc
     return {key: [table.get(key) for table in tables] for key in keys}
 
 
-def _support(scores: Iterable[ClassScores | None]) -> list[str]:
-    return [f"{next(each.support for each in scores if each is not None):,}"]
+def _support(scores: Iterable[ClassScores | None]) -> str:
+    return f"{next(each.support for each in scores if each is not None):,}"
 
 
 def _class_name(key: tuple[str, str]) -> str:
@@ -204,11 +192,11 @@ def _class_name(key: tuple[str, str]) -> str:
 
 def _system(evaluation: Evaluation) -> str:
     derived = evaluation.criterion is not None and evaluation.criterion.derived
-    return latex_text(evaluation.name) + (r"$^\dagger$" if derived else "")
+    return latex_text(evaluation.name) + (DAGGER if derived else "")
 
 
-def _two(figure: Estimate) -> str:
-    return f"{figure.value:.2f}"
+def _two(figure: Estimate | None) -> str:
+    return "--" if figure is None else f"{figure.value:.2f}"
 
 
 def _three(figure: Estimate) -> str:
@@ -235,28 +223,31 @@ def _p(p: float) -> str:
     return f"${p_text(p)}$"
 
 
-def _grouped(rows: Sequence[tuple[str, list[str]]]) -> list[str]:
-    r"""Lines of a table's body, with a rule where the group changes from the rows of one kind to those of another."""
-    lines: list[str] = []
-    means = ("macro", "micro")
-    for place, (group, cells) in enumerate(rows):
-        before = rows[place - 1][0] if place else group
-        if group != before and not (group in means and before in means):
-            lines.append(r"\midrule")
-        lines.append(_row(cells))
-    return lines
+def _table(
+    note: str, label: str, columns: str, heads: Sequence[str] | Sequence[tuple[str, str]], rows: Sequence[tuple[str, list[str]]]
+) -> str:
+    """A floating table of cells that are LaTeX already.
+
+    Args:
+        columns: the alignment of each.
+        heads: of each column; two levels where equal neighbours share an upper head.
+        rows: group and cells; a rule stands before a row of another group, but not between macro and micro.
+    """
+    cells = [list(row) for _, row in rows]
+    groups = ["mean" if group in ("macro", "micro") else group for group, _ in rows]
+    for place, row in enumerate(cells):
+        if place and groups[place] != groups[place - 1]:
+            row[0] = f"\\midrule\n{row[0]}"
+    if isinstance(heads[0], tuple):
+        heads = pd.MultiIndex.from_tuples([(heads[0][0], f"{_rules([head for head, _ in heads])}\n{heads[0][1]}"), *heads[1:]])
+    style = pd.DataFrame(cells, columns=heads).style.hide(axis="index")
+    return style.to_latex(
+        hrules=True, column_format=columns, position_float="centering", caption=note, label=f"tab:psy-agents-{label}",
+        multicol_align="c",
+    )  # fmt: skip
 
 
-def _row(cells: Sequence[str]) -> str:
-    return " & ".join(cells) + r" \\"
-
-
-def _table(note: str, label: str, columns: str, heads: Sequence[Sequence[str]], rules: str, body: Sequence[str]) -> str:
-    """A floating table; ``rules`` stand under the first of two head rows."""
-    first, *others = [_row(head) for head in heads]
-    lines = [
-        r"\begin{table}", r"\centering", rf"\caption{{{note}}}", rf"\label{{tab:psy-agents-{label}}}",
-        rf"\begin{{tabular}}{{{columns}}}", r"\toprule", first, *([rules] if rules else []), *others, r"\midrule",
-        *body, r"\bottomrule", r"\end{tabular}", r"\end{table}",
-    ]  # fmt: skip
-    return "\n".join(lines) + "\n"
+def _rules(upper: Sequence[str]) -> str:
+    """A rule under each upper head."""
+    groups = [(head, [column for column, _ in group]) for head, group in groupby(enumerate(upper, start=1), key=itemgetter(1))]
+    return " ".join(rf"\cmidrule(lr){{{columns[0]}-{columns[-1]}}}" for head, columns in groups if head not in ("", NO_HEAD))

@@ -9,19 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
 
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, SUMMARY
 from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, ModelCost, Report
 
 NO_SYMPTOMS = "NO_SYMPTOMS"
-CLASS_METRICS = ("precision", "recall", "f1", "auprc")
-CRITERION_METRICS = ("macro_f1", "micro_f1", "macro_auprc", "exact_match", "ece", "brier")
-EVIDENCE_METRICS = (
-    "token_f1",
-    "sentence_f1",
-    "character_iou",
-    "evidence_exact_match",
-    "has_answer_f1",
-    "no_answer_accuracy",
-)
 STATES = ("complete", "pruned", "failed")
 
 _SYSTEM = ["system", "kind"]
@@ -44,30 +35,26 @@ def classes(evaluation: Evaluation) -> Iterator[tuple[str, str, ClassScores]]:
 
 
 def summary_figures(evaluation: Evaluation) -> dict[str, Estimate]:
-    """What one line says of a system, by metric; ``evidence_exact_match`` is the spans', ``exact_match`` the criteria's."""
+    """A system's estimate in each column of the summary, by the column's name; without the columns that it does not have."""
+    criterion, evidence = evaluation.criterion, evaluation.evidence
     figures: dict[str, Estimate | None] = {}
-    if (criterion := evaluation.criterion) is not None:
-        figures |= {
-            "macro_f1": criterion.macro.f1,
-            "micro_f1": criterion.micro.f1,
-            "macro_auprc": criterion.macro.auprc,
-            "exact_match": criterion.exact_match,
-            "ece": criterion.ece,
-            "brier": criterion.brier,
-        }
-    if (evidence := evaluation.evidence) is not None:
-        figures |= {name: evidence.scores[name.removeprefix("evidence_")] for name in EVIDENCE_METRICS}
+    for name, column in SUMMARY.items():
+        if column.metric.side == "evidence":
+            figures[name] = None if evidence is None else evidence.scores.get(column.metric.name)
+        elif criterion is not None:
+            scores = criterion if column.mean is None else getattr(criterion, column.mean)
+            figures[name] = scores.estimate(column.metric.name)
     return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def criteria_table(report: Report) -> pd.DataFrame:
-    """Precision, recall, F1 and AUPRC of each class; ``part`` tells a criterion from no_symptoms, macro and micro."""
+    """Every class metric of each class; ``part`` is criterion, no_symptoms, macro or micro."""
     return pd.DataFrame(
         [
             (*_named(evaluation), part, name, scores.support, scores.predicted, *figure)
             for evaluation in ordered(report)
             for part, name, scores in classes(evaluation)
-            for figure in _figures({metric: getattr(scores, metric) for metric in CLASS_METRICS})
+            for figure in _figures({metric: scores.estimate(metric) for metric in CLASS_METRICS})
         ],
         columns=[*_SYSTEM, "part", "class", "support", "predicted", *_FIGURE],
     )

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from psy_agents.evaluation.metrics.registry import OBJECTIVES, TITLES
 from psy_agents.evaluation.results import Estimate, Report
 from psy_agents.reporting.html import html_document
 from psy_agents.reporting.report_page import results as page_results
 from psy_agents.reporting.report_page import training as page_training
-from psy_agents.reporting.report_page.parts import HEADS, with_interval
+from psy_agents.reporting.report_page.parts import with_interval
 from psy_agents.reporting.tables import estimate_text, ordered, summary_figures
 
 if TYPE_CHECKING:
@@ -91,20 +92,20 @@ def report_page(
 def headline(report: Report) -> list[str]:
     """The best agent of each side, beside the best baseline, in a sentence each."""
     sentences = []
-    for metric, side in (("macro_f1", "criteria"), ("token_f1", "evidence")):
+    for side, metric in OBJECTIVES.items():
         agent, baseline = (_best(report, kind, metric) for kind in ("agent", "baseline"))
         if agent is None:
             sentences.append(f"No agent that predicts {side} was evaluated.")
             continue
         against = "" if baseline is None else f"; the best baseline, {baseline[0]}, {with_interval(baseline[1])}"
-        sentences.append(f"Best {HEADS[metric]}: the agent {agent[0]}, {with_interval(agent[1])}{against}.")
+        sentences.append(f"Best {TITLES[metric]}: the agent {agent[0]}, {with_interval(agent[1])}{against}.")
     return sentences
 
 
 def alarms(report: Report) -> list[str]:
     """A sentence for each model that is no better than a baseline."""
     return [
-        f"{alarm.agent} is no better than {alarm.baseline} in {HEADS[alarm.metric]}: "
+        f"{alarm.agent} is no better than {alarm.baseline} in {TITLES[alarm.metric]}: "
         f"{estimate_text(alarm.value)} against {estimate_text(alarm.baseline_value)}."
         for alarm in report.alarms
     ]
@@ -136,7 +137,8 @@ def _alarms(report: Report) -> str:
         return _box("alarms", f"{'Alarm' if len(told) == 1 else 'Alarms'}: no better than a baseline", told)
     if not any(each.kind == "agent" for each in report.evaluations):
         return ""
-    return '<p class="soft">No alarm: every agent is above the baselines in macro-F1 and in token-F1.</p>'
+    objectives = " and in ".join(TITLES[metric] for metric in OBJECTIVES.values())
+    return f'<p class="soft">No alarm: every agent is above the baselines in {objectives}.</p>'
 
 
 def _notes(report: Report) -> str:

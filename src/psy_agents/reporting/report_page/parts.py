@@ -15,24 +15,6 @@ from psy_agents.reporting.tables import estimate_text
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-HEADS = {
-    "macro_f1": "macro-F1",
-    "micro_f1": "micro-F1",
-    "macro_auprc": "macro-AUPRC",
-    "exact_match": "Exact match",
-    "ece": "ECE",
-    "brier": "Brier",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "auprc": "AUPRC",
-    "token_f1": "token-F1",
-    "sentence_f1": "sentence-F1",
-    "character_iou": "Character IoU",
-    "evidence_exact_match": "Exact match",
-    "has_answer_f1": "Has-answer F1",
-    "no_answer_accuracy": "No-answer accuracy",
-}
 CAPTIONS = {
     "comparison": "Points are figures, lines their intervals; the numbers are in the tables.",
     "criteria": "Points are figures, lines their intervals; grey: baselines. The numbers are in the table.",
@@ -70,11 +52,6 @@ def unbroken(text: str) -> str:
 def percent(share: float) -> str | None:
     """None where there is no share."""
     return None if pd.isna(share) else f"{100 * share:.1f}\u00a0%"
-
-
-def metric_name(name: str) -> str:
-    """As the page calls it."""
-    return HEADS.get(name, words(name).replace(" f1", "-F1"))
 
 
 def words(name: str) -> str:

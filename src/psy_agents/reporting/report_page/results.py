@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, TITLES, lower_is_better, summary_of
 from psy_agents.evaluation.results import ClassScores, Evaluation, Report
 from psy_agents.reporting.figures import ORIGINS
 from psy_agents.reporting.html import Cell, html_table
-from psy_agents.reporting.report_page.parts import HEADS, cell, details, drawn, metric_name, percent, unbroken
+from psy_agents.reporting.report_page.parts import cell, details, drawn, percent, unbroken
 from psy_agents.reporting.tables import (
-    CLASS_METRICS,
-    CRITERION_METRICS,
-    EVIDENCE_METRICS,
     classes,
     errors_table,
     estimate_text,
@@ -41,19 +39,20 @@ def summary(report: Report, figures: Mapping[str, Figure]) -> list[str]:
     seeds = {scores.agent: f"{estimate_text(scores.mean)} ± {estimate_text(scores.standard_deviation)}" for scores in report.seeds}
     with_criteria = [each for each in systems if each.criterion is not None]
     with_evidence = [each for each in systems if each.evidence is not None]
+    columns = {side: summary_of(side) for side in ("criteria", "evidence")}
     over_seeds = any(each.kind == "agent" and each.name in seeds for each in systems)
     return [
         f"<p>{report.posts:,} posts and {report.pairs:,} pairs of post and criterion, of the test split.</p>",
         *drawn(figures, "comparison"),
         html_table(
-            "Criteria: agents, then baselines. For ECE and Brier less is better",
-            ["System", *(HEADS[metric] for metric in CRITERION_METRICS)],
-            [_summary_row(each, CRITERION_METRICS) for each in with_criteria],
+            f"Criteria: agents, then baselines; {lower_is_better('criteria')}",
+            ["System", *(column.title for column in columns["criteria"].values())],
+            [_summary_row(each, columns["criteria"]) for each in with_criteria],
         ),
         html_table(
             "Evidence: agents, then baselines",
-            ["System", *(HEADS[metric] for metric in EVIDENCE_METRICS)],
-            [_summary_row(each, EVIDENCE_METRICS) for each in with_evidence],
+            ["System", *(column.title for column in columns["evidence"].values())],
+            [_summary_row(each, columns["evidence"]) for each in with_evidence],
         ),
         *(
             [
@@ -84,15 +83,16 @@ def criteria(report: Report, figures: Mapping[str, Figure]) -> list[str]:
         [name, scores.support, *(_score(table[row][2], "f1") for table in tables)]
         for row, (_, name, scores) in enumerate(tables[0])
     ]
+    titles = [metric.title for metric in CLASS_METRICS.values()]
     return [
         *drawn(figures, "criteria"),
         html_table("F1 of each criterion", ["Criterion", "Support", *(each.name for each in shown)], f1),
         *(
             details(
-                f"{each.name}: precision, recall, F1 and AUPRC",
+                f"{each.name}: {', '.join(titles)}",
                 html_table(
                     f"{each.name} by criterion",
-                    ["Criterion", "Support", "Predicted", *(HEADS[metric] for metric in CLASS_METRICS)],
+                    ["Criterion", "Support", "Predicted", *titles],
                     [
                         [name, scores.support, scores.predicted, *(_score(scores, metric) for metric in CLASS_METRICS)]
                         for _, name, scores in table
@@ -106,7 +106,7 @@ def criteria(report: Report, figures: Mapping[str, Figure]) -> list[str]:
 
 def _score(scores: ClassScores, metric: str) -> str:
     """A class's figure; a dash where no pair has it, so that there was nothing to find."""
-    return cell(getattr(scores, metric)) if scores.support else "–"
+    return cell(scores.estimate(metric)) if scores.support else "–"
 
 
 def evidence(report: Report) -> list[str]:
@@ -120,16 +120,16 @@ def evidence(report: Report) -> list[str]:
         html_table(
             "Every evidence metric over all pairs",
             ["Metric", *systems],
-            _pivoted(pooled, "metric", "system", systems, metric_name),
+            _pivoted(pooled, "metric", "system", systems, TITLES.__getitem__),
         )
     ]
     for metric in single["metric"].unique():
         content = html_table(
-            f"{metric_name(metric)} of each criterion with evidence, without intervals",
+            f"{TITLES[metric]} of each criterion with evidence, without intervals",
             ["Criterion", *systems],
             _pivoted(single[single["metric"] == metric], "criterion", "system", systems),
         )
-        parts.append(details(f"{metric_name(metric)} by criterion", content, opened=metric == "token_f1"))
+        parts.append(details(f"{TITLES[metric]} by criterion", content, opened=metric == OBJECTIVES["evidence"]))
     counted = next(each.evidence for each in report.evaluations if each.evidence is not None)
     return [
         f"<p>{counted.pairs:,} pairs are scored, {counted.pairs_with_evidence:,} of them with evidence.</p>",
@@ -159,9 +159,9 @@ def comparisons(report: Report) -> list[str]:
         rows = [
             [f"{each.first} − {each.second}", cell(each.difference), p_text(each.p_value), p_text(each.p_holm)] for each in chosen
         ]
-        caption = f"{HEADS[metric]}: first minus second; paired permutation test by post, {chosen[0].permutations:,} permutations"
+        caption = f"{TITLES[metric]}: first minus second; paired permutation test by post, {chosen[0].permutations:,} permutations"
         table = html_table(caption, ["Systems", "Difference", "p", "p (Holm)"], rows)
-        parts.append(details(f"{HEADS[metric]}: {len(rows)} comparisons", table, opened=len(rows) <= ROWS_OPEN))
+        parts.append(details(f"{TITLES[metric]}: {len(rows)} comparisons", table, opened=len(rows) <= ROWS_OPEN))
     return parts
 
 
@@ -212,7 +212,7 @@ def errors(report: Report, figures: Mapping[str, Figure]) -> list[str]:
 
 
 def _errors_of_group(caption: str, table: pd.DataFrame) -> str:
-    spans = ["token-F1"] if table["token_f1"].notna().any() else []
+    spans = [TITLES[OBJECTIVES["evidence"]]] if table["token_f1"].notna().any() else []
     rows: list[list[Cell]] = [
         [
             ORIGINS.get(each["name"], each["name"]) if each["group"] == "origin" else each["name"],

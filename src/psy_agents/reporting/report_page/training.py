@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from psy_agents.evaluation.metrics.registry import TITLES, lower_is_better
 from psy_agents.evaluation.results import Report
 from psy_agents.reporting.html import Cell, html_figure, html_table
-from psy_agents.reporting.report_page.parts import HEADS, cell, details, words
+from psy_agents.reporting.report_page.parts import cell, details, words
 from psy_agents.reporting.tables import estimate_text, p_text, stages_table
 
 if TYPE_CHECKING:
@@ -51,13 +52,13 @@ def choices(report: Report) -> list[str]:
     rows: list[list[Cell]] = [
         [
             f"{each.agent}, {GAIN_HEADS[each.choice]}",
-            HEADS[each.metric] if each.criterion is None else f"{HEADS[each.metric]} of {each.criterion}",
+            TITLES[each.metric] if each.criterion is None else f"{TITLES[each.metric]} of {each.criterion}",
             *(cell(figure) for figure in (each.without, each.chosen, each.difference)),
         ]
         for each in report.gains
     ]
     gained = html_table(
-        "On test: each figure without the choice, with it, and the difference; for ECE and Brier less is better",
+        f"On test: each figure without the choice, with it, and the difference; {lower_is_better('criteria')}",
         ["Agent and choice", "Metric", "Without", "With", "Difference"],
         rows,
     )
@@ -91,7 +92,7 @@ def ensembles(report: Report) -> list[str]:
     if not report.ensembles:
         return ['<p class="soft">Every model is a single agent: no ensemble was asked for.</p>']
     gains: list[list[Cell]] = [
-        [f"{each.agent}, {ENSEMBLES[each.kind]}", HEADS[gain.metric], cell(gain.difference), p_text(gain.p_value)]
+        [f"{each.agent}, {ENSEMBLES[each.kind]}", TITLES[gain.metric], cell(gain.difference), p_text(gain.p_value)]
         for each in report.ensembles
         for gain in each.gain
     ]

@@ -1,0 +1,1 @@
+"""Every metric, one file each; `registry` finds them."""

@@ -1,0 +1,1 @@
+"""Metrics of the decision whether a criterion is met."""

@@ -1,0 +1,156 @@
+"""What a metric declares, and the kinds of metrics by what they are computed from.
+
+A metric is one constant in a file of `psy_agents.evaluation.metrics.criteria` or `.evidence`. `registry` finds it there, and the
+report page, the LaTeX and CSV tables, the model card and the tracking of epochs show it as it declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+Side = Literal["criteria", "evidence"]
+Mean = Literal["macro", "micro"]
+
+
+class Counts(NamedTuple):
+    """Pairs (post, criterion) that are both predicted and gold positive, predicted positive, gold positive, and all; equal shapes."""
+
+    hits: np.ndarray
+    predicted: np.ndarray
+    gold: np.ndarray
+    pairs: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: in files, in MLflow and in trials.
+        title: on pages and in the model card.
+        short: heading in LaTeX tables; None: the title.
+        higher_is_better: the direction.
+        hub_type: the metric's id on the Hugging Face Hub, for the header of the model card; None: not in the header.
+        position: tables list metrics by it, then by name.
+    """
+
+    side: ClassVar[Side]
+
+    name: str
+    title: str
+    short: str | None = None
+    higher_is_better: bool = True
+    hub_type: str | None = None
+    position: int = 1000
+
+    @property
+    def heading(self) -> str:
+        """Heading in LaTeX tables."""
+        return self.short or self.title
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassMetric(Metric):
+    """A metric of each criterion, of the posts without symptoms, and of their macro and micro means.
+
+    Attributes:
+        in_summary: the means that are columns of the summary.
+        in_epochs: the means that training computes after each epoch; "criterion": the value of each criterion too.
+        in_latex_classes: whether the LaTeX table of criteria has a column for it.
+    """
+
+    side: ClassVar[Side] = "criteria"
+
+    in_summary: tuple[Mean, ...] = ()
+    in_epochs: tuple[Mean | Literal["criterion"], ...] = ()
+    in_latex_classes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountMetric(ClassMetric):
+    """Of the counts of a class.
+
+    Attributes:
+        compute: an array of the counts' shape; NaN where a class has no gold positive.
+    """
+
+    compute: Callable[[Counts], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingMetric(ClassMetric):
+    """Of the order in which probabilities put the pairs of a class.
+
+    Attributes:
+        compute: from labels and probabilities (pairs,), and from weights (n, pairs) that say how often each pair counts, the
+            values (n,); NaN where no positive has a weight.
+    """
+
+    compute: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostMetric(Metric):
+    """The mean over posts of a value of each post.
+
+    Attributes:
+        compute: the value of each post from its counts over all criteria.
+        in_summary: whether it is a column of the summary.
+    """
+
+    side: ClassVar[Side] = "criteria"
+
+    compute: Callable[[Counts], np.ndarray]
+    in_summary: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbabilityMetric(Metric):
+    """Of the probabilities of all pairs, so that calibration changes it.
+
+    Attributes:
+        of_pairs: from labels and probabilities (pairs,), what each pair adds to the sums, (pairs, k).
+        of_sums: the metric (n,) from sums (n, k) over pairs and their number (n,).
+        in_summary: whether it is a column of the summary.
+        in_epochs: whether training computes it after each epoch.
+    """
+
+    side: ClassVar[Side] = "criteria"
+
+    of_pairs: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    of_sums: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    in_summary: bool = True
+    in_epochs: bool = False
+
+    def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
+        """The metric of these pairs; 0 of none."""
+        if not len(labels):
+            return 0.0
+        sums = self.of_pairs(labels, probabilities).sum(axis=0)
+        return float(self.of_sums(sums[None], np.array([len(labels)]))[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceMetric(Metric):
+    """Of predicted spans; training computes it after each epoch too.
+
+    Attributes:
+        compute: from sums over pairs by the names of `psy_agents.evaluation.evidence.COUNTS`, an array of their shape.
+        in_summary: whether it is a column of the summary.
+        summary_name: its name there, where a metric of the criteria has the same name; None: ``name``.
+    """
+
+    side: ClassVar[Side] = "evidence"
+
+    compute: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+    in_summary: bool = False
+    summary_name: str | None = None
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, and 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
