@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,16 @@ from support.finished_project import Finished, NewSession, build_encoder, build_
 from support.project_copy import copy_project, project_environment
 from support.search.postgres import postgres_schema
 from support.search.search_process import Search
+from support.shared import made_once
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # Before torch is imported: workers that share cores wait for each other's threads.
 
 Kedro = Callable[..., subprocess.CompletedProcess]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole pipelines first: one worker begins with them, another takes the rest and then helps, so that both end together."""
+    items.sort(key=lambda item: "finished" not in item.fixturenames and "test_agents_at_once" not in item.nodeid)
 
 
 @pytest.fixture
@@ -57,13 +66,13 @@ def untracked(project: Path) -> None:
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random BERT of six layers."""
-    return build_encoder(tmp_path_factory.mktemp("encoder"))
+    return made_once(tmp_path_factory, "encoder", build_encoder)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Finished:
-    """Shared by all tests: only looked at."""
-    return build_finished(tmp_path_factory.mktemp("finished") / "project", tiny_encoder)
+    """Shared by all tests and workers: only looked at."""
+    return made_once(tmp_path_factory, "finished", lambda folder: build_finished(folder / "project", tiny_encoder))
 
 
 @pytest.fixture

@@ -15,12 +15,11 @@ import pytest
 from optuna.trial import TrialState
 from support.dask_cluster import Cluster, started
 from support.project_copy import copy_project, project_environment
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.hpo.study.store import read_studies
 
-LONG = 240.0  # Seconds that a busy machine may take for the start of four processes.
 SMALL = ("stage0.n_trials=2", "stage1.n_trials=1", "stage2.n_trials=1", "refit.candidates=1", "refit.n_seeds=1")
 
 
@@ -126,24 +125,24 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_comm
         def runs(study: optuna.Study) -> bool:
             return any(t.state is TrialState.RUNNING and t.datetime_start >= start for t in study.trials)
 
-        wait_for(lambda: len(studies()) == len(AGENTS) and sum(map(runs, studies())) >= 2, LONG)
+        wait_for(lambda: len(studies()) == len(AGENTS) and sum(map(runs, studies())) >= 2)
         family = psutil.Process(program.pid).children(recursive=True)
         agents = [each for each in family if "psy_agents.app.agent_process" in each.cmdline()]
         assert 2 <= len(agents) <= len(AGENTS)
         return program, agents, family
 
     def none_is_left(family: list[psutil.Process]) -> None:
-        assert psutil.wait_procs(family, timeout=60)[1] == []
-        wait_for(lambda: project.cluster.trial_processes() == [], 60)
+        assert psutil.wait_procs(family, timeout=PATIENCE)[1] == []
+        wait_for(lambda: project.cluster.trial_processes() == [])
 
     program, _, family = begun()
     program.kill()
-    program.wait(60)
+    program.wait(PATIENCE)
     none_is_left(family)
 
     program, _, family = begun()
     program.terminate()
-    assert program.wait(LONG) == 128 + signal.SIGTERM
+    assert program.wait(PATIENCE) == 128 + signal.SIGTERM
     none_is_left(family)
     said = project.said()
     assert said.splitlines()[-1] == "Stopped: search interrupted by SIGTERM: run the same command to go on"
@@ -154,10 +153,10 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_comm
     program, agents, family = begun()
     agents[0].suspend()  # It cannot end by itself, so that the command waits for it.
     program.terminate()
-    psutil.wait_procs(agents[1:], timeout=LONG)
+    psutil.wait_procs(agents[1:], timeout=PATIENCE)
     assert program.poll() is None
     program.terminate()
-    assert program.wait(60) in (-signal.SIGTERM, -signal.SIGKILL)
+    assert program.wait(PATIENCE) in (-signal.SIGTERM, -signal.SIGKILL)
     agents[0].resume()
     none_is_left(family)
 

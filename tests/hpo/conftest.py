@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.shared import made_once
 from support.small_search import build_corpus, build_encoder
 
 from psy_agents.training.data import Corpus
@@ -12,7 +13,7 @@ from psy_agents.training.data import Corpus
 
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory) -> Path:
-    return build_encoder(tmp_path_factory.mktemp("encoder"))
+    return made_once(tmp_path_factory, "small_encoder", build_encoder)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from support.shared import made_once
 from support.small_search import build_corpus, build_encoder
 from support.tiny_bert import build_bert
 
@@ -62,7 +63,7 @@ def posts_csv(tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory) -> Path:
-    return build_encoder(tmp_path_factory.mktemp("encoder"))
+    return made_once(tmp_path_factory, "small_encoder", build_encoder)
 
 
 @pytest.fixture(scope="session")

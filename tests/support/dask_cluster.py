@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 from distributed import Client
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ def started(folder: Path, n_workers: int, n_threads: int = 1):
     with (folder / "log").open("wb") as log:
         processes = [subprocess.Popen([*start, *each], env=env, stdout=log, stderr=log) for each in commands]
         try:
-            wait_for(lambda: file.exists() and file.read_text().endswith("}"), 60)
+            wait_for(lambda: file.exists() and file.read_text().endswith("}"))
             address = json.loads(file.read_text())["address"]
-            with Client(address, timeout=60, set_as_default=False) as client:
-                client.wait_for_workers(n_workers, 60)
+            with Client(address, timeout=PATIENCE, set_as_default=False) as client:
+                client.wait_for_workers(n_workers, PATIENCE)
             yield Cluster(address, folder / "log", *processes)
         finally:
             family = psutil.Process(processes[1].pid).children(recursive=True)
             for each in reversed(processes):
                 each.terminate()
-                each.wait(20)
-            alive = psutil.wait_procs(family, timeout=10)[1]
+                each.wait(PATIENCE)
+            alive = psutil.wait_procs(family, timeout=PATIENCE)[1]
             for process in alive:
                 process.kill()
             assert alive == []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from support.vocabularies import byte_pairs, scored_pieces, word_pieces
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -48,17 +49,20 @@ PACKABLE = [kind for kind in ENCODERS if kind not in ("deberta-v2", "modernbert"
 SETTINGS = TrainingSettings(precision="float32")
 
 
-def _wordpiece() -> PreTrainedTokenizerFast:
-    backend = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+def _wordpiece():
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    backend = Tokenizer(models.WordPiece(_numbered(word_pieces(SENTENCES, special, 100)), unk_token="[UNK]"))
     backend.normalizer = normalizers.BertNormalizer(lowercase=True)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     backend.decoder = decoders.WordPiece()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    backend.train_from_iterator(SENTENCES, trainers.WordPieceTrainer(vocab_size=150, special_tokens=special))
     backend.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     return backend, dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
+
+
+def _numbered(vocabulary: list[str]) -> dict[str, int]:
+    return {piece: number for number, piece in enumerate(vocabulary)}
 
 
 def _roberta_special() -> tuple[list[str], dict[str, str]]:
@@ -69,25 +73,19 @@ def _roberta_special() -> tuple[list[str], dict[str, str]]:
 
 def _byte_level():
     special, names = _roberta_special()
-    backend = Tokenizer(models.BPE())
+    vocabulary, merges = byte_pairs(SENTENCES, special, 420)
+    backend = Tokenizer(models.BPE(_numbered(vocabulary), merges))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    backend.train_from_iterator(
-        SENTENCES, trainers.BpeTrainer(vocab_size=420, special_tokens=special, initial_alphabet=alphabet)
-    )
     backend.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), trim_offsets=True, add_prefix_space=False)
     return backend, names
 
 
 def _metaspace():
     special, names = _roberta_special()
-    backend = Tokenizer(models.Unigram())
+    backend = Tokenizer(models.Unigram(scored_pieces(SENTENCES, special, 120), special.index("<unk>"), False))
     backend.pre_tokenizer = pre_tokenizers.Metaspace()
     backend.decoder = decoders.Metaspace()
-    backend.train_from_iterator(
-        SENTENCES, trainers.UnigramTrainer(vocab_size=120, special_tokens=special, unk_token="<unk>")
-    )
     backend.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )
@@ -133,7 +131,7 @@ def build_encoder(kind: str, folder):
 
 
 def build_other_weights(encoder: str, folder):
-    """Save an encoder of the same config and tokenizer with other weights; a tokenizer trained anew may cut other windows."""
+    """Save an encoder of the same config and tokenizer with other weights."""
     torch.manual_seed(1)
     AutoModel.from_config(AutoConfig.from_pretrained(encoder)).save_pretrained(folder)
     AutoTokenizer.from_pretrained(encoder).save_pretrained(folder)

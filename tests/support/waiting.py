@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 
+PATIENCE = 600.0
+"""Seconds that a busy machine may take for anything that is waited for; only a test that fails needs them."""
 
-def wait_for(condition, patience: float = 20.0) -> None:
-    deadline = time.monotonic() + patience
+
+def wait_for(condition) -> None:
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)

@@ -1,11 +1,11 @@
 """Kills and signals at a running search: it goes on where it stopped, and leaves no process behind."""
 
 import signal
-import time
 
 import psutil
 import pytest
-from support.search.program import Program, wait_for
+from support.search.program import Program
+from support.waiting import wait_for
 
 from psy_agents.hpo.study.ledger import Ledger
 
@@ -32,8 +32,7 @@ def test_a_killed_search_goes_on_and_asks_the_sequence_of_an_uninterrupted_one(s
 @pytest.mark.parametrize("kind", ["hang", "hang hard"])
 def test_a_hung_worker_does_not_outlive_a_killed_parent(search, tmp_path, kind):
     program = Program(tmp_path, mishaps={0: kind})
-    wait_for(lambda: search.store.exists() and search.diary_lines())
-    time.sleep(0.3)
+    wait_for(search.hung.exists)
     program.send(signal.SIGKILL)
     assert program.survivors() == []
 

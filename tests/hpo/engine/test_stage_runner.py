@@ -3,7 +3,7 @@ import logging
 import pytest
 from pydantic import ValidationError
 from support.search.objectives import CANARY
-from support.search.program import wait_for
+from support.waiting import wait_for
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig

@@ -1,11 +1,15 @@
 """A stage that time ends: it starts no trial after it, finishes those that run, and counts the time of all its runs."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from pydantic import ValidationError
 from support.search.objectives import Curve
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.engine import stage_runner
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.study.ledger import AHEAD, Ledger
 from psy_agents.hpo.study.topk import TopK, top_k
@@ -15,40 +19,53 @@ from psy_agents.hpo.workers.worker import Slot
 STAGE = {"name": "stage0", "label": "test", "epochs": 3, "patience": 3}
 
 
-def test_a_stage_without_a_number_ends_after_its_time_and_goes_on_when_it_is_given_more(search):
-    first = search.run(n_trials=None, timeout=6.0, pause=0.2)
-    n = len(first.records)
-    assert first.states == {"complete": n} and n >= 1
-    assert [record.index for record in first.records] == list(range(n))
-    assert search.study().user_attrs["stage_seconds"] >= 6.0
+@pytest.fixture
+def an_hour_later(search, monkeypatch):
+    """Once so many trials have begun, the stage's clock is an hour ahead."""
 
-    again = search.run(n_trials=None, timeout=6.0, pause=0.2)
+    def at(trials: int) -> None:
+        clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * (len(search.diary_lines()) >= trials))
+        monkeypatch.setattr(stage_runner, "time", clock)
+
+    return at
+
+
+def test_a_stage_without_a_number_ends_after_its_time_and_goes_on_when_it_is_given_more(search, an_hour_later):
+    an_hour_later(2)
+    first = search.run(n_trials=None, timeout=3600, pause=0.2)
+    n = len(first.records)
+    assert first.states == {"complete": n} and n == 2
+    assert [record.index for record in first.records] == list(range(n))
+    assert search.study().user_attrs["stage_seconds"] >= 3600
+
+    again = search.run(n_trials=None, timeout=3600, pause=0.2)
     settled = [(record.number, record.value, record.seconds) for record in first.records]
     assert [(record.number, record.value, record.seconds) for record in again.records] == settled, "its time is used up"
 
-    more = search.run(n_trials=None, timeout=16.0, pause=0.2)
+    an_hour_later(4)
+    more = search.run(n_trials=None, timeout=7200, pause=0.2)
     assert [(record.number, record.value, record.seconds) for record in more.records[:n]] == settled and len(more.records) > n
     assert len(search.diary_lines()) == len(more.records)
-    assert search.study().user_attrs["stage_seconds"] >= 16.0
+    assert search.study().user_attrs["stage_seconds"] >= 7200
     assert TopK.model_validate(top_k(search.study(), 1)).n_trials == len(more.records)
 
 
 def test_trials_that_run_when_time_is_up_are_finished(search, monkeypatch):
     monkeypatch.setattr(StageRunner, "_time_is_up", lambda self: len(search.diary_lines()) >= 3)
-    result = search.run(n_trials=None, timeout=600, pause=0.3, workers=2)
+    result = search.run(n_trials=None, timeout=3600, pause=0.3, workers=2)
     assert set(result.states) == {"complete"} and 3 <= len(result.records) <= 4
     assert all(record.epochs_run == 3 for record in result.records)
 
 
 def test_a_number_of_trials_ends_a_stage_before_its_time(search):
-    assert search.run(n_trials=2, timeout=600).states == {"complete": 2}
+    assert search.run(n_trials=2, timeout=3600).states == {"complete": 2}
 
 
 def test_a_lost_trial_is_not_run_again_after_the_time_but_when_there_is_more(search, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(StageRunner, "_time_is_up", lambda self: len(search.diary_lines()) >= 2)
-        assert search.run(n_trials=None, timeout=600, mishaps={1: "die"}).states == {"complete": 1}
-    result = search.run(n_trials=2, timeout=600)
+        assert search.run(n_trials=None, timeout=3600, mishaps={1: "die"}).states == {"complete": 1}
+    result = search.run(n_trials=2, timeout=3600)
     assert result.states == {"complete": 2} and result.records[1].retry_of == 1
 
 
@@ -56,12 +73,12 @@ def test_time_that_runs_out_while_a_trial_is_about_to_start_ends_the_stage(searc
     """It used to wait for ever, for workers that had nothing to do."""
     answers = iter([False])
     monkeypatch.setattr(StageRunner, "_time_is_up", lambda self: next(answers, True))
-    assert search.run(n_trials=None, timeout=600).records == ()
+    assert search.run(n_trials=None, timeout=3600).records == ()
 
 
 @pytest.mark.parametrize("n_trials", [5, None])
 def test_no_worker_is_started_where_the_time_is_used_up(search, monkeypatch, n_trials):
-    first = search.run(n_trials=1, timeout=600)
+    first = search.run(n_trials=1, timeout=3600)
     monkeypatch.setattr(Slot, "start", lambda self: pytest.fail("a worker was started"))
     assert search.run(n_trials=n_trials, timeout=1e-3) == first
 

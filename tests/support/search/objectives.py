@@ -34,7 +34,10 @@ class Curve:
             diary.write(f"{spec.number} {os.getpid()} {spec.micro_batch_divisor}\n")
         for epoch in range(1, spec.epochs + 1):
             time.sleep(self.setup.get("pause", 0.0))
-            mishap(self.setup.get("mishaps", {}).get(spec.number), epoch, spec, report)
+            kind = self.setup.get("mishaps", {}).get(spec.number)
+            if epoch == 2 and kind in ("hang", "hang hard"):
+                Path(self.setup["hung"]).touch()
+            mishap(kind, epoch, spec, report)
             value = (1 - (spec.params["x"] - 0.7) ** 2) * (1 - 0.5**epoch)
             if best is None or value > best[0]:
                 best = (value, epoch)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from support.waiting import wait_for as wait_for
+from support.waiting import PATIENCE
 
 PROGRAM = Path(__file__).parent / "search_process.py"
 
@@ -32,10 +32,20 @@ class Program:
         assert len(self.family) >= 3  # The resource tracker, the fork server, a worker.
 
     def send(self, signum: int) -> None:
-        """Send it and wait for the end: less long than a hung worker would hang."""
+        """Send it and wait for the end: less long than a hung worker hangs."""
         self.remember_family()
         self.process.send_signal(signum)
-        self.process.wait(10)
+        self.process.wait(PATIENCE)
 
-    def survivors(self, patience: float = 5.0) -> list[psutil.Process]:
-        return psutil.wait_procs(self.family, timeout=patience)[1]
+    def sleeps_in_the_kernel(self) -> bool:
+        """Whether its main thread sleeps for a time, as sqlite does between two looks at a lock, and runs no Python meanwhile."""
+        return "nanosleep" in Path(f"/proc/{self.process.pid}/wchan").read_text()
+
+    def has_yet_to_take(self, signum: int) -> bool:
+        """Whether the signal was sent to it and has not reached it."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        (pending,) = (int(line.split()[1], 16) for line in status.splitlines() if line.startswith("ShdPnd:"))
+        return bool(pending >> (signum - 1) & 1)
+
+    def survivors(self) -> list[psutil.Process]:
+        return psutil.wait_procs(self.family, timeout=PATIENCE)[1]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 from faults import die_before_write
 
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
+from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.store import StudyStore, read_study
 from psy_agents.hpo.study.topk import stage_records
+from psy_agents.hpo.workers.worker import Slot
 
 SPACE = {
     "x": {"type": "float", "low": 0.0, "high": 1.0},
@@ -24,6 +29,27 @@ DEFAULTS = {"x": 0.5, "loss": "plain", "gamma": 2.0}
 CONFIG = {"name": "stage0", "label": "test", "n_trials": 4, "epochs": 3, "patience": 3, "workers": 1}
 
 
+@contextlib.contextmanager
+def no_other_is_late(hung: set[int]) -> Iterator[None]:
+    """Deadlines hold for trials that hang, from their first report on: no trial is late because the machine is slow."""
+    dispatch, answer, trials = Slot.dispatch, Slot.answer, {}
+
+    def dispatched(slot: Slot, spec: TrialSpec) -> None:
+        dispatch(slot, spec)
+        trials[slot] = spec.number
+        slot._silence = None
+        if spec.number not in hung:
+            slot._total = None
+
+    def answered(slot: Slot, go_on: bool) -> None:
+        answer(slot, go_on)
+        if trials[slot] not in hung:
+            slot._silence = None
+
+    with mock.patch.multiple(Slot, dispatch=dispatched, answer=answered):
+        yield
+
+
 class Search:
     """A stage in a folder: its store, its weights, and a diary that its trials write."""
 
@@ -31,10 +57,12 @@ class Search:
         self.store = folder / "studies.db"
         self.weights = folder / "weights"
         self.diary = folder / "diary"
+        self.hung = folder / "hung"  # Is there once a trial hangs.
 
     def run(self, *, mishaps=None, pause=0.0, baselines=(), objective="support.search.objectives:Curve", name="study", callbacks=(),
             log_dir=None, attributes=None, space=SPACE, stage="stage0", **config):  # fmt: skip
-        with StudyStore(self.store) as store:
+        hung = {number for number, kind in (mishaps or {}).items() if kind.startswith("hang")}
+        with StudyStore(self.store) as store, no_other_is_late(hung):
             runner = StageRunner(
                 StageConfig(**{**CONFIG, "name": stage, **config}),
                 SearchSpace.from_config(space, DEFAULTS),
@@ -42,7 +70,7 @@ class Search:
                 store,
                 name,
                 objective=objective,
-                setup={"diary": str(self.diary), "mishaps": mishaps or {}, "pause": pause},
+                setup={"diary": str(self.diary), "hung": str(self.hung), "mishaps": mishaps or {}, "pause": pause},
                 checkpoint_root=self.weights,
                 callbacks=callbacks,
                 log_dir=log_dir,
@@ -79,7 +107,7 @@ class Stuck:
 
     def _wait(self, _result) -> None:
         self._file.touch()
-        time.sleep(1000)
+        time.sleep(3600)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack
-from functools import partial
 from types import SimpleNamespace
 
 import psutil
@@ -14,7 +13,8 @@ import pytest
 from pydantic import ValidationError
 from support.dask_cluster import started
 from support.search.objectives import CANARY
-from support.search.program import Program, wait_for
+from support.search.program import Program
+from support.waiting import PATIENCE, wait_for
 
 from psy_agents.errors import UserError
 from psy_agents.hpo import config
@@ -32,8 +32,7 @@ from psy_agents.hpo.workers.executor import worker_count
 from psy_agents.hpo.workers.worker import Lost
 from psy_agents.hpo.workers.worker_process import WorkerJob
 
-wait_for = partial(wait_for, patience=30.0)  # Dask takes its time.
-LOOSE = {"startup": 60, "silence": 60}
+LOOSE = {"startup": PATIENCE}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +85,7 @@ def test_all_workers_of_the_cluster_are_used_and_the_stage_ends_at_its_number_of
 
 def test_mishaps_end_as_on_this_machine_and_no_text_reaches_dasks_logs(search, remote, cluster, tmp_path):
     mishaps = {0: "die", 2: "memory", 4: "hang", 6: "error"}
-    result = remote(mishaps=mishaps, timeouts={"startup": 60, "silence": 5}, log_dir=tmp_path / "logs")
+    result = remote(mishaps=mishaps, timeouts={**LOOSE, "silence": 5}, log_dir=tmp_path / "logs")
     assert result.states == {"complete": 3, "failed: error": 1}
     assert search.failures() == ["worker died", "out of memory", "worker hung", "error"]
     assert [(number, divisor) for number, _, divisor in search.diary_lines()] == [
@@ -120,7 +119,7 @@ def test_a_stopped_search_leaves_no_process_on_the_workers_and_goes_on(search, r
     program = Program(tmp_path, **options, executor=cluster.executor, timeouts=LOOSE).process
     wait_for(lambda: len(search.diary_lines()) >= 4)
     program.send_signal(signum)
-    program.wait(20)
+    program.wait(PATIENCE)
     processes = {process for _, process, _ in search.diary_lines()}
     wait_for(lambda: not any(psutil.pid_exists(process) for process in processes))
     assert remote(n_trials=5, workers=2).states == {"complete": 5}
@@ -134,7 +133,7 @@ def test_a_second_run_on_the_same_study_through_the_relay_is_refused_with_the_ow
         remote(n_trials=2)
     assert len(search.diary_lines()) == 2 and program.poll() is None
     program.terminate()
-    program.wait(20)
+    program.wait(PATIENCE)
     assert remote(n_trials=2).states == {"complete": 2}
 
 
@@ -187,7 +186,7 @@ def test_a_lost_scheduler_ends_the_stage_in_one_sentence_and_leaves_no_process(s
     with started(tmp_path, 1) as cluster:
         options = {"executor": cluster.executor, "pause": 0.2, "callbacks": [At(cluster.scheduler.kill)]}
         with pytest.raises(UserError, match="connection to the Dask scheduler tcp://.* was lost: .* the same command goes on"):
-            search.run(**options, timeouts={"startup": 8})
+            search.run(**options, timeouts=LOOSE)
         wait_for(lambda: not any(psutil.pid_exists(process) for _, process, _ in search.diary_lines()))
     assert search.run().states == {"complete": 4}
     assert search.failures() == ["worker died"]
