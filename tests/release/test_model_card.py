@@ -15,9 +15,9 @@ from support.small_search import CANARY, files_with
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.errors import UserError
-from psy_agents.files.checksums import write_hashes
 from psy_agents.release.config import PublishConfig
 from psy_agents.release.data_statement import HEADINGS
 from psy_agents.release.files import exported_hashes
@@ -197,7 +197,7 @@ def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(toget
     described = json.loads((other / "agent.json").read_text(encoding="utf-8"))
     described["hyperparameters"]["encoder"] = str(encoder)
     (other / "agent.json").write_text(json.dumps(described), encoding="utf-8")
-    write_hashes(other)
+    write_checksums(other)
     save_ensemble(folder, [first, other], Decisions(0.4))
     card = model_card(facts, folder, NOT_ASKED)
     assert "- Encoder `forbidding`: cc-by-nc-4.0. **It allows no commercial use, and these weights are made from it.**" in card

@@ -13,8 +13,8 @@ import pytest
 
 import psy_agents
 from psy_agents.agents.registry import AGENTS
+from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.errors import UserError
-from psy_agents.files.checksums import write_hashes
 from psy_agents.release.package import packed
 
 TEXTS = ["I barely slept all week. Then home.", "We walked to the market. " * 12 + "I have no energy left."]
@@ -98,7 +98,7 @@ def test_other_weights_beside_the_safetensors_are_ignored_and_alone_refused(trai
     (encoder / "model.safetensors").unlink()
     with pytest.raises(UserError, match=f"lacks its file {encoder.name}/model.safetensors"):
         psy_agents.load(folder)
-    write_hashes(folder)
+    write_checksums(folder)
     with pytest.raises(UserError, match=f"has no weights in safetensors in {encoder.name}, and no others are opened"):
         psy_agents.load(folder)
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from support.small_export import AGREEMENT, CONFIG
 
 from psy_agents.errors import UserError
-from psy_agents.files.checksums import names_of
+from psy_agents.files.checksums import file_names
 from psy_agents.release.config import PublishConfig
 from psy_agents.release.package import packed
 from psy_agents.release.publish import publish
@@ -86,7 +86,7 @@ def test_a_person_who_types_the_name_uploads_every_file_into_a_private_repositor
     assert publish(folder, config(), hub, person) == f"https://hub.invalid/{NAME}/commit/1"
     assert hub.names == ["create_repo", "model_info", "upload_folder"]
     assert hub.calls[0][1] == {"repo_id": NAME, "repo_type": "model", "private": True, "exist_ok": True}
-    assert hub.calls[2][1]["allow_patterns"] == names_of(folder) and hub.calls[2][1]["folder_path"] == folder
+    assert hub.calls[2][1]["allow_patterns"] == file_names(folder) and hub.calls[2][1]["folder_path"] == folder
     (question,) = person.asked
     for told in (NAME, "private", "heads.safetensors", "README.md", "cc-by-4.0", "memorise", "names no data agreement"):
         assert told in question

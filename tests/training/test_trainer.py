@@ -10,8 +10,8 @@ from support.tiny_agents import SETTINGS, build_corpus, parameters
 
 from psy_agents.agents.encoders.loading import depth_of_parameters
 from psy_agents.agents.saved.agent_folder import load_agent
+from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.errors import UserError
-from psy_agents.files.checksums import write_hashes
 from psy_agents.training import precision
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import Corpus
@@ -149,7 +149,7 @@ def test_changed_agent_folder_is_refused(encoders, corpus, tmp_path):
     description.write_text(description.read_text().replace('"agent": "criteria"', '"agent": "evidence"'))
     with pytest.raises(UserError, match="its file agent.json is not what was saved"):
         load_agent(tmp_path / "agent")
-    write_hashes(tmp_path / "agent")
+    write_checksums(tmp_path / "agent")
     with pytest.raises(UserError, match="heads"):
         load_agent(tmp_path / "agent")
 

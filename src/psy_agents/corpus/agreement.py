@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 from pydantic import AwareDatetime, Field, ValidationError
 
 from psy_agents.errors import UserError
-from psy_agents.files.atomic import whole_file
+from psy_agents.files.atomic import atomic_write
+from psy_agents.files.checksums import checksum
 from psy_agents.files.schema import Schema
 
 RECORD = "data_agreement.json"
@@ -91,7 +91,7 @@ def confirm(agreement: Agreement, files: Sequence[Path], confirmed_by: str) -> l
     person = " ".join(confirmed_by.split())
     if not any(map(str.isalpha, person)):
         raise UserError('--params data_agreement="YOUR NAME": give the name of the person who signed the agreement.')
-    sums = {file: _sha256(file) for file in files}
+    sums = {file: _checksum(file) for file in files}
     written = []
     for folder in sorted({file.parent for file in files}):
         record = _read(folder)
@@ -122,17 +122,16 @@ def _read(folder: Path) -> Record:
 def _write(folder: Path, record: Record) -> Path:
     path = folder / RECORD
     try:
-        with whole_file(path) as part:
+        with atomic_write(path) as part:
             part.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{_shown(path)} cannot be written ({error.strerror}): is there space, and may you?") from None
     return path
 
 
-def _sha256(path: Path) -> str:
+def _checksum(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return checksum(path)
     except FileNotFoundError:
         raise UserError(f"{_shown(path)} is missing: put it there before you confirm the agreement for it.") from None
     except OSError as error:

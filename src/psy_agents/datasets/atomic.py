@@ -10,14 +10,14 @@ from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.text import TextDataset
 
 from psy_agents.datasets.local import nothing_yet
-from psy_agents.files.atomic import whole_file
+from psy_agents.files.atomic import atomic_write
 
 
 class _Whole:
     """Lets a dataset of a local file save to a temporary name first."""
 
     def save(self, data: Any) -> None:
-        with whole_file(Path(self._get_save_path())) as part:
+        with atomic_write(Path(self._get_save_path())) as part:
             self._get_save_path = lambda: PurePosixPath(part)
             try:
                 super().save.__wrapped__(self, data)  # Kedro's wrapper looks for the file, which has its name later.

@@ -11,7 +11,7 @@ from kedro.utils import load_obj
 
 from psy_agents.datasets.local import LocalVersionedDataset, nothing_yet
 from psy_agents.errors import UserError
-from psy_agents.files.atomic import whole_file
+from psy_agents.files.atomic import atomic_write
 
 
 class CheckedJSONDataset(LocalVersionedDataset[dict[str, Any], dict[str, Any] | None]):
@@ -60,7 +60,7 @@ class CheckedJSONDataset(LocalVersionedDataset[dict[str, Any], dict[str, Any] | 
     def save(self, data: dict[str, Any]) -> None:
         path = Path(self._get_save_path())
         text = json.dumps(self._check(data), indent=2, ensure_ascii=False) + "\n"
-        with whole_file(path) as part:
+        with atomic_write(path) as part:
             part.write_text(text, encoding="utf-8")
 
     def _describe(self) -> dict[str, Any]:

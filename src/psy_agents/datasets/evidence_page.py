@@ -11,7 +11,7 @@ from kedro.io import Version
 from psy_agents.datasets.local import LocalVersionedDataset, local_path
 from psy_agents.datasets.project import shown_path
 from psy_agents.errors import UserError
-from psy_agents.files.atomic import whole_file
+from psy_agents.files.atomic import atomic_write
 from psy_agents.reporting.evidence_page.page import EvidencePage
 
 
@@ -39,7 +39,7 @@ class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):
         path = Path(self._get_save_path())
         if data.reveals_text:
             check_ignored(path)
-        with whole_file(path) as part:
+        with atomic_write(path) as part:
             part.touch(mode=0o600 if data.reveals_text else 0o666)
             part.write_text(data.html, encoding="utf-8")
 

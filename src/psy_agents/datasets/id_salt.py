@@ -10,6 +10,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from psy_agents.datasets.project import PROJECT
+from psy_agents.files.atomic import temporary_path
 
 BYTES = 32
 
@@ -31,7 +32,7 @@ class IdSaltDataset(AbstractDataset[None, str]):
     def load(self) -> str:
         if not self._filepath.exists():
             self._filepath.parent.mkdir(parents=True, exist_ok=True)
-            part = self._filepath.with_name(f".{self._filepath.name}.{os.getpid()}.tmp")
+            part = temporary_path(self._filepath)
             part.touch(mode=0o600)
             part.write_text(secrets.token_hex(BYTES), encoding="ascii")
             try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from psy_agents.datasets.folder import FolderDataset
-from psy_agents.files.atomic import link_or_copy, remove_left_overs, temporary_name
+from psy_agents.files.atomic import atomic_folder, link_or_copy
 
 
 class ModelFolderDataset(FolderDataset):
@@ -17,11 +16,5 @@ class ModelFolderDataset(FolderDataset):
     HOLDS = "a model"
 
     def save(self, data: Path) -> None:
-        target = Path(self._get_save_path())
-        remove_left_overs(target)
-        part = temporary_name(target)
-        try:
-            shutil.copytree(data, part, copy_function=link_or_copy)
-            os.replace(part, target)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        with atomic_folder(Path(self._get_save_path())) as part:
+            shutil.copytree(data, part, copy_function=link_or_copy, dirs_exist_ok=True)

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from psy_agents.datasets.folder import FolderDataset
-from psy_agents.files.atomic import remove_left_overs, temporary_name
+from psy_agents.files.atomic import atomic_folder, remove_leftovers
 
 
 class MovedFolderDataset(FolderDataset):
@@ -19,7 +19,7 @@ class MovedFolderDataset(FolderDataset):
     def save(self, data: Path) -> None:
         target = Path(self._get_save_path())
         target.parent.mkdir(parents=True, exist_ok=True)
-        remove_left_overs(target)
+        remove_leftovers(target)
         try:
             os.rename(data, target)
         except OSError as error:
@@ -30,10 +30,6 @@ class MovedFolderDataset(FolderDataset):
     @staticmethod
     def _copy(data: Path, target: Path) -> None:
         """To another disk, and only then away from the first one."""
-        part = temporary_name(target)
-        try:
-            shutil.copytree(data, part)
-            os.replace(part, target)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        with atomic_folder(target) as part:
+            shutil.copytree(data, part, dirs_exist_ok=True)
         shutil.rmtree(data)

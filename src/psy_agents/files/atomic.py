@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, flushed to the disk, and renamed."""
+"""Atomic writes: a file or folder is written under a temporary name and renamed, so readers never see half of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path``, which takes its place at the end unless there was an error."""
+def atomic_write(path: Path) -> Iterator[Path]:
+    """A temporary file that replaces ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove_left_overs(path)
-    part = temporary_name(path)
+    remove_leftovers(path)
+    part = temporary_path(path)
     try:
         yield part
         with part.open("rb") as file:
@@ -25,38 +25,56 @@ def whole_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def temporary_name(path: Path) -> Path:
-    """Beside ``path``, hidden, and this process's own."""
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A new temporary folder that replaces ``path`` when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
+    part, old = temporary_path(path), temporary_path(path.with_name(f"{path.name}.old"))
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir()
+    try:
+        yield part
+        if path.exists():  # A rename replaces no folder that holds files.
+            os.replace(path, old)
+        os.replace(part, path)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def temporary_path(path: Path) -> Path:
+    """A hidden name beside ``path`` that holds this process's id."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
-def remove_left_overs(path: Path) -> None:
-    """Delete what dead processes of this machine left under temporary names of ``path``, or of its earlier versions.
+def remove_leftovers(path: Path) -> None:
+    """Delete the temporary files and folders that dead processes of this machine left for ``path`` or its earlier versions.
 
-    Kedro keeps a version in ``name/<version>/name``: the folders beside this version's are looked into too.
+    Kedro keeps a version in ``name/<version>/name``; the folders of the other versions are searched too.
     """
-    ours = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.tmp")
+    pattern = re.compile(rf"\.{re.escape(path.name)}(?:\.old)?\.(\d+)\.tmp")
     versions = path.parent.parent
     for folder in versions.glob("*") if versions.name == path.name else [path.parent]:
         for entry in folder.glob(".*.tmp"):
-            found = ours.fullmatch(entry.name)
-            if found and not _lives(int(found[1])):
+            found = pattern.fullmatch(entry.name)
+            if found and not _is_alive(int(found[1])):
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink(missing_ok=True)
 
 
 def link_or_copy(source: str, target: str) -> None:
-    """A second name for a file, or a copy of it; for `shutil.copytree`."""
+    """Hard-link a file, or copy it where the file system has no links; for `shutil.copytree`."""
     try:
         os.link(source, target)
-    except OSError:  # Another disk, or a file system without links.
+    except OSError:
         shutil.copy2(source, target)
 
 
-def _lives(process: int) -> bool:
+def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # Another user's.
+    except PermissionError:  # It belongs to another user.
         return True
     return True

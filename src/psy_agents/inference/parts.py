@@ -7,7 +7,6 @@ Parquet and one JSONL file, and the folder, with its manifest, is the result.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import logging
 import shutil
@@ -19,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from psy_agents.errors import UserError
-from psy_agents.files.atomic import whole_file
+from psy_agents.files.atomic import atomic_write
+from psy_agents.files.locks import try_lock
 from psy_agents.inference.memory import give_back
 
 log = logging.getLogger(__name__)
@@ -49,11 +49,10 @@ def alone(folder: Path, name: str) -> Iterator[None]:
         UserError: one does.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{name}.lock").open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"Another run is predicting with {name} in the same folder: wait for it, or stop it.") from None
+    lock = try_lock(folder / f".{name}.lock")
+    if lock is None:
+        raise UserError(f"Another run is predicting with {name} in the same folder: wait for it, or stop it.")
+    with lock:
         yield
 
 
@@ -75,7 +74,7 @@ class UnfinishedPredictions:
             log.warning("%s: begins anew, the unfinished predictions are of another %s", name, ", another ".join(changed))
         if found != manifest:
             shutil.rmtree(folder, ignore_errors=True)
-            with whole_file(folder / MANIFEST) as part:
+            with atomic_write(folder / MANIFEST) as part:
                 part.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @property
@@ -92,12 +91,12 @@ class UnfinishedPredictions:
 
     def write(self, number: int, table: pa.Table) -> None:
         """Keep a chunk's predictions as its part."""
-        with whole_file(self._part(number)) as part:
+        with atomic_write(self._part(number)) as part:
             pq.write_table(table, part)
 
     def join(self, parts: int) -> None:
         """Make the two files of the parts."""
-        with whole_file(self.folder / PARQUET) as table_file, whole_file(self.folder / JSONL) as lines_file:
+        with atomic_write(self.folder / PARQUET) as table_file, atomic_write(self.folder / JSONL) as lines_file:
             with pq.ParquetWriter(table_file, SCHEMA) as writer, lines_file.open("w", encoding="utf-8") as lines:
                 for table in self._grouped(parts):
                     writer.write_table(table, row_group_size=ROW_GROUP)

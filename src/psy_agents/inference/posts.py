@@ -13,7 +13,7 @@ import numpy as np
 
 from psy_agents.corpus.reading.rows import read_rows
 from psy_agents.errors import UserError
-from psy_agents.files.checksums import file_sha256
+from psy_agents.files.checksums import checksum
 from psy_agents.inference.config import PredictConfig
 
 SETTING = "predict.columns"
@@ -103,7 +103,7 @@ def check_posts_file(config: PredictConfig) -> CheckedFile:
             f"{name}: the text has more than {config.longest_post} characters in {too_long.of(rows)}, {longest} at the most: cut those "
             f"posts, or raise predict.longest_post where the memory suffices."
         )
-    return CheckedFile(rows - no_text.count, no_text.count, file_sha256(config.posts_file), stamp_of(config.posts_file))
+    return CheckedFile(rows - no_text.count, no_text.count, checksum(config.posts_file), stamp_of(config.posts_file))
 
 
 def chunks(posts: Iterable[Post], most_posts: int, most_characters: int) -> Iterator[list[Post]]:

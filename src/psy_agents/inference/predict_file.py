@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from psy_agents import __version__
+from psy_agents.agents.saved.checksums import model_checksum
 from psy_agents.errors import UserError
-from psy_agents.files.checksums import model_hash
 from psy_agents.inference.config import PredictConfig
 from psy_agents.inference.memory import give_back
 from psy_agents.inference.parts import SCHEMA, UnfinishedPredictions, alone
@@ -93,7 +93,7 @@ def _manifest(predictor: Predictor, model: Path, config: PredictConfig, checked:
     """All that the predictions depend on, as plain data."""
     return {
         "agent": predictor.name,
-        "model": {"version": model.parent.name, "sha256": model_hash(model)},
+        "model": {"version": model.parent.name, "sha256": model_checksum(model)},
         "file": {"name": config.posts_name, "sha256": checked.sha256, "posts": checked.posts, "blank": checked.blank},
         "settings": config.model_dump(mode="json", include=ALTERING),
         "program": __version__,

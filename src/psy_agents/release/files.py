@@ -12,7 +12,7 @@ from psy_agents.agents.encoders.licences import licence_of
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.corpus.agreement import Agreement
 from psy_agents.errors import UserError
-from psy_agents.files.checksums import hashes_of, names_of
+from psy_agents.files.checksums import checksums, file_names
 from psy_agents.files.schema import Schema
 
 CARD, STATEMENT, RECORD, ONNX = "README.md", "DATA_STATEMENT.md", "export.json", "model.onnx"
@@ -47,7 +47,7 @@ class ExportRecord(Schema):
 
 def exported_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file but the card and the record."""
-    return hashes_of(folder, (name for name in names_of(folder) if name not in (CARD, RECORD)))
+    return checksums(folder, (name for name in file_names(folder) if name not in (CARD, RECORD)))
 
 
 def encoders_of(folder: Path) -> list[str]:
@@ -72,7 +72,7 @@ def refuse_pickles(folder: Path) -> None:
     Raises:
         UserError: names the first one.
     """
-    found = [name for name in names_of(folder) if Path(name).suffix.lower() in PICKLES]
+    found = [name for name in file_names(folder) if Path(name).suffix.lower() in PICKLES]
     if found:
         raise UserError(f"{found[0]} is no file of an agent, and opening it could run code: remove it from the model's folder.")
 

@@ -14,7 +14,7 @@ from psy_agents.agents.config import BUNDLED_ENCODER
 from psy_agents.agents.encoders.licences import NON_COMMERCIAL, NOT_STATED
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, SUMMARY
 from psy_agents.evaluation.results import Evaluation
-from psy_agents.files.checksums import file_sha256, names_of
+from psy_agents.files.checksums import checksum, file_names
 from psy_agents.hpo.refit.ensemble import EnsembleSummary
 from psy_agents.release.config import ExportConfig
 from psy_agents.release.facts import Facts
@@ -265,8 +265,8 @@ def _encoder_licence(encoder: EncoderUsed) -> str:
 
 
 def _files(folder: Path) -> str:
-    paths = {name: folder / name for name in names_of(folder) if name != CARD}
-    rows = [(code(name), path.stat().st_size, code(file_sha256(path))) for name, path in paths.items()]
+    paths = {name: folder / name for name in file_names(folder) if name != CARD}
+    rows = [(code(name), path.stat().st_size, code(checksum(path))) for name, path in paths.items()]
     more = f" {code(ONNX)} is described above." if any(path.name == ONNX for path in paths.values()) else ""
     return f"SHA-256 of every file beside this one.{more}\n\n" + table(("File", "bytes", "SHA-256"), rows)
 

@@ -10,7 +10,7 @@ from typing import Any
 from rich.filesize import decimal
 
 from psy_agents.errors import UserError
-from psy_agents.files.checksums import names_of
+from psy_agents.files.checksums import file_names
 from psy_agents.release.config import PublishConfig
 from psy_agents.release.files import ExportRecord, encoders_of, read_record, refuse_pickles
 
@@ -36,7 +36,7 @@ def publish(folder: Path, config: PublishConfig, api: Callable[[], Any], ask: As
         raise UserError(f"{NOTHING}: say where with --params publish.repository=user/name.")
     record = read_record(folder)
     refuse_pickles(folder)
-    files = names_of(folder)
+    files = file_names(folder)
     _confirm(config.repository, config.confirmed_repository, "publish.confirmed_repository", ask, _what(folder, files, record, config))
     if record.agreement is not None:
         name = record.agreement.name

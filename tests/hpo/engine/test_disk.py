@@ -35,7 +35,7 @@ def test_no_more_weights_lie_there_at_a_time_than_slots_and_kept_ones_need(searc
 
 def test_a_partial_folder_of_a_finished_study_is_deleted_when_it_is_run_again(search):
     search.run(n_trials=1)
-    for name in ("trial_0003.partial", "trial_0003.partial.tmp", "trial_0003.partial.old"):
+    for name in ("trial_0003.partial", ".trial_0003.partial.4242.tmp", ".trial_0003.partial.old.4242.tmp"):
         (search.weights / name / "deeper").mkdir(parents=True)
     search.run(n_trials=1)
     assert [entry.name for entry in search.weights.iterdir()] == ["trial_0000"]

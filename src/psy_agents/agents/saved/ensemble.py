@@ -7,15 +7,14 @@ chosen on validation for their common answer.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.checksums import CHECKSUMS, verify_checksums, write_checksums
 from psy_agents.errors import UserError
-from psy_agents.files.atomic import link_or_copy, temporary_name
-from psy_agents.files.checksums import HASHES, check_hashes, write_hashes
+from psy_agents.files.atomic import atomic_folder, link_or_copy
 
 FORMAT = 1
 ENSEMBLE = "ensemble.json"
@@ -23,16 +22,13 @@ ENSEMBLE = "ensemble.json"
 
 def save_ensemble(folder: Path, members: Sequence[Path], decisions: Decisions) -> None:
     """Write the ensemble to a new ``folder``; it is whole or not there. Files of the members take no room where they can be linked."""
-    part = temporary_name(folder)
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     names = [f"member_{number}" for number in range(1, len(members) + 1)]
-    for name, member in zip(names, members, strict=True):
-        shutil.copytree(member, part / name, copy_function=link_or_copy)
     described = {"format": FORMAT, "members": names, **decisions.described()}
-    (part / ENSEMBLE).write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
-    write_hashes(part, [ENSEMBLE, *(f"{name}/{HASHES}" for name in names)])  # A member's list stands for its files.
-    os.replace(part, folder)
+    with atomic_folder(folder) as part:
+        for name, member in zip(names, members, strict=True):
+            shutil.copytree(member, part / name, copy_function=link_or_copy)
+        (part / ENSEMBLE).write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_checksums(part, [ENSEMBLE, *(f"{name}/{CHECKSUMS}" for name in names)])  # A member's list stands for its files.
 
 
 def is_ensemble(folder: Path) -> bool:
@@ -46,7 +42,7 @@ def read_ensemble(folder: Path) -> tuple[list[Path], Decisions]:
     Raises:
         UserError: it was written in another format, or a file is missing or was altered.
     """
-    check_hashes(folder)
+    verify_checksums(folder)
     described = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
     if described["format"] != FORMAT:
         raise UserError(f"'{folder}' was saved in the ensembles' format {described['format']}, this version reads {FORMAT}.")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
 
-_OURS = re.compile(r"trial_\d{4,}(\..*)?")
+_OF_A_TRIAL = re.compile(r"\.?trial_\d{4,}(\..*)?")  # Also the temporary folder of a worker that was killed.
 
 
 class Checkpoints:
@@ -51,5 +51,6 @@ class Checkpoints:
         wanted = {self.folder(trial.number).name for trial in self._best}
         active = tuple(f"trial_{number:04d}." for number in running)
         for folder in self.root.iterdir():
-            if _OURS.fullmatch(folder.name) and folder.name not in wanted and not folder.name.startswith(active):
+            name = folder.name
+            if _OF_A_TRIAL.fullmatch(name) and name not in wanted and not name.removeprefix(".").startswith(active):
                 shutil.rmtree(folder) if folder.is_dir() and not folder.is_symlink() else folder.unlink()

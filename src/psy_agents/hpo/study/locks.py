@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -15,6 +14,7 @@ from typing import Protocol
 import sqlalchemy
 
 from psy_agents.errors import UserError
+from psy_agents.files.locks import try_lock
 
 CONNECT_TIMEOUT = 10  # Seconds for which a database may be silent before it counts as gone.
 
@@ -43,21 +43,9 @@ def _refusal(study: str, owner: str) -> UserError:
     return UserError(f"The study {study} is in use by {owner}: wait for that run, stop it, or choose another store.")
 
 
-def _no_lock(place: Path, error: OSError) -> UserError:
-    return UserError(f"The lock {place} cannot be written ({error.strerror}): make room, and run the same command again.")
-
-
 @contextlib.contextmanager
-def waiting_lock(path: Path) -> Iterator[None]:
-    """Hold a lock on a file for a moment, after whoever holds it now."""
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def waiting_advisory_lock(url: sqlalchemy.URL, purpose: str) -> Iterator[None]:
-    """The same in a PostgreSQL database."""
+def wait_for_advisory_lock(url: sqlalchemy.URL, purpose: str) -> Iterator[None]:
+    """Hold a lock of a PostgreSQL database while the block lasts, after any other connection that holds it."""
     engine = sqlalchemy.create_engine(
         url, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": CONNECT_TIMEOUT}
     )
@@ -67,39 +55,40 @@ def waiting_advisory_lock(url: sqlalchemy.URL, purpose: str) -> Iterator[None]:
 
 
 class FileLock:
-    """A lock on a file beside an sqlite store, which the operating system drops when the owner dies.
+    """A lock on a file beside an sqlite store; the file names the owner.
 
     Raises:
         UserError: another process holds it; the message names that process.
     """
 
     def __init__(self, folder: Path, study: str) -> None:
-        place = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', study)}.lock"
+        path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', study)}.lock"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
+            file = try_lock(path)
+            if file is None:
+                raise _refusal(study, path.read_text(errors="replace")[:1000].strip() or "another process")
+            self._file = file
+            self._write_owner()
         except OSError as error:
-            raise _no_lock(place, error) from None
+            raise UserError(
+                f"The lock {path} cannot be written ({error.strerror}): make room, and run the same command again."
+            ) from None
+
+    def _write_owner(self) -> None:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file.truncate(0)
+            self._file.write(_me().encode())
         except OSError:
-            owner = os.read(file, 1000).decode(errors="replace").strip() or "another process"
-            os.close(file)
-            raise _refusal(study, owner) from None
-        try:
-            os.truncate(file, 0)
-            os.write(file, _me().encode())
-        except OSError as error:
-            os.close(file)
-            raise _no_lock(place, error) from None
-        self._file = file
+            self._file.close()
+            raise
 
     def check(self) -> None:
-        """The operating system takes it from nobody."""
+        """A file's lock is never lost while its process lives."""
 
     def release(self) -> None:
-        """Let others have it."""
-        os.close(self._file)
+        """Let other processes have it."""
+        self._file.close()
 
 
 class AdvisoryLock:

@@ -15,7 +15,8 @@ import sqlalchemy
 
 from psy_agents.errors import UserError
 from psy_agents.files.file_systems import network_file_system
-from psy_agents.hpo.study.locks import CONNECT_TIMEOUT, AdvisoryLock, FileLock, StudyLock, waiting_advisory_lock, waiting_lock
+from psy_agents.files.locks import wait_for_lock
+from psy_agents.hpo.study.locks import CONNECT_TIMEOUT, AdvisoryLock, FileLock, StudyLock, wait_for_advisory_lock
 from psy_agents.hpo.study.trial_writer import TrialWriter
 
 SQLITE_TIMEOUT = 60  # Seconds for which a writer waits for another one.
@@ -173,10 +174,10 @@ def _opening(path: Path) -> Iterator[None]:
 def _backend(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
     """Open a store, to write or to read; either makes its tables, and of two that do so at once one would fail."""
     if url.get_backend_name() == "postgresql":
-        with _answering(url), waiting_advisory_lock(url, "opening"):
+        with _answering(url), wait_for_advisory_lock(url, "opening"):
             return _postgres(url)
     path = Path(url.database)
-    with _opening(path), waiting_lock(path.with_name(path.name + ".opening")):
+    with _opening(path), wait_for_lock(path.with_name(path.name + ".opening")):
         return _sqlite(url)
 
 

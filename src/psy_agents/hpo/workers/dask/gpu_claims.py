@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from io import FileIO
 from pathlib import Path
 
 from psy_agents.errors import UserError
+from psy_agents.files.locks import try_lock
 
 FOLDER = Path(tempfile.gettempdir()) / f"psy_agents-gpus-{os.getuid()}"
 
@@ -25,7 +26,7 @@ class GpuClaims:
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
         self._used: Counter[str] = Counter()
-        self._claimed: dict[str, int] = {}  # Descriptors of the locked files.
+        self._claimed: dict[str, FileIO] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -48,7 +49,7 @@ class GpuClaims:
             with self._lock:
                 self._used[gpu] -= 1
                 if not self._used[gpu] and gpu in self._claimed:
-                    os.close(self._claimed.pop(gpu))
+                    self._claimed.pop(gpu).close()
 
     def _claimable(self, gpus: Sequence[str], most: int) -> list[str]:
         """The GPUs of this process, with a new one where there may be one more."""
@@ -64,12 +65,9 @@ class GpuClaims:
         return mine
 
     def _claim(self, gpu: str) -> bool:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._folder / f"{gpu}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = try_lock(self._folder / f"{gpu}.lock")
+        if lock is None:
             return False
-        self._claimed[gpu] = file
+        self._claimed[gpu] = lock
         return True
