@@ -40,7 +40,7 @@ def save_model(folder: Path, agent: str, words: list[str]) -> None:
     from psy_agents.agents.config import ModelConfig
     from psy_agents.agents.decoding import DecodingRule
     from psy_agents.agents.encoders.loading import load_tokenizer
-    from psy_agents.agents.models import new_agent
+    from psy_agents.agents.registry import new_agent
     from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
 
     encoder = folder.parent / "encoder"

@@ -21,9 +21,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from psy_agents.agents.config import LossConfig, ModelConfig
-from psy_agents.agents.registry import AGENTS
+from psy_agents.agents.registry import AGENTS, spec
 from psy_agents.app.parameters import Parameters
-from psy_agents.hpo.space.config import DEAD_FIELDS
 from psy_agents.training.config import HyperParameters, OptimisationConfig
 
 SHOWN_CHARACTERS = 80
@@ -98,7 +97,7 @@ def hyperparameters_reference(conf: Path) -> str:
         lines += ["|---|---|---|---|---|---|---|"]
         for name in group.model_fields:
             field = HyperParameters.model_fields[name]
-            readers = [agent for agent in AGENTS if name not in DEAD_FIELDS[agent]]
+            readers = [agent for agent in AGENTS if spec(agent).reads(name)]
             ranges = [_searched(space[size], name) for size in ("small", "large")]
             read_by = "all" if len(readers) == len(AGENTS) else ", ".join(readers)
             lines.append(_row(f"`{name}`", kind_of(field), _default(field), read_by, *ranges, description(HyperParameters, name)))

@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 from psy_agents.agents.config import LossConfig
 from psy_agents.agents.losses import criterion_loss, positive_weight, span_loss
-from psy_agents.agents.pooling import Pooling, pool_windows
+from psy_agents.agents.pooling import POOLINGS, new_pooling
+from psy_agents.agents.window_pooling import pool_windows
 
 LOGITS = torch.tensor([-2.0, -0.3, 0.0, 1.5, 4.0])
 LABELS = torch.tensor([0, 1, 0, 1, 0])
@@ -113,10 +114,10 @@ def test_pool_windows_gradient(kind):
     assert torch.autograd.gradcheck(lambda x: pool_windows(x, torch.tensor([0, 0, 1]), 2, kind), (logits,))
 
 
-@pytest.mark.parametrize("kind", ["cls", "mean", "max", "attention"])
+@pytest.mark.parametrize("kind", POOLINGS)
 def test_pooling_ignores_padding(kind):
     torch.manual_seed(0)
-    pooling, states = Pooling(kind, 4), torch.randn(2, 5, 4)
+    pooling, states = new_pooling(kind, 4), torch.randn(2, 5, 4)
     mask = torch.tensor([[True] * 3 + [False] * 2, [True] * 5])
     changed = states.masked_fill(~mask.unsqueeze(-1), 100.0)
     torch.testing.assert_close(pooling(states, mask), pooling(changed, mask))

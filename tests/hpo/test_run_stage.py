@@ -65,7 +65,7 @@ def test_the_same_stage_elsewhere_gives_the_same_values(tmp_path, corpus, encode
 def test_the_criteria_agent_reads_by_sentence_and_is_scored_by_post(tmp_path, corpus, encoder):
     top_k = stage(tmp_path, corpus, "criteria", str(encoder), unit="sentence").top_k
     assert len(top_k["trials"]) == 2
-    with pytest.raises(UserError, match="criteria agent only"):
+    with pytest.raises(UserError, match="sentence is for criteria only"):
         stage(tmp_path, corpus, "evidence", str(encoder), unit="sentence")
 
 

@@ -14,7 +14,7 @@ from support.tiny_bert import build_bert
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.encoders.loading import load_tokenizer
-from psy_agents.agents.models import new_agent
+from psy_agents.agents.registry import new_agent
 from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
 from psy_agents.inference.config import PredictConfig
 from psy_agents.training.data import Corpus

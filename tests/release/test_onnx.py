@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import psy_agents
-from psy_agents.agents.models import WindowTensors
+from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent_folder import Decisions, load_agent
 from psy_agents.agents.saved.ensemble import save_ensemble

@@ -21,7 +21,7 @@ from transformers import (
     XLMRobertaConfig,
 )
 
-from psy_agents.agents.models import WindowTensors
+from psy_agents.agents.inputs import WindowTensors
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.data import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE, Corpus
 

@@ -7,7 +7,7 @@ import pytest
 from support.tiny_agents import parameters
 
 from psy_agents.agents.encoders.loading import depth_of_parameters
-from psy_agents.agents.models import new_agent
+from psy_agents.agents.registry import new_agent
 from psy_agents.training.config import OptimisationConfig
 from psy_agents.training.optimisation import parameter_groups, schedule_factor
 

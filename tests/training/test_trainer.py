@@ -159,7 +159,7 @@ def test_frozen_layers_stay(encoders, corpus, agent):
     run = start(encoders, corpus, agent, frozen_layers=1, weight_decay=0.5, epochs=1)
     before = {name: value.clone() for name, value in run.agent.state_dict().items()}
     list(run.epochs())
-    for encoder_name, encoder in zip(run.agent.encoder_names, run.agent.encoders, strict=True):
+    for encoder_name, encoder in zip(run.agent.spec.encoders, run.agent.encoders, strict=True):
         for name, depth in depth_of_parameters(encoder).items():
             whole = f"{encoder_name}.{name}"
             assert torch.equal(before[whole], run.agent.state_dict()[whole]) == (depth <= 1), whole
@@ -195,7 +195,7 @@ def test_sentence_unit(encoders, corpus):
     assert run.validation_windows.n_pairs == len(run.reader.validation)
     assert len(run.validation_windows.pair) > 2 * len(run.reader.validation)
     assert all(math.isfinite(loss) for epoch in history(run) for loss in epoch[0])
-    with pytest.raises(UserError, match="criteria agent only"):
+    with pytest.raises(UserError, match="sentence is for criteria only, not for share"):
         Reader(corpus, "share", settings)
 
 

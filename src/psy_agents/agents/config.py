@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from psy_agents.agents.pooling import POOLINGS
 from psy_agents.files.schema import Schema
 
 BUNDLED_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -19,7 +20,7 @@ class ModelConfig(Schema):
     window_overlap: float = Field(0.25, ge=0, le=0.75, description="Share of a window's post tokens that the next repeats.")
     window_pooling: Literal["max", "mean", "logsumexp"] = Field("max", description="How windows' criteria logits become the pair's.")
 
-    pooling: Literal["cls", "mean", "max", "attention"] = Field("mean", description="Token states to one vector.")
+    pooling: Literal[POOLINGS] = Field("mean", description="Token states to one vector.")
     similarity: Literal["none", "cosine"] = Field(
         "cosine", description="Whether cosines of the criterion's mean state with the post's and its sentences' enter the logits."
     )

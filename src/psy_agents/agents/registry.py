@@ -1,3 +1,41 @@
-"""The four agents, in the order in which they are searched."""
+"""The agents. Each is a folder with a ``spec.py`` (imports no torch) and a ``model.py``; a new folder is a new agent."""
 
-AGENTS = ("criteria", "evidence", "share", "joint")
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psy_agents.agents.spec import AgentSpec
+
+if TYPE_CHECKING:
+    from psy_agents.agents.config import ModelConfig
+    from psy_agents.agents.model import AgentModel
+
+
+def _find_specs() -> dict[str, AgentSpec]:
+    names = [file.parent.name for file in Path(__file__).parent.glob("*/spec.py")]
+    specs = {name: import_module(f"psy_agents.agents.{name}.spec").SPEC for name in names}
+    return dict(sorted(specs.items(), key=lambda item: (item[1].order, item[0])))
+
+
+_SPECS = _find_specs()
+AGENTS = tuple(_SPECS)
+"""The agents' names, in the order of their specs."""
+
+
+def spec(agent: str) -> AgentSpec:
+    """The agent's spec."""
+    return _SPECS[agent]
+
+
+def model_class(agent: str) -> type[AgentModel]:
+    """The class ``Model`` of the agent's ``model.py``; imports torch."""
+    return import_module(f"psy_agents.agents.{agent}.model").Model
+
+
+def new_agent(agent: str, config: ModelConfig, encoder_folder: Path) -> AgentModel:
+    """Build an untrained agent; each of its encoders starts from the same pre-trained one."""
+    model = model_class(agent)(config, dict.fromkeys(spec(agent).encoders, encoder_folder))
+    model.prepare_layers()
+    return model

@@ -109,16 +109,16 @@ def baseline_predictions(
 PAIRED = {"all_positive": "whole_post", "tfidf_logistic": "tfidf_logistic_sentence"}
 
 
-def baseline_objectives(table: Mapping[str, Mapping[str, float]], agent: str, evidence_weight: float) -> dict[str, float]:
+def baseline_objectives(table: Mapping[str, Mapping[str, float]], metrics: Sequence[str], evidence_weight: float) -> dict[str, float]:
     """What baselines reach in an agent's objective: macro-F1, token-F1, or the weighted mean of both.
 
     Args:
         table: as `baseline_table` returns it.
-        agent: criteria, evidence, or one that predicts both.
+        metrics: those of the agent's objective: macro_f1, token_f1, or both.
         evidence_weight: weight of token-F1 in the mean.
     """
-    if agent in ("criteria", "evidence"):
-        metric = {"criteria": "macro_f1", "evidence": "token_f1"}[agent]
+    if len(metrics) == 1:
+        (metric,) = metrics
         return {name: figures[metric] for name, figures in table.items() if metric in figures}
     return {
         name: (1 - evidence_weight) * table[name]["macro_f1"] + evidence_weight * table[evidence]["token_f1"]

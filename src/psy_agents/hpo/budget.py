@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 from rich.filesize import decimal
 
+from psy_agents.agents.registry import spec
 from psy_agents.errors import UserError
 from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.hpo.study.topk import stage_records
@@ -166,8 +167,8 @@ def _largest(records: Iterable[TrialRecord]) -> int | None:
 
 
 def encoder_bytes(agent: str, folders: Iterable[Path]) -> int:
-    """Bytes of one trial's weights at the most, from the encoders that it may choose; joint has two of them."""
-    return (2 if agent == "joint" else 1) * max((size_of(folder) for folder in folders), default=0)
+    """Bytes of one trial's weights at most: the largest encoder that it may choose, once for each encoder of the agent."""
+    return len(spec(agent).encoders) * max((size_of(folder) for folder in folders), default=0)
 
 
 def size_of(folder: Path) -> int:

@@ -21,11 +21,19 @@ def _auto_or_count(value: Any) -> Any:
 AutoOrCount = Annotated[int | Literal["auto"], BeforeValidator(_auto_or_count)]
 
 
+DEFAULT = "default"
+
+
 def _count_or_counts(value: Any) -> Any:
-    counts = list(value.values()) if isinstance(value, Mapping) else [value]
-    agents = list(value) if isinstance(value, Mapping) else list(AGENTS)
-    if value is not None and (set(agents) != set(AGENTS) or not all(type(count) is int and count >= 1 for count in counts)):
-        raise ValueError(f"must be a whole number of at least 1, or one for each of {', '.join(AGENTS)}, not {value!r}")
+    if value is None:
+        return value
+    by_agent = value if isinstance(value, Mapping) else {DEFAULT: value}
+    complete = DEFAULT in by_agent or set(by_agent) >= set(AGENTS)
+    known = set(by_agent) <= {DEFAULT, *AGENTS}
+    if not (complete and known and all(type(count) is int and count >= 1 for count in by_agent.values())):
+        raise ValueError(
+            f"must be a whole number of at least 1, or one for each of {', '.join(AGENTS)} with {DEFAULT} for those left out, not {value!r}"
+        )
     return value
 
 
@@ -125,7 +133,7 @@ class StageConfig(WorkersConfig):
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="Such as stage0.")
     label: str = Field(pattern=r"^[a-z0-9_]*$", description="Such as sanity.")
     space: Literal["small", "large"] = Field("small", description="Which size of search_space.")
-    n_trials: TrialCount = Field(description="Or one for each agent; null: as many as fit into timeout.")
+    n_trials: TrialCount = Field(description="Or one for each agent, and default for those left out; null: as many as fit into timeout.")
     timeout: float | None = Field(
         None, gt=0, description="Seconds of search, all runs of the stage together, after which no trial is started."
     )
@@ -148,7 +156,7 @@ class StageConfig(WorkersConfig):
     def of_agent(self, agent: str) -> StageConfig:
         """The stage with the agent's own number of trials."""
         if isinstance(self.n_trials, dict):
-            return self.model_copy(update={"n_trials": self.n_trials[agent]})
+            return self.model_copy(update={"n_trials": self.n_trials.get(agent, self.n_trials.get(DEFAULT))})
         return self
 
 

@@ -12,7 +12,7 @@ import torch
 
 from psy_agents.agents.decoding import decode_with_scores
 from psy_agents.agents.encoders.loading import max_positions
-from psy_agents.agents.models import AgentModel
+from psy_agents.agents.model import AgentModel
 from psy_agents.agents.saved.agent_folder import Decisions, Reading, load_agent
 from psy_agents.agents.saved.ensemble import is_ensemble, read_ensemble
 from psy_agents.agents.windows import Windows

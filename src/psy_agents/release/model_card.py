@@ -12,6 +12,7 @@ from pathlib import Path
 
 from psy_agents.agents.config import BUNDLED_ENCODER
 from psy_agents.agents.encoders.licences import NON_COMMERCIAL, NOT_STATED
+from psy_agents.agents.registry import spec
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, SUMMARY
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.files.checksums import checksum, file_names
@@ -25,12 +26,6 @@ from psy_agents.release.onnx import HERE, OnnxResult
 from psy_agents.release.reproduce import commands
 from psy_agents.reporting.tables import classes, ordered, summary_figures
 
-SAYS = {
-    "criteria": "whether a post meets each criterion",
-    "evidence": "which spans of a post show each criterion, or that none does",
-    "share": "whether a post meets each criterion, and which spans show it, from one encoder",
-    "joint": "whether a post meets each criterion, and which spans show it, from two encoders of which one informs the other",
-}
 TASKS = {"criteria": "text-classification", "evidence": "token-classification"}
 """The Hub's task of each side."""
 SECTION = "## "
@@ -55,7 +50,7 @@ def model_card(facts: Facts, folder: Path, onnx: OnnxResult) -> str:
     }
     body = "\n\n".join(f"{SECTION}{title}\n\n{text}" for title, text in sections.items())
     agent = facts.summary.agent
-    lead = f"Reads a text and says {SAYS[agent]}. Made with psy_agents from the corpus {code(facts.config.corpus)}."
+    lead = f"Reads a text and says {spec(agent).summary}. Made with psy_agents from the corpus {code(facts.config.corpus)}."
     return f"---\n{_header(facts)}\n---\n\n# {_title(facts)}\n\n{lead}\n\n{body}\n"
 
 
@@ -114,7 +109,7 @@ def _use(facts: Facts) -> str:
 
 
 def _how(facts: Facts, onnx: OnnxResult) -> str:
-    encoder = "evidence_encoder" if facts.summary.agent == "joint" else "encoder"
+    encoder = spec(facts.summary.agent).encoders[-1]
     several = facts.summary.ensemble
     place = HERE if several is None else f"{HERE}/member_1"
     whole = ["import psy_agents", "", f'agent = psy_agents.load("{HERE}")', 'agent.predict(["Text of a post."])']

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from psy_agents.agents.models import AgentModel, AgentOutput, WindowTensors
+from psy_agents.agents.inputs import WindowTensors
+from psy_agents.agents.model import AgentModel, AgentOutput
 from psy_agents.agents.saved.agent_folder import Reading, load_agent
 from psy_agents.agents.saved.ensemble import is_ensemble, read_ensemble
 from psy_agents.errors import UserError

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.pipeline import Pipeline
 
 import psy_agents
+from psy_agents.agents.registry import spec
 from psy_agents.tracking import inference_pipeline
 
 if TYPE_CHECKING:
@@ -95,18 +96,18 @@ def signature(agent: str) -> ModelSignature:
     from mlflow.models import ModelSignature
     from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-    criteria, evidence = agent != "evidence", agent != "criteria"
+    predicted = spec(agent)
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "text"), ColSpec(DataType.string, "post_id", required=False)]),
         outputs=Schema(
             [
                 ColSpec(DataType.string, "post_id"),
                 ColSpec(DataType.string, "criterion"),
-                ColSpec(DataType.double, "probability", required=criteria),
+                ColSpec(DataType.double, "probability", required=predicted.predicts_criterion),
                 ColSpec(DataType.boolean, "met"),
-                ColSpec(Array(DataType.long), "starts", required=evidence),
-                ColSpec(Array(DataType.long), "ends", required=evidence),
-                ColSpec(Array(DataType.double), "scores", required=evidence),
+                ColSpec(Array(DataType.long), "starts", required=predicted.predicts_evidence),
+                ColSpec(Array(DataType.long), "ends", required=predicted.predicts_evidence),
+                ColSpec(Array(DataType.double), "scores", required=predicted.predicts_evidence),
             ]
         ),
         params=ParamSchema([ParamSpec("device", DataType.string, "auto")]),

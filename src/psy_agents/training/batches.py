@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from psy_agents.agents.models import WindowTensors
-from psy_agents.agents.tensors import to_device
+from psy_agents.agents.device import to_device
+from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.windows import Windows
 from psy_agents.training.data import PairData
 

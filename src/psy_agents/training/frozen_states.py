@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from psy_agents.agents.models import AgentModel
-from psy_agents.agents.tensors import to_device
+from psy_agents.agents.device import to_device
+from psy_agents.agents.model import AgentModel
 from psy_agents.agents.windows import Windows
 from psy_agents.training.batches import padded, token_budget_batches, window_tensors
 

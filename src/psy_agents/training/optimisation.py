@@ -7,7 +7,7 @@ import math
 import torch
 
 from psy_agents.agents.encoders.loading import depth_of_parameters
-from psy_agents.agents.models import AgentModel
+from psy_agents.agents.model import AgentModel
 from psy_agents.training.config import OptimisationConfig
 
 

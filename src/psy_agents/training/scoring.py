@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from psy_agents.agents.decoding import Candidates, TokenPlaces, choose_rule, decode, window_candidates
-from psy_agents.agents.models import AgentModel
-from psy_agents.agents.pooling import pool_windows
+from psy_agents.agents.model import AgentModel
 from psy_agents.agents.saved.agent_folder import Decisions
 from psy_agents.agents.saved.averaging import averaged
+from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows
 from psy_agents.evaluation.calibration import Calibration, calibrated, fit, log_odds
 from psy_agents.evaluation.classification import classification_metrics
@@ -90,7 +90,7 @@ def answer(
             if output.start_BT is not None:
                 candidates.append(window_candidates(output.start_BT, output.end_BT, _places(windows, chosen), windows.pair[chosen]))
     probabilities = None
-    if agent.predicts_criterion:
+    if agent.spec.predicts_criterion:
         pooled = pool_windows(
             torch.from_numpy(logits), torch.from_numpy(windows.pair), windows.n_pairs, agent.config.window_pooling
         )

@@ -13,9 +13,9 @@ import torch
 
 from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder, max_positions
 from psy_agents.agents.losses import criterion_loss, positive_weight, span_loss
-from psy_agents.agents.models import new_agent
-from psy_agents.agents.pooling import pool_windows
+from psy_agents.agents.registry import AGENTS, new_agent, spec
 from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
+from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows
 from psy_agents.errors import UserError
 from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch, windows_of
@@ -68,8 +68,9 @@ class Reader:
         scored: str | None = "validation",
     ) -> None:
         self.by_sentence = settings.unit == "sentence"
-        if self.by_sentence and agent != "criteria":
-            raise UserError(f"unit: sentence is for the criteria agent only, not for {agent}: use unit: post.")
+        if self.by_sentence and not spec(agent).reads_sentences:
+            able = ", ".join(name for name in AGENTS if spec(name).reads_sentences)
+            raise UserError(f"unit: sentence is for {able} only, not for {agent}: use unit: post.")
         self.train = corpus.annotated_sentences(*train) if self.by_sentence else corpus.split(*train)
         self.validation = None if scored is None else corpus.split(scored)
         for name, data in ((" + ".join(train), self.train), (scored, self.validation)):
@@ -116,7 +117,7 @@ class TrainingRun:
     """Trains one agent and remembers its best epoch.
 
     Args:
-        agent: criteria, evidence, share or joint.
+        agent: its name.
         seed: seeds weights, draws, batches and dropout.
         epochs, patience: the most epochs, and those without a better objective after which training ends.
         micro_batch_divisor: micro-batches shrink and accumulation grows by it; the effective batch stays.

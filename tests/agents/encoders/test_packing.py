@@ -10,7 +10,7 @@ from support.tiny_agents import ENCODERS, PACKABLE, any_windows
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.loading import load_encoder
 from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed, packed_attention, packed_inputs
-from psy_agents.agents.models import AGENT_CLASSES, new_agent
+from psy_agents.agents.registry import AGENTS, new_agent
 
 CPU = torch.device("cpu")
 
@@ -33,7 +33,7 @@ def test_attention_that_looks_across_windows_is_found_out(encoders, kind, monkey
 
 @pytest.mark.parametrize("frozen_layers", [0, 1])
 @pytest.mark.parametrize("kind", PACKABLE)
-@pytest.mark.parametrize("name", AGENT_CLASSES)
+@pytest.mark.parametrize("name", AGENTS)
 def test_an_agents_answers_and_gradients_are_those_of_padded_windows(encoders, kind, name, frozen_layers):
     torch.manual_seed(0)
     agent = new_agent(name, ModelConfig(encoder_dropout=0.0, head_dropout=0.0, frozen_layers=frozen_layers), Path(encoders[kind]))

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.loading import layers_of, load_encoder
 from psy_agents.agents.encoders.short_last_layer import with_short_last_layer
-from psy_agents.agents.models import new_agent
+from psy_agents.agents.registry import new_agent
 
 CPU = torch.device("cpu")
 

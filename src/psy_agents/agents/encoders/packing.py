@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from psy_agents.agents.device import to_device
 from psy_agents.agents.encoders.loading import first_position
-from psy_agents.agents.tensors import to_device
 
 IMPLEMENTATION = "psy_agents_packed"
 PROBED_LENGTHS = (7, 3, 5)

@@ -17,7 +17,8 @@ import numpy as np
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
-from psy_agents.agents.models import AGENT_CLASSES, AgentModel
+from psy_agents.agents.model import AgentModel
+from psy_agents.agents.registry import AGENTS, model_class
 from psy_agents.agents.renamed import with_new_names
 from psy_agents.agents.saved.checksums import CHECKSUMS, verify_checksums, write_checksums
 from psy_agents.errors import UserError
@@ -89,7 +90,7 @@ def save_agent(
     """Write the agent to ``folder``, replacing it whole: readers see the old folder or the new one."""
     from safetensors.torch import save_file
 
-    prefixes = tuple(f"{encoder_name}." for encoder_name in agent.encoder_names)
+    prefixes = tuple(f"{encoder_name}." for encoder_name in agent.spec.encoders)
     heads = {k: v.detach().cpu().contiguous() for k, v in agent.state_dict().items() if not k.startswith(prefixes)}
     description = {
         "format": FORMAT,
@@ -101,7 +102,7 @@ def save_agent(
         "hyperparameters": dict(hyperparameters),
     }
     with atomic_folder(folder) as part:
-        for encoder_name in agent.encoder_names:
+        for encoder_name in agent.spec.encoders:
             getattr(agent, encoder_name).save_pretrained(part / encoder_name)
         save_file(heads, part / "heads.safetensors")
         tokenizer.save_pretrained(part)
@@ -126,15 +127,17 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
     if not hashed:
         raise UserError(f"'{folder}' lacks {CHECKSUMS}, the list of its files: copy the model again, or refit it.")
     description["hyperparameters"] = with_new_names(description["hyperparameters"])
-    agent_class = AGENT_CLASSES[description["agent"]]
-    for name in agent_class.encoder_names:
+    if description["agent"] not in AGENTS:
+        raise UserError(f"'{folder}' holds an agent {description['agent']}, and there is none of this name in agents/.")
+    agent_class = model_class(description["agent"])
+    for name in agent_class.spec.encoders:
         if not any((folder / name).glob("*.safetensors")):  # transformers would open other weights, which are unpickled.
             raise UserError(f"'{folder}' has no weights in safetensors in {name}, and no others are opened.")
     agent = agent_class(
-        ModelConfig(**description["model"]), {name: folder / name for name in agent_class.encoder_names}
+        ModelConfig(**description["model"]), {name: folder / name for name in agent_class.spec.encoders}
     )
     missing, unexpected = agent.load_state_dict(load_file(folder / "heads.safetensors"), strict=False)
-    prefixes = tuple(f"{name}." for name in agent_class.encoder_names)
+    prefixes = tuple(f"{name}." for name in agent_class.spec.encoders)
     if unexpected or any(not key.startswith(prefixes) for key in missing):
         raise UserError(f"'{folder}' does not hold the heads that its agent.json describes: it was changed.")
     return agent.eval(), load_tokenizer(folder), Decisions.read(description), description

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from psy_agents.agents.registry import spec
 from psy_agents.files.schema import Schema
 from psy_agents.training.config import TrainingSettings
 
 if TYPE_CHECKING:
     from psy_agents.hpo.space.search_space import SearchSpace
-
-_SPAN_ONLY = {"span_loss", "no_answer_weight"}
-_CRITERION_ONLY = {"loss", "label_smoothing_factor", "focal_gamma", "class_weighting", "pooling", "window_pooling"}
-DEAD_FIELDS: dict[str, set[str]] = {
-    "criteria": _SPAN_ONLY | {"evidence_loss_weight", "fusion"},
-    "evidence": _CRITERION_ONLY | {"evidence_loss_weight", "fusion"},
-    "share": {"fusion"},
-    "joint": set(),
-}
-"""Hyper-parameters that nothing in an agent reads: its search space may not name them."""
 
 
 class SpaceConfig(Schema):
@@ -59,7 +50,7 @@ class SearchSpaceConfig(Schema):
 
         chosen: SpaceConfig = getattr(self, size)
         defaults = settings.hyperparameters({}).model_dump()
-        known = {name: value for name, value in defaults.items() if name not in DEAD_FIELDS[agent]}
+        known = {name: value for name, value in defaults.items() if spec(agent).reads(name)}
         return SearchSpace.from_config({**chosen.common, **getattr(chosen, agent)}, known)
 
     def encoders(self, agent: str, size: str, settings: TrainingSettings) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from psy_agents.agents.registry import spec
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig
@@ -73,7 +74,7 @@ def stage_search(agent: str, stage_name: str) -> Callable:
             parent=None if parent is None else TopK.model_validate(parent),
             callbacks=callbacks(),
         )
-        reached = baseline_objectives(baselines, agent, training.objective_evidence_weight)
+        reached = baseline_objectives(baselines, spec(agent).objective_metrics, training.objective_evidence_weight)
         log.info("baselines in the objective of %s: %s", agent, ", ".join(f"{k} {v:.4f}" for k, v in reached.items()))
         return output.top_k, history_plot(output.result.records, output.result.study_name, reached)
 

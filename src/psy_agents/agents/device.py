@@ -1,4 +1,4 @@
-"""From numpy to the device."""
+"""Copies numpy arrays to a device."""
 
 from __future__ import annotations
 

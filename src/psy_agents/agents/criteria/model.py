@@ -1,0 +1,34 @@
+"""Encoder, pooling, classification head. B: windows, T: tokens, H: hidden size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.criteria.spec import SPEC
+from psy_agents.agents.heads import head
+from psy_agents.agents.inputs import WindowTensors
+from psy_agents.agents.model import AgentModel, AgentOutput
+from psy_agents.agents.pooling import new_pooling
+
+
+class Model(AgentModel):
+    """Decides whether the criterion is met."""
+
+    spec = SPEC
+
+    def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
+        super().__init__(config, encoder_folders)
+        self.pooling = new_pooling(config.pooling, self.hidden)
+        self.criterion_head = head(config, self.hidden, 1)
+
+    @property
+    def read_at_first_tokens(self) -> list[nn.Module]:
+        return [self.encoder] if self._reads_first_token_only else []
+
+    def forward(self, windows: WindowTensors) -> AgentOutput:
+        states_BTH = self._states(self.encoder, windows)
+        pooled_BH = self.pooling(states_BTH, windows.mask_BT)
+        return AgentOutput(criterion_B=self._criterion_logits(pooled_BH, states_BTH, windows))

@@ -1,0 +1,160 @@
+"""The base of all agents: encoders, their packed and shortened forward passes, and the logits of both heads.
+
+B: windows, T: tokens, H: hidden size. An agent reads nothing at training that it lacks at inference: its input is the window alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.encoders.frozen_layers import FrozenLayers
+from psy_agents.agents.encoders.loading import freeze_lowest, load_encoder, reinitialise_top
+from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed, packed_inputs
+from psy_agents.agents.encoders.short_last_layer import LastLayer, with_short_last_layer
+from psy_agents.agents.heads import SentenceSimilarity, Similarity
+from psy_agents.agents.inputs import WindowTensors
+from psy_agents.agents.spec import AgentSpec
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class AgentOutput:
+    """Logits in float32: criterion (B), start and end (B, T) with -inf on tokens that cannot be evidence.
+    What an agent does not predict is None."""
+
+    criterion_B: Tensor | None = None
+    start_BT: Tensor | None = None
+    end_BT: Tensor | None = None
+
+
+class AgentModel(nn.Module):
+    """Base class of an agent's ``Model``; holds the encoders by name, for the optimiser's groups and for saving.
+
+    Attributes:
+        spec: the agent's spec.
+        packed: whether the encoders read windows without padding (`packing`).
+        short: the last layers that are run for first tokens alone (`last_layer`), by encoder.
+    """
+
+    spec: ClassVar[AgentSpec]
+
+    def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
+        super().__init__()
+        self.config = config
+        for name in self.spec.encoders:
+            encoder = load_encoder(encoder_folders[name], config.encoder_dropout)
+            setattr(self, name, encoder)
+        self.hidden = getattr(self, self.spec.encoders[0]).config.hidden_size
+        with_similarity = self.spec.reads("similarity") and config.similarity == "cosine"
+        self.similarity = Similarity() if with_similarity else None
+        self.sentence_similarity = SentenceSimilarity() if with_similarity and self.spec.predicts_evidence else None
+        self.frozen: dict[nn.Module, FrozenLayers] = {}
+        self.packed = False
+        self.short: dict[nn.Module, LastLayer] = {}
+
+    @property
+    def encoders(self) -> list[nn.Module]:
+        """The encoders, in the order of the spec."""
+        return [getattr(self, name) for name in self.spec.encoders]
+
+    def prepare_layers(self) -> None:
+        """Re-initialise the top layers and freeze the lowest, as the configuration asks."""
+        for encoder in self.encoders:
+            reinitialise_top(encoder, self.config.reinitialised_layers)
+            freeze_lowest(encoder, self.config.frozen_layers)
+            if self.config.frozen_layers:
+                self.frozen[encoder] = FrozenLayers(encoder, self.config.frozen_layers)
+
+    def train(self, mode: bool = True) -> AgentModel:
+        """As in torch, but frozen layers are never put into training mode."""
+        super().train(mode)
+        for frozen in self.frozen.values():
+            frozen.without_dropout()
+        return self
+
+    @property
+    def _reads_first_token_only(self) -> bool:
+        return self.pooling.first_token_only and self.similarity is None
+
+    @property
+    def read_at_first_tokens(self) -> list[nn.Module]:
+        """The encoders of which nothing but each window's first state is read."""
+        return []
+
+    def pack_where_possible(self, device: torch.device, precision: torch.dtype) -> None:
+        """From now on run windows without padding, where all encoders give the same for them."""
+        self.packed = all(can_be_packed(encoder, device, precision) for encoder in self.encoders)
+        if not self.packed:
+            log.info("%s reads its windows padded: its attention is its own", self.encoders[0].config.model_type)
+
+    def shorten_where_possible(self, device: torch.device, precision: torch.dtype) -> None:
+        """From now on run the last layer for first tokens alone, where they alone are read and windows are packed."""
+        for encoder in self.read_at_first_tokens if self.packed else ():
+            if self.config.frozen_layers < encoder.config.num_hidden_layers:
+                last = with_short_last_layer(encoder, device, precision)
+                if last is not None:
+                    self.short[encoder] = last
+
+    def frozen_states(self, windows: WindowTensors, below: tuple[int, Tensor] | None = None) -> Tensor:
+        """The states after the first encoder's frozen layers (B, T, H).
+
+        Args:
+            below: a smaller depth and the states after it (B, T, H), from which to go on.
+        """
+        encoder = self.encoders[0]
+        if not self.packed:
+            return self.frozen[encoder].alone(windows.encoder_inputs, below)
+        packing = windows.packing
+        with packed(encoder, packing):
+            inputs = packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)
+            return packing.unpack(self.frozen[encoder].alone(inputs, below and (below[0], packing.pack(below[1]))))
+
+    def _states(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
+        """The last states (B, T, H); of an encoder with a short last layer (B, 1, H)."""
+        given_BTH = windows.frozen_BTH
+        if not self.packed:
+            with self._going_on_from(encoder, given_BTH):
+                return encoder(**windows.encoder_inputs).last_hidden_state
+        packing = windows.packing
+        given = None if given_BTH is None else packing.pack(given_BTH)
+        with packed(encoder, packing), self._going_on_from(encoder, given), self._shortened(encoder, packing):
+            states = encoder(**packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)).last_hidden_state
+        return (packing.of_first_tokens if encoder in self.short else packing).unpack(states)
+
+    def _going_on_from(self, encoder: nn.Module, states: Tensor | None) -> AbstractContextManager:
+        return nullcontext() if states is None else self.frozen[encoder].left_out(states)
+
+    def _shortened(self, encoder: nn.Module, packing: Packing) -> AbstractContextManager:
+        return self.short[encoder].first_tokens_alone(packing) if encoder in self.short else nullcontext()
+
+    def _criterion_logits(self, pooled_BH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
+        logits_B = self.criterion_head(pooled_BH).float().squeeze(-1)
+        return logits_B + self._similarity(states_BTH, windows)
+
+    def _span_logits(self, token_BTH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> tuple[Tensor, Tensor]:
+        """Start and end logits from ``token_BTH``. The more a sentence is like the criterion, the likelier are its tokens;
+        the more the post is, the less likely is "no answer". What is alike is read from ``states_BTH``."""
+        logits_BT2 = self.span_head(token_BTH).float()
+        if self.similarity is not None:
+            alike_BT = self.sentence_similarity(states_BTH, windows.criterion_BT, windows.sentence_BT, windows.n_sentences)
+            alike_BT[:, 0] = -self._similarity(states_BTH, windows)
+            logits_BT2 = logits_BT2 + alike_BT.unsqueeze(-1)
+        masked_BT2 = logits_BT2.masked_fill(~windows.answerable_BT.unsqueeze(-1), -torch.inf)
+        return masked_BT2[..., 0], masked_BT2[..., 1]
+
+    def _similarity(self, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
+        if self.similarity is None:
+            return states_BTH.new_zeros(states_BTH.shape[0], dtype=torch.float32)
+        return self.similarity(states_BTH, windows.criterion_BT, windows.post_BT)
+
+    def forward(self, windows: WindowTensors) -> AgentOutput:
+        raise NotImplementedError
