@@ -1,6 +1,7 @@
 """Every pipeline, written out."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from kedro.pipeline import Pipeline
 
@@ -20,44 +21,46 @@ from psy_agents.pipelines import (
     synthetic_corpus,
 )
 
-STAGES = ("stage0", "stage1", "stage2")
+STAGED = ("stage0", "stage1", "stage2")
+"""The stages of the staged search, each refined from the one before."""
+
+MAXIMAL = ("maximal",)
+"""The search in one stage."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Name each pipeline; a stage brings the preprocessing and the baselines along, so that one command is enough."""
+    """Name each pipeline; a stage includes the preprocessing and the baselines, so that one command is enough."""
     prepared = preprocessing.create_pipeline()
     described = prepared + data_quality.create_pipeline()
     compared = described + baselines.create_pipeline()
+    searches = {stage: _search(stage, parent) for stages in (STAGED, MAXIMAL) for parent, stage in pairwise((None, *stages))}
     reported = report.create_pipeline()
-    stages = {stage: _of_all(lambda agent, stage=stage: hpo_stages.create_pipeline(stage, agent)) for stage in (*STAGES, "maximal")}
     return {
         "__default__": prepared,
         "synthetic_corpus": synthetic_corpus.create_pipeline(),
         "preprocessing": described,
         "baselines": compared,
-        "hpo_stage0": compared + stages["stage0"],
-        "hpo_stage1": compared + stages["stage1"],
-        "hpo_stage2": compared + stages["stage2"],
-        "maximal_hpo": compared + stages["maximal"],
-        "refit": described + _of_all(refit.create_pipeline),
+        **{f"hpo_{stage}": compared + searches[stage] for stage in STAGED},
+        "maximal_hpo": compared + searches["maximal"],
+        "refit": described + _refit((*STAGED, *MAXIMAL)),
         "report": described + reported,
         "evidence_page": described + _of_all(evidence_page.create_pipeline),
         "predict": _of_all(predict.create_pipeline),
         "export": described + _of_all(export.create_pipeline),
         "publish": _of_all(publish.create_pipeline),
-        "full_hpo_all": compared
-        + budget.create_pipeline(STAGES)
-        + stages["stage0"]
-        + stages["stage1"]
-        + stages["stage2"]
-        + _of_all(lambda agent: refit.create_pipeline(agent, STAGES))
-        + reported,
-        "maximal_hpo_all": compared
-        + budget.create_pipeline(("maximal",))
-        + stages["maximal"]
-        + _of_all(lambda agent: refit.create_pipeline(agent, ("maximal",)))
-        + reported,
+        **{
+            name: compared + budget.create_pipeline(stages) + sum(map(searches.get, stages), Pipeline([])) + _refit(stages) + reported
+            for name, stages in {"full_hpo_all": STAGED, "maximal_hpo_all": MAXIMAL}.items()
+        },
     }
+
+
+def _search(stage: str, parent: str | None) -> Pipeline:
+    return _of_all(lambda agent: hpo_stages.create_pipeline(agent, stage, parent))
+
+
+def _refit(stages: tuple[str, ...]) -> Pipeline:
+    return _of_all(lambda agent: refit.create_pipeline(agent, stages))
 
 
 def _of_all(of_agent: Callable[[str], Pipeline]) -> Pipeline:

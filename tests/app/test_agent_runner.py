@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.app.agent_runner import AgentRunner, in_order
 from psy_agents.app.parallel_agents import Command
 from psy_agents.errors import UserError
+from psy_agents.pipelines.tags import agent_tag
 
 AGENTS = ("criteria", "evidence", "share", "joint")
 
@@ -22,14 +23,14 @@ class Work:
         self.failing = failing
         self.ran: list[str] = []
 
-    def node(self, name, inputs, output, namespace=None):
+    def node(self, name, inputs, output, agent=None):
         def do(*_):
             self.ran.append(name)
             if name in self.failing:
                 raise self.failing[name]
             return name
 
-        return node(do, inputs=inputs, outputs=output, name=name, namespace=namespace)
+        return node(do, inputs=inputs, outputs=output, name=name, namespace=agent, tags=None if agent is None else agent_tag(agent))
 
     def pipeline(self, agents=AGENTS):
         """Something shared, two steps of each agent, and a report of all with a page of it."""

@@ -9,6 +9,7 @@ from kedro.io import MemoryDataset
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.parameters import Parameters
+from psy_agents.pipelines.tags import PUBLISHES, agent_of, candidates_of, search_of, stage_of
 
 PATHS = {
     "hpo_stage0_topk": "data/07_model_output/hpo_stage0/{agent}_{agent}-stage0-sanity_topk.json",
@@ -137,6 +138,20 @@ def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_thei
     assert {node.namespace for node in pipelines["publish"].nodes} == set(AGENTS)
     for name in ("report", "full_hpo_all", "maximal_hpo_all"):
         assert {node.name for node in pipelines[name].nodes if node.namespace is None} == {"make_report", "show_report"}
+
+
+def test_tags_say_for_which_agent_a_node_works_which_stage_it_runs_and_whether_it_publishes(session):
+    session()
+    for name, pipeline in pipelines.items():
+        for node in pipeline.nodes:
+            assert agent_of(node) == (node.namespace if node.namespace in AGENTS else None), f"{name}: {node.name}"
+            step = node.name.rpartition(".")[2]
+            assert stage_of(node) == (step.removeprefix("search_") if step.startswith("search_") or step == "refit" else None)
+            assert (PUBLISHES in node.tags) == (step == "publish")
+            read = {dataset.rpartition(".")[2] for dataset in node.inputs}
+            assert {f"hpo_{stage}_topk" for stage in candidates_of(node)} == {each for each in read if step == "refit" and "_topk" in each}
+    assert {search_of(node) for node in pipelines["hpo_stage0"].only_nodes_with_tags("stage.stage0").nodes} == {"stage0"}
+    assert all(search_of(node) is None for node in pipelines["refit"].nodes)
 
 
 def test_the_whole_search_holds_every_stage_and_refit_of_every_agent_and_the_report(session):

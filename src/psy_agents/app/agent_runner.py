@@ -17,6 +17,7 @@ from psy_agents.app.error_reporting import told
 from psy_agents.app.parallel_agents import AgentJob, Command, run_agents
 from psy_agents.app.signals import active_mlflow_run
 from psy_agents.errors import UserError
+from psy_agents.pipelines.tags import agent_of
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +128,9 @@ def in_order(pipeline: Pipeline) -> tuple[list[Node], dict[str, list[Node]], lis
     by_agent: dict[str, list[Node]] = {}
     behind: set[Node] = set()
     for node in pipeline.nodes:
-        if node.namespace in AGENTS:
-            by_agent.setdefault(node.namespace, []).append(node)
+        agent = agent_of(node)
+        if agent is not None:
+            by_agent.setdefault(agent, []).append(node)
         elif pipeline.node_dependencies[node] & behind:
             after.append(node)
         else:

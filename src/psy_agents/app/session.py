@@ -30,6 +30,7 @@ from psy_agents.datasets.project import project_path, shown_path
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
 from psy_agents.pipelines import preprocessing
+from psy_agents.pipelines.tags import PUBLISHES, agent_of, candidates_of, search_of, stage_of
 
 log = logging.getLogger(__name__)
 
@@ -179,7 +180,7 @@ def _namespaces_of(agent: str, names: list[str], nodes: Pipeline, namespaces: It
     if namespaces:
         raise UserError("--params agent=... and --namespaces say the same thing: give one of them.")
     for name in names:
-        if name.endswith("_all") or not any(node.namespace == agent for node in pipelines[name].nodes):
+        if name.endswith("_all") or not any(agent_of(node) == agent for node in pipelines[name].nodes):
             raise UserError(f"Pipeline '{name}' does not work on one agent: leave out --params agent={agent}.")
     present = {node.namespace for node in nodes.nodes}
     return [space for space in (preprocessing.NAMESPACE, agent) if space in present]
@@ -188,14 +189,14 @@ def _namespaces_of(agent: str, names: list[str], nodes: Pipeline, namespaces: It
 def _searches(chosen: Pipeline, parameters: Parameters) -> Iterator[tuple[str, StageConfig]]:
     """Agent and stage of every search that will run."""
     for node in chosen.nodes:
-        stage = getattr(node.func, "stage", None)
+        stage = search_of(node)
         if stage is not None:
-            yield node.namespace, getattr(parameters.hpo, stage)
+            yield agent_of(node), getattr(parameters.hpo, stage)
 
 
 def _check_publishes_one(chosen: Pipeline) -> None:
     """Refuse to publish several agents at once: each has a repository of its own, and is asked for by itself."""
-    agents = {node.namespace for node in chosen.nodes if getattr(node.func, "publishes", False)}
+    agents = {agent_of(node) for node in chosen.nodes if PUBLISHES in node.tags}
     if len(agents) > 1:
         raise UserError("Pipeline 'publish' uploads one agent at a time: say which with --params agent=NAME.")
 
@@ -204,15 +205,15 @@ def _check_refits(chosen: Pipeline, parameters: Parameters) -> None:
     """Refuse a refit of a stage whose best trials its node is not given: the stages before it take days."""
     stage = parameters.hpo.refit.stage
     for node in chosen.nodes:
-        stages = getattr(node.func, "stages", (stage,))
+        stages = candidates_of(node)
         if len(stages) > 1 and stage not in stages:
             raise UserError(f"hpo.refit.stage is {stage}, which this pipeline does not run: use the pipeline refit for it.")
 
 
 def _agents_at_once(chosen: Pipeline, parameters: Parameters) -> int:
     """Agents at a time: where nothing is said, all of them if all their trials run over a cluster."""
-    stages = {getattr(node.func, "stage", None) or ("refit" if hasattr(node.func, "stages") else None) for node in chosen.nodes}
-    places = {f"hpo.{name}": getattr(parameters.hpo, name) for name in sorted(stages - {None})}
+    stages = {stage for node in chosen.nodes if (stage := stage_of(node)) is not None}
+    places = {f"hpo.{name}": getattr(parameters.hpo, name) for name in sorted(stages)}
     here = [name for name, place in places.items() if place.executor.scheduler is None]
     wanted = parameters.hpo.agents_at_once
     if wanted == "auto":
@@ -239,7 +240,7 @@ def _check_encoders(chosen: Pipeline, parameters: Parameters) -> None:
     wanted = set()
     for agent, stage in _searches(chosen, parameters):
         wanted.update(parameters.search_space.encoders(agent, stage.space, parameters.training))
-    if any("params:training" in node.inputs and not hasattr(node.func, "stage") for node in chosen.nodes):
+    if any("params:training" in node.inputs and search_of(node) is None for node in chosen.nodes):
         wanted.add(parameters.training.hyperparameters({}).encoder)
     for encoder in sorted(wanted):
         locate_encoder(encoder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shlex
 from pathlib import Path
-from types import SimpleNamespace
 
 import mlflow
 import optuna
@@ -13,8 +12,8 @@ import pytest
 
 from psy_agents.app.hooks.viewers import WatchHooks, dashboard_command, mlflow_command
 from psy_agents.hpo.study.store import StudyStore
-from psy_agents.pipelines.hpo_stages.nodes import SearchPaths, stage_search
-from psy_agents.pipelines.refit.nodes import refit_agent
+from psy_agents.pipelines import budget, hpo_stages, refit
+from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 
 
 def test_the_dashboards_address_opens_the_store_though_its_path_has_a_space(tmp_path):
@@ -42,37 +41,38 @@ def test_the_mlflow_command_fits_its_kind_of_address():
 
 @pytest.fixture
 def told(tmp_path, caplog):
-    """What the hooks have told of nodes with these functions."""
+    """What the hooks have told of the nodes of these pipelines."""
     hooks = WatchHooks()
 
-    def tell(*functions):
+    def tell(*pipelines):
         caplog.clear()
         hooks.before_pipeline_run()
         inputs = {"study_store": "/p/studies.db", "params:hpo.paths": SearchPaths(checkpoints=tmp_path, logs=Path("/p/logs"))}
         with caplog.at_level(logging.INFO, "psy_agents"):
-            for function in functions:
-                hooks.before_node_run(SimpleNamespace(func=function), inputs)
+            for pipeline in pipelines:
+                for node in pipeline.nodes:
+                    hooks.before_node_run(node, inputs)
         return [record.getMessage() for record in caplog.records]
 
     return tell
 
 
 def test_a_run_of_several_agents_tells_them_once_and_the_next_run_again(told):
-    searches = [stage_search(agent, "stage0") for agent in ("criteria", "evidence")]
+    searches = [hpo_stages.create_pipeline(agent, "stage0") for agent in ("criteria", "evidence")]
     expected = [
         "watch the trials: optuna-dashboard sqlite:////p/studies.db  (needs: pip install optuna-dashboard)",
         "what each trial prints: /p/logs/<study>/trial_<number>.log",
     ]
     assert told(*searches) == expected
-    assert told(refit_agent("criteria", ("stage0",))) == expected
-    assert told(print) == []
+    assert told(refit.create_pipeline("criteria", ("stage0",))) == expected
+    assert told(budget.create_pipeline(("stage0",))) == []
 
 
 def test_with_tracking_the_command_of_mlflow_is_told_too(told, tmp_path):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
     try:
         with mlflow.start_run(experiment_id="0"):  # whatever experiment an earlier test left as the active one
-            lines = told(stage_search("criteria", "stage0"))
+            lines = told(hpo_stages.create_pipeline("criteria", "stage0"))
     finally:
         mlflow.set_tracking_uri(None)
     assert f"watch the runs: mlflow ui --backend-store-uri sqlite:///{tmp_path / 'mlflow.db'}" in lines

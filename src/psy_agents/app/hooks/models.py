@@ -9,6 +9,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from psy_agents.pipelines.tags import REFIT, agent_of, stage_of
 from psy_agents.tracking.code_version import git_commit
 from psy_agents.tracking.pyfunc_model import FinishedRefit, log_refit
 
@@ -31,8 +32,8 @@ class ModelHooks:
 
     @hook_impl
     def after_node_run(self, node: Node, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
-        if hasattr(node.func, "stages") and inputs["params:hpo.refit"].mlflow_model:
-            agent = node.namespace
+        if stage_of(node) == REFIT and inputs["params:hpo.refit"].mlflow_model:
+            agent = agent_of(node)
             summary, folder = outputs[f"{agent}.refit_summary"], outputs[f"{agent}.refit_model"]
             # An ensemble has the single winner's final study too, and is another model.
             study = summary["final_study"] if summary["ensemble"] is None else summary["ensemble"]["study"]

@@ -9,6 +9,8 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
 
+from psy_agents.pipelines.tags import stage_of
+
 log = logging.getLogger(__name__)
 
 
@@ -42,8 +44,7 @@ class WatchHooks:
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
-        searches = hasattr(node.func, "stage") or hasattr(node.func, "stages")
-        if self._told or not searches:
+        if self._told or stage_of(node) is None:
             return
         self._told = True
         log.info("watch the trials: %s  (needs: pip install optuna-dashboard)", dashboard_command(inputs["study_store"]))

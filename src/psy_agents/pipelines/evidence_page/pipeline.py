@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from psy_agents.pipelines.evidence_page.nodes import show_agent
+from psy_agents.pipelines.tags import agent_tag
 
 SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "id_salt")
 PARAMETERS = ("params:evidence_page",)
@@ -15,5 +16,6 @@ def create_pipeline(agent: str) -> Pipeline:
         inputs=[*SHARED, *PARAMETERS, "refit_summary", "refit_predictions"],
         outputs="evidence_page",
         name="show_evidence",
+        tags=agent_tag(agent),
     )
     return Pipeline([show], namespace=agent, inputs=set(SHARED), parameters=set(PARAMETERS))

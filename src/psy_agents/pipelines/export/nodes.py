@@ -43,5 +43,4 @@ def export_agent(agent: str) -> Callable:
         with packed(facts, model) as folder:
             yield folder
 
-    export.__name__ = f"export_{agent}"
     return export

@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from psy_agents.pipelines.export.nodes import export_agent
+from psy_agents.pipelines.tags import agent_tag
 
 SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "data_quality", "study_store")
 PARAMETERS = ("params:export", "params:report", "params:training")
@@ -11,5 +12,11 @@ REFIT = ("refit_model", "refit_summary", "refit_predictions")
 
 def create_pipeline(agent: str) -> Pipeline:
     """The export of one agent, in the agent's namespace."""
-    export = node(export_agent(agent), inputs=[*SHARED, *PARAMETERS, *REFIT], outputs="export_model", name="export")
+    export = node(
+        export_agent(agent),
+        inputs=[*SHARED, *PARAMETERS, *REFIT],
+        outputs="export_model",
+        name="export",
+        tags=agent_tag(agent),
+    )
     return Pipeline([export], namespace=agent, inputs=set(SHARED), parameters=set(PARAMETERS))

@@ -40,8 +40,8 @@ class SearchPaths(Schema):
         return Places(store, self.checkpoints, self.logs)
 
 
-def stage_search(agent: str, stage_name: str) -> Callable:
-    """Make the node's function for one agent and one stage."""
+def search_agent(agent: str) -> Callable:
+    """Make the node's function for one agent."""
 
     def search(
         posts: pd.DataFrame,
@@ -78,8 +78,6 @@ def stage_search(agent: str, stage_name: str) -> Callable:
         log.info("baselines in the objective of %s: %s", agent, ", ".join(f"{k} {v:.4f}" for k, v in reached.items()))
         return output.top_k, history_plot(output.result.records, output.result.study_name, reached)
 
-    search.__name__ = f"search_{agent}"
-    search.stage = stage_name
     return search
 
 

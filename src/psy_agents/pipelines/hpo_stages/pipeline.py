@@ -2,25 +2,25 @@
 
 from kedro.pipeline import Pipeline, node
 
-from psy_agents.pipelines.hpo_stages.nodes import stage_search
+from psy_agents.pipelines.hpo_stages.nodes import search_agent
+from psy_agents.pipelines.tags import agent_tag, stage_tag
 
 SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "baselines", "study_store")
-PARENTS = {"stage1": "stage0", "stage2": "stage1"}
-"""The stage from whose best trials a stage's space may be refined."""
 
 
-def create_pipeline(stage: str, agent: str) -> Pipeline:
+def create_pipeline(agent: str, stage: str, parent: str | None = None) -> Pipeline:
     """The stage for one agent, in the agent's namespace.
 
     Args:
         stage: key below ``hpo`` in the parameters, such as stage0.
+        parent: the stage from whose best trials this one's space may be refined.
     """
     parameters = [f"params:hpo.{stage}", "params:training", "params:search_space", "params:hpo.paths"]
-    parent = [f"hpo_{PARENTS[stage]}_topk"] if stage in PARENTS else []
     search = node(
-        stage_search(agent, stage),
-        inputs=[*SHARED, *parameters, *parent],
+        search_agent(agent),
+        inputs=[*SHARED, *parameters, *([] if parent is None else [f"hpo_{parent}_topk"])],
         outputs=[f"hpo_{stage}_topk", f"hpo_{stage}_history"],
         name=f"search_{stage}",
+        tags=[agent_tag(agent), stage_tag(stage)],
     )
     return Pipeline([search], namespace=agent, inputs=set(SHARED), parameters=set(parameters))

@@ -17,5 +17,4 @@ def predict_agent(agent: str) -> Callable:
 
         return predict_file(agent, model, config)
 
-    predict.__name__ = f"predict_{agent}"
     return predict

@@ -15,6 +15,3 @@ def publish_agent(model: Path, config: PublishConfig) -> None:
     from psy_agents.release.publish import publish
 
     publish(model, config, HfApi, input if sys.stdin.isatty() else None)
-
-
-publish_agent.publishes = True  # The session lets one agent at a time do it.

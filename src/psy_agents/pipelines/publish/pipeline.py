@@ -3,9 +3,16 @@
 from kedro.pipeline import Pipeline, node
 
 from psy_agents.pipelines.publish.nodes import publish_agent
+from psy_agents.pipelines.tags import PUBLISHES, agent_tag
 
 
 def create_pipeline(agent: str) -> Pipeline:
     """One node, which gives nothing back: what it makes is elsewhere."""
-    publish = node(publish_agent, inputs=["export_model", "params:publish"], outputs=None, name="publish")
+    publish = node(
+        publish_agent,
+        inputs=["export_model", "params:publish"],
+        outputs=None,
+        name="publish",
+        tags=[agent_tag(agent), PUBLISHES],
+    )
     return Pipeline([publish], namespace=agent, parameters={"params:publish"})

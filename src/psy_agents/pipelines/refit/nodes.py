@@ -49,6 +49,4 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         )
         return output.summary, output.model, output.predictions
 
-    refit.__name__ = f"refit_{agent}"
-    refit.stages = stages
     return refit
