@@ -3,8 +3,8 @@
 Each measurement runs in a process of its own, with an untrained encoder of two layers and 32 units, so that what is
 measured is the way of the posts and not an encoder's weights. The posts are made up of the bundled corpus's sentences.
 
-    python benchmarks/predicting.py --posts 2000 20000 --words 30 --long 0 100000
-    python benchmarks/predicting.py --agent criteria --posts 20000 100000 1000000 --words 8 --long
+    PYTHONPATH=tests python benchmarks/predicting.py --posts 2000 20000 --words 30 --long 0 100000
+    PYTHONPATH=tests python benchmarks/predicting.py --agent criteria --posts 20000 100000 1000000 --words 8 --long
 
 - ``--posts``: files of so many posts of ``--words`` words.
 - ``--long``: a file of one post of so many words beside ten short ones.
@@ -21,14 +21,12 @@ import multiprocessing
 import os
 import random
 import resource
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
 
 CRITERIA = {"SLEEP": "Sleeps badly.", "FATIGUE": "Has no energy.", "MOOD": "Feels low."}
 

@@ -2,7 +2,7 @@
 
     python benchmarks/staged_search.py --out FOLDER [--agent criteria] [--stages 8x2,10x3,10x5] [--seeds 3]
         [--methods staged whole random tpe] [--startup 5] [--top 5] [--enqueue 3] [--confirm 3] [--posts 160]
-        [--encoder NAME] [--precision bfloat16] [--workers 2] [--table]
+        [--encoder NAME] [--precision bfloat16] [--workers 2] [--plan] [--table]
 
 A stage of `8x2` is 8 trials of 2 epochs. The budget of every method is E, the sum of trials x epochs over the stages:
 
@@ -33,7 +33,8 @@ which trials ended, though workers run them side by side. What the tables say:
     epochs, wall    epochs trained, and seconds with the starts of workers, in the median
 
 Figures are medians over seeds, with the lowest and the highest. Each run is written to FOLDER/runs.jsonl when it ends; the
-same command goes on where it was stopped, and --table prints what there is without running anything.
+same command goes on where it was stopped. Nothing runs with --table, which prints what there is, and with --plan, which prints
+the runs in their order and the stages of each, one JSON line a run.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import optuna
@@ -50,16 +51,16 @@ import yaml
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.corpus.config import CorpusSettings
-from psy_agents.corpus.prepare import prepare_corpus, split_corpus
-from psy_agents.corpus.reading.tables import read_json, read_table
 from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.run_stage import Places, StageOutput, run_stage
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.study.store import read_study
 from psy_agents.hpo.study.topk import TopK
 from psy_agents.hpo.workers.resources import cpu_cores
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
+
+if TYPE_CHECKING:
+    from psy_agents.hpo.run_stage import StageOutput
+    from psy_agents.training.data import Corpus
 
 PROJECT = Path(__file__).parents[1]
 METHODS = ("staged", "whole", "random", "tpe")
@@ -97,12 +98,18 @@ def main() -> None:
     parser.add_argument("--encoder")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--workers", type=int, default=cpu_cores())
+    parser.add_argument("--plan", action="store_true")
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
+    if arguments.plan:
+        for seed, method in turns(arguments.seeds, arguments.methods):
+            stages = [stage.model_dump(mode="json") for stage in studies(method, seed, arguments)]
+            print(json.dumps({"seed": seed, "method": method, "stages": stages}))
+        return
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / "runs.jsonl"
-    not_settings = ("out", "seeds", "methods", "table")  # More seeds and methods may be added in place.
+    not_settings = ("out", "seeds", "methods", "plan", "table")  # More seeds and methods may be added in place.
     options = json.loads(json.dumps({k: v for k, v in vars(arguments).items() if k not in not_settings}))
     runs = [run for run in read_lines(lines) if run["options"] == options and run["seed"] < arguments.seeds]
     done = {(run["seed"], run["method"]) for run in runs}
@@ -150,6 +157,10 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def bundled_corpus(max_posts: int | None) -> Corpus:
+    from psy_agents.corpus.prepare import prepare_corpus, split_corpus
+    from psy_agents.corpus.reading.tables import read_json, read_table
+    from psy_agents.training.data import Corpus
+
     folder = PROJECT / "data/01_raw/synthetic"
     settings = CorpusSettings(max_posts=max_posts)
     posts, annotations = (read_table(folder / name) for name in (settings.files.posts, settings.files.annotations))
@@ -165,6 +176,8 @@ def parameters(name: str) -> dict[str, Any]:
 
 def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run a method to its end: its trials in the order in which they ended, its seconds, its winner and what that is worth."""
+    from psy_agents.hpo.run_stage import Places, run_stage
+
     spaces = SearchSpaceConfig.model_validate(parameters("search_space")["search_space"])
     training = TrainingSettings.model_validate(parameters("training")["training"] | {"precision": arguments.precision})
     if arguments.encoder is not None:

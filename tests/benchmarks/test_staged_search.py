@@ -1,73 +1,101 @@
-"""The accounts of the benchmark of staged search: budgets, and the best value over epochs and seconds."""
+"""The benchmark of staged search, run as a program: its budgets, and the best value over epochs and seconds."""
 
-import argparse
-import math
+from __future__ import annotations
 
-import numpy as np
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
-import staged_search
+from support.project_copy import ROOT
+from support.waiting import PATIENCE
 
-Budget, Trial = staged_search.Budget, staged_search.Trial
-
-NAN = float("nan")
-TRIALS = [Trial([0.2, 0.5], 8.0), Trial([NAN], 2.0), Trial([0.4, 0.3, 0.7], 6.0)]
-
-
-def arguments(text: str) -> argparse.Namespace:
-    return argparse.Namespace(stages=staged_search.parse_stages(text), startup=4, top=3, enqueue=2, workers=2)
+METHODS = ("staged", "whole", "random", "tpe")
+OPTIONS = {"--startup": 4, "--top": 3, "--enqueue": 2, "--workers": 2, "--posts": 160, "--precision": "float32"}
 
 
-def test_the_best_value_never_falls_and_a_failed_trial_costs_its_epochs_only():
-    best = staged_search.best_so_far(TRIALS)
-    values = [0.2, 0.5, NAN, 0.4, 0.3, 0.7]
-    assert best.tolist() == [max(v for v in values[: i + 1] if not math.isnan(v)) for i in range(len(values))]
-    assert np.isnan(staged_search.best_so_far(TRIALS[1:])[0])
+def staged_search(folder: Path, *more: str) -> subprocess.CompletedProcess:
+    given = [str(word) for pair in OPTIONS.items() for word in pair]
+    command = [sys.executable, str(ROOT / "benchmarks" / "staged_search.py"), "--out", str(folder), *given, *more]
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE)
 
 
-def test_a_trials_seconds_are_shared_by_its_epochs_and_the_workers():
-    assert staged_search.seconds_so_far(TRIALS, workers=2).tolist() == [2, 4, 5, 6, 7, 8]
-
-
-def test_the_best_value_at_a_time_is_the_last_one_known_then():
-    best, seconds = staged_search.best_so_far(TRIALS), staged_search.seconds_so_far(TRIALS, workers=2)
-    found = [staged_search.after_seconds(best, seconds, limit) for limit in (2, 3.9, 4, 7.5, 8, 100)]
-    assert found == [0.2, 0.2, 0.5, 0.5, 0.7, 0.7]
-    assert math.isnan(staged_search.after_seconds(best, seconds, 1.9))
-    assert [staged_search.after_epochs(best, epochs) for epochs in (1, 2.9, 6, 50)] == [0.2, 0.5, 0.7, 0.7]
+def planned(folder: Path, text: str, seeds: int) -> list[dict]:
+    """Seed, method and stages of each run."""
+    ended = staged_search(folder, "--plan", "--stages", text, "--seeds", str(seeds))
+    assert ended.returncode == 0, ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("text", ["6x2,8x3,10x4", "1x1,1x1,1x1", "8x3,20x10,50x15"])
-def test_every_method_trains_the_stages_epochs_or_less_than_a_trial_fewer(text):
-    options = arguments(text)
-    budget = sum(int(trials) * int(epochs) for trials, epochs in (stage.split("x") for stage in text.split(",")))
-    for method in staged_search.METHODS:
-        stages = staged_search.studies(method, 0, options)
-        assert all(stage.patience == stage.epochs and stage.pruner.name == "none" for stage in stages)
-        assert stages[-1].epochs == options.stages[-1].epochs
-        spent = sum(stage.n_trials * stage.epochs for stage in stages)
-        assert budget - options.stages[-1].epochs < spent <= budget
+def test_every_method_trains_the_stages_epochs_or_less_than_a_trial_fewer(tmp_path, text):
+    budgets = [tuple(map(int, stage.split("x"))) for stage in text.split(",")]
+    budget = sum(trials * epochs for trials, epochs in budgets)
+    runs = planned(tmp_path, text, seeds=1)
+    assert {run["method"] for run in runs} == set(METHODS)
+    for run in runs:
+        stages = run["stages"]
+        assert all(stage["patience"] == stage["epochs"] and stage["pruner"]["name"] == "none" for stage in stages)
+        assert stages[-1]["epochs"] == budgets[-1][1]
+        spent = sum(stage["n_trials"] * stage["epochs"] for stage in stages)
+        assert budget - budgets[-1][1] < spent <= budget
 
 
-def test_only_the_staged_method_refines_and_its_first_stage_is_that_of_the_other_one():
-    methods = {method: staged_search.studies(method, 3, arguments("6x2,8x3,10x4")) for method in staged_search.METHODS}
-    refined = {method: [stage.refine.method for stage in stages] for method, stages in methods.items()}
-    assert refined == {
+def test_each_seed_runs_every_method_once_and_only_the_staged_one_refines(tmp_path):
+    runs = planned(tmp_path, "6x2,8x3,10x4", seeds=3)
+    turns = [(run["seed"], run["method"]) for run in runs]
+    assert sorted(turns) == sorted((seed, method) for seed in range(3) for method in METHODS)
+    assert len({method for _, method in turns[::4]}) == 3, "each seed begins with another"
+    methods = {run["method"]: run["stages"] for run in runs if run["seed"] == 2}
+    assert {method: [stage["refine"]["method"] for stage in methods[method]] for method in METHODS} == {
         "staged": ["none", "bounding_box", "bounding_box"],
         "whole": ["none", "none", "none"],
         "random": ["none"],
         "tpe": ["none"],
     }
     assert methods["staged"][0] == methods["whole"][0]
-    assert [stages[-1].sampler.name for stages in methods.values()] == ["tpe", "tpe", "random", "tpe"]
+    assert [methods[method][-1]["sampler"]["name"] for method in METHODS] == ["tpe", "tpe", "random", "tpe"]
+    assert {stage["seed"] for stages in methods.values() for stage in stages} == {2}
+
+
+def test_the_best_value_never_falls_and_a_trials_seconds_are_shared_by_its_epochs_and_the_workers(tmp_path):
+    """Values after each epoch: 0.2 0.5 (failed) 0.4 0.3 0.7; seconds by then, with two workers: 2 4 5 6 7 8."""
+    trials = [[[0.2, 0.5], 8.0], [[float("nan")], 2.0], [[0.4, 0.3, 0.7], 6.0]]
+    options = {
+        "agent": "criteria", "stages": [[1, 1], [1, 2], [1, 3]], "startup": 4, "top": 3, "enqueue": 2, "confirm": 3, "posts": 160,
+        "encoder": None, "precision": "float32", "workers": 2,
+    }  # fmt: skip
+    found = {"last": 0.7, "winner": {}, "again": [0.6, 0.5], "wall": 9.0}
+    runs = [
+        {"options": options, "seed": 0, "method": "staged", "trials": trials, **found},
+        {"options": options, "seed": 0, "method": "tpe", "trials": [trials[1], trials[0]], **found},
+        {"options": {**options, "workers": 3}, "seed": 0, "method": "whole", "trials": trials, **found},
+    ]
+    (tmp_path / "runs.jsonl").write_text("".join(json.dumps(run) + "\n" for run in runs))
+    ended = staged_search(tmp_path, "--table", "--seeds", "1", "--stages", "1x1,1x2,1x3")
+    assert ended.returncode == 0, ended.stderr
+    assert "E = 6 epochs: 1 x 1, 1 x 2, 1 x 3; one study: 2 x 3" in ended.stdout
+    tables = [table.splitlines() for table in ended.stdout.split("\n\n")[1:]]
+    epochs, seconds, end = ({line.split()[0]: line[14:] for line in table} for table in tables)
+    assert values(epochs["staged"]) == [0.2, 0.5, 0.5, 0.7]  # After 1, 3, 4 and 6 epochs.
+    assert values(epochs["tpe"]) == [None, 0.5, 0.5, 0.5]  # Its first epoch failed; it trained three.
+    # The least time is 5 s, that of tpe: after 1.25, 2.5, 3.75 and 5 s.
+    assert values(seconds["staged"]) == [None, 0.2, 0.2, 0.5]
+    assert values(seconds["tpe"]) == [None, None, 0.2, 0.5]
+    assert values(end["staged"])[:3] == [0.7, 0.7, 0.55] and end["staged"].split()[-4:] == ["1", "3", "6", "9"]
+    assert "whole" not in epochs
+
+
+def values(cells: str) -> list[float | None]:
+    """The medians of four cells; None where there is no value yet."""
+    found = [cells[at : at + 22].split() for at in range(0, 88, 22)]
+    return [None if not words or words[0] == "-" else float(words[0]) for words in found]
 
 
 @pytest.mark.parametrize("text", ["6x2", "6x2,8x3,10", "6x2,8x3,0x4", "a,b,c"])
-def test_stages_of_another_form_are_refused(text):
-    with pytest.raises(argparse.ArgumentTypeError):
-        staged_search.parse_stages(text)
-
-
-def test_each_seed_runs_every_method_once_and_begins_with_another():
-    turns = staged_search.turns(3, staged_search.METHODS)
-    assert sorted(turns) == sorted((seed, method) for seed in range(3) for method in staged_search.METHODS)
-    assert len({method for _, method in turns[::4]}) == 3
+def test_stages_of_another_form_are_refused(tmp_path, text):
+    ended = staged_search(tmp_path, "--plan", "--stages", text)
+    assert ended.returncode == 2 and "argument --stages" in ended.stderr and text in ended.stderr

@@ -195,7 +195,7 @@ def outcomes(search):
 
 @pytest.mark.parametrize("write", sorted(random.Random(7).sample(range(1, WRITES + 1), 10)))
 def test_a_search_killed_before_any_write_goes_on_to_the_same_trials(search, tmp_path, undisturbed, write):
-    """A sample of them; benchmarks/torture.py goes through all."""
+    """A sample of them; the torture program goes through all."""
     program = Program(tmp_path, n_trials=N, dies_before_write=write)
     assert program.process.wait(PATIENCE) == -signal.SIGKILL
     assert search.run(n_trials=N).states == {"complete": N}

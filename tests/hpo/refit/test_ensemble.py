@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-from support.refits import PROGRAM, as_rows, places_in, posts_of_test, table_rows, trials_of
+from support.search.refits import PROGRAM, as_rows, places_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 from sklearn.metrics import average_precision_score, f1_score
-from support.refits import PROGRAM, as_rows, places_in, posts_of_test, table_rows, trials_of
+from support.search.refits import PROGRAM, as_rows, places_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from psy_agents.hpo import config
+from psy_agents.hpo.workers import resources
 from psy_agents.hpo.workers.cgroups import GIB, available_memory, cpu_quota
 
 
@@ -68,6 +68,6 @@ def test_a_system_that_tells_no_memory_has_no_limit(tmp_path):
 
 @pytest.mark.parametrize(("quota", "cores"), [(None, 8), (2.9, 2), (0.5, 1), (64.0, 8)])
 def test_a_containers_share_limits_the_cores(monkeypatch, quota, cores):
-    monkeypatch.setattr(config.os, "sched_getaffinity", lambda _: set(range(8)))
-    monkeypatch.setattr(config, "cpu_quota", lambda: quota)
-    assert config.cpu_cores() == cores
+    monkeypatch.setattr(resources.os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(resources, "cpu_quota", lambda: quota)
+    assert resources.cpu_cores() == cores

@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import numpy as np
-from faults import go_wrong
+from support.search.faults import go_wrong
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome, TrialPruned
 
 CANARY = "canary-sentence-of-a-post"
-# Mishaps that are faults of the torture benchmark.
+# Mishaps that are faults of the torture program.
 FAULTS = {
     "die": "killed", "exit": "exit", "hang": "hang", "hang hard": "busy hang", "memory always": "memory", "nan": "nan",
     "diverge": "diverged", "cuda": "device",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
-from faults import die_before_write
+from support.search.faults import die_before_write
 
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from pydantic import ValidationError
-from support.dask_cluster import started
+from support.search.dask_cluster import started
 from support.search.objectives import CANARY
 from support.search.program import Program
 from support.waiting import PATIENCE, wait_for

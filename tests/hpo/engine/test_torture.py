@@ -1,4 +1,4 @@
-"""The torture benchmark in small, and that its checks can fail."""
+"""The torture program in small, and that its checks can fail."""
 
 import argparse
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 
 import optuna
 import pytest
-import torture
+from support.search import torture
 
 from psy_agents.hpo.study.store import StudyStore
 

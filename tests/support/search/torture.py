@@ -1,6 +1,6 @@
 """Random faults at random moments over many short searches in real processes, and a count of what went wrong.
 
-    python benchmarks/torture.py [--kills 200] [--faults 500] [--seed 0] [--workers 2] [--folder FOLDER]
+    PYTHONPATH=tests python -m support.search.torture [--kills 200] [--faults 500] [--seed 0] [--workers 2] [--folder FOLDER]
 
 Every study has 10 trials of 3 epochs on a surrogate of training. Its workers fault at random: they are killed, exit, hang
 asleep or busy, report a device error, a full memory, a full disk, a loss that is not a number, or raise. Its parent is
@@ -37,8 +37,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from faults import KINDS, die_before_write, go_wrong
 from optuna.trial import FrozenTrial, TrialState
+from support.search.faults import KINDS, die_before_write, go_wrong
+from support.search.program import environment
+from support.waiting import PATIENCE
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
@@ -63,7 +65,6 @@ MEAN_LIFE = 2.5  # Seconds that a parent lives, on average, before it is killed.
 SILENCE = 1.0
 KILLS = {signal.SIGKILL: 0.7, signal.SIGTERM: 0.15, signal.SIGINT: 0.15}
 SHORT = 3  # Trials of a study that is killed before each of its writes.
-PATIENCE = 120.0  # Seconds after which a parent that does not end is itself a violation.
 
 
 def value_of(x: float, epoch: int) -> float:
@@ -101,14 +102,14 @@ def search(folder: Path, *, seed: int, workers: int, faulty: float, trials: int 
         StageRunner(
             StageConfig(
                 name="torture", label="", n_trials=trials, epochs=EPOCHS, patience=EPOCHS, keep_checkpoints=KEEP, workers=workers,
-                threads_per_worker=1, sampler={"name": "random"}, timeouts={"silence": SILENCE}, max_retries=RETRIES,
+                threads_per_worker=1, sampler={"name": "random"}, timeouts={"silence": SILENCE if faulty else None}, max_retries=RETRIES,
                 trials_per_worker=4,
             ),
             SearchSpace.from_config(SPACE, DEFAULTS),
             FIRST,
             store,
             "study",
-            objective="torture:Surrogate",
+            objective="support.search.torture:Surrogate",
             setup={"seed": seed, "faulty": faulty, "diary": str(folder / "diary")},
             checkpoint_root=folder / "weights",
             preload_modules=(),
@@ -167,9 +168,9 @@ def kill_before_writes(root: Path, plan: list[tuple[dict, int]], writes: Iterabl
 
 def start(folder: Path, mark: str, options: dict) -> subprocess.Popen:
     """Start a study's parent."""
-    command = [sys.executable, __file__, "--search", str(folder), json.dumps(options)]
+    command = [sys.executable, "-m", "support.search.torture", "--search", str(folder), json.dumps(options)]
     with (folder / "output").open("ab") as output:
-        return subprocess.Popen(command, env={**os.environ, MARK: mark}, stdout=output, stderr=output)
+        return subprocess.Popen(command, env={**environment(), MARK: mark}, stdout=output, stderr=output)
 
 
 def run_to_its_end(folder: Path, mark: str, options: dict) -> int:
@@ -182,7 +183,7 @@ def run_to_its_end(folder: Path, mark: str, options: dict) -> int:
             raise
 
 
-def survivors(mark: str, patience: float = 10.0) -> list[int]:
+def survivors(mark: str, patience: float = PATIENCE) -> list[int]:
     """Processes that carry the mark and do not end in time."""
     deadline = time.monotonic() + patience
     while (left := _marked(mark)) and time.monotonic() < deadline:

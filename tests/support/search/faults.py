@@ -1,4 +1,4 @@
-"""Ways in which a worker or a search goes wrong, for the torture benchmark and for the tests; light to import in a worker."""
+"""Ways in which a worker or a search goes wrong, for the torture program and for the tests; light to import in a worker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def go_wrong(kind: str, epoch: int, report: Report) -> None:
     if kind == "exit":
         os._exit(3)
     if kind == "hang":
-        time.sleep(1000)
+        time.sleep(3600)
     if kind == "busy hang":
         re.match("(a+)+$", "a" * 64 + "b")  # Lets no other thread run.
     if kind == "device":

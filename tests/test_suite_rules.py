@@ -1,0 +1,59 @@
+"""The rules of the test suite: helpers are in `support`, tests import no test and no benchmark, nobody changes the import path."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+PROGRAMS = [path for folder in ("tests", "benchmarks", "docs") for path in sorted((ROOT / folder).rglob("*.py"))]
+BENCHMARKS = {path.stem for path in (ROOT / "benchmarks").glob("*.py")} | {"benchmarks"}
+MOST_FILES = 16
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of all modules that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 or "src" in path.parts, f"{named(path)} imports a relative module"
+            found |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def test_tests_import_helpers_from_support_alone():
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()} - {"support", "__pycache__"}
+    for path in TESTS:
+        for name in imported(path):
+            first, last = name.split(".")[0], name.split(".")[-1]
+            assert first != "tests" and not first.startswith("test_") and not last.startswith("test_"), f"{named(path)} imports {name}"
+            assert "conftest" not in name, f"{named(path)} imports {name}"
+            if first in folders:  # `docs` and `notebooks` are no packages of Python's, and a package of that name is no test.
+                assert not (ROOT / "tests" / Path(*name.split("."))).with_suffix(".py").exists(), f"{named(path)} imports {name}"
+
+
+def test_no_test_imports_a_benchmark():
+    for path in TESTS:
+        assert not {name.split(".")[0] for name in imported(path)} & BENCHMARKS, named(path)
+
+
+def test_no_test_and_no_benchmark_changes_the_import_path():
+    changing = {"insert", "append", "extend"}
+    for path in PROGRAMS:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in changing:
+                assert ast.unparse(node.func.value) != "sys.path", named(path)
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+            assert not any(ast.unparse(target).startswith("sys.path") for target in targets), named(path)
+
+
+def test_no_folder_of_tests_has_more_files_than_a_reader_takes_in():
+    folders = {path.parent for path in TESTS}
+    assert {named(folder): n for folder in folders if (n := len(list(folder.glob("*.py")))) > MOST_FILES} == {}
