@@ -10,7 +10,7 @@ measured is the way of the posts and not an encoder's weights. The posts are mad
 - ``--long``: a file of one post of so many words beside ten short ones.
 
 All figures are of the resident set, in MiB: with the model, which has predicted one post; the most while the file was
-checked; the most in each tenth of the posts; the most while the parts were joined. Seconds depend on what else the
+checked; the most in each tenth of the posts; the most while the shards were merged. Seconds depend on what else the
 machine does; memory does not.
 """
 
@@ -76,15 +76,15 @@ def measure(agent: str, model: Path, project: Path, file: str, posts: int, answe
 
 
 class Seen(threading.Thread):
-    """Looks at the resident set five times a second, and at the folder for how far the predictions are.
+    """Reads the resident set five times a second, and the progress from the folder.
 
     Args:
-        parts: how many there will be at least.
+        shards: their least number.
     """
 
-    def __init__(self, folder: Path, parts: int) -> None:
+    def __init__(self, folder: Path, shards: int) -> None:
         super().__init__(daemon=True)
-        self._folder, self._parts, self._ended = folder, parts, threading.Event()
+        self._folder, self._shards, self._ended = folder, shards, threading.Event()
         self._most = {"with the model": resident()}
 
     def run(self) -> None:
@@ -103,12 +103,12 @@ class Seen(threading.Thread):
         self._most[phase] = max(self._most.get(phase, 0), resident())
 
     def _phase(self) -> str:
-        if not (self._folder / "parts").is_dir():
-            return "joined" if (self._folder / "predictions.parquet").exists() else "checked"
+        if not (self._folder / "shards").is_dir():
+            return "merged" if (self._folder / "predictions.parquet").exists() else "checked"
         if any(self._folder.glob(".predictions.*")):
-            return "joined"
-        done = len(os.listdir(self._folder / "parts"))
-        return f"{min(10, 1 + 10 * done // self._parts)}0 %"
+            return "merged"
+        done = len(os.listdir(self._folder / "shards"))
+        return f"{min(10, 1 + 10 * done // self._shards)}0 %"
 
 
 def resident() -> float:

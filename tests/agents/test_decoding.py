@@ -20,6 +20,7 @@ from psy_agents.agents.decoding import (
     window_candidates,
 )
 from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.spans import Span
 
 
 def candidates(*rows, sentence=False):
@@ -116,7 +117,7 @@ def test_a_rule_of_sentences_gives_sentences_alone():
 def test_the_criterion_speaks_for_or_against_all_spans_of_its_pair():
     found = candidates((0, 0, 5, 1.0, 1), (0, 10, 15, -1.0, 1), (1, 0, 9, 1.0, 3), (2, 0, 9, -5.0, 3))
     rule = DecodingRule(0.0, 4, 64, TOKENS, 2.0)
-    assert decode_with_scores(found, rule, 3, np.array([1.0, -1.0, 3.0])) == [[(0, 5, 3.0), (10, 15, 1.0)], [], [(0, 9, 1.0)]]
+    assert decode_with_scores(found, rule, 3, np.array([1.0, -1.0, 3.0])) == [[Span(0, 5, 3.0), Span(10, 15, 1.0)], [], [Span(0, 9, 1.0)]]
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
@@ -19,11 +20,14 @@ from psy_agents.datasets import (
     EvidencePageDataset,
     ModelFolderDataset,
     MovedFolderDataset,
+    PredictionsDataset,
     WholeCSVDataset,
     WholeJSONDataset,
     WholeParquetDataset,
     WholeTextDataset,
 )
+from psy_agents.errors import UserError
+from psy_agents.evaluation.predictions import GOLD, predictions_table
 from psy_agents.reporting.evidence_page.page import EvidencePage
 
 
@@ -84,9 +88,14 @@ def test_versions_stand_beside_each_other_and_the_latest_is_loaded(tmp_path):
 
 
 TABLES = [pd.DataFrame({"a": [1, 2]}), pd.DataFrame({"a": [3]})]
+PAIR = pd.DataFrame([["p", "c", 1, "positive", True, []]], columns=GOLD)
+PREDICTIONS = [
+    predictions_table(PAIR, probabilities=np.array([value]), predicted=np.array([True]), spans=None) for value in (0.25, 0.75)
+]
 WHOLE = [
     (WholeCSVDataset, *TABLES),
     (WholeParquetDataset, *TABLES),
+    (PredictionsDataset, *PREDICTIONS),
     (WholeJSONDataset, {"a": 1}, {"a": 2}),
     (WholeTextDataset, "one", "two"),
 ]
@@ -139,7 +148,7 @@ def test_versions_of_other_files_stand_beside_each_other_and_a_torn_one_leaves_n
 
 OPTIONAL = [
     (CheckedJSONDataset, {"model": f"{__name__}.Model"}, {"number": 1}),
-    (WholeParquetDataset, {}, TABLES[0]),
+    (PredictionsDataset, {}, PREDICTIONS[0]),
 ]
 
 
@@ -166,6 +175,16 @@ def test_a_version_that_was_asked_for_must_be_there_even_where_the_file_is_optio
     dataset_class(**place, version=Version(None, NEWER)).save(data)
     with pytest.raises(DatasetError):
         dataset_class(**place, version=Version(OLDER, None)).load()
+
+
+def test_predictions_of_another_schema_are_refused_in_one_sentence(tmp_path):
+    """As a refit of version 0.1.0 left them: lists of starts and ends, and whole numbers for decisions."""
+    old = PREDICTIONS[0].drop(columns=["spans", "gold_spans"]).assign(predicted=1, starts=None, ends=None, gold_starts=[[]], gold_ends=[[]])
+    file = tmp_path / "share_test_predictions.parquet"
+    old.to_parquet(file, index=False)
+    with pytest.raises(DatasetError, match=r"share_test_predictions\.parquet does not fit the schema of predictions") as caught:
+        PredictionsDataset(filepath=str(file)).load()
+    assert isinstance(caught.value.__cause__, UserError)
 
 
 @pytest.fixture

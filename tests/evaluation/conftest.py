@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from psy_agents.evaluation.predictions import GOLD, predictions_table
-from psy_agents.evaluation.spans import sentence_spans
+from psy_agents.evaluation.spans import Span, sentence_spans
 
 CRITERIA = ["sleep", "mood", "rare", "macro", "never"]
 PREVALENCE = dict(zip(CRITERIA, [0.4, 0.25, 0.06, 0.15, 0.0], strict=True))
@@ -31,8 +31,8 @@ class RandomCorpus:
         found = []
         for row, decision in zip(self.gold.itertuples(), decisions, strict=True):
             sentences = sentence_spans(self.texts[row.post_id])
-            right = list(zip(row.gold_starts, row.gold_ends, strict=True))
-            guess = [sentences[rng.integers(len(sentences))]]
+            right = [Span(**span) for span in row.gold_spans]
+            guess = [Span(*sentences[rng.integers(len(sentences))])]
             found.append((right if right and rng.random() < skill else guess) if decision else [])
         return predictions_table(
             self.gold,
@@ -60,8 +60,8 @@ def random_corpus():
                 known = not label or rng.random() < 0.9
                 start, end = sentences[rng.integers(len(sentences))] if label and known else (0, 0)
                 origin = "positive" if label else rng.choice(["explicit_negative", "implicit_negative"])
-                spans = ([start], [end]) if end else ([], [])
-                rows.append((f"p{number}", criterion, label, origin, known, *spans))
+                spans = [{"start": start, "end": end}] if end else []
+                rows.append((f"p{number}", criterion, label, origin, known, spans))
         return RandomCorpus(texts, pd.DataFrame(rows, columns=GOLD), CRITERIA)
 
     return make

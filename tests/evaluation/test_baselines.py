@@ -9,7 +9,7 @@ from psy_agents.corpus.pairs import build_pairs
 from psy_agents.corpus.prepare import split_corpus
 from psy_agents.evaluation.baselines import baseline_objectives, baseline_predictions, baseline_table
 from psy_agents.evaluation.evaluate import evaluate
-from psy_agents.evaluation.predictions import COLUMNS
+from psy_agents.evaluation.predictions import SCORED_SCHEMA
 
 CRITERIA = {"sleep": "Sleeps badly, lies awake at night.", "grey": "Feels low, every day is grey.", "never": "Never met."}
 SENTENCES = {"sleep": "I lie awake at night number {}.", "grey": "My day {} is grey and low."}
@@ -107,17 +107,17 @@ def test_every_baseline_predicts_each_pair_of_the_split_in_order(predictions, ta
     expected = pairs[pairs["post_id"].isin(splits.loc[splits["split"] == "test", "post_id"])]
     assert list(predictions) == list(table)
     for found in predictions.values():
-        assert list(found) == COLUMNS
+        assert list(found) == SCORED_SCHEMA.names
         assert found[["post_id", "criterion", "label"]].values.tolist() == expected[["post_id", "criterion", "label"]].values.tolist()
 
 
 def test_criteria_baselines_predict_no_spans_and_evidence_baselines_spans_alone(predictions, table):
     for name, found in predictions.items():
         spans = "token_f1" in table[name]
-        assert found["starts"].notna().all() == found["probability"].isna().all() == spans
-        assert found["starts"].isna().all() == found["probability"].notna().all() == (not spans)
+        assert found["spans"].notna().all() == found["probability"].isna().all() == spans
+        assert found["spans"].isna().all() == found["probability"].notna().all() == (not spans)
         if spans:
-            assert found["predicted"].tolist() == [int(len(starts) > 0) for starts in found["starts"]]
+            assert found["predicted"].tolist() == [len(spans) > 0 for spans in found["spans"]]
 
 
 def test_evaluations_of_the_predictions_are_the_table(predictions, table, corpus):

@@ -12,6 +12,7 @@ from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.metrics.criteria.ece import ECE
+from psy_agents.evaluation.predictions import read_predictions, write_predictions
 
 RESAMPLES = 60
 
@@ -54,11 +55,11 @@ def classification(table, criteria):
 
 
 def evidence(table, texts):
-    def spans(starts, ends):
-        return [list(zip(s, e, strict=True)) for s, e in zip(table[starts], table[ends], strict=True)]
+    def spans(column):
+        return [[(span["start"], span["end"]) for span in cell] for cell in table[column]]
 
-    scorer = EvidenceScorer([texts[p] for p in table["post_id"]], spans("gold_starts", "gold_ends"), table["evidence_known"])
-    return scorer.score(spans("starts", "ends"))
+    scorer = EvidenceScorer([texts[p] for p in table["post_id"]], spans("gold_spans"), table["evidence_known"])
+    return scorer.score(spans("spans"))
 
 
 def check(estimate, values):
@@ -197,7 +198,7 @@ def test_a_model_of_spans_alone_has_derived_decisions_without_probabilities(corp
     found = evaluate("evidence", "agent", table, corpus.texts, corpus.criteria, resamples=20).criterion
     assert found.derived
     assert (found.ece, found.brier, found.reliability, found.macro.auprc, found.no_symptoms.auprc) == (None, None, (), None, None)
-    in_spans = table.assign(probability=table["starts"].map(len).gt(0).astype(float))
+    in_spans = table.assign(probability=table["spans"].map(len).gt(0).astype(float))
     assert found.macro.f1.value == pytest.approx(classification(in_spans, corpus.criteria)["macro_f1"], abs=1e-12)
     assert evaluate("whole_post", "baseline", table, corpus.texts, corpus.criteria, resamples=0).criterion is None
 
@@ -210,11 +211,11 @@ def test_a_model_of_criteria_alone_has_no_evidence(corpus):
 
 
 def test_a_table_that_was_written_and_read_gives_the_same(evaluation, table, corpus, tmp_path):
-    table.to_parquet(tmp_path / "predictions.parquet")
-    again = pd.read_parquet(tmp_path / "predictions.parquet")
+    write_predictions(table, tmp_path / "predictions.parquet")
+    again = read_predictions(tmp_path / "predictions.parquet")
     assert evaluate("share", "agent", again, corpus.texts, corpus.criteria, resamples=RESAMPLES, seed=5) == evaluation
-    corpus.system(0.6, spans=False).to_parquet(tmp_path / "criteria.parquet")
-    criteria_alone = pd.read_parquet(tmp_path / "criteria.parquet")
+    write_predictions(corpus.system(0.6, spans=False), tmp_path / "criteria.parquet")
+    criteria_alone = read_predictions(tmp_path / "criteria.parquet")
     assert evaluate("criteria", "agent", criteria_alone, corpus.texts, corpus.criteria, resamples=0).evidence is None
 
 
@@ -232,7 +233,7 @@ def test_another_order_of_the_pairs_gives_the_same_figures(evaluation, table, co
         (lambda table: table[:0], "no pairs"),
         (lambda table: table.assign(criterion="other"), "other criteria"),
         (lambda table: table.assign(probability=[np.nan, *table["probability"][1:]]), "probability of some pairs only"),
-        (lambda table: table.assign(starts=[None, *table["starts"][1:]]), "starts of some pairs only"),
+        (lambda table: table.assign(spans=[None, *table["spans"][1:]]), "spans of some pairs only"),
         (lambda table: table.assign(post_id="secret"), "1 posts .* have no text"),
     ],
 )

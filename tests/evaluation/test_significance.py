@@ -46,7 +46,7 @@ def test_differences_are_those_of_the_evaluations(corpus):
 def test_the_p_value_is_the_share_of_all_swaps_with_as_great_a_difference(random_corpus):
     corpus = random_corpus(7, seed=5)
     a, b = corpus.system(0.9), corpus.system(0.3, seed=1)
-    columns = ["probability", "predicted", "starts", "ends"]
+    columns = ["probability", "predicted", "spans"]
     as_great = {"macro_f1": [], "token_f1": []}
     for swaps in product([False, True], repeat=7):
         rows = a["post_id"].map(dict(zip(a["post_id"].unique(), swaps, strict=True))).to_numpy()
@@ -142,7 +142,7 @@ def test_the_same_seed_gives_the_same_and_another_seed_another(corpus):
         lambda table: table[::-1],
         lambda table: table.assign(label=1 - table["label"]),
         lambda table: table.assign(evidence_known=~table["evidence_known"]),
-        lambda table: table.assign(gold_starts=[[] for _ in range(len(table))], gold_ends=[[] for _ in range(len(table))]),
+        lambda table: table.assign(gold_spans=[[] for _ in range(len(table))]),
     ],
 )
 def test_tables_of_other_pairs_are_refused(corpus, change):

@@ -22,14 +22,14 @@ from rich.console import Console
 import psy_agents
 from psy_agents.agents.registry import AGENTS
 from psy_agents.errors import UserError
-from psy_agents.inference import parts
+from psy_agents.evaluation.predictions import SCHEMA
 from psy_agents.inference import predict_file as predict
+from psy_agents.inference import shards
 from psy_agents.inference.memory import give_back
 from psy_agents.inference.posts import Post, read_posts
 from psy_agents.inference.predict_file import predict_file
 from psy_agents.inference.progress import PostsProgress
 
-COLUMNS = ["post_id", "criterion", "probability", "predicted", "starts", "ends", "scores"]
 WHOLE = ["manifest.json", "predictions.jsonl", "predictions.parquet"]
 
 
@@ -53,16 +53,16 @@ def test_one_chunk_gives_what_the_loaded_model_says_to_the_last_bit_in_both_file
             "post_id": post.post_id,
             "criterion": criterion,
             "probability": said.probability,
-            "predicted": int(said.met),
-            **{name: said.evidence and [span[i] for span in said.evidence] for i, name in enumerate(("starts", "ends", "scores"))},
+            "predicted": said.predicted,
+            "spans": said.spans and [span._asdict() for span in said.spans],
         }
         for post, each in zip(posts, model.predict([post.text for post in posts]), strict=True)
         for criterion, said in each.items()
     ]
-    assert table(folder).column_names == COLUMNS
+    assert table(folder).schema.equals(SCHEMA)
     assert table(folder).to_pylist() == expected
     assert [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()] == expected
-    assert any(row["starts"] for row in expected) == (agent != "criteria")
+    assert any(row["spans"] for row in expected) == (agent != "criteria")
 
 
 def test_where_chunks_are_cut_changes_only_the_last_digits(models, config, posts_csv):
@@ -72,15 +72,15 @@ def test_where_chunks_are_cut_changes_only_the_last_digits(models, config, posts
     second = table(predict_file("joint", models("joint"), cut)).to_pandas()
     np.testing.assert_allclose(first["probability"], second["probability"], atol=1e-6)
     pd.testing.assert_frame_equal(first[["post_id", "criterion", "predicted"]], second[["post_id", "criterion", "predicted"]])
-    for name in ("starts", "ends"):
-        assert list(map(list, first[name])) == list(map(list, second[name]))
-    np.testing.assert_allclose(np.concatenate(first["scores"]), np.concatenate(second["scores"]), atol=1e-4)
+    one, other = (pd.DataFrame(list(np.concatenate(found["spans"]))) for found in (first, second))
+    pd.testing.assert_frame_equal(one, other, check_exact=False, atol=1e-4, rtol=0)
+    assert list(map(len, first["spans"])) == list(map(len, second["spans"]))
 
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from psy_agents.inference import parts, predict_file as predict
+from psy_agents.inference import predict_file as predict, shards
 from psy_agents.inference.config import PredictConfig
 project, model, moment, number = sys.argv[1:]
 def kill(*_):
@@ -92,18 +92,18 @@ def after(function, calls):
         return kill() if left[0] < 0 else function(*args, **settings)
     return counted
 if moment == "writing":
-    parts.pq.write_table = after(parts.pq.write_table, int(number))
-elif moment == "joining":
-    parts.json.dumps = after(parts.json.dumps, 1 + int(number))
+    shards.pq.write_table = after(shards.pq.write_table, int(number))
+elif moment == "merging":
+    shards.json.dumps = after(shards.json.dumps, 1 + int(number))
 else:
-    parts.UnfinishedPredictions.tidy = kill
+    shards.PredictionShards.finish = kill
 work = Path(project) / "out"
 predict.predict_file("share", Path(model), PredictConfig(project=project, posts="posts.csv", work=work, chunk_posts=4))
 """
 
 
-@pytest.mark.parametrize(("moment", "number", "kept"), [("writing", 3, 3), ("joining", 5, 6), ("tidying", 0, 6)])
-def test_a_killed_run_goes_on_behind_its_last_whole_part(models, config, posts_csv, caplog, monkeypatch, moment, number, kept):
+@pytest.mark.parametrize(("moment", "number", "kept"), [("writing", 3, 3), ("merging", 5, 6), ("finishing", 0, 6)])
+def test_a_killed_run_resumes_after_its_last_complete_shard(models, config, posts_csv, caplog, monkeypatch, moment, number, kept):
     settings = config(chunk_posts=4)
     expected = table(predict_file("share", models("share"), settings))
     shutil.rmtree(settings.work)
@@ -112,27 +112,32 @@ def test_a_killed_run_goes_on_behind_its_last_whole_part(models, config, posts_c
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
     asked = []
-    ask = predict.predictions
-    monkeypatch.setattr(predict, "predictions", lambda predictor, chunk: asked.append(len(chunk)) or ask(predictor, chunk))
+    ask = predict.predict_chunk
+
+    def counted(predictor, chunk, **given):
+        asked.append(len(chunk))
+        return ask(predictor, chunk, **given)
+
+    monkeypatch.setattr(predict, "predict_chunk", counted)
     with caplog.at_level(logging.INFO, logger="psy_agents"):
         folder = predict_file("share", models("share"), settings)
     assert len(asked) == 6 - kept
     if asked:
-        assert f"share: goes on behind {4 * kept} of 23 posts" in caplog.messages
+        assert f"share: resumes after {4 * kept} of 23 posts" in caplog.messages
     assert table(folder).equals(expected)
     assert files(folder) == WHOLE and len((folder / "predictions.jsonl").read_text().splitlines()) == len(expected)
 
 
 @pytest.mark.parametrize("change", ["model", "file", "settings"])
-def test_parts_of_something_else_are_not_gone_on_with(models, config, posts_csv, caplog, monkeypatch, change, tmp_path):
+def test_shards_of_something_else_are_not_resumed(models, config, posts_csv, caplog, monkeypatch, change, tmp_path):
     def stop(*_):
         raise KeyboardInterrupt
 
     settings, model = config(chunk_posts=4), models("criteria")
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(parts.UnfinishedPredictions, "join", stop)
+        patched.setattr(shards.PredictionShards, "merge", stop)
         predict_file("criteria", model, settings)
-    assert len(list((settings.work / "criteria.unfinished" / "parts").iterdir())) == 6
+    assert len(list((settings.work / "criteria.unfinished" / "shards").iterdir())) == 6
     if change == "model":
         model = tmp_path / "version 2" / "criteria"
         shutil.copytree(models("criteria"), model)
@@ -142,18 +147,18 @@ def test_parts_of_something_else_are_not_gone_on_with(models, config, posts_csv,
         settings = config(chunk_posts=5)
     with caplog.at_level(logging.WARNING, logger="psy_agents"):
         again = table(predict_file("criteria", model, settings))
-    assert caplog.messages == [f"criteria: begins anew, the unfinished predictions are of another {change}"]
+    assert caplog.messages == [f"criteria: starts over, the unfinished predictions are of another {change}"]
     shutil.rmtree(settings.work)
     assert again.equals(table(predict_file("criteria", model, settings)))
 
 
-def test_a_damaged_part_is_made_again(models, config, posts_csv, monkeypatch):
+def test_a_damaged_shard_is_written_again(models, config, posts_csv, monkeypatch):
     settings = config(chunk_posts=4)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(parts.UnfinishedPredictions, "join", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(shards.PredictionShards, "merge", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         predict_file("evidence", models("evidence"), settings)
-    part = settings.work / "evidence.unfinished" / "parts" / "00000002.parquet"
-    part.write_bytes(part.read_bytes()[:-40])
+    shard = settings.work / "evidence.unfinished" / "shards" / "00000002.parquet"
+    shard.write_bytes(shard.read_bytes()[:-40])
     again = table(predict_file("evidence", models("evidence"), settings))
     shutil.rmtree(settings.work)
     assert again.equals(table(predict_file("evidence", models("evidence"), settings)))
@@ -167,7 +172,7 @@ def test_no_chunk_leaves_anything_of_its_posts_behind(models, config, tmp_path, 
     rows = [f"p{i:03},I have no energy left{'.' * (i % 3)} {i:03}" for i in range(200)]
     (tmp_path / "posts.csv").write_text("\n".join(["post_id,text", *rows]) + "\n")
     alive, held, arrow, joining, trimmed = weakref.WeakSet(), [], [], [], []
-    read, ask = predict.read_posts, predict.predictions
+    read, ask = predict.read_posts, predict.predict_chunk
 
     def noted(settings):
         for post in read(settings):
@@ -175,16 +180,16 @@ def test_no_chunk_leaves_anything_of_its_posts_behind(models, config, tmp_path, 
             alive.update((same, same.post_id, same.text))
             yield same
 
-    def counted(predictor, chunk):
+    def counted(predictor, chunk, **given):
         held.append(len(alive) / 3)
         arrow.append(pa.total_allocated_bytes())
-        return ask(predictor, chunk)
+        return ask(predictor, chunk, **given)
 
     monkeypatch.setattr(predict, "read_posts", noted)
-    monkeypatch.setattr(predict, "predictions", counted)
+    monkeypatch.setattr(predict, "predict_chunk", counted)
     monkeypatch.setattr(predict, "give_back", lambda: trimmed.append(None) or give_back())
-    monkeypatch.setattr(parts, "give_back", lambda: joining.append(pa.total_allocated_bytes()) or give_back())
-    monkeypatch.setattr(parts, "ROW_GROUP", 40)
+    monkeypatch.setattr(shards, "give_back", lambda: joining.append(pa.total_allocated_bytes()) or give_back())
+    monkeypatch.setattr(shards, "ROW_GROUP", 40)
     folder = predict_file("joint", models("joint"), config(chunk_posts=4))
     assert len(table(folder)) == 400 and len(held) == len(trimmed) == 50 and len(joining) == 10
     assert max(held) <= 5  # The chunk, and the post that was read behind it.
@@ -216,8 +221,8 @@ def test_a_post_of_twenty_thousand_words_has_predictions_like_any_other(models, 
     folder = predict_file("evidence", models("evidence"), config())
     rows = table(folder).to_pandas().set_index(["post_id", "criterion"])
     assert len(text.split()) > 20_000 and len(rows) == 4
-    ends = rows.loc[("long", "SLEEP"), "ends"]
-    assert len(ends) == 2 and all(end <= len(text.rstrip()) for end in ends)
+    spans = rows.loc[("long", "SLEEP"), "spans"]
+    assert len(spans) == 2 and all(span["end"] <= len(text.rstrip()) for span in spans)
 
 
 def test_another_agents_model_and_a_damaged_one_are_refused_and_nothing_is_written(models, config, posts_csv, tmp_path):
@@ -244,30 +249,31 @@ def test_a_bad_file_writes_nothing(models, config, posts_csv):
 
 
 def test_a_file_that_changes_meanwhile_gives_no_result(models, config, posts_csv, monkeypatch):
-    ask = predict.predictions
+    ask = predict.predict_chunk
 
-    def meanwhile(predictor, chunk):
+    def meanwhile(predictor, chunk, **given):
         os.utime(posts_csv, ns=(1, 1))
-        return ask(predictor, chunk)
+        return ask(predictor, chunk, **given)
 
-    monkeypatch.setattr(predict, "predictions", meanwhile)
+    monkeypatch.setattr(predict, "predict_chunk", meanwhile)
     with pytest.raises(UserError, match=r"^posts\.csv changed while it was predicted: run the same command again\.$"):
         predict_file("share", models("share"), config())
     assert not (config().work / "share.unfinished" / "predictions.parquet").exists()
 
 
-def test_a_full_disk_is_told_in_one_sentence_and_the_same_command_goes_on(models, config, posts_csv, monkeypatch):
-    write, settings = parts.pq.write_table, config(chunk_posts=4)
+def test_a_full_disk_is_reported_in_one_sentence_and_the_same_command_resumes(models, config, posts_csv, monkeypatch):
+    write, settings = shards.pq.write_table, config(chunk_posts=4)
     with monkeypatch.context() as patched, pytest.raises(UserError, match=r"cannot be written \(No space left on device\)"):
-        patched.setattr(parts.pq, "write_table", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        patched.setattr(shards.pq, "write_table", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         predict_file("share", models("share"), settings)
-    assert parts.pq.write_table is write
+    assert shards.pq.write_table is write
     assert files(predict_file("share", models("share"), settings)) == WHOLE
 
 
 def test_two_runs_of_one_agent_do_not_meet(models, config, posts_csv):
     settings = config()
-    with parts.alone(settings.work, "share"), pytest.raises(UserError, match="Another run is predicting with share in the same folder"):
+    refused = pytest.raises(UserError, match="Another run is predicting with share in the same folder")
+    with shards.exclusive_lock(settings.work, "share"), refused:
         predict_file("share", models("share"), settings)
     predict_file("share", models("share"), settings)
 

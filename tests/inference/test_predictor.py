@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ import psy_agents
 from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent_folder import Decisions, load_agent
 from psy_agents.errors import UserError
-from psy_agents.inference.predictor import Prediction, Predictor
-from psy_agents.training.data import unlabelled
+from psy_agents.evaluation.predictions import Prediction
+from psy_agents.inference.predictor import Predictor
+from psy_agents.training.data import unlabelled_pairs
 from psy_agents.training.trainer import Reader, TrainingRun
 
 
@@ -49,10 +51,10 @@ def test_a_loaded_agent_gives_the_answers_and_figures_of_its_training(trained, a
         assert found.probabilities is None
     else:
         np.testing.assert_array_equal(found.probabilities, best.probabilities_P)
-        np.testing.assert_array_equal(found.met, best.probabilities_P >= run.best.decisions.threshold)
-    spans = None if found.evidence is None else [[(start, end) for start, end, _ in each] for each in found.evidence]
+        np.testing.assert_array_equal(found.predicted, best.probabilities_P >= run.best.decisions.threshold)
+    spans = None if found.spans is None else [[span.offsets for span in each] for each in found.spans]
     assert spans == (None if best.candidates is None else run.scorer.predicted_spans(best, run.best.decisions))
-    value, metrics = run.scorer.score_predictions(found.probabilities, None if found.probabilities is None else found.met, spans)
+    value, metrics = run.scorer.score_predictions(found.probabilities, None if found.probabilities is None else found.predicted, spans)
     assert value == run.best.value
     assert metrics == pytest.approx({name: run.best.metrics[name] for name in metrics}, nan_ok=True)
 
@@ -68,18 +70,24 @@ def test_any_texts_give_a_prediction_of_each_criterion(trained, agent):
     assert [list(each) for each in predicted] == [list(CRITERIA)] * len(TEXTS)
     for text, each in zip(TEXTS, predicted, strict=True):
         for prediction in each.values():
-            assert type(prediction.met) is bool
+            assert type(prediction.predicted) is bool
             assert (prediction.probability is None) == (agent == "evidence")
-            assert (prediction.evidence is None) == (agent == "criteria")
+            assert (prediction.spans is None) == (agent == "criteria")
             if prediction.probability is not None:
                 assert 0 <= prediction.probability <= 1
-                assert prediction.met == (prediction.probability >= predictor.decisions.threshold)
-            for start, end, margin in prediction.evidence or []:
-                assert 0 <= start < end <= len(text) and margin >= predictor.decisions.rule.threshold
+                assert prediction.predicted == (prediction.probability >= predictor.decisions.threshold)
+            for span in prediction.spans or []:
+                assert 0 <= span.start < span.end <= len(text) and span.score >= predictor.decisions.rule.threshold
+                assert span.quote is None
             if agent == "evidence":
-                assert prediction.met == bool(prediction.evidence)
+                assert prediction.predicted == bool(prediction.spans)
     assert predictor.predict(TEXTS) == predicted, "asking changes nothing"
     assert predictor.predict([]) == []
+    for text, plain, quoted in zip(TEXTS, predicted, predictor.predict(TEXTS, quotes=True), strict=True):
+        for criterion, prediction in quoted.items():
+            assert [span.quote for span in prediction.spans or []] == [text[span.start : span.end] for span in prediction.spans or []]
+            spans = None if prediction.spans is None else [span._replace(quote=None) for span in prediction.spans]
+            assert replace(prediction, spans=spans) == plain[criterion]
 
 
 def test_texts_asked_for_alone_give_the_same_up_to_rounding(trained):
@@ -107,7 +115,7 @@ def test_a_fitted_agent_is_saved_as_it_is_with_the_decisions_it_is_given(corpus,
     (each,) = predictor.predict(["I barely slept all week."])
     for criterion, threshold in {"SLEEP": 0.75, "FATIGUE": 0.25}.items():
         assert each[criterion] == Prediction(each[criterion].probability, each[criterion].probability >= threshold, None)
-    found = predictor.predict_pairs(unlabelled(CRITERIA, ["I barely slept all week."]))
+    found = predictor.predict_pairs(unlabelled_pairs(CRITERIA, ["I barely slept all week."]))
     assert found.thresholds.tolist() == [0.75, 0.25]
     np.testing.assert_allclose(logit(found.uncalibrated) / 2 - 1.5, logit(found.probabilities))
 

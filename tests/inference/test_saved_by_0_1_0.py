@@ -26,14 +26,14 @@ def test_an_agent_of_version_0_1_0_loads_and_answers_as_it_did(agent):
         assert list(ours) == list(theirs)
         for criterion, expected in theirs.items():
             found = ours[criterion]
-            assert found.met == expected["met"]
+            assert found.predicted == expected["met"]
             assert (found.probability is None) == (expected["probability"] is None)
             if expected["probability"] is not None:
                 assert found.probability == pytest.approx(expected["probability"], abs=1e-6)
-            assert (found.evidence is None) == (expected["evidence"] is None)
-            for ours_span, their_span in zip(found.evidence or [], expected["evidence"] or [], strict=True):
-                assert list(ours_span[:2]) == their_span[:2]
-                assert ours_span[2] == pytest.approx(their_span[2], abs=1e-4)
+            assert (found.spans is None) == (expected["evidence"] is None)
+            for ours_span, their_span in zip(found.spans or [], expected["evidence"] or [], strict=True):
+                assert [ours_span.start, ours_span.end] == their_span[:2]
+                assert ours_span.score == pytest.approx(their_span[2], abs=1e-4)
 
 
 def test_its_hyper_parameters_are_read_under_the_names_of_today():

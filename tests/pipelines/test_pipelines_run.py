@@ -17,6 +17,7 @@ from support.finished_project import POST, leave_out_tracking, run_all, sessions
 from psy_agents.agents.registry import AGENTS
 from psy_agents.errors import UserError
 from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.predictions import offsets_of
 from psy_agents.hpo.study.store import read_studies
 
 STORE = "data/test/07_model_output/studies.db"
@@ -131,8 +132,7 @@ def test_the_reports_numbers_are_those_of_the_saved_predictions(finished, agent)
     if agent != "criteria":
         posts = pd.read_parquet(finished.folder / "data/test/02_intermediate/posts.parquet").set_index("post_id")["text"]
         spans = [
-            [list(zip(first, last, strict=True)) for first, last in zip(saved[starts], saved[ends], strict=True)]
-            for starts, ends in (("gold_starts", "gold_ends"), ("starts", "ends"))
+            [[(span["start"], span["end"]) for span in cell] for cell in saved[column]] for column in ("gold_spans", "spans")
         ]
         scorer = EvidenceScorer(posts[saved["post_id"]].tolist(), spans[0], saved["evidence_known"])
         assert figures["token_f1"] == pytest.approx(scorer.score(spans[1])["token_f1"])
@@ -234,6 +234,21 @@ def test_a_version_that_is_not_there_is_refused_before_anything_runs(copied, res
     assert sorted(copied.rglob("data/**/*")) == before
 
 
+@pytest.mark.parametrize("pipeline", ["report", "evidence_page"])
+def test_predictions_that_an_older_version_left_are_refused_in_one_sentence(copied, resumed, pipeline):
+    file = latest(copied, "data/test/07_model_output/refit/share_test_predictions.parquet")
+    table = pd.read_parquet(file)
+    table = table.assign(
+        predicted=table["predicted"].astype("int64"),
+        **{f"{gold}{name}s": table[f"{gold}spans"].map(lambda spans, name=name: [span[name] for span in spans])
+           for gold in ("gold_", "") for name in ("start", "end")},
+        scores=table["spans"].map(lambda spans: [span["score"] for span in spans]),
+    )  # fmt: skip
+    table.drop(columns=["gold_spans", "spans"]).to_parquet(file, index=False)
+    with pytest.raises(UserError, match=r"share_test_predictions\.parquet does not fit the schema of predictions, so another version"):
+        resumed(agent="share").run(pipeline_names=[pipeline])
+
+
 def predictions_of(project, agent):
     return pd.read_parquet(max((project / f"data/test/07_model_output/predict/{agent}").glob("*/*")) / "predictions.parquet")
 
@@ -252,8 +267,8 @@ def test_the_test_posts_as_new_posts_get_the_predictions_of_the_refit(copied, re
     for found in (whole, predictions_of(copied, agent)):
         np.testing.assert_allclose(found["probability"].astype(float), refitted["probability"].astype(float), atol=1e-5)
         assert found["predicted"].tolist() == refitted["predicted"].tolist()
-        for name in () if agent == "criteria" else ("starts", "ends"):
-            assert found[name].map(list).tolist() == refitted[name].map(list).tolist()
+        if agent != "criteria":
+            assert offsets_of(found["spans"]) == offsets_of(refitted["spans"])
     assert len(versions(copied, f"data/test/07_model_output/predict/{agent}")) == 2
     results = copied / "data/test/07_model_output/predict"
     assert not [path for path in results.rglob("*") if path.is_file() and POST.encode() in path.read_bytes()]

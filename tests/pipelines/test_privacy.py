@@ -19,10 +19,14 @@ from kedro.framework.project import pipelines
 from kedro.runner import SequentialRunner
 from support import finished_project, fuzzed, tiny_agents
 
-from psy_agents.agents.registry import AGENTS
+from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.decoding import SENTENCES, DecodingRule
+from psy_agents.agents.encoders.loading import load_tokenizer
+from psy_agents.agents.registry import AGENTS, new_agent
+from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
 from psy_agents.errors import ProgramError, UserError
 
-POST, SENTENCE, EXPLANATION, ID = "zanzibarpost", "quetzalsentence", "obsidianreason", "wombatid"
+POST, SENTENCE, EXPLANATION, ID, QUOTE = "zanzibarpost", "quetzalsentence", "obsidianreason", "wombatid", "heliotropequote"
 CANARIES = (POST, SENTENCE, EXPLANATION, ID)
 LAYERS_OF_THE_CORPUS = ("01_raw", "02_intermediate", "03_primary", "05_model_input")
 FOLDERS_OF_THE_CORPUS = tuple(f"{data}/{layer}/" for data in ("data", "data/test") for layer in LAYERS_OF_THE_CORPUS)
@@ -198,6 +202,33 @@ def test_pages_of_evidence_hold_no_text_unless_it_is_asked_for_and_then_in_the_p
     }
     assert places_of(words[1:], copied) == places_of(words[1:], finished.folder), "explanations and ids stand on no page"
     assert not any(word in caplog.text for word in words)
+
+
+def save_model_that_finds_every_sentence(folder: Path, encoder: str) -> None:
+    """An untrained agent whose rule lets every sentence through as evidence."""
+    model = new_agent("share", ModelConfig(encoder=encoder, max_length=40), Path(encoder))
+    decisions = Decisions(0.5, DecodingRule(threshold=-1e9, unit=SENTENCES))
+    save_agent(folder, model, "share", load_tokenizer(Path(encoder)), decisions, {"SLEEP": "Sleeps badly."}, {}, Reading())
+
+
+def test_quotes_are_in_the_predictions_of_a_run_that_asks_for_them_and_nowhere_else(project, kedro, tmp_path, temporary):
+    models = project / "data/06_models/refit/share"
+    save_model_that_finds_every_sentence(
+        models / "2026-01-01T00.00.00.000Z" / "share", tiny_agents.build_encoder("bert", tmp_path / "encoder")
+    )
+    posts = [{"post_id": f"{ID}-{number}", "text": f"I barely slept {QUOTE} {number}."} for number in range(3)]
+    (project / "data/01_raw/new.jsonl").write_text("".join(json.dumps(post) + "\n" for post in posts), encoding="utf-8")
+    results = "data/07_model_output/predict/share/V/share"
+    for quotes, holders in (("false", []), ("true", [f"{results}/predictions.jsonl", f"{results}/predictions.parquet"])):
+        given = f"agent=share,predict.posts=data/01_raw/new.jsonl,predict.quotes={quotes}"
+        ended = kedro("run", "--pipelines", "predict", "--params", given, TMPDIR=str(temporary))
+        assert ended.returncode == 0, ended.stderr
+        assert QUOTE not in (ended.stdout + ended.stderr).lower()
+        assert [re.sub("/[^/]+Z/", "/V/", place) for place in places_of((QUOTE,), project)] == holders
+    assert places_of((QUOTE,), temporary) == []
+    (file,) = (project / place for place in places_of((QUOTE,), project) if place.endswith(".jsonl"))
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [[span["quote"] for span in row["spans"]] for row in rows] == [[post["text"]] for post in posts]
 
 
 class Quoting:

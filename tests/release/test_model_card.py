@@ -245,7 +245,7 @@ def test_an_export_of_another_corpus_or_without_a_refit_is_refused(trained):
         made.facts(summary=None)
     with pytest.raises(UserError, match="another corpus or other splits"):
         made.facts(summary={**made.summary, "data_hash": "0"})
-    other = made.predictions.assign(predicted=1 - made.predictions["predicted"])
+    other = made.predictions.assign(predicted=~made.predictions["predicted"])
     with pytest.raises(UserError, match="not of one refit"):
         made.facts(predictions=other)
 

@@ -35,7 +35,8 @@ import psy_agents
 from transformers import AutoModel, AutoTokenizer
 
 agent = psy_agents.load("model")
-found = [{name: [each.probability, each.met, each.evidence] for name, each in of_text.items()} for of_text in agent.predict(sys.argv[1:])]
+predicted = agent.predict(sys.argv[1:])
+found = [{name: [each.probability, each.predicted, each.spans] for name, each in of_text.items()} for of_text in predicted]
 tokenizer = AutoTokenizer.from_pretrained("model")
 shapes = []
 for encoder in sorted(Path("model").glob("*encoder")):
@@ -66,9 +67,9 @@ def test_a_copy_opens_in_an_empty_folder_in_a_fresh_process_without_unpickling(t
     here = psy_agents.load(made.model).predict(TEXTS)
     for of_text, wanted in zip(found, here, strict=True):
         for name, prediction in wanted.items():
-            probability, met, evidence = of_text[name]
-            assert (probability, met) == (pytest.approx(prediction.probability, abs=1e-5), prediction.met)
-            assert (evidence is None) == (prediction.evidence is None)
+            probability, predicted, spans = of_text[name]
+            assert (probability, predicted) == (pytest.approx(prediction.probability, abs=1e-5), prediction.predicted)
+            assert (spans is None) == (prediction.spans is None)
     assert len(shapes) == (2 if agent == "joint" else 1) and all(len(shape) == 3 and shape[0] == 2 for shape in shapes)
 
 

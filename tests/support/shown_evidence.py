@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from psy_agents.evaluation.predictions import predictions_table
+from psy_agents.evaluation.spans import Span
 
 CANARY, ID = "zanzibarpost", "wombatid"
 CRITERIA = {"SLEEP": "Sleeps badly.", "APPETITE": "Eats little.", "A<b>&_x": "</script><script>alert(1)</script>"}
@@ -37,10 +38,10 @@ def shown(spans: bool = True, probabilities: bool = True) -> tuple[pd.DataFrame,
                 {
                     "post_id": f"{ID}-{number}", "criterion": criterion, "label": int(gold != []),
                     "origin": "implicit_negative" if gold == [] else "positive", "evidence_known": gold is not None,
-                    "gold_starts": [s for s, _ in gold_spans], "gold_ends": [e for _, e in gold_spans],
+                    "gold_spans": [{"start": start, "end": end} for start, end in gold_spans],
                 }
             )  # fmt: skip
-            found.append([places[i] for i in predicted])
+            found.append([Span(*places[i], 1.5) for i in predicted])
     gold = pd.DataFrame(rows)
     return (
         predictions_table(
@@ -48,7 +49,6 @@ def shown(spans: bool = True, probabilities: bool = True) -> tuple[pd.DataFrame,
             probabilities=np.linspace(0, 1, len(gold)) if probabilities else None,
             predicted=np.array([len(each) > 0 for each in found]) if probabilities else None,
             spans=found if spans else None,
-            scores=[[1.5] * len(each) for each in found] if spans else None,
         ),
         texts,
     )

@@ -10,7 +10,7 @@ import pytest
 
 from psy_agents.hpo.protocol import EpochReport
 from psy_agents.hpo.study.records import Failure, StageInfo, StageResult, TrialRecord
-from psy_agents.tracking.callback import MlflowCallback, end_left_runs
+from psy_agents.tracking.callback import MlflowCallback, end_open_child_runs
 
 STUDY = "evidence-stage0-sanity-12345678"
 RUNNING = TrialRecord(index=0, number=0, params={"learning_rate": 1e-4, "span_loss": "marginal"}, seed=5, state="running")
@@ -152,7 +152,7 @@ def test_a_failing_mlflow_stops_nothing_and_warns_once(experiment, monkeypatch, 
         trial(callback, replace(RUNNING, index=1, number=1))
         callback.stage_finished(None)
     (warning,) = caplog.records
-    assert warning.message.startswith("MLflow failed (ZeroDivisionError): the search goes on")
+    assert warning.message.startswith("MLflow failed (ZeroDivisionError): the search continues")
 
 
 def test_what_a_locked_database_kept_out_is_logged_when_the_stage_ends(experiment, store, caplog):
@@ -262,11 +262,11 @@ def test_runs_of_killed_processes_are_ended_and_no_others(experiment):
     killed, whole, elsewhere = run(command), run(command), run(other)
     stage = run(killed)  # The same command goes on with it.
     client.set_terminated(whole, "FINISHED")
-    end_left_runs(command)
+    end_open_child_runs(command)
     found = [client.get_run(each).info.status for each in (command, killed, whole, elsewhere, stage)]
     assert found == ["RUNNING", "FAILED", "FINISHED", "RUNNING", "RUNNING"]
 
 
 def test_runs_that_cannot_be_ended_are_told_of_and_stop_nothing(experiment, caplog):
-    end_left_runs("0" * 32)
+    end_open_child_runs("0" * 32)
     assert warnings(caplog) == ["MLflow failed (MlflowException): runs of agents that were killed stay open there"]

@@ -23,9 +23,8 @@ from support.project_copy import ROOT
 import psy_agents
 from psy_agents.agents.registry import AGENTS
 from psy_agents.errors import UserError
-from psy_agents.inference.predictor import Prediction
-from psy_agents.inference.rows import COLUMNS, prediction_rows
-from psy_agents.tracking.inference_pipeline import predict_posts, predictor
+from psy_agents.evaluation.predictions import SCHEMA
+from psy_agents.tracking.inference_pipeline import load_predictor, predict_posts
 from psy_agents.tracking.pyfunc_model import UNTIL_LOADED, closure, pinned
 
 TEXTS = ["I have not slept for days, and I see no way on.", "Nothing to tell.", "All is grey. " * 60]
@@ -74,17 +73,25 @@ def saved_model(project: Path, agent: str) -> Path:
     return max((project / f"data/test/06_models/refit/{agent}").glob("*/*"))
 
 
-def expected(project: Path, agent: str) -> pd.DataFrame:
-    return prediction_rows([str(row) for row in range(len(TEXTS))], psy_agents.load(saved_model(project, agent)).predict(TEXTS))
+def expected(project: Path, agent: str, *, quotes: bool = False) -> list[dict]:
+    predicted = psy_agents.load(saved_model(project, agent)).predict(TEXTS, quotes=quotes)
+    return [
+        {
+            "post_id": str(row), "criterion": criterion, "probability": each.probability, "predicted": each.predicted,
+            "spans": None if each.spans is None else [span._asdict() for span in each.spans],
+        }
+        for row, of_post in enumerate(predicted)
+        for criterion, each in of_post.items()
+    ]  # fmt: skip
 
 
-def check_same(records: list[dict], table: pd.DataFrame) -> None:
+def check_same(records: list[dict], rows: list[dict]) -> None:
     """Decisions, spans and ids are equal, numbers as far as another process computes them alike; no cell is NaN."""
-    assert [list(record) for record in records] == [COLUMNS] * len(table)
-    for record, row in zip(records, table.to_dict("records"), strict=True):
-        row["probability"] = None if pd.isna(row["probability"]) else pytest.approx(row["probability"], abs=1e-6)
-        row["scores"] = None if row["scores"] is None else pytest.approx(row["scores"], abs=1e-4)
-        assert record == row
+    assert [list(record) for record in records] == [SCHEMA.names] * len(rows)
+    for record, row in zip(records, rows, strict=True):
+        spans = row["spans"] and [{**span, "score": pytest.approx(span["score"], abs=1e-4)} for span in row["spans"]]
+        probability = None if row["probability"] is None else pytest.approx(row["probability"], abs=1e-6)
+        assert record == {**row, "probability": probability, "spans": spans}
 
 
 @pytest.fixture(scope="module")
@@ -134,16 +141,17 @@ def test_a_copy_of_the_model_neither_names_the_project_nor_looks_into_it(finishe
     check_same(json.loads((elsewhere.folder / "said.json").read_text()), expected(finished.folder, "share"))
 
 
-@pytest.mark.parametrize("agent", ["share", "evidence"])
-def test_mlflow_models_predict_writes_the_predictions_and_nothing_else_to_the_standard_output(finished, elsewhere, agent):
+@pytest.mark.parametrize(("agent", "quotes"), [("share", True), ("evidence", False)])
+def test_mlflow_models_predict_writes_the_predictions_and_nothing_else_to_the_standard_output(finished, elsewhere, agent, quotes):
     split = {"columns": ["text", "post_id"], "data": [[text, f"p{row}"] for row, text in enumerate(TEXTS)]}
-    (elsewhere.folder / "input.json").write_text(json.dumps({"dataframe_split": split, "params": {"device": "cpu"}}))
+    params = {"device": "cpu", "quotes": quotes}
+    (elsewhere.folder / "input.json").write_text(json.dumps({"dataframe_split": split, "params": params}))
     uri = models(finished.folder)[agent].model_uri
     ended = elsewhere("-m", "mlflow", "models", "predict", "-m", uri, "--env-manager", "local", "-i", "input.json")
     assert ended.returncode == 0, ended.stderr
-    table = expected(finished.folder, agent)
     assert "NaN" not in ended.stdout
-    check_same(json.loads(ended.stdout)["predictions"], table.assign(post_id=[f"p{row}" for row in table["post_id"]]))
+    rows = [{**row, "post_id": f"p{row['post_id']}"} for row in expected(finished.folder, agent, quotes=quotes)]
+    check_same(json.loads(ended.stdout)["predictions"], rows)
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -162,9 +170,18 @@ def test_a_model_is_named_by_its_agent_and_has_a_signature_an_example_of_ours_an
         "text": ("string", True),
         "post_id": ("string", False),
     }
-    assert signature.outputs.input_names() == COLUMNS
+    assert signature.outputs.input_names() == SCHEMA.names
+    assert [column.to_dict()["type"] for column in signature.outputs] == ["string", "string", "double", "boolean", "array"]
+    span = signature.outputs.input_types()[-1].to_dict()["items"]
+    assert {name: (each["type"], each["required"]) for name, each in span["properties"].items()} == {
+        "start": ("long", True), "end": ("long", True), "score": ("double", True), "quote": ("string", False),
+    }  # fmt: skip
+    assert {each.name: (each.dtype.name, each.default) for each in signature.params} == {
+        "device": ("string", "auto"),
+        "quotes": ("boolean", False),
+    }
     assert {each.name for each in signature.outputs if not each.required} == {
-        "criteria": {"starts", "ends", "scores"},
+        "criteria": {"spans"},
         "evidence": {"probability"},
     }.get(agent, set())
     example = json.loads((folder / "input_example.json").read_text())["inputs"]
@@ -222,7 +239,7 @@ def test_a_refit_in_which_nothing_is_new_links_the_model_and_one_that_is_lost_is
     again = models(tracked.folder)["share"]
     assert again.model_id != before["share"].model_id and again.status == "READY"
     assert (artifacts(tracked.folder, "share") / "MLmodel").is_file()
-    assert sys.path == paths and predictor.cache_info().currsize == 0
+    assert sys.path == paths and load_predictor.cache_info().currsize == 0
 
 
 def test_an_ensemble_is_logged_beside_the_single_winner_that_it_begins_with(tracked):
@@ -281,30 +298,16 @@ def test_an_mlflow_that_stays_broken_is_told_and_the_refit_is_saved(tracked, mon
     assert len(list((tracked.folder / "data/test/06_models/refit/share").iterdir())) == versions + 1
 
 
-def test_rows_stand_post_by_post_with_lists_of_spans_and_nothing_where_nothing_is_predicted():
-    both = {"A": Prediction(0.25, False, []), "B": Prediction(0.75, True, [(3, 9, 1.5), (12, 20, 0.5)])}
-    table = prediction_rows(["x", "y"], [both, both])
-    assert list(table.columns) == COLUMNS
-    assert table["post_id"].tolist() == ["x", "x", "y", "y"] and table["criterion"].tolist() == ["A", "B"] * 2
-    assert table["probability"].tolist() == [0.25, 0.75] * 2 and table["met"].tolist() == [False, True] * 2
-    assert table[["starts", "ends", "scores"]].iloc[:2].values.tolist() == [[[], [], []], [[3, 12], [9, 20], [1.5, 0.5]]]
-    table = prediction_rows(["x"], [{"A": Prediction(None, True, [(0, 1, 2.0)]), "B": Prediction(0.5, True, None)}])
-    assert table["probability"].isna().tolist() == [True, False]
-    assert table["starts"].tolist() == [[0], None] and table["scores"].tolist() == [[2.0], None]
-    empty = prediction_rows([], [])
-    assert list(empty.columns) == COLUMNS and len(empty) == 0
-
-
 def test_a_row_of_white_space_is_refused_by_its_number():
     with pytest.raises(UserError, match=r"^1 of 2 rows have no text but white space, first row 1 \(from 0 on\)\.$"):
-        predict_posts(pd.DataFrame({"text": ["secret", " \n"]}), Path("nowhere"), "cpu")
+        predict_posts(pd.DataFrame({"text": ["secret", " \n"]}), Path("nowhere"), "cpu", quotes=False)
 
 
 @pytest.mark.parametrize("posts", [{"text": ["secret", None]}, {"text": ["secret", "a"], "post_id": ["1", None]}])
 def test_a_row_without_text_or_id_is_refused_by_its_number(posts):
     name = "post_id" if "post_id" in posts else "text"
     with pytest.raises(UserError, match=rf"^1 of 2 rows have no {name} that is a string, first row 1") as caught:
-        predict_posts(pd.DataFrame(posts), Path("nowhere"), "cpu")
+        predict_posts(pd.DataFrame(posts), Path("nowhere"), "cpu", quotes=False)
     assert "secret" not in str(caught.value)
 
 

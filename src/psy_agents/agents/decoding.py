@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from torch import Tensor
 
-from psy_agents.evaluation.spans import Span, word_spans
+from psy_agents.evaluation.spans import Offsets, Span, word_spans
 
 TOP_POSITIONS = 12
 TOKENS, SENTENCES = "tokens", "sentences"
@@ -169,33 +169,33 @@ def ranked_spans(candidates: Candidates, unit: str, max_span_tokens: int) -> Can
 
 def decode(
     candidates: Candidates, rule: DecodingRule, n_pairs: int, criterion_logits_P: np.ndarray | None = None
-) -> list[list[Span]]:
+) -> list[list[Offsets]]:
     """Return each pair's evidence spans, in the post's order; an empty list is "no evidence"."""
     found = decode_with_scores(candidates, rule, n_pairs, criterion_logits_P)
-    return [[(start, end) for start, end, _ in spans] for spans in found]
+    return [[span.offsets for span in spans] for spans in found]
 
 
 def decode_with_scores(
     candidates: Candidates, rule: DecodingRule, n_pairs: int, criterion_logits_P: np.ndarray | None = None
-) -> list[list[tuple[int, int, float]]]:
-    """The same with each span's score behind it.
+) -> list[list[Span]]:
+    """Return each pair's evidence spans with their scores.
 
     Args:
         criterion_logits_P: needed where the rule gives them a weight.
     """
-    spans: list[list[tuple[int, int, float]]] = [[] for _ in range(n_pairs)]
+    spans: list[list[Span]] = [[] for _ in range(n_pairs)]
     ranked = ranked_spans(candidates, rule.unit, rule.max_span_tokens)
     scores = ranked.scores(rule.criterion_weight, criterion_logits_P)
     for i in np.flatnonzero(scores >= rule.threshold).tolist():
         found = spans[int(ranked.pair[i])]
         if len(found) < rule.max_spans:
-            found.append((int(ranked.start[i]), int(ranked.end[i]), float(scores[i])))
+            found.append(Span(int(ranked.start[i]), int(ranked.end[i]), float(scores[i])))
     return [sorted(found) for found in spans]
 
 
 def choose_rule(
     candidates: Candidates,
-    gold: Sequence[Sequence[Span]],
+    gold: Sequence[Sequence[Offsets]],
     texts: Sequence[str],
     lengths: Sequence[int],
     criterion_logits_P: np.ndarray | None = None,
@@ -248,7 +248,7 @@ def _rank_in_pair(pairs: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _inside(starts: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+def _inside(starts: np.ndarray, spans: Sequence[Offsets]) -> np.ndarray:
     inside = np.zeros(len(starts), dtype=bool)
     for start, end in spans:
         low, high = np.searchsorted(starts, (start, end))

@@ -102,7 +102,7 @@ class AgentRunner(SequentialRunner):
     ) -> tuple[dict[str, str], dict[str, str]]:
         """The same, with a process for each agent; what they saved is new to this one."""
         from psy_agents.hpo.engine.interruption import SearchInterrupted, interrupt_signal  # With them comes optuna.
-        from psy_agents.tracking.callback import end_left_runs
+        from psy_agents.tracking.callback import end_open_child_runs
 
         mlflow_run = active_mlflow_run()
         jobs = [
@@ -113,7 +113,7 @@ class AgentRunner(SequentialRunner):
         with interrupt_signal() as interrupt:
             ended, failed = run_agents(jobs, self._at_once, interrupt)
         if mlflow_run is not None:
-            end_left_runs(mlflow_run)
+            end_open_child_runs(mlflow_run)
         if interrupt.signal is not None:
             _tell_end(ended)
             raise SearchInterrupted(interrupt.signal)

@@ -6,6 +6,7 @@ from psy_agents.datasets.evidence_page import EvidencePageDataset
 from psy_agents.datasets.id_salt import IdSaltDataset
 from psy_agents.datasets.model_folder import ModelFolderDataset
 from psy_agents.datasets.moved_folder import MovedFolderDataset
+from psy_agents.datasets.predictions import PredictionsDataset
 from psy_agents.datasets.raw_table import RawTableDataset
 from psy_agents.datasets.study_store import StudyStoreDataset
 
@@ -15,6 +16,7 @@ __all__ = [
     "IdSaltDataset",
     "ModelFolderDataset",
     "MovedFolderDataset",
+    "PredictionsDataset",
     "RawTableDataset",
     "StudyStoreDataset",
     "WholeCSVDataset",

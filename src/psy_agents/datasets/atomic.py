@@ -9,7 +9,6 @@ from kedro_datasets.json import JSONDataset
 from kedro_datasets.pandas import CSVDataset, ParquetDataset
 from kedro_datasets.text import TextDataset
 
-from psy_agents.datasets.local import nothing_yet
 from psy_agents.files.atomic import atomic_write
 
 
@@ -30,20 +29,7 @@ class WholeCSVDataset(_Whole, CSVDataset):
 
 
 class WholeParquetDataset(_Whole, ParquetDataset):
-    """A pandas table as Parquet.
-
-    Args:
-        optional: load None where there is no file yet, for a node that can do without. A version that was asked for
-            must be there.
-        settings: as ParquetDataset takes them.
-    """
-
-    def __init__(self, *, optional: bool = False, **settings: Any) -> None:
-        super().__init__(**settings)
-        self.optional = optional
-
-    def load(self) -> Any:
-        return None if nothing_yet(self) else super().load()
+    """A pandas table as Parquet."""
 
 
 class WholeJSONDataset(_Whole, JSONDataset):

@@ -21,10 +21,10 @@ from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.predictions import gold_table, predictions_table
 from psy_agents.evaluation.scored_pairs import ScoredPairs
-from psy_agents.evaluation.spans import Span, sentence_spans
+from psy_agents.evaluation.spans import Offsets, Span, sentence_spans
 from psy_agents.evaluation.thresholds import best_no_answer_threshold, best_threshold
 
-Spans = list[list[Span]]
+Spans = list[list[Offsets]]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def baseline_predictions(
         for name, (values, cut) in decisions.items()
     }
     return tables | {
-        name: predictions_table(gold, probabilities=None, predicted=None, spans=found) for name, found in spans.items()
+        name: predictions_table(gold, probabilities=None, predicted=None, spans=[[Span(*each) for each in pair] for pair in found])
+        for name, found in spans.items()
     }
 
 

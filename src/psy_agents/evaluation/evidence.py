@@ -10,7 +10,7 @@ import numpy as np
 
 from psy_agents.evaluation.metrics.kinds import ratio
 from psy_agents.evaluation.metrics.registry import EVIDENCE_METRICS
-from psy_agents.evaluation.spans import Span, merge, sentence_spans, shared_lengths, touched, word_spans
+from psy_agents.evaluation.spans import Offsets, merge, sentence_spans, shared_lengths, touched, word_spans
 
 # What `EvidenceScorer.counts` counts of a pair: units in both, predicted and gold, and what the other figures sum.
 COUNTS = (
@@ -22,7 +22,7 @@ COUNTS = (
 
 
 def evidence_metrics(
-    texts: Sequence[str], gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]
+    texts: Sequence[str], gold: Sequence[Sequence[Offsets]], predicted: Sequence[Sequence[Offsets]]
 ) -> dict[str, float]:
     """Score once; `EvidenceScorer` says what each figure is."""
     return EvidenceScorer(texts, gold).score(predicted)
@@ -52,7 +52,7 @@ class EvidenceScorer:
     """
 
     def __init__(
-        self, texts: Sequence[str], gold: Sequence[Sequence[Span]], known: Sequence[bool] | np.ndarray | None = None
+        self, texts: Sequence[str], gold: Sequence[Sequence[Offsets]], known: Sequence[bool] | np.ndarray | None = None
     ) -> None:
         self._n_given = len(texts)
         self._kept = np.flatnonzero(np.ones(len(texts), dtype=bool) if known is None else np.asarray(known, dtype=bool))
@@ -71,7 +71,7 @@ class EvidenceScorer:
         self._gold_codes = self._codes(*spans)
         self._has_answer = np.bincount(spans[0], minlength=len(self._kept)) > 0
 
-    def score(self, predicted: Sequence[Sequence[Span]]) -> dict[str, float]:
+    def score(self, predicted: Sequence[Sequence[Offsets]]) -> dict[str, float]:
         """Return every evidence metric by name; a metric is 0 where no pair defines it.
 
         Args:
@@ -80,7 +80,7 @@ class EvidenceScorer:
         sums = self.counts(predicted).sum(axis=0)
         return {name: float(value) for name, value in evidence_figures(sums).items()}
 
-    def counts(self, predicted: Sequence[Sequence[Span]]) -> np.ndarray:
+    def counts(self, predicted: Sequence[Sequence[Offsets]]) -> np.ndarray:
         """What each pair adds to the sums of which `evidence_figures` makes the figures of any set of pairs.
 
         Returns:
@@ -98,7 +98,7 @@ class EvidenceScorer:
         counts[self._kept] = np.stack([*token, *sentence, *character, *answer, exact, f1, np.ones(len(self._kept))], axis=1)
         return counts
 
-    def _flat(self, spans_of_pairs: Sequence[Sequence[Span]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _flat(self, spans_of_pairs: Sequence[Sequence[Offsets]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Pair, start and end of every span of the kept pairs that holds a character."""
         kept = [spans_of_pairs[i] for i in self._kept]
         pair = np.repeat(np.arange(len(kept)), np.fromiter(map(len, kept), np.int64, len(kept)))

@@ -1,32 +1,90 @@
-"""The table of predictions: what a model or a baseline said of each pair of a split, beside the gold annotation.
+"""The schema of predictions: one row a (post, criterion), in files, in tables and in MLflow, and its object in Python.
 
-Columns, one row a pair: ``post_id``, ``criterion``, ``label`` (0 or 1), ``origin`` (positive, explicit_negative,
-implicit_negative), ``evidence_known``, ``gold_starts`` and ``gold_ends`` (lists of character offsets),
-``probability`` (of the criterion, calibrated; NaN where it is not predicted), ``uncalibrated`` (the same before its
-temperature), ``threshold`` (that decided) and ``pooled_threshold`` (that of criteria without one of their own; these three
-are NaN of baselines too), ``predicted`` (0 or 1; of a model of evidence alone: whether it gave a span), ``starts``,
-``ends`` and ``scores`` (lists; None where no spans are predicted).
+``predict``, the model in MLflow and ``psy_agents.load(...).predict()`` give the columns of `SCHEMA`. Predictions of a split
+whose annotation is known, a refit's on test and a baseline's, have the columns of `SCORED_SCHEMA`: the same ones, the gold
+annotation, and what was chosen on validation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from psy_agents.evaluation.spans import Span
+from psy_agents.errors import UserError
+from psy_agents.evaluation.spans import Offsets, Span
+from psy_agents.files.atomic import atomic_write
 
-GOLD = ["post_id", "criterion", "label", "origin", "evidence_known", "gold_starts", "gold_ends"]
-CHOSEN = ["uncalibrated", "threshold", "pooled_threshold"]
-COLUMNS = [*GOLD, "probability", *CHOSEN, "predicted", "starts", "ends", "scores"]
+_PAIR = {"post_id": pa.string(), "criterion": pa.string()}
+_OFFSETS = {"start": pa.int64(), "end": pa.int64()}
+_SPANS = pa.list_(pa.struct({**_OFFSETS, "score": pa.float64(), "quote": pa.string()}))
+_GOLD = {"label": pa.int8(), "origin": pa.string(), "evidence_known": pa.bool_(), "gold_spans": pa.list_(pa.struct(_OFFSETS))}
+_CHOICES = {"uncalibrated": pa.float64(), "threshold": pa.float64(), "pooled_threshold": pa.float64()}
+
+SCHEMA = pa.schema({**_PAIR, "probability": pa.float64(), "predicted": pa.bool_(), "spans": _SPANS})
+"""Predictions of posts.
+
+- ``probability``: of the criterion being met, calibrated; null for an agent of evidence alone.
+- ``predicted``: whether the criterion is predicted to be met, which an agent of evidence alone predicts by giving a span.
+- ``spans``: start, end, score and quote of each, see `psy_agents.evaluation.spans.Span`; null for an agent of criteria alone.
+"""
+
+SCORED_SCHEMA = pa.schema({**_PAIR, **_GOLD, "probability": pa.float64(), **_CHOICES, "predicted": pa.bool_(), "spans": _SPANS})
+"""Predictions with the gold annotation.
+
+- ``label``: 1 where the criterion is met, else 0. ``origin``: positive, explicit_negative or implicit_negative.
+- ``evidence_known``: whether the places of all the evidence are known. ``gold_spans``: start and end of each.
+- ``uncalibrated``: the probability before its temperature. ``threshold``: the one that decides this pair.
+  ``pooled_threshold``: that of criteria without their own. All three are null for baselines and for agents of evidence alone.
+"""
+
+GOLD = [*_PAIR, *_GOLD]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """An agent's prediction of one (post, criterion), under the names of `SCHEMA`.
+
+    Attributes:
+        probability: that the criterion is met, calibrated; None for an agent of evidence alone.
+        predicted: whether the criterion is predicted to be met; for an agent of evidence alone, whether there is a span.
+        spans: the evidence, in the order of the post; None for an agent of criteria alone.
+    """
+
+    probability: float | None
+    predicted: bool
+    spans: list[Span] | None
+
+
+def prediction_rows(post_ids: Sequence[str], predictions: Sequence[Mapping[str, Prediction]]) -> pa.Table:
+    """The predictions of the posts with these ids as a table of `SCHEMA`.
+
+    Args:
+        predictions: of each post, by criterion, as `psy_agents.load(...).predict()` returns them.
+    """
+    rows = [
+        {"post_id": post_id, "criterion": criterion, **vars(each), "spans": span_rows(each.spans)}
+        for post_id, of_post in zip(post_ids, predictions, strict=True)
+        for criterion, each in of_post.items()
+    ]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
 def gold_table(pairs: pd.DataFrame, splits: pd.DataFrame, split: str) -> pd.DataFrame:
     """The gold columns of one split's pairs, in the order of ``pairs``."""
     members = splits.loc[splits["split"] == split, "post_id"]
     chosen = pairs[pairs["post_id"].isin(members)]
-    return chosen.rename(columns={"starts": "gold_starts", "ends": "gold_ends"})[GOLD].reset_index(drop=True)
+    spans = [
+        [{"start": int(start), "end": int(end)} for start, end in zip(starts, ends, strict=True)]
+        for starts, ends in zip(chosen["starts"], chosen["ends"], strict=True)
+    ]
+    return chosen.assign(gold_spans=pd.Series(spans, index=chosen.index, dtype=object))[GOLD].reset_index(drop=True)
 
 
 def predictions_table(
@@ -35,34 +93,63 @@ def predictions_table(
     probabilities: np.ndarray | None,
     predicted: np.ndarray | None,
     spans: Sequence[Sequence[Span]] | None,
-    scores: Sequence[Sequence[float]] | None = None,
     uncalibrated: np.ndarray | None = None,
     thresholds: np.ndarray | None = None,
     pooled_threshold: float | None = None,
 ) -> pd.DataFrame:
-    """Put predictions beside the gold columns.
+    """Add predictions to the gold columns; the table has the columns of `SCORED_SCHEMA`.
 
     Args:
         probabilities, predicted: (pairs,), both None for a model of evidence alone.
-        uncalibrated, thresholds: (pairs,) and pooled_threshold: what an agent has chosen on validation.
-        spans, scores: of each pair; spans is None for a model of criteria alone. scores are left out by rules.
+        uncalibrated, thresholds: (pairs,) and pooled_threshold: an agent's choices on validation.
+        spans: of each pair; None for a model of criteria alone.
     """
     if spans is None and predicted is None:
         raise ValueError("There are neither decisions nor spans.")
     n = len(gold)
     if predicted is None:
-        predicted = np.array([len(found) > 0 for found in spans], dtype=np.int64)
-    nothing = [None] * n
-    return gold.assign(
+        predicted = np.array([len(found) > 0 for found in spans], dtype=bool)
+    rows = [None] * n if spans is None else [span_rows(found) for found in spans]
+    table = gold.assign(
         probability=_numbers(probabilities, n),
         uncalibrated=_numbers(uncalibrated, n),
         threshold=_numbers(thresholds, n),
         pooled_threshold=_numbers(pooled_threshold, n),
-        predicted=np.asarray(predicted, dtype=np.int64),
-        starts=nothing if spans is None else [[int(start) for start, _ in found] for found in spans],
-        ends=nothing if spans is None else [[int(end) for _, end in found] for found in spans],
-        scores=nothing if scores is None else [[float(score) for score in found] for found in scores],
+        predicted=np.asarray(predicted, dtype=bool),
+        spans=pd.Series(rows, index=gold.index, dtype=object),
     )
+    return table[SCORED_SCHEMA.names]
+
+
+def span_rows(spans: Sequence[Span] | None) -> list[dict[str, Any]] | None:
+    """Spans as a cell of a table holds them."""
+    return None if spans is None else [span._asdict() for span in spans]
+
+
+def offsets_of(cells: Iterable[Iterable[dict[str, Any]]]) -> list[list[Offsets]]:
+    """Start and end of each span, from a column of spans."""
+    return [[(span["start"], span["end"]) for span in cell] for cell in cells]
+
+
+def write_predictions(table: pd.DataFrame, file: Path) -> None:
+    """Write predictions with the gold annotation as Parquet."""
+    with atomic_write(file) as part:
+        pq.write_table(pa.Table.from_pandas(table, schema=SCORED_SCHEMA, preserve_index=False), part)
+
+
+def read_predictions(file: Path) -> pd.DataFrame:
+    """Read what `write_predictions` wrote.
+
+    Raises:
+        UserError: the file has other columns or types, such as one that an earlier version wrote.
+    """
+    table = pq.read_table(file)
+    if not table.schema.equals(SCORED_SCHEMA):
+        raise UserError(
+            f"{file.name} does not fit the schema of predictions, so another version of psy_agents wrote it: search and refit again "
+            f"with this version, or read the file with the version that wrote it."
+        )
+    return table.to_pandas()
 
 
 def _numbers(values: np.ndarray | float | None, n: int) -> np.ndarray:

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from psy_agents.evaluation.evidence import EvidenceScorer
-from psy_agents.evaluation.spans import Span
+from psy_agents.evaluation.predictions import offsets_of
+from psy_agents.evaluation.spans import Offsets
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredPairs:
-    """The columns of `psy_agents.evaluation.predictions` that figures need.
+    """The columns of `psy_agents.evaluation.predictions.SCORED_SCHEMA` that figures need.
 
     Attributes:
         post, criterion: (pairs,) numbers from 0: posts in the order in which the table names them, and the place
@@ -38,9 +39,9 @@ class ScoredPairs:
     probabilities: np.ndarray | None
     uncalibrated: np.ndarray | None
     pooled: np.ndarray | None
-    gold: list[list[Span]]
+    gold: list[list[Offsets]]
     known: np.ndarray
-    spans: list[list[Span]] | None
+    spans: list[list[Offsets]] | None
 
     @classmethod
     def of_table(cls, table: pd.DataFrame, texts: Mapping[str, str], criteria: Sequence[str]) -> ScoredPairs:
@@ -71,9 +72,9 @@ class ScoredPairs:
             probabilities=probabilities,
             uncalibrated=_numbers(table, "uncalibrated"),
             pooled=None if pooled_threshold is None else probabilities >= pooled_threshold,
-            gold=_spans(table["gold_starts"], table["gold_ends"]),
+            gold=offsets_of(table["gold_spans"]),
             known=table["evidence_known"].to_numpy(dtype=bool),
-            spans=_spans(table["starts"], table["ends"]) if _given(table, "starts") else None,
+            spans=offsets_of(table["spans"]) if _given(table, "spans") else None,
         )
 
     @property
@@ -110,7 +111,3 @@ def _given(table: pd.DataFrame, column: str) -> bool:
     if missing.any() and not missing.all():
         raise ValueError(f"The predictions table has {column} of some pairs only.")
     return not missing.any()
-
-
-def _spans(starts: pd.Series, ends: pd.Series) -> list[list[Span]]:
-    return [list(zip(first, last, strict=True)) for first, last in zip(starts, ends, strict=True)]

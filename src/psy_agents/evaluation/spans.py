@@ -1,22 +1,46 @@
-"""Intervals of whole numbers as sorted arrays, and the words and sentences of a text.
+"""Spans of a text, the words and sentences of a text, and arithmetic of sorted spans.
 
-Every interval is half open: ``start`` belongs to it and ``end`` does not. Offsets count characters.
+A span is half open: ``start`` is its first character and ``end`` is one past its last. Offsets count characters.
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 
-Span = tuple[int, int]
+Offsets = tuple[int, int]
+"""Start and end of a span, such as an annotated one."""
+
+
+class Span(NamedTuple):
+    """A predicted span.
+
+    Attributes:
+        start, end: character offsets into the post; ``post[start:end]`` is the span.
+        score: what the decoding rule compares with its threshold (`psy_agents.agents.decoding.DecodingRule`); None of a
+            baseline, which gives no scores.
+        quote: the text of the span, if the caller asked for quotes, else None.
+    """
+
+    start: int
+    end: int
+    score: float | None = None
+    quote: str | None = None
+
+    @property
+    def offsets(self) -> Offsets:
+        """Start and end alone."""
+        return self.start, self.end
+
 
 _WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
 
 
 def merge(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sort intervals, join those that overlap or touch and drop those that are empty."""
+    """Sort spans, join those that overlap or touch, and drop empty ones."""
     filled = ends > starts
     order = np.argsort(starts[filled], kind="stable")
     starts, ends = starts[filled][order], np.maximum.accumulate(ends[filled][order])
@@ -26,7 +50,7 @@ def merge(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def covered_below(points: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """For each point, how many whole numbers below it lie in any of the merged intervals."""
+    """For each point, the number of characters below it that lie in any of the merged spans."""
     begun = np.searchsorted(starts, points, side="right")
     length_of_first = np.concatenate([[0], np.cumsum(ends - starts)])
     end_of_last = np.concatenate([[np.iinfo(np.int64).min], ends])[begun]
@@ -34,18 +58,16 @@ def covered_below(points: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> n
 
 
 def shared_lengths(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """For each interval of merged ``a``, the length of its intersection with merged ``b``."""
+    """For each span of merged ``a``, the length of its intersection with merged ``b``."""
     return covered_below(a[1], *b) - covered_below(a[0], *b)
 
 
-def touched(
-    units: np.ndarray, starts: np.ndarray | int, ends: np.ndarray | int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which units spans touch: the number of the first one, and of the one after the last.
+def touched(units: np.ndarray, starts: np.ndarray | int, ends: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+    """The units (words, sentences) that each span touches: index of the first, and one past the index of the last.
 
     Args:
-        units: (units, 2) intervals, sorted, without overlap.
-        starts, ends: of each span, in the units' own numbers.
+        units: (units, 2) offsets, sorted, without overlap.
+        starts, ends: offsets of each span.
     """
     return np.searchsorted(units[:, 1], starts, side="right"), np.searchsorted(units[:, 0], ends, side="left")
 
@@ -55,11 +77,11 @@ def word_spans(text: str) -> np.ndarray:
     return np.array([match.span() for match in _WORD.finditer(text)], dtype=np.int64).reshape(-1, 2)
 
 
-def sentence_spans(text: str) -> list[Span]:
-    """Offsets of sentences: cut after . ! ? or an ellipsis followed by white space, and at line breaks.
+def sentence_spans(text: str) -> list[Offsets]:
+    """Offsets of the sentences of a text: cut after . ! ? or an ellipsis followed by white space, and at line breaks.
 
-    A closing quotation mark or bracket stays with its sentence. A plain rule, the same for every corpus and
-    agent: an abbreviation may cut a sentence in two.
+    A closing quotation mark or bracket stays with its sentence. The rule is the same for every corpus and agent; an
+    abbreviation may cut a sentence in two.
     """
     spans, start = [], 0
     for match in [*_SENTENCE_END.finditer(text), None]:

@@ -1,1 +1,1 @@
-"""A refitted agent on new posts."""
+"""Predict new posts with refitted agents."""

@@ -1,4 +1,4 @@
-"""Which posts are predicted, and how they are read: the section ``predict``."""
+"""The section ``predict`` of the parameters: which posts are predicted, and how they are read."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from psy_agents.files.schema import Schema
 
 
 class TextColumns(Schema):
-    """What the file's columns are called."""
+    """The names of the file's columns."""
 
-    post_id: str = Field("post_id", description="The column of the posts' ids.")
-    text: str = Field("text", description="The column of their texts.")
+    post_id: str = Field("post_id", description="The column of post ids.")
+    text: str = Field("text", description="The column of texts.")
 
 
 class PredictConfig(Schema):
     """``parameters_predict.yml``."""
 
-    project: Path = Field(description="Where a relative path of posts begins.")
-    posts: Path = Field(description="The file: .csv, .tsv or .jsonl, each also with .gz behind it, or .parquet.")
-    work: Path = Field(description="Folder of what is unfinished; on the disk of the results.")
+    project: Path = Field(description="The folder that a relative path of posts starts from.")
+    posts: Path = Field(description="The file: .csv, .tsv or .jsonl, each also as .gz, or .parquet.")
+    work: Path = Field(description="Folder of unfinished predictions; on the same disk as the results.")
     columns: TextColumns = TextColumns()
-    max_posts: int | None = Field(None, ge=1, description="Only the file's first rows, to try things on; None takes all.")
+    max_posts: int | None = Field(None, ge=1, description="Predict the file's first posts only; None predicts all.")
     blank_texts: Literal["error", "set_aside"] = Field(
         "error", description="Posts without text: refused, or left out of the results and counted."
     )
-    longest_post: int = Field(1_000_000, ge=1, description="Characters; a post is read whole, so memory grows with the longest one.")
-    chunk_posts: int = Field(512, ge=1, description="The most posts that are predicted together.")
-    chunk_characters: int = Field(250_000, ge=1, description="The most characters of them; one post alone may have more.")
+    quotes: bool = Field(False, description="Whether each span carries its quote, so that the results hold post text.")
+    longest_post: int = Field(1_000_000, ge=1, description="Characters of the longest allowed post; memory grows with it.")
+    chunk_posts: int = Field(512, ge=1, description="The most posts in a chunk, which is predicted together.")
+    chunk_characters: int = Field(250_000, ge=1, description="The most characters in a chunk; a single post may have more.")
 
     @property
     def posts_file(self) -> Path:
-        """The file of posts by its whole path."""
+        """The absolute path of the file of posts."""
         return self.project / self.posts
 
     @property
     def posts_name(self) -> str:
-        """What messages call it: relative to the project where it lies inside."""
+        """The file as messages name it: relative to the project if it lies inside."""
         path = self.posts_file
         return (path.relative_to(self.project) if path.is_relative_to(self.project) else path).as_posix()

@@ -1,4 +1,4 @@
-"""New posts as a file: checked whole before the first is predicted, then read chunk by chunk."""
+"""A file of new posts: checked from start to end before anything is predicted, then read chunk by chunk."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from psy_agents.files.checksums import checksum
 from psy_agents.inference.config import PredictConfig
 
 SETTING = "predict.columns"
-SORTED_ROWS = 2**16  # Whose hashes are compared at a time: in sorted order all of them would be a second copy.
+SORTED_ROWS = 2**16  # Hashes that are compared at a time; all of them in sorted order would be a second copy.
 
 
 @dataclass(frozen=True)
 class Post:
-    """A row of the file; the text is untouched, so that offsets into it hold."""
+    """A row of the file; the text is unchanged, so offsets into it are valid."""
 
     post_id: str
     text: str
 
     @property
     def blank(self) -> bool:
-        """Whether there is nothing but white space to read."""
+        """Whether the text is empty or white space alone."""
         return not self.text.strip()
 
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """What a whole pass over the file has found.
+    """A file that passed its checks.
 
     Attributes:
-        posts: rows that have a text. blank: rows that have none.
-        sha256: of the file. stamp: size and time of its last change.
+        posts: rows with a text. blank: rows without one.
+        sha256: checksum of the file. size_and_mtime: see `size_and_mtime`.
     """
 
     posts: int
     blank: int
     sha256: str
-    stamp: tuple[int, int]
+    size_and_mtime: tuple[int, int]
 
 
 def read_posts(config: PredictConfig) -> Iterator[Post]:
-    """The file's posts in its order, the first ``max_posts`` of them; ids lose outer white space.
+    """Yield the first ``max_posts`` posts in the file's order; ids are stripped of outer white space.
 
     Raises:
         UserError: the file is missing or cannot be read.
@@ -64,13 +64,13 @@ def read_posts(config: PredictConfig) -> Iterator[Post]:
 
 
 def check_posts_file(config: PredictConfig) -> CheckedFile:
-    """Read the file to its end; what is wrong is told now and not after hours of predicting.
+    """Read the file to its end, so that mistakes in it are reported before hours of predicting.
 
-    Of each row 16 bytes are in memory until the end, a hash of its id, and 24 more while they are sorted to find repeats.
+    Each row takes 16 bytes of memory, a hash of its id, and 24 more bytes while hashes are sorted to find repeats.
 
     Raises:
         UserError: the file is missing, cannot be read, lacks a column or rows, repeats an id, or has blank ids, blank
-            texts (unless they are set aside) or a post that is too long; the message has counts and numbers of rows.
+            texts (unless they are set aside) or a post that is too long; the message gives counts and row numbers.
     """
     name, columns = config.posts_name, config.columns
     no_id, no_text, too_long = _Rows(), _Rows(), _Rows()
@@ -103,11 +103,11 @@ def check_posts_file(config: PredictConfig) -> CheckedFile:
             f"{name}: the text has more than {config.longest_post} characters in {too_long.of(rows)}, {longest} at the most: cut those "
             f"posts, or raise predict.longest_post where the memory suffices."
         )
-    return CheckedFile(rows - no_text.count, no_text.count, checksum(config.posts_file), stamp_of(config.posts_file))
+    return CheckedFile(rows - no_text.count, no_text.count, checksum(config.posts_file), size_and_mtime(config.posts_file))
 
 
 def chunks(posts: Iterable[Post], most_posts: int, most_characters: int) -> Iterator[list[Post]]:
-    """Posts that have a text, cut into chunks that depend on the posts and the two limits alone."""
+    """Cut the posts with a text into chunks; where depends on the posts and the two limits alone."""
     chunk: list[Post] = []
     characters = 0
     for post in posts:
@@ -122,14 +122,14 @@ def chunks(posts: Iterable[Post], most_posts: int, most_characters: int) -> Iter
         yield chunk
 
 
-def stamp_of(path: Path) -> tuple[int, int]:
-    """Size and time of the last change: they differ where a file was written between two looks at it."""
+def size_and_mtime(path: Path) -> tuple[int, int]:
+    """Size and time of the last change; a file that was written meanwhile has others."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
 
 class _Rows:
-    """Counts rows with a fault and keeps the first few numbers, from 1 below the header."""
+    """Counts faulty rows and keeps the numbers of the first few; row 1 is the first below the header."""
 
     SHOWN = 5
 
@@ -149,8 +149,8 @@ class _Rows:
 
 
 def _repeats(hashes_N2: np.ndarray) -> np.ndarray:
-    """Indices of the rows whose hash an earlier row has."""
-    order = np.lexsort((hashes_N2[:, 1], hashes_N2[:, 0]))  # Stable: the earliest of equal ones comes first.
+    """Indices of the rows whose hash equals that of an earlier row."""
+    order = np.lexsort((hashes_N2[:, 1], hashes_N2[:, 0]))  # Stable: the earliest of equal hashes comes first.
     found = []
     for begin in range(0, len(order), SORTED_ROWS):
         places = order[begin : begin + SORTED_ROWS + 1]  # The last one is the next block's first.

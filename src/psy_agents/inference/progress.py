@@ -1,4 +1,4 @@
-"""How far the predictions are: a bar on a terminal, a line in the log now and then elsewhere."""
+"""Progress of predictions: a bar on a terminal, else a line in the log every minute."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ SECONDS_BETWEEN_LINES = 60
 
 
 class PostsProgress:
-    """Counts posts; the display ends with its block, however that ends.
+    """Context manager that counts predicted posts and shows them.
 
     Args:
-        name: the agent's. total: posts of the file.
+        agent: its name. total: posts of the file.
     """
 
-    def __init__(self, name: str, total: int, console: Console | None = None) -> None:
-        self._name, self._total, self._done, self._before = name, total, 0, 0
+    def __init__(self, agent: str, total: int, console: Console | None = None) -> None:
+        self._agent, self._total, self._done, self._skipped = agent, total, 0, 0
         self._console = console or Console(stderr=True)
         self._progress: Progress | None = None
 
     def __enter__(self) -> PostsProgress:
-        self._started = self._told = time.monotonic()
+        self._started = self._logged = time.monotonic()
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
             self._progress = Progress(*columns, TimeRemainingColumn(), console=self._console)
-            self._task = self._progress.add_task(f"{self._name}: posts", total=self._total)
+            self._task = self._progress.add_task(f"{self._agent}: posts", total=self._total)
             self._progress.start()
         return self
 
@@ -41,20 +41,20 @@ class PostsProgress:
             self._progress.stop()
 
     def skip(self, posts: int) -> None:
-        """So many more were predicted before this run."""
+        """Count posts that an earlier run predicted."""
         self._done += posts
-        self._before += posts
+        self._skipped += posts
         if self._progress is not None:
             self._progress.update(self._task, completed=self._done)
 
     def advance(self, posts: int) -> None:
-        """So many more are predicted."""
+        """Count posts that this run predicted."""
         self._done += posts
         if self._progress is not None:
             self._progress.update(self._task, completed=self._done)
             return
         now = time.monotonic()
-        if now - self._told >= SECONDS_BETWEEN_LINES and self._done < self._total:
-            self._told = now
-            left = (now - self._started) / (self._done - self._before) * (self._total - self._done)
-            log.info("%s: %d of %d posts, %s left", self._name, self._done, self._total, timedelta(seconds=round(left)))
+        if now - self._logged >= SECONDS_BETWEEN_LINES and self._done < self._total:
+            self._logged = now
+            left = (now - self._started) / (self._done - self._skipped) * (self._total - self._done)
+            log.info("%s: %d of %d posts, %s left", self._agent, self._done, self._total, timedelta(seconds=round(left)))

@@ -28,7 +28,7 @@ from psy_agents.inference.predictor import windows_of
 from psy_agents.release.files import ONNX
 from psy_agents.release.markdown import code, fenced, table
 from psy_agents.training.batches import window_tensors
-from psy_agents.training.data import unlabelled
+from psy_agents.training.data import unlabelled_pairs
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ def onnx_inputs(folder: str | Path, texts: list[str]) -> tuple[dict[str, np.ndar
     Pairs are the texts in turn, each with every criterion in the order of ``agent.json``.
     """
     agent, tokenizer, _, described = load_agent(Path(folder))
-    windows = windows_of(agent, tokenizer, Reading(**described["reading"]), unlabelled(described["criteria"], texts))
+    windows = windows_of(agent, tokenizer, Reading(**described["reading"]), unlabelled_pairs(described["criteria"], texts))
     every = np.arange(len(windows.pair))
     tensors = _inputs(window_tensors(windows, every, tokenizer.pad_token_id, torch.device("cpu")))
     return {name: tensor.numpy() for name, tensor in tensors.items()}, windows.pair
@@ -173,7 +173,7 @@ def _texts(criteria: list[str], max_length: int) -> list[str]:
 
 def _cases(agent: AgentModel, tokenizer: Any, reading: Reading, criteria: dict[str, str], texts: list[str]) -> list[dict[str, Tensor]]:
     """Inputs of several shapes; the first is traced."""
-    windows = windows_of(agent, tokenizer, reading, unlabelled(criteria, texts))
+    windows = windows_of(agent, tokenizer, reading, unlabelled_pairs(criteria, texts))
     order = np.argsort(windows.lengths, kind="stable")
     mixed = order[np.linspace(0, len(order) - 1, min(len(order), 7)).astype(int)]
     chosen = [np.unique(mixed)[:EXAMPLE_WINDOWS], order[:1], order[-1:], mixed, order[-2:]]

@@ -1,4 +1,4 @@
-"""A stage in MLflow: one run for the stage below the pipeline's, and below it one run for each trial."""
+"""Callback that logs a stage to MLflow: a run for the stage, nested in the pipeline's run, and in it a run for each trial."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PARENT = "mlflow.parentRunId"
 HASHES = ("agent", "space_hash", "data_hash")
 
 
-def _harmless(method: Callable) -> Callable:
-    """Let a failure of MLflow end the tracking until the stage's end, with one warning, and never the search.
+def _never_raises(method: Callable) -> Callable:
+    """Turn an MLflow error into one warning, and log nothing more until the stage ends.
 
-    Each try may wait for a locked database, so that only the stage's end, which catches up, tries once more.
+    Each attempt may wait for a locked database, so only the end of the stage, which logs what is missing, tries again.
     """
 
     @functools.wraps(method)
@@ -35,7 +35,7 @@ def _harmless(method: Callable) -> Callable:
         except Exception as error:
             if not self._broken:
                 log.warning(
-                    "MLflow failed (%s): the search goes on; what is missing is logged when the stage ends, or when it is run again",
+                    "MLflow failed (%s): the search continues; what is missing is logged when the stage ends, or when it is resumed",
                     type(error).__name__,
                 )
             self._broken = True
@@ -43,14 +43,14 @@ def _harmless(method: Callable) -> Callable:
     return guarded
 
 
-def end_left_runs(parent: str) -> None:
-    """End the runs right below one that are still open: the processes that would have ended them were killed."""
+def end_open_child_runs(parent: str) -> None:
+    """End the child runs that are still open because the processes that own them were killed."""
     import mlflow
 
     client = mlflow.MlflowClient()
-    below = f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
+    open_children = f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
     try:
-        for run in client.search_runs([client.get_run(parent).info.experiment_id], below):
+        for run in client.search_runs([client.get_run(parent).info.experiment_id], open_children):
             client.set_terminated(run.info.run_id, "FAILED")
     except Exception as error:
         log.warning("MLflow failed (%s): runs of agents that were killed stay open there", type(error).__name__)
@@ -59,12 +59,12 @@ def end_left_runs(parent: str) -> None:
 class MlflowCallback:
     """Callback that logs a stage to MLflow; it does nothing where no MLflow run is active.
 
-    A stage that goes on later finds its own run again by the study's name, and so do its trials by their index:
-    however often it was interrupted, a finished stage has one run for each trial. A trial that is run again
-    replaces the run of its last attempt; MLflow keeps that one among the deleted runs.
+    A resumed stage finds its run by the study's name, and the runs of its trials by their index. So a finished stage has
+    one run for each trial, even if it was interrupted. A repeated trial replaces the run of its last attempt, which MLflow
+    keeps among the deleted runs.
 
     Args:
-        tags: put on the stage's run and on each trial's.
+        tags: set on the stage's run and on each trial's run.
     """
 
     def __init__(self, tags: Mapping[str, str]) -> None:
@@ -72,12 +72,12 @@ class MlflowCallback:
         self._broken = False
         self._stage: str | None = None
         self._runs: dict[int, str] = {}
-        self._closed: dict[int, int] = {}  # Numbers of the trials whose runs are whole, by index.
+        self._closed: dict[int, int] = {}  # Numbers of the trials whose runs are complete, by index.
         self._reported: dict[int, set[str]] = {}
 
-    @_harmless
+    @_never_raises
     def stage_started(self, info: StageInfo) -> None:
-        """Open the stage's run, or go on with it."""
+        """Open the stage's run, or resume it."""
         import mlflow
 
         pipeline = mlflow.active_run()
@@ -104,29 +104,29 @@ class MlflowCallback:
             for name, value in {"n_trials": info.n_trials, "epochs": info.epochs, **box}.items():
                 self._client.log_param(self._stage, name, value)
 
-    @_harmless
+    @_never_raises
     def trial_started(self, record: TrialRecord) -> None:
-        """Open the trial's run with its parameters, in place of an earlier attempt's."""
+        """Open the trial's run with its parameters; it replaces the run of an earlier attempt."""
         if self._stage is not None:
             self._begin(record)
 
-    @_harmless
+    @_never_raises
     def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None:
         """Log the epoch's objective and metrics."""
         if self._stage is not None:
             self._reported[record.index] = set(report.metrics)
             self._log(self._runs[record.index], {"objective": report.value, **report.metrics}, report.epoch)
 
-    @_harmless
+    @_never_raises
     def trial_finished(self, record: TrialRecord) -> None:
         """Close the trial's run with its state and reason."""
         if self._stage is not None:
             self._end(record)
 
-    @_harmless
+    @_never_raises
     def stage_finished(self, result: StageResult | None) -> None:
-        """Close the stage's run, once it holds every trial that the study holds."""
-        if self._stage is None or (self._broken and result is None):  # A stopped stage waits for nothing: it is run again.
+        """Log the trials that are missing, then close the stage's run."""
+        if self._stage is None or (self._broken and result is None):  # An interrupted stage does not wait: it will be resumed.
             return
         if result is None:
             killed = isinstance(sys.exc_info()[1], KeyboardInterrupt)
@@ -158,12 +158,12 @@ class MlflowCallback:
     def _end(self, record: TrialRecord) -> None:
         run = self._runs[record.index]
         known = self._reported.get(record.index, set(record.metrics))
-        at_its_end = {name: value for name, value in record.metrics.items() if name not in known}  # A refit's test metrics.
-        told = {"best_objective": record.value, "seconds": record.seconds, **at_its_end}
+        unreported = {name: value for name, value in record.metrics.items() if name not in known}  # A refit's test metrics.
+        metrics = {"best_objective": record.value, "seconds": record.seconds, **unreported}
         tags = {"state": record.state}
         if record.failure is not None:
             tags["reason"] = f"{record.failure}: {record.reason}"
-        self._log(run, told, record.best_epoch or 0, tags)
+        self._log(run, metrics, record.best_epoch or 0, tags)
         if record.failure == Failure.INTERRUPTED:
             status = "KILLED"
         else:
@@ -180,7 +180,7 @@ class MlflowCallback:
 
         now = int(time.time() * 1000)
         finite = {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}
-        # A metric may carry a criterion's id, in which MLflow does not allow every character.
+        # A metric's name may contain a criterion's id with characters that MLflow does not allow.
         names = {name: re.sub(r"[^\w./ :-]", "_", name) for name in finite}
         self._client.log_batch(
             run,

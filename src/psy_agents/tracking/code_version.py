@@ -1,4 +1,4 @@
-"""Which code a run was made with."""
+"""The version of the code that a run uses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from psy_agents.datasets.project import PROJECT
 
 
 def git_commit() -> str:
-    """The commit of the code, "+changes" behind it where files differ; "unknown" outside a checkout."""
+    """The commit of the code, with "+changes" appended if files differ; "unknown" outside a git checkout."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()
         dirty = subprocess.run(["git", "status", "--porcelain"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout.strip()

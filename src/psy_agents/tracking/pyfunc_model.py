@@ -1,4 +1,4 @@
-"""A refitted agent as a model of MLflow that runs where nothing of this project is."""
+"""A refitted agent as an MLflow pyfunc model, which runs without this project."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from kedro.pipeline import Pipeline
 
 import psy_agents
 from psy_agents.agents.registry import spec
+from psy_agents.evaluation.predictions import SCHEMA
 from psy_agents.tracking import inference_pipeline
 
 if TYPE_CHECKING:
@@ -26,22 +28,22 @@ PACKAGES = (
     "cloudpickle", "kedro", "kedro-datasets", "kedro-mlflow", "mlflow", "numpy", "pandas", "protobuf", "pyarrow", "pydantic",
     "safetensors", "sentencepiece", "sqlalchemy", "tokenizers", "torch", "transformers",
 )  # fmt: skip
-"""What is imported between loading such a model and its answer; what they need in turn is in the constraints."""
+"""Packages imported by loading the model and predicting with it; `constraints.txt` pins their dependencies."""
 
 EXAMPLE = {"post_id": ["example"], "text": ["On Sunday we walked along the river and had tea at home."]}
 
 UNTIL_LOADED = "/until_it_is_loaded"
-"""The model's folder in the pickle, which says nothing of this machine; kedro-mlflow puts the right one there when it loads."""
+"""The model's folder in the pickle, which must name no path of this machine; kedro-mlflow sets the real one when it loads."""
 
 
 @dataclass(frozen=True)
 class FinishedRefit:
-    """What a refit has given.
+    """A refit that is to be logged.
 
     Attributes:
-        training: the pipeline that made the model, in the agent's namespace.
-        study: of the final training, or of the ensemble that was put together; one study makes one model.
-        params: what the model was trained with.
+        training: the pipeline that trained the model, in the agent's namespace.
+        study: of the final training, or of the ensemble; one study gives one model.
+        params: the model's hyper-parameters.
         folder: the saved agent.
     """
 
@@ -53,16 +55,16 @@ class FinishedRefit:
 
 
 def log_refit(refit: FinishedRefit, tags: dict[str, str]) -> str:
-    """Log the model in the active run, or link it there where an earlier run has logged it; return its address.
+    """Log the model in the active run, or link it to that run if an earlier one logged it; return its address.
 
-    What an earlier run has begun and not finished is deleted.
+    A model that an earlier run did not finish logging is deleted.
     """
     import mlflow
     from mlflow.entities import LoggedModelOutput
 
     client, run = mlflow.MlflowClient(), mlflow.active_run()
     for model in client.search_logged_models([run.info.experiment_id], f"tags.study = '{refit.study}'"):
-        if _is_whole(client, model):
+        if _is_complete(client, model):
             if model.source_run_id != run.info.run_id:
                 client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
             return model.model_uri
@@ -71,7 +73,7 @@ def log_refit(refit: FinishedRefit, tags: dict[str, str]) -> str:
 
 
 def model_pipeline(refit: FinishedRefit, requirements: list[str]) -> PipelineML:
-    """The refit and the inference that goes with it, with all that is logged beside the model."""
+    """The refit and its inference pipeline, with everything that is logged with the model."""
     import pandas as pd
     from kedro_mlflow.pipeline import pipeline_ml_factory
 
@@ -83,44 +85,46 @@ def model_pipeline(refit: FinishedRefit, requirements: list[str]) -> PipelineML:
             "name": refit.agent,
             "params": refit.params,
             "signature": signature(refit.agent),
-            # MLflow tries the example when it logs the model: not on a GPU, which the next agent's trials need.
+            # MLflow predicts the example when it logs the model: on the CPU, as the next agent's trials need the GPU.
             "input_example": (pd.DataFrame(EXAMPLE), {"device": "cpu"}),
             "pip_requirements": requirements,
-            "code_paths": [str(Path(psy_agents.__file__).parent)],  # No index has this package.
+            "code_paths": [str(Path(psy_agents.__file__).parent)],  # This package is on no index.
         },
     )
 
 
 def signature(agent: str) -> ModelSignature:
-    """Columns in and out; those that the agent does not predict are optional, and empty."""
+    """Columns in and out, these from the schema of predictions; columns that the agent does not predict are optional."""
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-    predicted = spec(agent)
+    predicts = {"probability": spec(agent).predicts_criterion, "spans": spec(agent).predicts_evidence}
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "text"), ColSpec(DataType.string, "post_id", required=False)]),
-        outputs=Schema(
-            [
-                ColSpec(DataType.string, "post_id"),
-                ColSpec(DataType.string, "criterion"),
-                ColSpec(DataType.double, "probability", required=predicted.predicts_criterion),
-                ColSpec(DataType.boolean, "met"),
-                ColSpec(Array(DataType.long), "starts", required=predicted.predicts_evidence),
-                ColSpec(Array(DataType.long), "ends", required=predicted.predicts_evidence),
-                ColSpec(Array(DataType.double), "scores", required=predicted.predicts_evidence),
-            ]
-        ),
-        params=ParamSchema([ParamSpec("device", DataType.string, "auto")]),
+        outputs=Schema([ColSpec(_mlflow_type(field.type), field.name, required=predicts.get(field.name, True)) for field in SCHEMA]),
+        params=ParamSchema([ParamSpec("device", DataType.string, "auto"), ParamSpec("quotes", DataType.boolean, False)]),
     )
 
 
+def _mlflow_type(arrow: pa.DataType) -> Any:
+    """The MLflow type of an Arrow type; a span's quote is optional, as only a caller who asks for it gets it."""
+    from mlflow.types.schema import Array, DataType, Object, Property
+
+    if pa.types.is_list(arrow):
+        return Array(_mlflow_type(arrow.value_type))
+    if pa.types.is_struct(arrow):
+        return Object([Property(field.name, _mlflow_type(field.type), required=field.name != "quote") for field in arrow])
+    scalars = {pa.string(): DataType.string, pa.float64(): DataType.double, pa.int64(): DataType.long, pa.bool_(): DataType.boolean}
+    return scalars[arrow]
+
+
 def pinned(packages: tuple[str, ...] | list[str]) -> list[str]:
-    """``name==version`` as installed; a build's own label (2.13.0+cpu) is left out, for no index has it."""
+    """``name==version`` as installed, without the label of a build (2.13.0+cpu), which no index has."""
     return [f"{name}=={version(name).partition('+')[0]}" for name in packages]
 
 
 def closure(packages: tuple[str, ...]) -> list[str]:
-    """The packages and all that they need in turn, as far as it is installed here."""
+    """The packages and their installed dependencies, direct and indirect."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
@@ -132,7 +136,7 @@ def closure(packages: tuple[str, ...]) -> list[str]:
             continue
         try:
             needed = [Requirement(line) for line in requires(name) or []]
-        except PackageNotFoundError:  # Of another platform.
+        except PackageNotFoundError:  # A dependency on another platform only.
             continue
         found.add(name)
         left += [each.name for each in needed if each.marker is None or each.marker.evaluate({"extra": ""})]
@@ -140,17 +144,18 @@ def closure(packages: tuple[str, ...]) -> list[str]:
 
 
 def _log(refit: FinishedRefit, tags: dict[str, str]) -> str:
-    """As kedro-mlflow does it at the end of a run that holds nothing but a `PipelineML`."""
+    """Log the model as kedro-mlflow does after a run of a `PipelineML`."""
     import mlflow
     from kedro.io import DataCatalog, MemoryDataset
 
     from psy_agents.datasets import ModelFolderDataset
-    from psy_agents.tracking.inference_pipeline import predictor
+    from psy_agents.tracking.inference_pipeline import load_predictor
     from psy_agents.tracking.served_model import ServedModel
 
     model = f"{refit.agent}.refit_model"
-    catalog = DataCatalog({model: ModelFolderDataset(filepath=UNTIL_LOADED), inference_pipeline.DEVICE: MemoryDataset("auto")})
-    with TemporaryDirectory() as folder, _as_it_was():
+    defaults = {name: MemoryDataset(value) for name, value in inference_pipeline.DEFAULTS.items()}
+    catalog = DataCatalog({model: ModelFolderDataset(filepath=UNTIL_LOADED), **defaults})
+    with TemporaryDirectory() as folder, _unchanged_process():
         constraints = Path(folder) / "constraints.txt"
         constraints.write_text("\n".join(pinned(closure(PACKAGES))) + "\n", encoding="utf-8")
         pipeline = model_pipeline(refit, [*pinned(PACKAGES), f"-c {constraints}"])
@@ -163,30 +168,30 @@ def _log(refit: FinishedRefit, tags: dict[str, str]) -> str:
                 **pipeline.log_model_kwargs,
             )
         finally:
-            predictor.cache_clear()  # The example has loaded it.
+            load_predictor.cache_clear()  # Predicting the example loaded the agent.
     return logged.model_uri
 
 
-def _is_whole(client: MlflowClient, model: Any) -> bool:
+def _is_complete(client: MlflowClient, model: Any) -> bool:
     return model.status == "READY" and bool(client.list_logged_model_artifacts(model.model_id))
 
 
 @contextmanager
-def _as_it_was() -> Iterator[None]:
-    """No progress bars, and no trace of MLflow's trying the example.
+def _unchanged_process() -> Iterator[None]:
+    """Switch progress bars off, and restore them and ``sys.path`` at the end.
 
-    For that it puts the copy of the code in front, and workers that start later would take it.
+    MLflow predicts the example with the logged copy of the code first on ``sys.path``; workers that start later would import it.
     """
-    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR as MLFLOWS_BARS
+    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR as MLFLOW_BARS
     from transformers.utils import logging as transformers_logging
 
-    paths, mlflows, transformers = sys.path, MLFLOWS_BARS.get_raw(), transformers_logging.is_progress_bar_enabled()
-    MLFLOWS_BARS.set(False)
+    paths, mlflow_bars, transformers_bars = sys.path, MLFLOW_BARS.get_raw(), transformers_logging.is_progress_bar_enabled()
+    MLFLOW_BARS.set(False)
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
         sys.path = paths
-        MLFLOWS_BARS.unset() if mlflows is None else MLFLOWS_BARS.set(mlflows)
-        if transformers:
+        MLFLOW_BARS.unset() if mlflow_bars is None else MLFLOW_BARS.set(mlflow_bars)
+        if transformers_bars:
             transformers_logging.enable_progress_bar()

@@ -1,4 +1,4 @@
-"""The object that MLflow unpickles where a model is used: a Kedro pipeline that leaves the standard output alone."""
+"""The class that MLflow unpickles to use a model: a Kedro pipeline that writes nothing to the standard output."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ TO_STANDARD_ERROR = {
 }
 
 
-def _move_kedros_log() -> None:
-    """Kedro logs to the standard output from its import on, and ``mlflow models predict`` writes its answer there.
+def _redirect_kedro_log() -> None:
+    """Send Kedro's log to the standard error, as ``mlflow models predict`` writes its answer to the standard output.
 
-    Where Kedro is at work already, in a project or a notebook, its log is left as it is.
+    Kedro logs from its import on. If it is imported already, in a project or a notebook, its log is not changed.
     """
     if "kedro.framework.project" in sys.modules:
         return
@@ -31,10 +31,10 @@ def _move_kedros_log() -> None:
         logging.disable(before)
 
 
-_move_kedros_log()  # Before the next line, which imports Kedro.
+_redirect_kedro_log()  # Before the next line, which imports Kedro.
 
 from kedro_mlflow.mlflow import KedroPipelineModel  # noqa: E402
 
 
 class ServedModel(KedroPipelineModel):
-    """kedro-mlflow's model; as it is unpickled by this name, this module is imported before Kedro is."""
+    """kedro-mlflow's model; unpickling it imports this module, and thus redirects the log, before it imports Kedro."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from psy_agents.agents.windows import Windows, tokenise_pairs
-from psy_agents.evaluation.spans import Span, sentence_spans
+from psy_agents.evaluation.spans import Offsets, sentence_spans
 
 POSITIVE, EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE = "positive", "explicit_negative", "implicit_negative"
 
@@ -31,7 +31,7 @@ class PairData:
     texts: list[str]
     criterion: np.ndarray
     labels: np.ndarray
-    spans: list[list[Span]]
+    spans: list[list[Offsets]]
     known: np.ndarray
     implicit: np.ndarray
 
@@ -51,7 +51,7 @@ def positive_pairs(data: PairData) -> dict[str, int]:
     return dict(zip(data.criteria, counts.tolist(), strict=True))
 
 
-def unlabelled(criteria: Mapping[str, str], texts: Sequence[str]) -> PairData:
+def unlabelled_pairs(criteria: Mapping[str, str], texts: Sequence[str]) -> PairData:
     """Each text with each criterion, text by text, of which nothing is known."""
     n = len(texts) * len(criteria)
     return PairData(

@@ -18,7 +18,7 @@ from psy_agents.agents.windows import Windows
 from psy_agents.evaluation.calibration import Calibration, calibrated, fit, log_odds
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
-from psy_agents.evaluation.spans import Span
+from psy_agents.evaluation.spans import Offsets
 from psy_agents.evaluation.thresholds import best_threshold, criterion_thresholds
 from psy_agents.training.batches import padded, token_budget_batches, window_tensors
 from psy_agents.training.data import PairData
@@ -152,7 +152,7 @@ class SplitScorer:
             chosen["rule"] = choose_rule(together, self.data.spans * n, self.data.texts * n, self.span_lengths, logits_P)
         return Decisions(**chosen)
 
-    def predicted_spans(self, answers: Answers, decisions: Decisions) -> list[list[Span]]:
+    def predicted_spans(self, answers: Answers, decisions: Decisions) -> list[list[Offsets]]:
         """Decode every pair's evidence from calibrated answers."""
         return decode(answers.candidates, decisions.rule, len(self.data), answers.criterion_logits_P)
 
@@ -171,7 +171,7 @@ class SplitScorer:
         return value, metrics
 
     def score_predictions(
-        self, probabilities_P: np.ndarray | None, met_P: np.ndarray | None, spans: list[list[Span]] | None
+        self, probabilities_P: np.ndarray | None, met_P: np.ndarray | None, spans: list[list[Offsets]] | None
     ) -> tuple[float, dict[str, float]]:
         """Return the objective and every metric of decisions and spans, either None where not predicted."""
         metrics: dict[str, float] = {}

@@ -30,7 +30,7 @@ from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS
 from psy_agents.hpo.refit.run_refit import RefitOutput, RefitSummary, run_refit
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.inference.predictor import Predictor, average
-from psy_agents.training.data import unlabelled
+from psy_agents.training.data import unlabelled_pairs
 from psy_agents.training.scoring import Answers, SplitScorer
 
 CONFIG = RefitConfig(candidates=2, n_seeds=2, workers=1, threads_per_worker=1, min_support=4)
@@ -98,7 +98,7 @@ def test_the_loaded_ensemble_predicts_the_tested_predictions_to_the_last_bit(ens
 
 def test_its_probability_is_the_calibrated_mean_of_the_members_calibrated_ones(ensembles, corpus):
     _, _, output = ensembles("share", "top_k")
-    data = unlabelled(corpus.criteria, posts_of_test(corpus)[1])
+    data = unlabelled_pairs(corpus.criteria, posts_of_test(corpus)[1])
     members, decisions = read_ensemble(output.model)
     alone = [Predictor(member).predict_pairs(data) for member in members]
     assert not np.allclose(alone[0].probabilities, alone[1].probabilities)

@@ -26,6 +26,7 @@ from psy_agents.agents.saved.agent_folder import Decisions
 from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import HOTTEST, calibrated, fit_platt
 from psy_agents.evaluation.evidence import evidence_metrics
+from psy_agents.evaluation.predictions import offsets_of
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.refit.objectives import ANSWERS
 from psy_agents.hpo.refit.run_refit import RefitOutput, RefitSummary, _confirmed, _winner, run_refit
@@ -155,7 +156,8 @@ torch.set_num_threads(2)
 import psy_agents
 texts = pickle.load(sys.stdin.buffer)
 predicted = [psy_agents.load(folder).predict(texts) for folder in sys.argv[1:]]
-sys.stdout.buffer.write(pickle.dumps([[(p.probability, p.met, p.evidence) for post in each for p in post.values()] for each in predicted]))
+rows = [[(p.probability, p.predicted, p.spans) for post in each for p in post.values()] for each in predicted]
+sys.stdout.buffer.write(pickle.dumps(rows))
 """
 
 
@@ -189,10 +191,7 @@ def test_the_figures_of_the_summary_are_those_of_the_predictions(refit, corpus):
         assert summary.test_metrics["brier"] == pytest.approx(np.mean((table["probability"] - table["label"]) ** 2))
         objectives.append(macro)
     if refit.given["agent"] != "criteria":
-        gold, found = (
-            [list(zip(*each, strict=True)) for each in zip(table[a], table[b], strict=True)]
-            for a, b in (("gold_starts", "gold_ends"), ("starts", "ends"))
-        )
+        gold, found = offsets_of(table["gold_spans"]), offsets_of(table["spans"])
         evidence = evidence_metrics(texts, gold, found)
         assert {name: summary.test_metrics[name] for name in evidence} == pytest.approx(evidence, nan_ok=True)
         objectives.append(evidence["token_f1"])

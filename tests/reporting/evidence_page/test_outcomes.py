@@ -7,6 +7,7 @@ import pytest
 from psy_agents.evaluation.evidence import evidence_metrics
 from psy_agents.evaluation.predictions import predictions_table
 from psy_agents.evaluation.scored_pairs import ScoredPairs
+from psy_agents.evaluation.spans import Span
 from psy_agents.reporting.evidence_page.outcomes import outcomes
 
 TEXT = "I lie awake. I cannot eat! The rest is fine..."
@@ -17,10 +18,10 @@ def scored(gold, predicted, known=True):
     table = pd.DataFrame(
         {
             "post_id": ["a"], "criterion": ["c"], "label": [int(bool(gold) or not known)], "origin": ["positive"],
-            "evidence_known": [known], "gold_starts": [[s for s, _ in gold]], "gold_ends": [[e for _, e in gold]],
+            "evidence_known": [known], "gold_spans": [[{"start": start, "end": end} for start, end in gold]],
         }
     )  # fmt: skip
-    found = predictions_table(table, probabilities=None, predicted=None, spans=[predicted], scores=[[1.0] * len(predicted)])
+    found = predictions_table(table, probabilities=None, predicted=None, spans=[[Span(*offsets, 1.0) for offsets in predicted]])
     return ScoredPairs.of_table(found, {"a": TEXT}, ["c"])
 
 
@@ -59,7 +60,7 @@ def test_a_model_of_criteria_is_judged_by_its_decisions():
     table = pd.DataFrame(
         {
             "post_id": ["a"] * 4, "criterion": list("cdef"), "label": [1, 1, 0, 0], "origin": ["positive"] * 2 + ["implicit_negative"] * 2,
-            "evidence_known": [True, False, True, True], "gold_starts": [[0], [], [], []], "gold_ends": [[12], [], [], []],
+            "evidence_known": [True, False, True, True], "gold_spans": [[{"start": 0, "end": 12}], [], [], []],
         }
     )  # fmt: skip
     found = predictions_table(table, probabilities=np.full(4, 0.5), predicted=np.array([1, 0, 1, 0]), spans=None)

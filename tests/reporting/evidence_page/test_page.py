@@ -64,10 +64,13 @@ def test_the_redacted_data_depend_on_counts_of_words_alone():
     for post_id, text in texts.items():
         longer[post_id] = re.sub(r"\w+", lambda word: word[0] + "ing", text)
     moved = table.copy()
-    for column in ("gold_starts", "gold_ends", "starts", "ends"):
+
+    def shifted(span, text):
+        return span | {end: len(re.sub(r"\w+", lambda word: word[0] + "ing", text[: span[end]])) for end in ("start", "end")}
+
+    for column in ("gold_spans", "spans"):
         moved[column] = [
-            [len(re.sub(r"\w+", lambda word: word[0] + "ing", texts[post_id][:offset])) for offset in offsets]
-            for post_id, offsets in zip(table["post_id"], table[column], strict=True)
+            [shifted(span, texts[post_id]) for span in spans] for post_id, spans in zip(table["post_id"], table[column], strict=True)
         ]
     assert evidence_page("share", moved, longer, CRITERIA, SALT, config) == evidence_page("share", table, texts, CRITERIA, SALT, config)
 

@@ -8,6 +8,7 @@ import numpy as np
 import optuna
 import pandas as pd
 
+from psy_agents.evaluation.spans import Span
 from psy_agents.hpo.run_stage import Places
 from psy_agents.hpo.study.store import read_study
 from psy_agents.training.data import Corpus
@@ -31,12 +32,12 @@ def posts_of_test(corpus: Corpus) -> tuple[list[str], list[str]]:
 
 
 def as_rows(predicted) -> list:
-    return [(p.probability, p.met, p.evidence) for post in predicted for p in post.values()]
+    return [(p.probability, p.predicted, p.spans) for post in predicted for p in post.values()]
 
 
 def table_rows(table: pd.DataFrame) -> list:
     rows = []
     for row in table.itertuples():
-        spans = None if row.starts is None else list(zip(row.starts.tolist(), row.ends.tolist(), row.scores.tolist(), strict=True))
+        spans = None if row.spans is None else [Span(**span) for span in row.spans]
         rows.append((None if np.isnan(row.probability) else row.probability, bool(row.predicted), spans))
     return rows

@@ -15,6 +15,7 @@ from pydantic import Field, FiniteFloat
 
 from psy_agents.agents.saved.agent_folder import Decisions
 from psy_agents.errors import UserError
+from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.evaluation.results import EnsembleResult, ModelCost
 from psy_agents.evaluation.significance import compare
 from psy_agents.files.schema import Schema
@@ -186,7 +187,7 @@ def _together(
 
 
 def _predictions(record: TrialRecord) -> pd.DataFrame:
-    return pd.read_parquet(record.checkpoint / PREDICTIONS)
+    return read_predictions(record.checkpoint / PREDICTIONS)
 
 
 def _cost(tested: TrialRecord, trained: Sequence[TrialRecord]) -> ModelCost:

@@ -11,11 +11,11 @@ from typing import Any
 
 from psy_agents.agents.saved.agent_folder import Decisions
 from psy_agents.agents.saved.ensemble import save_ensemble
-from psy_agents.evaluation.predictions import gold_table, predictions_table
+from psy_agents.evaluation.predictions import gold_table, predictions_table, write_predictions
 from psy_agents.hpo.objective import SearchSetup, best_outcome, new_run, report_each, scored_epochs
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
 from psy_agents.inference.predictor import Predictor
-from psy_agents.training.data import unlabelled
+from psy_agents.training.data import unlabelled_pairs
 from psy_agents.training.scoring import SplitScorer
 
 ANSWERS = "answers.npz"
@@ -125,26 +125,25 @@ def test_once(folder: Path, setup: SearchSetup) -> tuple[float, dict[str, float]
     # Every criterion of every test post is asked for, as a user asks; pairs that were set aside are dropped after.
     predictor = Predictor(folder / MODEL)
     begun = time.perf_counter()
-    everything = predictor.predict_pairs(unlabelled(corpus.criteria, [texts[post] for post in members]))
+    everything = predictor.predict_pairs(unlabelled_pairs(corpus.criteria, [texts[post] for post in members]))
     (folder / TEST_SECONDS).write_text(json.dumps(round(time.perf_counter() - begun, 3)), encoding="utf-8")
     gold = gold_table(corpus.pairs, corpus.splits, TEST)
     row = {(post, criterion): i for i, (post, criterion) in enumerate((p, c) for p in members for c in corpus.criteria)}
     kept = [row[pair] for pair in zip(gold["post_id"], gold["criterion"], strict=True)]
-    found = None if everything.evidence is None else [everything.evidence[i] for i in kept]
-    spans = None if found is None else [[(start, end) for start, end, _ in each] for each in found]
+    spans = None if everything.spans is None else [everything.spans[i] for i in kept]
     probabilities, uncalibrated, thresholds = (
         None if each is None else each[kept] for each in (everything.probabilities, everything.uncalibrated, everything.thresholds)
     )
     table = predictions_table(
         gold,
         probabilities=probabilities,
-        predicted=everything.met[kept],
+        predicted=everything.predicted[kept],
         spans=spans,
-        scores=None if found is None else [[score for _, _, score in each] for each in found],
         uncalibrated=uncalibrated,
         thresholds=thresholds,
         pooled_threshold=None if thresholds is None else predictor.decisions.threshold,
     )
-    table.to_parquet(folder / PREDICTIONS, index=False)
+    write_predictions(table, folder / PREDICTIONS)
     scorer = SplitScorer(corpus.split(TEST), [1], setup.settings.objective_evidence_weight)
-    return scorer.score_predictions(probabilities, None if probabilities is None else everything.met[kept], spans)
+    offsets = None if spans is None else [[span.offsets for span in each] for each in spans]
+    return scorer.score_predictions(probabilities, None if probabilities is None else everything.predicted[kept], offsets)

@@ -14,6 +14,7 @@ from pydantic import Field, FiniteFloat
 
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.errors import UserError
+from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.budget import check_space, encoder_bytes
 from psy_agents.hpo.config import RefitConfig
@@ -183,7 +184,7 @@ def run_refit(
         settings_hash=attributes["settings_hash"],
         versions=installed_versions(),
     )
-    predictions = pd.read_parquet(final.checkpoint / PREDICTIONS)
+    predictions = read_predictions(final.checkpoint / PREDICTIONS)
     return RefitOutput(summary.model_dump(mode="json"), final.checkpoint / MODEL, predictions)
 
 

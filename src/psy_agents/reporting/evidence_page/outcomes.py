@@ -9,7 +9,7 @@ import numpy as np
 
 from psy_agents.evaluation.evidence import COUNTS, EvidenceScorer
 from psy_agents.evaluation.scored_pairs import ScoredPairs
-from psy_agents.evaluation.spans import Span
+from psy_agents.evaluation.spans import Offsets
 
 BOTH, PREDICTED = COUNTS.index("token_both"), COUNTS.index("token_predicted")
 
@@ -53,7 +53,7 @@ def outcomes(pairs: ScoredPairs) -> Outcomes:
 
 
 def _sharing(
-    texts: Sequence[str], spans: Sequence[Sequence[Span]], others: Sequence[Sequence[Span]]
+    texts: Sequence[str], spans: Sequence[Sequence[Offsets]], others: Sequence[Sequence[Offsets]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(pairs) number of spans that share a word with any of the others, and that share none. Spans without a word count as neither."""
     pair = np.repeat(np.arange(len(texts)), [len(own) for own in spans])

@@ -91,14 +91,14 @@ def evidence_page(
     """Lay out the page of one agent.
 
     Args:
-        table: the agent's predictions, see `psy_agents.evaluation.predictions`.
+        table: the agent's predictions, see `psy_agents.evaluation.predictions.SCORED_SCHEMA`.
         texts: post id -> text.
         criteria: criterion id -> wording.
         salt: salt of the hashed post ids.
     """
     pairs = ScoredPairs.of_table(table, texts, list(criteria))
     judged, spans = outcomes(pairs), pairs.spans is not None
-    scores = [[] if each is None else [round(float(score), 2) for score in each] for each in table["scores"]]
+    scores = [[] if spans is None else [round(span["score"], 2) for span in spans] for spans in table["spans"]]
     ids = [hashed_id(post_id, salt) for post_id in pd.unique(table["post_id"])]
     order = _post_order(ids, pairs, judged, config)
     posts = [_post_data(number, ids, pairs, judged, scores, reveal=config.reveal_text) for number in order]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from psy_agents.evaluation.spans import Span, touched
+from psy_agents.evaluation.spans import Offsets, touched
 
 WORDS_A_BLOCK = 5
 
@@ -21,7 +21,7 @@ def n_blocks(n_words: int) -> int:
     return -(-n_words // WORDS_A_BLOCK)
 
 
-def block_flags(words: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+def block_flags(words: np.ndarray, spans: Sequence[Offsets]) -> np.ndarray:
     """Which blocks lie in spans.
 
     A block lies in a span that holds more than half of its words, so two spans in one block share a word. A span that
@@ -49,7 +49,7 @@ def block_flags(words: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
     return flags
 
 
-def character_flags(n_characters: int, spans: Sequence[Span]) -> np.ndarray:
+def character_flags(n_characters: int, spans: Sequence[Offsets]) -> np.ndarray:
     """(characters) bool: which characters lie in spans."""
     flags = np.zeros(n_characters, dtype=bool)
     for start, end in spans:
