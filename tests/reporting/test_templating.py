@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from psy_agents.reporting.templating import Table, render, thousands
+from psy_agents.reporting.page_parts import Table
+from psy_agents.reporting.templating import render, thousands
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "psy_agents"
 MARKUP = re.compile(r"</?(article|div|dl|figure|figcaption|form|h[1-6]|header|html|li|main|p|script|section|span|table|td|th|tr|ul)\b")
 
 
-@pytest.mark.parametrize("folder", ["reporting/data_quality", "reporting/evidence_page"])
+@pytest.mark.parametrize("folder", ["reporting"])
 def test_no_markup_is_built_in_python(folder):
     files = sorted((PACKAGE / folder).rglob("*.py"))
     assert files
@@ -30,7 +31,7 @@ def test_every_template_belongs_to_the_package_data(package):
 
 
 def test_values_are_escaped():
-    page = render("psy_agents.reporting", "data_quality.html", headline="<b>&", notes=["<i>"], sections=[])
+    page = render("psy_agents.reporting", "data_quality.html", headline="<b>&", notes=["<i>"], sections={})
     assert "&lt;b&gt;&amp;" in page and "&lt;i&gt;" in page and "<b>" not in page and "<i>" not in page
 
 

@@ -1,48 +1,15 @@
-"""Templates of pages and documents: the one Jinja environment, and the data that pages are laid out from."""
+"""The Jinja environment of all templates: pages in HTML, and documents in Markdown."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
-    from plotly.graph_objects import Figure
 
-Cell = str | int | None
-
-_NUMBER = re.compile(r"[-<]?[\d,]+(\.\d+)?(\s%|\s±\s[\d.]+|\s\[[^\]]*\])?")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of a page. Its first column names its rows."""
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Cell]]
-
-    @property
-    def numeric(self) -> list[bool]:
-        """Whether each column holds only numbers, which are aligned to the right."""
-        return [False, *(all(_is_number(row[column]) for row in self.rows) for column in range(1, len(self.columns)))]
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A figure of a page.
-
-    Attributes:
-        name: its id in the page. A fixed id keeps the file the same from run to run.
-    """
-
-    name: str
-    figure: Figure
-    caption: str = ""
+    from psy_agents.reporting.page_parts import Cell, Chart
 
 
 def render(package: str, template: str, **values: Any) -> str:
@@ -66,7 +33,6 @@ def _environment(package: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
     environment.filters |= {"thousands": thousands, "plotly": _plotly_figure}
@@ -77,10 +43,6 @@ def _environment(package: str) -> Environment:
 def thousands(value: Cell) -> str:
     """Text as it is, whole numbers with commas, None as nothing."""
     return "" if value is None else f"{value:,}" if isinstance(value, int) else value
-
-
-def _is_number(cell: Cell) -> bool:
-    return cell is None or isinstance(cell, int) or _NUMBER.fullmatch(cell) is not None
 
 
 def _plotly_figure(chart: Chart) -> Markup:

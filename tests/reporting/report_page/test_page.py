@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 from support.browser import needs_browser
 
-from psy_agents.reporting.figures import report_figures
+from psy_agents.reporting.report_page.figures import report_figures
 from psy_agents.reporting.report_page.page import alarms, headline, notes, report_page
 from psy_agents.reporting.tables import estimate_text
 
@@ -159,9 +159,9 @@ def test_an_alarm_stands_before_everything_else(report, html):
 def test_what_is_missing_derived_or_left_out_is_noted(report):
     found = notes(report.model_copy(update={"missing": ("joint",)}))
     assert found == [
-        "joint has no refit on these data: it is not in this report.",
-        "evidence predicts spans alone: a criterion with a predicted span counts as met.",
-        "12 pairs are left out of every evidence figure: their evidence is annotated, but its place is not known.",
+        "joint has no refit on these data. It is not in this report.",
+        "evidence predicts only spans: a criterion with a predicted span counts as met.",
+        "12 pairs are left out of every evidence figure: their evidence is annotated, but its place is unknown.",
     ]
 
 
@@ -245,7 +245,7 @@ def test_an_ensemble_stands_with_what_it_buys_and_what_it_costs(report, page):
         ["share, of its seeds", "macro-F1"], ["share, of its seeds", "token-F1"], ["criteria, of the best candidates", "macro-F1"],
     ]  # fmt: skip
     assert rows[1][2:] == ["0.021 [-0.004, 0.050]", "0.080"]
-    found = cells(page.tables["What they cost: training of all members, one after another, and prediction of the test split, in seconds"])
+    found = cells(page.tables["Costs: training of all members one after another, and prediction of the test split, in seconds"])
     assert (found["share, ensemble", "Training"], found["share, single winner", "Training"]) == ("650.0", "130.0")
     assert (found["share, ensemble", "Members"], found["share, single winner", "Megabytes"]) == ("5", "91.0")
     assert "no ensemble was asked for" in render(report.model_copy(update={"ensembles": ()}))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
 from psy_agents.corpus.quality import DataQuality, Ledger
-from psy_agents.reporting.templating import Cell, Chart, Table, render
+from psy_agents.reporting.page_parts import Cell, Chart, Section, Table
+from psy_agents.reporting.templating import render
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -18,15 +17,6 @@ ABSENT_SHOWN = 5
 NOTABLE_SHARE_BEYOND = 0.1
 NOTABLE_CLUSTER = 0.1
 WINDOWS_SHOWN = 6
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section of the page: a figure, where it has one, and tables."""
-
-    title: str
-    tables: Sequence[Table]
-    chart: Chart | None = None
 
 
 def headline(report: DataQuality) -> str:
@@ -88,14 +78,14 @@ def quality_page(report: DataQuality, labels: Figure, lengths: Figure, rows: Fig
         "data_quality.html",
         headline=headline(report),
         notes=notes(report),
-        sections=[
-            Section("Rows", _rows_tables(report), Chart("rows", rows)),
-            Section("Labels", [_labels_table(report)], Chart("labels", labels)),
-            Section("Splits and near-duplicates", _splits_tables(report)),
-            Section("Lengths and windows", _lengths_tables(report), Chart("lengths", lengths)),
-            Section("Evidence", _evidence_tables(report)),
-            Section("Settings", [_settings_table(report)]),
-        ],
+        sections={
+            "Rows": Section([Chart("rows", rows)], _rows_tables(report)),
+            "Labels": Section([Chart("labels", labels)], [_labels_table(report)]),
+            "Splits and near-duplicates": Section(tables=_splits_tables(report)),
+            "Lengths and windows": Section([Chart("lengths", lengths)], _lengths_tables(report)),
+            "Evidence": Section(tables=_evidence_tables(report)),
+            "Settings": Section(tables=[_settings_table(report)]),
+        },
     )
 
 

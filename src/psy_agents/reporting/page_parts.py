@@ -1,0 +1,67 @@
+"""What pages are laid out from: tables, charts, and parts that open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+Cell = str | int | None
+
+_NUMBER = re.compile(r"[-<]?[\d,]+(\.\d+)?(\s%|\s±\s[\d.]+|\s\[[^\]]*\])?")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table. Its first column names its rows."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds only numbers, which are aligned to the right."""
+        return [False, *(all(_is_number(row[column]) for row in self.rows) for column in range(1, len(self.columns)))]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure.
+
+    Attributes:
+        name: its id in the page. A fixed id keeps the file the same from run to run.
+        title: heading of a figure that may be wider than the page.
+    """
+
+    name: str
+    figure: Figure
+    caption: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Details:
+    """Charts and tables below a line that opens and closes them."""
+
+    summary: str
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Table] = ()
+    opened: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """The charts, tables and details of a section, in this order."""
+
+    charts: Sequence[Chart] = ()
+    tables: Sequence[Table] = ()
+    details: Sequence[Details] = ()
+
+
+def _is_number(cell: Cell) -> bool:
+    return cell is None or isinstance(cell, int) or _NUMBER.fullmatch(cell) is not None
