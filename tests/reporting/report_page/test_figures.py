@@ -2,8 +2,8 @@
 
 import pytest
 
+from psy_agents.reporting.figure_style import absent_plot
 from psy_agents.reporting.report_page.figures import comparison_plot, criteria_plot, errors_plot, reliability_plot, report_figures
-from psy_agents.reporting.search.plots import absent_plot
 
 
 def named(report, name):

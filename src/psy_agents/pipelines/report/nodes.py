@@ -67,10 +67,10 @@ def show_report(report: dict, store: str, *summaries: dict | None) -> tuple[Any,
     from psy_agents.evaluation.results import Report
     from psy_agents.hpo.refit.run_refit import RefitSummary
     from psy_agents.reporting import tables
+    from psy_agents.reporting.figure_style import absent_plot
     from psy_agents.reporting.latex import latex_tables
     from psy_agents.reporting.report_page.figures import report_figures
     from psy_agents.reporting.report_page.page import headline, report_page
-    from psy_agents.reporting.search.plots import absent_plot
     from psy_agents.reporting.search.studies import agent_studies, search_figures
 
     shown = Report.model_validate(report)

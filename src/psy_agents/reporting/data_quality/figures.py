@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from html import escape
 from math import log10
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
 from psy_agents.corpus.quality import DataQuality, Ledger
+from psy_agents.reporting.figure_style import BLUE, GREEN, GREY, ORANGE, RED, lay_out, plain, rows_axis, short_label
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-SPLIT_COLOURS = {"train": "#0072b2", "validation": "#e69f00", "test": "#009e73"}
+SPLIT_COLOURS = {"train": BLUE, "validation": ORANGE, "test": GREEN}
 CERTAIN = ("used", "exact", "normalised")
-CERTAIN_COLOURS, OTHER_COLOURS = ("#0072b2", "#ffffff"), ("#e69f00", "#000000")  # of a bar, and of the text in it
+CERTAIN_COLOURS, OTHER_COLOURS = (BLUE, "#ffffff"), (ORANGE, "#000000")  # of a bar and of its text
 LABEL_LENGTH = 20
 BAR_HEIGHT = 26
 GROUPED_BAR_HEIGHT = 12
-MARGINS = {"l": 10, "r": 10, "t": 84, "b": 50}
 
 
 def labels_plot(report: DataQuality) -> Figure:
-    """Positive pairs of each criterion, the splits beside each other."""
+    """Positive pairs of each criterion by split."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -34,40 +33,37 @@ def labels_plot(report: DataQuality) -> Figure:
             y=places,
             name=split,
             marker={"color": SPLIT_COLOURS[split]},
-            text=[_label(criterion) for criterion in ids],
+            text=[plain(criterion) for criterion in ids],
             textposition="none",
             hovertemplate="%{text}<br>" + split + ": %{x:,} positive pairs<extra></extra>",
         )
-    _lay_out(figure, "Positive pairs by split", GROUPED_BAR_HEIGHT * len(SPLITS) * len(ids))
+    lay_out(figure, "Positive pairs by split", content_height=GROUPED_BAR_HEIGHT * len(SPLITS) * len(ids))
     figure.update_xaxes(title="Positive pairs", rangemode="tozero")
-    # Criteria stand at numbers: as names, "1" or "2020-01-01" would make the axis one of numbers or dates.
-    figure.update_yaxes(
-        tickvals=places, ticktext=[_short_label(criterion) for criterion in ids], range=[len(ids) - 0.5, -0.5]
-    )
+    rows_axis(figure, [short_label(criterion, LABEL_LENGTH) for criterion in ids])
     return figure
 
 
 def lengths_plot(report: DataQuality) -> Figure:
-    """Posts by their length in tokens, and where the first window ends."""
+    """Posts by length in tokens, and the end of the first window."""
     import plotly.graph_objects as go
 
     lengths, windows = report.lengths, report.windows
-    # A logarithm has no place for posts without tokens; they are drawn beside those of one token.
+    # A logarithmic axis has no zero: posts without tokens stand next to those of one token.
     edges = [max(edge, 0.5) for edge in lengths.edges]
     figure = go.Figure()
     figure.add_scatter(
         x=edges,
         y=[*lengths.posts_in_bin, 0],
         mode="lines",
-        line={"shape": "hv", "color": "#0072b2"},
+        line={"shape": "hv", "color": BLUE},
         fill="tozeroy",
         text=[f"{low:,} to {high - 1:,}" for low, high in zip(lengths.edges, lengths.edges[1:], strict=False)],
         hovertemplate="%{text} tokens: %{y:,} posts<extra></extra>",
         showlegend=False,
     )
-    _mark(figure, windows.room, f"first window: {windows.room:,}", "right", {"color": "#d55e00"})
-    _mark(figure, windows.max_length, f"max_length: {windows.max_length:,}", "left", {"color": "#7f7f7f", "dash": "dot"})
-    _lay_out(figure, "Posts by length", drawn=0)
+    _mark(figure, windows.room, f"first window: {windows.room:,}", "right", {"color": RED})
+    _mark(figure, windows.max_length, f"max_length: {windows.max_length:,}", "left", {"color": GREY, "dash": "dot"})
+    lay_out(figure, "Posts by length")
     ticks = [step * 10**power for power in range(8) for step in (1, 3)]
     figure.update_xaxes(
         title="Tokens of the post (logarithmic)", type="log", tickvals=ticks, ticktext=[f"{tick:,}" for tick in ticks]
@@ -77,7 +73,7 @@ def lengths_plot(report: DataQuality) -> Figure:
 
 
 def rows_plot(report: DataQuality) -> Figure:
-    """What became of the rows of each table, in per cent of the table."""
+    """Used rows and rows set aside, in per cent of each table."""
     import plotly.graph_objects as go
 
     account = report.account
@@ -106,9 +102,9 @@ def rows_plot(report: DataQuality) -> Figure:
         customdata=[f"{name}: {count:,} of {total:,}" for name, count, total, _ in bars],
         hovertemplate="%{customdata}<extra></extra>",
     )
-    _lay_out(figure, "What became of the rows", BAR_HEIGHT * len(bars))
+    lay_out(figure, "What became of the rows", content_height=BAR_HEIGHT * len(bars))
     figure.update_xaxes(title="Per cent of the table's rows", range=[0, 102])
-    figure.update_yaxes(tickvals=list(range(len(bars))), ticktext=names, range=[len(bars) - 0.5, -0.5])
+    rows_axis(figure, list(names))
     return figure
 
 
@@ -117,30 +113,8 @@ def _used_and_set_aside(ledger: Ledger) -> dict[str, int]:
 
 
 def _mark(figure: Figure, tokens: int, text: str, anchor: str, line: dict[str, str]) -> None:
-    """A line across the plot; on a logarithmic axis plotly places a line by its value, its words by the logarithm."""
+    """A vertical line with a label. On a logarithmic axis, plotly places a line by its value and a label by the logarithm."""
     figure.add_shape(type="line", x0=tokens, x1=tokens, y0=0, y1=1, yref="paper", line=line)
     figure.add_annotation(
         x=log10(tokens), y=1, yref="paper", yanchor="bottom", xanchor=anchor, text=text, showarrow=False
     )
-
-
-def _lay_out(figure: Figure, title: str, drawn: int) -> None:
-    """The common look; ``drawn`` are pixels that the bars want."""
-    figure.update_layout(
-        title={"text": title, "x": 0, "xref": "container", "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 8, "l": 4}},
-        template="plotly_white",
-        height=max(320, MARGINS["t"] + MARGINS["b"] + drawn),
-        margin=MARGINS,
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
-        bargap=0.25,
-    )
-    figure.update_yaxes(automargin=True, ticklabelstandoff=6)
-
-
-def _label(criterion: str) -> str:
-    """An id as plotly shows it letter by letter: plotly reads <b> and the like, and puts entities back."""
-    return escape(criterion, quote=False)
-
-
-def _short_label(criterion: str) -> str:
-    return _label(criterion if len(criterion) <= LABEL_LENGTH else criterion[: LABEL_LENGTH - 1] + "…")

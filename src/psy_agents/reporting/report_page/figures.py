@@ -1,4 +1,4 @@
-"""Figures of a report; none holds a text of a post."""
+"""Figures of the report. None holds text of a post."""
 
 from __future__ import annotations
 
@@ -7,35 +7,44 @@ from typing import TYPE_CHECKING
 
 from psy_agents.evaluation.metrics.registry import OBJECTIVES, SUMMARY
 from psy_agents.evaluation.results import Estimate, Evaluation, Report
-from psy_agents.reporting.search.plots import absent_plot, plain
+from psy_agents.reporting.figure_style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    absent_plot,
+    lay_out,
+    plain,
+    rows_axis,
+    short_label,
+)
 from psy_agents.reporting.tables import NO_SYMPTOMS, estimate_text, ordered, summary_figures
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Okabe and Ito's colours, which differ for colour-blind readers too; baselines are grey and differ by their symbols.
-AGENT_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
-BASELINE_COLOUR = "#7f7f7f"
+# Baselines are grey and differ by their symbols.
+AGENT_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
+BASELINE_COLOUR = GREY
 AGENT_SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 BASELINE_SYMBOLS = ("x-thin-open", "cross-thin-open", "asterisk-open", "circle-open", "square-open", "diamond-open")
-OBJECTIVE_MARKS = {"criteria": ("#0072b2", "circle", -0.16), "evidence": ("#e69f00", "square", 0.16)}
+OBJECTIVE_MARKS = {"criteria": (BLUE, "circle", -0.16), "evidence": (ORANGE, "square", 0.16)}
 """Colour, symbol and shift of the metric of each side."""
-ERROR_COLOURS = {"false positives, of negatives": "#e69f00", "false negatives, of positives": "#0072b2"}
+ERROR_COLOURS = {"false positives, of negatives": ORANGE, "false negatives, of positives": BLUE}
 GROUPS = ("criterion", "length", "origin")
 ORIGINS = {
     "positive": "positives",
     "explicit_negative": "hard negatives",
     "implicit_negative": "easy negatives",
 }
-
-LABEL_LENGTH = 24
 ROW_HEIGHT = 13
-LEGEND_ROW = 20
-MARGINS = {"l": 10, "r": 10, "t": 44, "b": 50}
 
 
 def report_figures(report: Report) -> dict[str, Figure]:
-    """Every figure, by the name under which `report_page` looks for it; a name ends in the agent's where it is of one."""
+    """Every figure by the name that `report_page` reads. The name of an agent's figure ends in the agent's name."""
     figures = {"criteria": criteria_plot(report), "comparison": comparison_plot(report)}
     for evaluation in report.evaluations:
         if evaluation.kind == "agent":
@@ -45,7 +54,7 @@ def report_figures(report: Report) -> dict[str, Figure]:
 
 
 def criteria_plot(report: Report) -> Figure:
-    """F1 of each criterion: agents with their intervals, baselines as grey marks beside them."""
+    """F1 of each criterion with intervals: agents in colour, baselines in grey."""
     import plotly.graph_objects as go
 
     shown = [evaluation for evaluation in ordered(report) if evaluation.criterion is not None]
@@ -58,16 +67,16 @@ def criteria_plot(report: Report) -> Figure:
         scores = [*(evaluation.criterion.per_criterion[name].f1 for name in names), evaluation.criterion.no_symptoms.f1]
         shift = (place - (len(shown) - 1) / 2) * 0.8 / len(shown)
         _add_estimates(figure, evaluation.name, scores, [row + shift for row in range(len(labels))], labels, _mark(shown, place))
-    _lay_out(figure, "F1 by criterion", ROW_HEIGHT * (len(shown) + 1) * len(labels), [each.name for each in shown])
+    lay_out(figure, "F1 by criterion", content_height=ROW_HEIGHT * (len(shown) + 1) * len(labels))
     _score_axis(figure, "F1")
-    _rows_axis(figure, labels)
+    rows_axis(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)
     for row in range(1, len(labels)):
         figure.add_hline(row - 0.5, line={"color": "#b0b0b0", "width": 1}, opacity=0.5)
     return figure
 
 
 def comparison_plot(report: Report) -> Figure:
-    """Macro-F1 and token-F1 of every system with their intervals, agents above baselines."""
+    """The metric of each side with its interval for every system, agents above baselines."""
     import plotly.graph_objects as go
 
     shown = [(each, summary_figures(each)) for each in ordered(report)]
@@ -88,9 +97,9 @@ def comparison_plot(report: Report) -> Figure:
                 [labels[row] for row, _ in rows],
                 {"color": colour, "symbol": symbol, "size": 9},
             )
-    _lay_out(figure, "Macro-F1 and token-F1", 2.4 * ROW_HEIGHT * len(labels), list(names.values()))
+    lay_out(figure, "Macro-F1 and token-F1", content_height=2.4 * ROW_HEIGHT * len(labels))
     _score_axis(figure, "F1")
-    _rows_axis(figure, labels)
+    rows_axis(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)
     agents = sum(each.kind == "agent" for each, _ in shown)
     if 0 < agents < len(shown):
         figure.add_hline(agents - 0.5, line={"color": BASELINE_COLOUR, "width": 1, "dash": "dot"})
@@ -98,13 +107,13 @@ def comparison_plot(report: Report) -> Figure:
 
 
 def reliability_plot(evaluation: Evaluation) -> Figure:
-    """Share of pairs that are positive by the probability that was given, above how many pairs were given it."""
+    """Share of positive pairs by predicted probability, above the number of pairs."""
     from plotly.subplots import make_subplots
 
-    title = f"Reliability: {_short_label(evaluation.name)}"
+    title = f"Reliability: {short_label(evaluation.name)}"
     bins = [] if evaluation.criterion is None else [each for each in evaluation.criterion.reliability if each.pairs]
     if not bins:
-        return absent_plot(title, "No probabilities: this agent predicts spans alone.")
+        return absent_plot(title, "No probabilities: this agent predicts only spans.")
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": BASELINE_COLOUR, "dash": "dash"}, hoverinfo="skip", row=1, col=1
@@ -122,7 +131,7 @@ def reliability_plot(evaluation: Evaluation) -> Figure:
             row=1,
             col=1,
         )
-    told = [
+    hover = [
         f"probability {each.low:.2f} to {each.high:.2f}: {each.pairs:,} pairs<br>mean {each.mean_probability:.3f}, "
         f"positive {each.share_positive:.3f}"
         for each in bins
@@ -133,7 +142,7 @@ def reliability_plot(evaluation: Evaluation) -> Figure:
         mode="lines+markers",
         line={"color": AGENT_COLOURS[0]},
         marker={"size": 9},
-        text=told,
+        text=hover,
         hovertemplate="%{text}<extra></extra>",
         row=1,
         col=1,
@@ -143,13 +152,13 @@ def reliability_plot(evaluation: Evaluation) -> Figure:
         y=[each.pairs for each in bins],
         width=[0.9 * (each.high - each.low) for each in bins],
         marker={"color": AGENT_COLOURS[0]},
-        text=told,
+        text=hover,
         textposition="none",
         hovertemplate="%{text}<extra></extra>",
         row=2,
         col=1,
     )
-    _lay_out(figure, title, 330)
+    lay_out(figure, title, content_height=330)
     figure.update_layout(showlegend=False)
     figure.update_xaxes(range=[-0.02, 1.02], dtick=0.2)
     figure.update_xaxes(title="Mean probability of the bin", row=2, col=1)
@@ -159,10 +168,10 @@ def reliability_plot(evaluation: Evaluation) -> Figure:
 
 
 def errors_plot(evaluation: Evaluation) -> Figure:
-    """False positives in per cent of the negative pairs, and false negatives of the positive, in each part of the pairs."""
+    """For each part of the pairs, false positives in per cent of its negative pairs and false negatives of its positive pairs."""
     import plotly.graph_objects as go
 
-    title = f"Errors: {_short_label(evaluation.name)}"
+    title = f"Errors: {short_label(evaluation.name)}"
     slices = [each for group in GROUPS for each in evaluation.errors if each.group == group]
     if not slices:
         return absent_plot(title, "No errors were counted by part.")
@@ -185,9 +194,9 @@ def errors_plot(evaluation: Evaluation) -> Figure:
             textposition="none",
             hovertemplate="%{text}<extra></extra>",
         )
-    _lay_out(figure, title, 2.2 * ROW_HEIGHT * len(slices), list(ERROR_COLOURS))
+    lay_out(figure, title, content_height=2.2 * ROW_HEIGHT * len(slices))
     figure.update_xaxes(title="Per cent", rangemode="tozero")
-    _rows_axis(figure, labels)
+    rows_axis(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)
     for row in range(1, len(slices)):
         if slices[row].group != slices[row - 1].group:
             figure.add_hline(row - 0.5, line={"color": BASELINE_COLOUR, "width": 1, "dash": "dot"})
@@ -195,7 +204,7 @@ def errors_plot(evaluation: Evaluation) -> Figure:
 
 
 def _mark(shown: Sequence[Evaluation], place: int) -> dict:
-    """Colour and symbol of a system: agents stand first."""
+    """Colour and symbol of a system. Agents come first."""
     agents = sum(each.kind == "agent" for each in shown)
     if place < agents:
         return {"color": AGENT_COLOURS[place % len(AGENT_COLOURS)], "symbol": AGENT_SYMBOLS[place % len(AGENT_SYMBOLS)], "size": 8}
@@ -229,32 +238,5 @@ def _add_estimates(
     )
 
 
-def _lay_out(figure: Figure, title: str, drawn: float, legend: Sequence[str] = ()) -> None:
-    """The common look: ``drawn`` pixels for the rows, a legend under the plot as high as a phone's width makes it."""
-    beneath = LEGEND_ROW * sum(1 if len(name) > LABEL_LENGTH else 0.5 for name in legend)
-    figure.update_layout(
-        title={"text": title, "x": 0, "xref": "container", "yref": "container", "y": 1, "yanchor": "top", "pad": {"t": 8, "l": 4}},
-        template="plotly_white",
-        height=max(320, MARGINS["t"] + MARGINS["b"] + drawn) + beneath,
-        margin=MARGINS,
-        legend={"orientation": "h", "x": 0, "y": 0, "yref": "container", "yanchor": "bottom"},
-        bargap=0.25,
-    )
-    figure.update_yaxes(automargin=True, ticklabelstandoff=6)
-
-
 def _score_axis(figure: Figure, title: str) -> None:
     figure.update_xaxes(title=title, range=[-0.02, 1.02], dtick=0.2)
-
-
-def _rows_axis(figure: Figure, labels: Sequence[str]) -> None:
-    """Rows stand at numbers, the first on top: as names, "1" or "2020-01-01" would make the axis one of numbers or dates."""
-    places = list(range(len(labels)))
-    figure.update_yaxes(
-        tickvals=places, ticktext=[_short_label(label) for label in labels], range=[len(labels) - 0.5, -0.5], showgrid=False,
-        zeroline=False,
-    )  # fmt: skip
-
-
-def _short_label(name: str) -> str:
-    return plain(name if len(name) <= LABEL_LENGTH else name[: LABEL_LENGTH - 1] + "…")

@@ -1,4 +1,4 @@
-"""What a stage's study shows of its search: figures, and what it cost. None holds a text of a post."""
+"""Figures of a stage's study, and its cost. No figure holds text of a post."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 from psy_agents.evaluation.results import StageCost
 from psy_agents.hpo.study.records import Failure, TrialRecord, best_record, record_of
 from psy_agents.hpo.study.topk import stage_records
-from psy_agents.reporting.search.plots import BEST_COLOUR, STATE_COLOURS, absent_plot, hover_text, plain
+from psy_agents.reporting.figure_style import SKY, absent_plot, lay_out, plain, rows_axis
+from psy_agents.reporting.search.plots import BEST_COLOUR, STATE_COLOURS, hover_text
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -27,22 +28,22 @@ OFF = "off"
 TICKS = 5
 LABEL_LENGTH = 18
 AXIS_WIDTH = 120
-TIMELINE_COLOURS = {**STATE_COLOURS, "running": "#56b4e9"}
+TIMELINE_COLOURS = {**STATE_COLOURS, "running": SKY}
 
 
 def importance_plot(study: optuna.Study) -> Figure:
-    """Share of each hyper-parameter in what sets the good trials apart from all, over those that vary.
+    """Importance of each hyper-parameter that varies: its share in the difference between good trials and all trials.
 
-    PED-ANOVA (Watanabe et al., IJCAI 2023) in its conditional form (arXiv:2601.20800, theorem 4.2) takes parameters that
-    exist in some trials only, which fANOVA leaves out. Good are the best tenth, but at least five trials, as optuna
-    advises, and at most half of them; equal values count as one rank.
+    PED-ANOVA (Watanabe et al., IJCAI 2023) in its conditional form (arXiv:2601.20800, theorem 4.2) includes parameters
+    that only some trials have, which fANOVA leaves out. The good trials are the best tenth, but at least five, as Optuna
+    advises, and at most half. Equal values share a rank.
     """
     import plotly.graph_objects as go
 
     title = "Importance of hyper-parameters"
     trials = _complete(study)
     if len(trials) < IMPORTANCE_TRIALS:
-        return absent_plot(title, f"{len(trials)} trials are complete: fewer than {IMPORTANCE_TRIALS} say nothing of importance.")
+        return absent_plot(title, f"{len(trials)} trials are complete: fewer than {IMPORTANCE_TRIALS} say nothing about importance.")
     names = _varying(trials)
     if not names:
         return absent_plot(title, "No hyper-parameter varies among the complete trials.")
@@ -50,9 +51,9 @@ def importance_plot(study: optuna.Study) -> Figure:
     values = sorted((trial.value for trial in trials), reverse=True)
     good = sum(value >= values[math.ceil(share * len(values)) - 1] for value in values)
     if good == len(values):
-        return absent_plot(title, f"Too many of the {len(trials)} complete trials have the same value to tell good ones.")
+        return absent_plot(title, f"Too many of the {len(trials)} complete trials have the same value to tell good ones apart.")
     with warnings.catch_warnings():
-        # A parameter's value that a single trial has is left out of its importance, and said with a warning.
+        # Optuna leaves out parameter values that only one trial has, and warns about it.
         warnings.simplefilter("ignore", UserWarning)
         evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share)
         importances = optuna.importance.get_param_importances(study, evaluator=evaluator, params=names)
@@ -67,19 +68,17 @@ def importance_plot(study: optuna.Study) -> Figure:
         textposition="none",
         hovertemplate="%{text}: %{x:.1%}<extra></extra>",
     )
-    _lay_out(figure, title, f"{study.study_name}: PED-ANOVA, what sets the best {good} of {len(trials)} trials apart")
-    figure.update_layout(height=max(320, 120 + 22 * len(names)))
+    subtitle = f"{study.study_name}: PED-ANOVA, what sets the best {good} of {len(trials)} trials apart"
+    lay_out(figure, title, subtitle=subtitle, content_height=22 * len(names))
     figure.update_xaxes(title="Share of the importance", rangemode="tozero", tickformat=".0%")
-    figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=[plain(name) for name in names], range=[len(names) - 0.5, -0.5], showgrid=False
-    )
+    rows_axis(figure, [plain(name) for name in names], showgrid=False)
     return figure
 
 
 def parallel_coordinates_plot(study: optuna.Study) -> Figure:
-    """Each complete trial as a line from its value through its hyper-parameters, over those that vary.
+    """Each complete trial as a line through its value and those hyper-parameters that vary.
 
-    A logarithmic parameter has a logarithmic axis; one that does not exist in a trial stands at "off".
+    A logarithmic parameter has a logarithmic axis. A parameter that a trial lacks stands at "off".
     """
     import plotly.graph_objects as go
 
@@ -109,8 +108,10 @@ def parallel_coordinates_plot(study: optuna.Study) -> Figure:
         ],
         labelangle=-20,
     )
-    told = f"{study.study_name}: {len(trials)} complete trials"
-    _lay_out(figure, title, f"{told}; {OFF}: the trial has no such parameter" if any(axis.has_off for axis in axes) else told)
+    subtitle = f"{study.study_name}: {len(trials)} complete trials"
+    if any(axis.has_off for axis in axes):
+        subtitle += f"; {OFF}: the trial has no such parameter"
+    lay_out(figure, title, subtitle=subtitle)
     figure.update_layout(height=520, margin={"l": 60, "r": 40, "t": 150, "b": 40})
     if AXIS_WIDTH * len(axes) > 700:
         figure.update_layout(width=AXIS_WIDTH * (len(axes) + 2))
@@ -120,7 +121,7 @@ def parallel_coordinates_plot(study: optuna.Study) -> Figure:
 def timeline_plot(study: optuna.Study) -> Figure:
     """Each attempt as a bar from its start to its end, in the row of its slot.
 
-    A cross stands at the start of an attempt whose end is not known: it runs, or the run that started it died.
+    A cross marks the start of an attempt without a known end: it still runs, or its run died.
     """
     import plotly.graph_objects as go
 
@@ -138,7 +139,7 @@ def timeline_plot(study: optuna.Study) -> Figure:
             figure.add_bar(
                 orientation="h",
                 base=[trial.datetime_start for trial, _ in ended],
-                x=[1000 * trial.user_attrs.get("seconds", 0.0) for trial, _ in ended],  # The clock may have been set meanwhile.
+                x=[1000 * trial.user_attrs.get("seconds", 0.0) for trial, _ in ended],  # A clock may be set while a trial runs.
                 y=[slots.index(record.slot) for _, record in ended],
                 width=0.7,
                 name=name,
@@ -160,30 +161,28 @@ def timeline_plot(study: optuna.Study) -> Figure:
                 text=[_attempt_text(trial, record) for trial, record in open_ended],
                 hovertemplate="%{text}<extra></extra>",
             )
-    _lay_out(figure, title, f"{study.study_name}: {len(attempts)} attempts")
-    figure.update_layout(barmode="overlay", height=max(320, 150 + 40 * len(slots)))
+    lay_out(figure, title, subtitle=f"{study.study_name}: {len(attempts)} attempts", content_height=40 * len(slots))
+    figure.update_layout(barmode="overlay")
     figure.update_xaxes(type="date", title="Time")
-    figure.update_yaxes(
-        tickvals=list(range(len(slots))), ticktext=[f"slot {slot}" for slot in slots], range=[len(slots) - 0.5, -0.5], showgrid=False
-    )
+    rows_axis(figure, [f"slot {slot}" for slot in slots], showgrid=False)
     return figure
 
 
 def learning_curves_plot(study: optuna.Study) -> Figure:
-    """Values by epoch of each deciding attempt; the best trial's stands out, with its best epoch marked."""
+    """Values by epoch of each trial's final attempt. The best trial stands out, with its best epoch marked."""
     import plotly.graph_objects as go
 
     title = "Values by epoch"
     records = stage_records(study)
     curves = {trial.number: sorted(trial.intermediate_values.items()) for trial in study.get_trials(deepcopy=False)}
-    drawn = [record for record in records if curves[record.number]]
-    if not drawn:
+    begun = [record for record in records if curves[record.number]]
+    if not begun:
         return absent_plot(title, "No trial has finished an epoch.")
-    best = best_record(drawn)
+    best = best_record(begun)
     figure = go.Figure()
     for state, colour in STATE_COLOURS.items():
-        chosen = [record for record in drawn if record.state == state]
-        # One trace for all trials of a state, with gaps between them: one for each is slow where there are hundreds.
+        chosen = [record for record in begun if record.state == state]
+        # One trace for all trials of a state, with gaps between them: hundreds of traces are slow.
         points = [(epoch, value, record.index + 1) for record in chosen for epoch, value in [*curves[record.number], (None, None)]]
         if points:
             epochs, values, trials = zip(*points, strict=True)
@@ -210,17 +209,17 @@ def learning_curves_plot(study: optuna.Study) -> Figure:
             text=[hover_text(best)] * len(epochs),
             hovertemplate="epoch %{x}: %{y:.4f}<br>%{text}<extra></extra>",
         )
-    _lay_out(figure, title, f"{study.study_name}: {len(drawn)} trials")
-    last = max(epoch for record in drawn for epoch, _ in curves[record.number])
+    lay_out(figure, title, subtitle=f"{study.study_name}: {len(begun)} trials")
+    last = max(epoch for record in begun for epoch, _ in curves[record.number])
     figure.update_xaxes(title="Epoch", dtick=1 if last <= 20 else None)
     figure.update_yaxes(title="Objective")
     return figure
 
 
 def stage_cost(study: optuna.Study, agent: str, stage: str) -> StageCost:
-    """What a stage took: its trials by how they ended, and the training, epochs and failures of all attempts at them.
+    """Cost of a stage: its trials by state, and the training hours, epochs and failures of all attempts.
 
-    An attempt whose run died counts with its epochs; how long it trained is not known, and counts as nothing.
+    An attempt whose run died counts its epochs. Its training time is unknown and counts as zero.
     """
     records, attempts = stage_records(study), _attempts(study)
     best = best_record(records)
@@ -240,7 +239,7 @@ def stage_cost(study: optuna.Study, agent: str, stage: str) -> StageCost:
 
 @dataclass(frozen=True)
 class _Axis:
-    """A parameter's axis: where a value stands, its ticks (place to text), and where "off" stands, below all values."""
+    """A parameter's axis: scale of values, range, ticks (place to text), and the place of "off", below all values."""
 
     name: str
     scale: Callable[[object], float]
@@ -251,7 +250,7 @@ class _Axis:
 
     @classmethod
     def over(cls, name: str, trials: Sequence[FrozenTrial]) -> _Axis:
-        """The axis of a parameter that some of the trials have."""
+        """The axis of a parameter that at least one of the trials has."""
         distribution = next(trial.distributions[name] for trial in trials if name in trial.distributions)
         if isinstance(distribution, CategoricalDistribution):
             scale, low, high = distribution.to_internal_repr, 0.0, float(len(distribution.choices) - 1)
@@ -268,12 +267,12 @@ class _Axis:
         return cls(name, scale, (low, high), ticks, off, has_off)
 
     def place(self, trial: FrozenTrial) -> float:
-        """Where the trial's value stands."""
+        """The place of the trial's value on the axis."""
         return self.scale(trial.params[self.name]) if self.name in trial.params else self.off
 
 
 def _tick_values(distribution: BaseDistribution, low: float, high: float) -> list[float]:
-    """Values evenly spaced on the axis, whole ones where the parameter is whole."""
+    """Values evenly spaced on the axis, rounded for an integer parameter."""
     values = [10**place if distribution.log else place for place in _spread(low, high)]
     return sorted({round(value) for value in values}) if isinstance(distribution, IntDistribution) else values
 
@@ -283,12 +282,12 @@ def _spread(low: float, high: float) -> list[float]:
 
 
 def _complete(study: optuna.Study) -> list[FrozenTrial]:
-    """The complete trials, each of which is the deciding attempt of its index."""
+    """The complete trials. Each is the final attempt of its index."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 def _attempts(study: optuna.Study) -> list[tuple[FrozenTrial, TrialRecord]]:
-    """All attempts, retried ones too; a trial without an index never had all its parameters and is none."""
+    """All attempts, including retried ones. A trial without an index never got all its parameters and is left out."""
     final = {record.number for record in stage_records(study)}
     trials = [trial for trial in study.get_trials(deepcopy=False) if "index" in trial.user_attrs]
     return [(trial, record_of(trial, final=trial.number in final)) for trial in trials]
@@ -305,7 +304,7 @@ def _differ(name: str, one: FrozenTrial, other: FrozenTrial) -> bool:
 
 
 def _has_end(record: TrialRecord) -> bool:
-    """Whether the stored end is the attempt's own: an orphan's is when the next run found it."""
+    """Whether the stored end is when the attempt ended. That of an orphan is when the next run found it."""
     return record.state != "running" and record.failure != Failure.ORPHAN
 
 
@@ -316,10 +315,5 @@ def _attempt_text(trial: FrozenTrial, record: TrialRecord) -> str:
 
 
 def _short(text: str) -> str:
-    """A name's end, which tells encoders of one family apart."""
+    """The end of a long name, which tells encoders of one family apart."""
     return text if len(text) <= LABEL_LENGTH else "…" + text[1 - LABEL_LENGTH :]
-
-
-def _lay_out(figure: Figure, title: str, subtitle: str) -> None:
-    figure.update_layout(title={"text": title, "subtitle": {"text": plain(subtitle)}}, template="plotly_white")
-    figure.update_yaxes(automargin=True)

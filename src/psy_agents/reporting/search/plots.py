@@ -1,29 +1,27 @@
-"""Figures of a stage."""
+"""The history of a search as a figure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from html import escape
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from psy_agents.hpo.study.records import TrialRecord
+from psy_agents.reporting.figure_style import BLUE, GREY, ORANGE, RED, lay_out, plain, wrapped
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-STATE_COLOURS = {"complete": "#0072b2", "pruned": "#e69f00", "failed": "#7f7f7f"}
-BEST_COLOUR = "#d55e00"
-LINE_LENGTH = 60
+STATE_COLOURS = {"complete": BLUE, "pruned": ORANGE, "failed": GREY}
+BEST_COLOUR = RED
 
 
 def history_plot(
     records: Iterable[TrialRecord], title: str = "Search history", baselines: Mapping[str, float] | None = None
 ) -> Figure:
-    """Values by trial with the best so far; pruned trials at their last value, failed ones on the axis.
+    """Values by trial with the best so far. Pruned trials stand at their last value, failed ones on the axis.
 
     Args:
-        baselines: objective of each, drawn as a dotted line.
+        baselines: the objective of each baseline, drawn as a dotted line.
     """
     import plotly.graph_objects as go
 
@@ -54,38 +52,16 @@ def history_plot(
         figure.add_scatter(x=xs, y=ys, mode="lines", line={"shape": "hv", "color": BEST_COLOUR}, name="best so far")
     for name, value in (baselines or {}).items():
         label = f"{name} {value:.3f}"
-        figure.add_hline(value, line={"dash": "dot", "color": "#7f7f7f", "width": 1}, annotation={"text": label, "font_size": 10})
-    figure.update_layout(title=title, xaxis_title="Trial", yaxis_title="Objective (best epoch)", template="plotly_white")
-    return figure
-
-
-def absent_plot(title: str, why: str) -> Figure:
-    """An empty figure that says why there is nothing to draw."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    figure.update_layout(title=title, template="plotly_white", height=200)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    told = {"text": broken(why, 40), "x": 0, "y": 0.5, "xref": "paper", "yref": "paper", "xanchor": "left", "align": "left"}
-    figure.add_annotation(**told, showarrow=False)
+        figure.add_hline(value, line={"dash": "dot", "color": GREY, "width": 1}, annotation={"text": label, "font_size": 10})
+    lay_out(figure, title)
+    figure.update_layout(xaxis_title="Trial", yaxis_title="Objective (best epoch)")
     return figure
 
 
 def hover_text(record: TrialRecord) -> str:
-    """A trial's place, end, value and parameters, a line each."""
+    """A trial's number, state, value and parameters, one on a line."""
     head = f"trial {record.index + 1}: {record.failure or record.state}"
     if record.value is not None:
         head += f", {record.value:.4f}"
-    why = [] if record.reason is None else [broken(record.reason)]
+    why = [] if record.reason is None else [wrapped(record.reason)]
     return "<br>".join([plain(head), *why, *(plain(f"{name} = {value}") for name, value in record.params.items())])
-
-
-def plain(text: object) -> str:
-    """A text as plotly shows it letter by letter: plotly reads <b> and the like."""
-    return escape(str(text), quote=False)
-
-
-def broken(text: str, length: int = LINE_LENGTH) -> str:
-    """Lines of that many letters: plotly breaks none by itself."""
-    return "<br>".join(plain(line) for line in wrap(text, length))

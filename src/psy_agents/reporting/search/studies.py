@@ -1,4 +1,4 @@
-"""What the searches of an agent took and how they went, for the report."""
+"""Studies of each agent: costs and figures for the report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from psy_agents.hpo.refit.ensemble import ENSEMBLE_LABEL, MEMBERS_LABEL
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.hpo.study.topk import stage_records
+from psy_agents.reporting.figure_style import absent_plot
 from psy_agents.reporting.search.diagnostics import (
     importance_plot,
     learning_curves_plot,
@@ -20,7 +21,7 @@ from psy_agents.reporting.search.diagnostics import (
     stage_cost,
     timeline_plot,
 )
-from psy_agents.reporting.search.plots import absent_plot, history_plot
+from psy_agents.reporting.search.plots import history_plot
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -33,26 +34,26 @@ DIAGNOSTICS = {
 }
 """Figures of one study."""
 NOT_MEASURED = {MEMBERS_LABEL: {"best": None}, ENSEMBLE_LABEL: {"epochs": 0}}
-"""A member is not scored, and putting members together trains nothing: their studies' values and epochs stand for neither."""
+"""Fields without a meaning: a member has no score of its own, and building an ensemble trains no epochs."""
 
 
 def agent_studies(store: str | Path, refits: Mapping[str, RefitSummary]) -> dict[str, list[optuna.Study]]:
-    """The studies of the store that led to each agent's refit: the stages, each refined from the one before, and its own."""
-    there = {study.study_name: study for study in read_studies(store)}
-    parents = {name: (study.user_attrs.get("refined_from") or {}).get("study") for name, study in there.items()}
-    return {agent: [there[name] for name in _led_to(refit, parents) if name in there] for agent, refit in refits.items()}
+    """The studies behind each agent's refit: the stages, each refined from the one before, then those of the refit."""
+    stored = {study.study_name: study for study in read_studies(store)}
+    parents = {name: (study.user_attrs.get("refined_from") or {}).get("study") for name, study in stored.items()}
+    return {agent: [stored[name] for name in _study_names(refit, parents) if name in stored] for agent, refit in refits.items()}
 
 
-def _led_to(refit: RefitSummary, parents: Mapping[str, str | None]) -> list[str]:
+def _study_names(refit: RefitSummary, parents: Mapping[str, str | None]) -> list[str]:
     chain = [refit.from_study]
     while (parent := parents.get(chain[0])) is not None and parent not in chain:
         chain.insert(0, parent)
-    together = [] if refit.ensemble is None else [refit.ensemble.members_study, refit.ensemble.study]
-    return [*chain, refit.study, refit.final_study, *together]
+    ensemble = [] if refit.ensemble is None else [refit.ensemble.members_study, refit.ensemble.study]
+    return [*chain, refit.study, refit.final_study, *ensemble]
 
 
 def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost]:
-    """What each study took."""
+    """Cost of each study."""
     return [
         stage_cost(study, agent, _stage(study)).model_copy(update=NOT_MEASURED.get(study.user_attrs["label"], {}))
         for agent, each in studies.items()
@@ -61,7 +62,7 @@ def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost
 
 
 def search_figures(agent: str, studies: Iterable[optuna.Study], refit: RefitSummary) -> dict[str, Figure]:
-    """``history`` and `DIAGNOSTICS` of the study whose best trials were confirmed; they say so where it is gone."""
+    """``history`` and `DIAGNOSTICS` of the study that the refit starts from. Figures say so if the study is gone."""
     study = next((study for study in studies if study.study_name == refit.from_study), None)
     if study is None:
         why = f"The study {refit.from_study} is no longer in the store."
