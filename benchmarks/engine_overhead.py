@@ -101,8 +101,8 @@ class Place:
 def run(place: Place, n_trials: int, slots: int, epochs: int, pause: float, callbacks: Sequence[Any] = (), pruner: str = "none") -> Ran:
     """One stage with TPE."""
     config = StageConfig(
-        name="stage2", label="bench", n_trials=n_trials, epochs=epochs, patience=epochs, workers=slots, threads_per_worker=1,
-        sampler={"name": "tpe"}, pruner={"name": pruner}, trials_per_worker=10_000,
+        name="stage2", label="bench", n_trials=n_trials, epochs=epochs, patience=epochs,
+        sampler={"name": "tpe"}, pruner={"name": pruner}, workers={"count": slots, "threads": 1, "trials_per_worker": 10_000},
     )  # fmt: skip
     name, commits = f"bench{time.monotonic_ns()}", []
     with StudyStore(place.store) as store:

@@ -106,8 +106,8 @@ def our_search(
     """A stage as `hpo_stage0` runs it, with the learning rates as its enqueued trials: when each ended (s), and its value."""
     stage = StageConfig.model_validate(
         parameters("hpo")["hpo"]["stage0"]
-        | {"n_trials": len(rates), "epochs": EPOCHS, "patience": EPOCHS, "executor": "local"}
-        | {"workers": workers, "threads_per_worker": threads}
+        | {"n_trials": len(rates), "epochs": EPOCHS, "patience": EPOCHS}
+        | {"workers": {"executor": "local", "count": workers, "threads": threads}}
     )
     spaces = SearchSpaceConfig.model_validate(
         {

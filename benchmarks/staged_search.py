@@ -227,7 +227,7 @@ def study(
     sampler, box = stage["sampler"], stage["refine"]
     if sampler["name"] == "tpe":
         sampler = sampler | {"n_startup_trials": arguments.startup}
-    if box != "none":
+    if box not in ("none", {"name": "none"}):
         box = box | {"top": arguments.top, "enqueue": arguments.enqueue}
     mine = {
         "name": name,
@@ -241,8 +241,7 @@ def study(
         "pruner": {"name": "none"},
         "top_k": max(arguments.top, arguments.enqueue),
         "keep_checkpoints": 0,
-        "executor": "local",
-        "workers": arguments.workers,
+        "workers": {"executor": "local", "count": arguments.workers},
     }
     return StageConfig.model_validate(stage | mine | changes)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,20 @@ LIMITS = {name: f"{sign}&nbsp;{{}}" for name, sign in SIGNS.items()} | {"min_len
 
 @dataclass(frozen=True)
 class Section:
-    """A type of parameters and every place at which it stands, such as ``hpo.stage0``."""
+    """A type of parameters and every place at which it stands, such as ``hpo.stage0``.
+
+    Attributes:
+        variant: of a section that may be of several types, what tells this one, such as "name: median".
+    """
 
     model: type[BaseModel]
     places: tuple[str, ...]
+    variant: str = ""
+
+    @property
+    def title(self) -> str:
+        """The first place, and the variant where there is one."""
+        return f"{self.places[0]} ({self.variant})" if self.variant else self.places[0]
 
 
 def sections() -> list[Section]:
@@ -44,7 +55,14 @@ def sections() -> list[Section]:
     places: dict[type[BaseModel], list[str]] = {}
     for place, model in _walk(Parameters, ""):
         places.setdefault(model, []).append(place)
-    return [Section(model, tuple(found)) for model, found in places.items()]
+    at = Counter(place for found in places.values() for place in found)
+    return [Section(model, tuple(found), _variant(model) if at[found[0]] > 1 else "") for model, found in places.items()]
+
+
+def _variant(model: type[BaseModel]) -> str:
+    """The field with one possible value, by which the section's other types differ."""
+    fields = ((name, get_args(field.annotation)) for name, field in model.model_fields.items() if get_origin(field.annotation) is Literal)
+    return next(f"{name}: {choices[0]}" for name, choices in fields if len(choices) == 1)
 
 
 def description(model: type[BaseModel], name: str) -> str:
@@ -70,17 +88,17 @@ def base_values(conf: Path) -> dict[str, Any]:
 def parameters_reference(conf: Path) -> str:
     """A heading and a table for each section."""
     values, every = base_values(conf), sections()
-    anchors = {section.model: _anchor(section.places[0]) for section in every}
+    anchors = {section.model: _anchor(section.title) for section in every}
     parts = []
     for section in every:
-        first, *others = section.places
-        lines = [f"### {first} {{ #{anchors[section.model]} }}", ""]
+        others = section.places[1:]
+        lines = [f"### {section.title} {{ #{anchors[section.model]} }}", ""]
         if others:
             lines += ["The same at " + ", ".join(f"`{place}`" for place in others) + ".", ""]
         lines += ["| name | what it may be | default | in conf/base | what it does |", "|---|---|---|---|---|"]
         for name, field in section.model.model_fields.items():
             inner = [model for model in _models(field.annotation) if model in anchors]
-            kind = f"[section](#{anchors[inner[0]]})" if inner else kind_of(field)
+            kind = " or ".join(f"[section](#{anchors[model]})" for model in inner) if inner else kind_of(field)
             given = "" if inner else _given([f"{place}.{name}" for place in section.places], values)
             lines.append(_row(f"`{name}`", kind, "" if inner else _default(field), given, description(section.model, name)))
         parts.append("\n".join(lines))
@@ -226,4 +244,4 @@ def _row(*cells: str) -> str:
 
 
 def _anchor(place: str) -> str:
-    return place.replace(".", "-").replace("_", "-")
+    return re.sub(r"[^\w]+", "-", place.replace("_", "-")).strip("-")

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from psy_agents.app.parameter_errors import Places
 from psy_agents.app.parameters import check_parameters
 from psy_agents.errors import UserError
 from psy_agents.release.config import CorpusFacts
@@ -13,7 +14,7 @@ from psy_agents.release.config import CorpusFacts
 
 def export_of(session, env=None, **params):
     given = session(env=env, **params)._get_config_loader()["parameters"]
-    return check_parameters(given, params).export
+    return check_parameters(given, Places(params, {})).export
 
 
 def test_it_knows_how_the_run_was_called(session):

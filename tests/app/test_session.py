@@ -101,17 +101,21 @@ def test_a_search_space_that_does_not_fit_the_agent_is_refused_before_the_run(se
 
 
 def test_a_field_that_the_files_leave_out_may_be_given(session, ran):
-    session(hpo={"stage0": {"timeouts": {"total": 100}}}, training={"fixed": {"learning_rate": 1e-4}}).run()
+    session(hpo={"stage0": {"workers": {"timeouts": {"total": 100}}}}, training={"fixed": {"learning_rate": 1e-4}}).run()
     assert ran
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("preprocessing:", "preprocesing:", "conf: parameter preprocesing: there is no such parameter, did you mean"),
-        ("    seed: 0", "    sede: 0", "conf: parameter preprocessing.splits.sede: .*did you mean 'seed'"),
+        (
+            "preprocessing:",
+            "preprocesing:",
+            "conf/base/parameters_preprocessing.yml: preprocesing: there is no such parameter, did you mean",
+        ),
+        ("    seed: 0", "    sede: 0", "conf/base/parameters_preprocessing.yml: preprocessing.splits.sede: .*did you mean 'seed'"),
         ("    train: 0.7", "    train: [0.7", "conf: .*parameters_preprocessing.yml"),
-        ("    train: 0.7", "    train: 1.7", "conf: parameter preprocessing.splits.train: .*less than 1, not 1.7"),
+        ("    train: 0.7", "    train: 1.7", "conf/base/parameters_preprocessing.yml: preprocessing.splits.train: .*less than 1, not 1.7"),
     ],
 )
 def test_a_mistake_in_a_file_is_named(session, project, old, new, message):
@@ -201,12 +205,12 @@ CLUSTER = {"name": "dask", "scheduler": "tcp://host:8786"}
     ("hpo", "expected"),
     [
         ({}, 1),
-        ({"executor": "dask"}, 1),  # This machine's own cluster, which each agent would start.
-        ({"executor": CLUSTER}, 4),
-        ({"executor": CLUSTER, "stage1": {"executor": "local"}}, 1),
-        ({"executor": CLUSTER, "maximal": {"executor": "local"}}, 4),  # It does not run.
-        ({"executor": CLUSTER, "agents_at_once": 2}, 2),
-        ({"executor": CLUSTER, "agents_at_once": 1}, 1),
+        ({"workers": {"executor": "dask"}}, 1),  # This machine's own cluster, which each agent would start.
+        ({"workers": {"executor": CLUSTER}}, 4),
+        ({"workers": {"executor": CLUSTER}, "stage1": {"workers": {"executor": "local"}}}, 1),
+        ({"workers": {"executor": CLUSTER}, "maximal": {"workers": {"executor": "local"}}}, 4),  # It does not run.
+        ({"workers": {"executor": CLUSTER}, "agents_at_once": 2}, 2),
+        ({"workers": {"executor": CLUSTER}, "agents_at_once": 1}, 1),
     ],
 )
 def test_agents_run_at_once_where_all_their_trials_run_over_a_cluster(session, untracked, monkeypatch, hpo, expected):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from psy_agents.agents.registry import AGENTS
+from psy_agents.app.parameter_errors import Places
 from psy_agents.app.parameters import check_parameters
 from psy_agents.errors import UserError
 
@@ -15,7 +16,7 @@ def hpo(session):
 
     def resolve(**changes):
         values = session(hpo=changes)._get_config_loader()["parameters"]
-        return check_parameters(values, {"hpo": changes}).hpo
+        return check_parameters(values, Places({"hpo": changes}, {})).hpo
 
     return resolve
 
@@ -43,39 +44,72 @@ def test_one_number_replaces_the_agents_own(hpo):
 
 def test_later_stages_refine_and_refine_none_turns_it_off(hpo):
     stages = hpo()
-    assert [stages.stage0.refine.method, stages.stage1.refine.method, stages.stage2.refine.method] == [
+    assert [stages.stage0.refine.name, stages.stage1.refine.name, stages.stage2.refine.name] == [
         "none",
         "bounding_box",
         "bounding_box",
     ]
-    assert hpo(stage1={"refine": "none"}).stage1.refine.method == "none"
+    assert hpo(stage1={"refine": "none"}).stage1.refine.name == "none"
+    assert hpo(stage1={"pruner": "none"}).stage1.pruner.name == "none"
 
 
 @pytest.mark.parametrize("given", ["dask", {"name": "dask", "scheduler": "tcp://host:8786"}])
 def test_one_executor_holds_for_all_stages_and_the_refit(hpo, given):
-    typed = hpo(executor=given)
-    places = typed.stage0, typed.stage1, typed.stage2, typed.maximal, typed.refit
-    assert {place.executor.name for place in places} == {"dask"} and {place.executor for place in places} == {typed.executor}
-    stages = hpo(stage1={"executor": given})
-    assert [each.executor.name for each in (stages.stage0, stages.stage1, stages.refit)] == ["local", "dask", "local"]
+    typed = hpo(workers={"executor": given})
+    places = [typed.workers_of(name).executor for name in ("stage0", "stage1", "stage2", "maximal", "refit")]
+    assert {place.name for place in places} == {"dask"} and set(places) == {typed.workers.executor}
+    stages = hpo(stage1={"workers": {"executor": given}})
+    assert [stages.workers_of(name).executor.name for name in ("stage0", "stage1", "refit")] == ["local", "dask", "local"]
 
 
-def test_an_executor_that_no_stage_reads_is_refused(session):
-    values = session()._get_config_loader()["parameters"]
-    values["hpo"]["executor"] = {"name": "dask"}  # As another environment's file would.
-    with pytest.raises(UserError, match="hpo: executor stands in a file that the stages do not read"):
-        check_parameters(values, {})
+def test_a_stage_takes_from_the_shared_workers_what_it_does_not_say_itself(hpo):
+    cluster = {"name": "dask", "scheduler": "tcp://host:8786"}
+    typed = hpo(
+        workers={"count": 3, "executor": cluster, "timeouts": {"silence": 60}},
+        stage1={"workers": {"threads": 2, "executor": "local", "timeouts": {"startup": 9}}},
+    )
+    shared, own = typed.workers_of("stage0"), typed.workers_of("stage1")
+    assert (shared.count, shared.threads, shared.executor.scheduler) == (3, "auto", "tcp://host:8786")
+    assert (own.count, own.threads, own.executor.name, own.executor.scheduler) == (3, 2, "local", None)
+    assert (shared.timeouts.startup, shared.timeouts.silence) == (300, 60)
+    assert (own.timeouts.startup, own.timeouts.silence) == (9, 60)
+
+
+def test_workers_in_another_environments_file_hold_for_every_stage(session):
+    typed = check_parameters(session(env="test")._get_config_loader()["parameters"], Places({}, {})).hpo
+    assert {typed.workers_of(name).count for name in ("stage0", "stage1", "stage2", "maximal", "refit")} == {1}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"executor": "dusk"}, "--params hpo.executor.name: input should be 'local' or 'dask'"),
-        ({"executor": {"scheduler": "tcp://host:8786"}}, "--params hpo.executor: scheduler and gpus belong to Dask: add name=dask"),
+        ({"workers": {"executor": "dusk"}}, "--params hpo.workers.executor.name: input should be 'local' or 'dask'"),
+        (
+            {"workers": {"executor": {"scheduler": "tcp://host:8786"}}},
+            "--params hpo.workers.executor: scheduler and gpus belong to Dask: add name=dask",
+        ),
+        ({"executor": "dask"}, "--params hpo.executor is now called hpo.workers.executor."),
+        (
+            {"stage1": {"trials_per_gpu": 2}},
+            "--params hpo.stage1.trials_per_gpu is now called hpo.workers.per_gpu, or hpo.stage1.workers.per_gpu for stage1 alone.",
+        ),
+        (
+            {"stage0": {"workers": 2}},
+            "--params hpo.stage0.workers is now called hpo.workers.count, or hpo.stage0.workers.count for stage0 alone.",
+        ),
+        ({"refit": {"threads_per_worker": 2}}, "hpo.workers.threads, or hpo.refit.workers.threads for refit alone."),
+        ({"stage1": {"refine": {"method": "none"}}}, "--params hpo.stage1.refine.method is now called hpo.stage1.refine.name."),
+        ({"stage2": {"pruner": {"warmup_fraction": 0.5}}}, "hpo.stage2.pruner.warmup_ratio"),
+        ({"stage1": {"pruner": "hyperband"}}, "--params hpo.stage1.pruner.name: must be one of 'none', 'median', not 'hyperband'."),
+        (
+            {"stage1": {"pruner": {"name": "none"}}},
+            "hpo.stage1.pruner.n_startup_trials does not belong to none: to replace the whole section, give hpo.stage1.pruner=none.",
+        ),
+        ({"workers": {"timeouts": {"startup": 0}}}, "--params hpo.workers.timeouts.startup: input should be greater than 0, not 0."),
         ({"agents_at_once": 0}, "--params hpo.agents_at_once: must be 'auto' or a whole number of at least 1, not 0"),
         ({"agent_at_once": 4}, "--params hpo.agent_at_once: there is no such parameter, did you mean 'agents_at_once'?"),
         ({"stage1": {"refine": {"topp": 4}}}, "--params hpo.stage1.refine.topp: there is no such parameter, did you mean 'top'?"),
-        ({"stage1": {"refine": "boxes"}}, "hpo.stage1.refine.method"),
+        ({"stage1": {"refine": "boxes"}}, "hpo.stage1.refine.name"),
         ({"stage1": {"n_trials": 0}}, "hpo.stage1.n_trials: must be a whole number of at least 1, or one for each of criteria"),
         ({"stage1": {"n_trials": {"criteria": 3}}}, "hpo.stage1.n_trials: must be a whole number"),
         ({"stage1": {"n_trials": None}}, "n_trials and timeout are both null"),

@@ -50,7 +50,7 @@ def test_each_seed_runs_every_method_once_and_only_the_staged_one_refines(tmp_pa
     assert sorted(turns) == sorted((seed, method) for seed in range(3) for method in METHODS)
     assert len({method for _, method in turns[::4]}) == 3, "each seed begins with another"
     methods = {run["method"]: run["stages"] for run in runs if run["seed"] == 2}
-    assert {method: [stage["refine"]["method"] for stage in methods[method]] for method in METHODS} == {
+    assert {method: [stage["refine"]["name"] for stage in methods[method]] for method in METHODS} == {
         "staged": ["none", "bounding_box", "bounding_box"],
         "whole": ["none", "none", "none"],
         "random": ["none"],

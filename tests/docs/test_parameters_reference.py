@@ -73,7 +73,7 @@ def test_types_and_limits_are_words():
 def test_tables_hold_every_name_and_the_values_of_conf():
     rows = parameters_reference(CONF).replace("&nbsp;", " ").splitlines()
     for section in sections():
-        assert any(row.startswith(f"### {section.places[0]} ") for row in rows)
+        assert any(row.startswith(f"### {section.title} ") for row in rows)
         for name in section.model.model_fields:
             assert any(row.startswith(f"| `{name}` |") for row in rows), (section, name)
     # One place holds it, several agree, several differ, and none but the type holds it.

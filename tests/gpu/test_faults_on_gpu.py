@@ -16,12 +16,12 @@ from psy_agents.training.config import TrainingSettings
 N = 4
 
 
-def stage(search, objective, setup, **config):
+def stage(search, objective, setup, workers=None):
     """Run N small trials."""
-    given = {"name": "stage0", "label": "gpu", "n_trials": N, "epochs": 1, "patience": 1, "workers": 1, "threads_per_worker": 1}
+    given = {"name": "stage0", "label": "gpu", "n_trials": N, "epochs": 1, "patience": 1}
     with StudyStore(search.store) as store:
         runner = StageRunner(
-            StageConfig(**{**given, **config}),
+            StageConfig(**given, workers=workers or {"count": 1, "threads": 1}),
             SearchSpace.from_config({"learning_rate": {"type": "float", "low": 1e-4, "high": 1e-3}}, {"learning_rate": 1e-3}),
             (), store, "study", objective=f"support.search.gpu_objectives:{objective}", setup={"diary": str(search.diary), **setup},
             checkpoint_root=search.weights,
@@ -78,7 +78,8 @@ def test_too_little_memory_is_met_with_half_the_micro_batch_in_a_fresh_process(s
 
 def test_two_trials_share_a_gpu_and_the_engine_never_touches_it(search, tmp_path):
     before = torch.cuda.is_initialized()
-    stage(search, "Side", {"times": str(tmp_path / "times")}, workers="auto", trials_per_gpu=2 // torch.cuda.device_count() or 1)
+    side_by_side = {"count": "auto", "threads": 1, "per_gpu": 2 // torch.cuda.device_count() or 1}
+    stage(search, "Side", {"times": str(tmp_path / "times")}, side_by_side)
     assert [record.state for record in search.records()] == ["complete"] * N
     assert len({process for _, process, _ in search.diary_lines()}) == 2
     times = sorted(tuple(map(float, line.split()[:2])) for line in (tmp_path / "times").read_text().splitlines())

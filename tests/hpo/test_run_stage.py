@@ -11,7 +11,7 @@ from support.small_search import CANARY, CRITERIA, SPACES, best_trials, files_wi
 from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent_folder import load_agent
 from psy_agents.errors import UserError
-from psy_agents.hpo.config import RefineConfig, StageConfig
+from psy_agents.hpo.config import NoRefinement, StageConfig, WorkersConfig
 from psy_agents.hpo.run_stage import Places, run_stage
 from psy_agents.hpo.space.config import SpaceConfig
 from psy_agents.hpo.space.refinement import refine
@@ -19,7 +19,7 @@ from psy_agents.hpo.study.store import read_study
 from psy_agents.hpo.study.topk import TopK
 from psy_agents.training.config import TrainingSettings
 
-STAGE0 = StageConfig(name="stage0", label="sanity", n_trials=2, epochs=2, patience=2, top_k=2, workers=1, threads_per_worker=1)
+STAGE0 = StageConfig(name="stage0", label="sanity", n_trials=2, epochs=2, patience=2, top_k=2, workers={"count": 1, "threads": 1})
 
 
 def stage(tmp_path: Path, corpus, agent: str, encoder: str, *, spaces=SPACES, parent=None, stage=STAGE0, **settings):
@@ -77,7 +77,7 @@ def test_an_encoder_that_is_nowhere_is_refused_with_the_three_ways(tmp_path, cor
 
 
 STAGE1 = StageConfig(
-    name="stage1", label="coarse", space="large", n_trials=3, epochs=2, patience=2, workers=1, threads_per_worker=1,
+    name="stage1", label="coarse", space="large", n_trials=3, epochs=2, patience=2, workers={"count": 1, "threads": 1},
     refine="bounding_box",
 )  # fmt: skip
 
@@ -147,7 +147,7 @@ def test_without_a_parent_the_whole_space_is_searched_and_it_is_said(prepared, c
     parent = best_trials("criteria", corpus, settings_of(encoder), {"learning_rate": 1e-3}, {"learning_rate": 3e-3})
     *found, _, told = prepared()
     assert tuple(found) == WHOLE and "it searches the whole space" in told
-    *found, _, told = prepared(parent=parent, stage=STAGE1.model_copy(update={"refine": RefineConfig()}))
+    *found, _, told = prepared(parent=parent, stage=STAGE1.model_copy(update={"refine": NoRefinement()}))
     assert tuple(found) == WHOLE and "refines" not in told and "whole space" not in told
 
 
@@ -179,5 +179,5 @@ def test_a_change_makes_a_new_study_and_is_named(prepared, corpus):
         *_, name, told = prepared(**changes)
         assert name != before and f"{name} begins anew: changed since {before}: {named}\n" in told
         before = name
-    for unchanging in ({"n_trials": 9}, {"timeout": 60.0}, {"workers": 2}, {"top_k": 1}):
+    for unchanging in ({"n_trials": 9}, {"timeout": 60.0}, {"workers": WorkersConfig(count=2)}, {"top_k": 1}):
         assert prepared(stage=STAGE1.model_copy(update=unchanging))[2] == first

@@ -90,7 +90,7 @@ def write_settings(project: Path, encoder: str) -> None:
     """A configuration environment in which a stage takes seconds."""
     folder = project / "conf" / "tiny"
     folder.mkdir()
-    stage = {"n_trials": 2, "epochs": 1, "patience": 1, "workers": 1, "threads_per_worker": 1}
+    stage = {"n_trials": 2, "epochs": 1, "patience": 1, "workers": {"count": 1, "threads": 1}}
     fixed = {"encoder": encoder, "max_length": 40, "frozen_layers": 0}
     space = {"common": {"frozen_layers": {"type": "int", "low": 0, "high": 1}}}
     large = {"common": {"max_length": {"type": "categorical", "choices": [40]}}}

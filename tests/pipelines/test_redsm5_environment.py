@@ -11,6 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.io import DatasetError
 from kedro.runner import SequentialRunner
 
+from psy_agents.app.parameter_errors import Places
 from psy_agents.app.parameters import check_parameters
 from psy_agents.errors import UserError
 
@@ -158,7 +159,7 @@ def test_pipelines_that_read_nothing_gated_run_without_the_agreement(session, pr
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence", "share", "joint"])
 def test_the_large_space_offers_the_encoders_and_the_small_one_stays_on_the_bundled_one(session, agent):
-    parameters = check_parameters(session(env="redsm5")._get_config_loader()["parameters"], {})
+    parameters = check_parameters(session(env="redsm5")._get_config_loader()["parameters"], Places({}, {}))
     spaces, training = parameters.search_space, parameters.training
     small, large = (spaces.space(agent, size, training) for size in ("small", "large"))
     default = training.hyperparameters({}).encoder
@@ -170,7 +171,7 @@ def test_the_large_space_offers_the_encoders_and_the_small_one_stays_on_the_bund
 
 
 def test_every_trial_of_the_large_space_fits_the_shallowest_encoder_and_its_positions(session):
-    parameters = check_parameters(session(env="redsm5")._get_config_loader()["parameters"], {})
+    parameters = check_parameters(session(env="redsm5")._get_config_loader()["parameters"], Places({}, {}))
     space = parameters.search_space.space("joint", "large", parameters.training)
     highest = {p.name: p.distribution for p in space.parameters}
     assert highest["frozen_layers"].high < 6  # MiniLM; the others have 12 and 22

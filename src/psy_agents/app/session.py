@@ -22,7 +22,8 @@ from psy_agents.app.error_reporting import one_line_errors, told_once
 from psy_agents.app.hooks.tracking import NestedRunHooks
 from psy_agents.app.hooks.viewers import WatchHooks
 from psy_agents.app.parallel_agents import AgentJob, Command
-from psy_agents.app.parameters import Parameters, check_parameters, closest
+from psy_agents.app.parameter_errors import Places, closest, parameter_files
+from psy_agents.app.parameters import Parameters, check_parameters
 from psy_agents.app.resolvers import environment, given_parameters
 from psy_agents.app.signals import interrupts
 from psy_agents.corpus.agreement import check_confirmed, confirm, named_agreement
@@ -134,7 +135,8 @@ class AgentSession(KedroSession):
     def _check_configuration(self, names: list[str]) -> Parameters:
         """Type all parameters, and leave tracking out where all pipelines are without it: it costs seconds."""
         loader = self._get_config_loader()
-        parameters = check_parameters(loader["parameters"], self.store.get("runtime_params") or {})
+        places = Places(self.store.get("runtime_params") or {}, parameter_files(loader))
+        parameters = check_parameters(loader["parameters"], places)
         untracked = loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
         if set(names) <= set(untracked):
             self._hook_manager.unregister(name="mlflow_hook")
@@ -213,15 +215,14 @@ def _check_refits(chosen: Pipeline, parameters: Parameters) -> None:
 def _agents_at_once(chosen: Pipeline, parameters: Parameters) -> int:
     """Agents at a time: where nothing is said, all of them if all their trials run over a cluster."""
     stages = {stage for node in chosen.nodes if (stage := stage_of(node)) is not None}
-    places = {f"hpo.{name}": getattr(parameters.hpo, name) for name in sorted(stages)}
-    here = [name for name, place in places.items() if place.executor.scheduler is None]
+    here = [f"hpo.{name}" for name in sorted(stages) if parameters.hpo.workers_of(name).executor.scheduler is None]
     wanted = parameters.hpo.agents_at_once
     if wanted == "auto":
         return 1 if here else len(AGENTS)
     if wanted > 1 and here:
         raise UserError(
             f"hpo.agents_at_once is {wanted}, but the trials of {here[0]} run on this machine: give it a cluster "
-            f"(hpo.executor.name=dask,hpo.executor.scheduler=...), or leave agents_at_once out."
+            f"(hpo.workers.executor.name=dask,hpo.workers.executor.scheduler=...), or leave agents_at_once out."
         )
     return wanted
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -41,10 +41,7 @@ TrialCount = Annotated[int | dict[str, int] | None, BeforeValidator(_count_or_co
 
 
 def _by_name(value: Any) -> Any:
-    return {"method": value} if isinstance(value, str) else value
-
-
-def _executor_by_name(value: Any) -> Any:
+    """A name alone stands for the section with its defaults."""
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -58,33 +55,48 @@ class SamplerConfig(Schema):
     n_ei_candidates: int = Field(24, ge=1, description="tpe: candidates drawn for each proposal.")
 
 
-class PrunerConfig(Schema):
-    """When a trial that is worse than the others at its epoch is stopped."""
+class NoPruner(Schema):
+    """Every trial trains its epochs."""
 
-    name: Literal["none", "median"] = Field(
-        "none", description="median: stops a trial whose best value so far is below the others' median at this epoch."
-    )
-    n_startup_trials: int = Field(5, ge=0, description="median: complete trials before any is pruned.")
-    warmup_ratio: float = Field(1 / 3, ge=0, le=1, description="median: share of the epochs in which none is pruned.")
+    name: Literal["none"] = Field("none", description="No trial is stopped.")
 
 
-class RefineConfig(Schema):
-    """How a stage's space comes from the best trials of the stage before it.
+class MedianPruner(Schema):
+    """Optuna's `MedianPruner`: stops a trial whose best value so far is below the others' median at this epoch."""
 
-    ``bounding_box``: Perrone et al., "Learning search spaces for Bayesian optimization", NeurIPS 2019, section 4.1, of
-    one earlier study. ``none``: the whole space, as if there were no earlier stage.
+    name: Literal["median"] = Field("median", description="A trial below the median of the others is stopped.")
+    n_startup_trials: int = Field(5, ge=0, description="Complete trials before any is stopped.")
+    warmup_ratio: float = Field(1 / 3, ge=0, le=1, description="Share of the epochs in which none is stopped.")
+
+
+Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="name"), BeforeValidator(_by_name)]
+
+
+class NoRefinement(Schema):
+    """The stage searches its whole space, as if there were no earlier stage."""
+
+    name: Literal["none"] = Field("none", description="The whole space.")
+
+
+class BoundingBox(Schema):
+    """The box that the best trials of the stage before span.
+
+    Perrone et al., "Learning search spaces for Bayesian optimization", NeurIPS 2019, section 4.1, of one earlier study.
     """
 
-    method: Literal["bounding_box", "none"] = Field("none", description="The box of the best trials, or the whole space.")
-    top: int = Field(5, ge=2, description="bounding_box: best complete trials that span the box.")
-    padding: float = Field(0.1, ge=0, le=1, description="bounding_box: share of a parameter's width added on either side.")
-    enqueue: int = Field(3, ge=0, description="bounding_box: best trials whose parameters go first in the new study.")
+    name: Literal["bounding_box"] = Field("bounding_box", description="The box of the best trials.")
+    top: int = Field(5, ge=2, description="Best complete trials that span the box.")
+    padding: float = Field(0.1, ge=0, le=1, description="Share of a parameter's width added on either side.")
+    enqueue: int = Field(3, ge=0, description="Best trials whose parameters go first in the new study.")
+
+
+Refine = Annotated[NoRefinement | BoundingBox, Field(discriminator="name"), BeforeValidator(_by_name)]
 
 
 class Timeouts(Schema):
     """Seconds after which a worker counts as hung, and a trial as too long; None is no limit."""
 
-    startup: float = Field(300, gt=0, description="From a worker's start to its objective being made.")
+    startup: float = Field(300, gt=0, description="From a worker's start to its objective being built.")
     silence: float | None = Field(3600, gt=0, description="Between two reports: the worker is replaced, the trial retried.")
     total: float | None = Field(None, gt=0, description="For a whole trial: it fails for good.")
 
@@ -107,28 +119,46 @@ class ExecutorConfig(Schema):
         return self
 
 
-Executor = Annotated[ExecutorConfig, BeforeValidator(_executor_by_name)]
-
-
 class WorkersConfig(Schema):
-    """Where and how many at a time trials run, and what is done where one is lost."""
+    """The processes that run trials: where, how many, with what, and what happens when one is lost.
 
-    executor: Executor = ExecutorConfig()
-    workers: AutoOrCount = Field(
-        "auto", description="Trials at a time; auto: trials_per_gpu for each GPU, else the fastest split of the CPU's cores, timed "
-        "before the first trial; dask: as many as fit the cluster."
+    ``hpo.workers`` holds for all stages and the refit; a stage's own ``workers`` holds what differs there.
+    """
+
+    executor: Annotated[ExecutorConfig, BeforeValidator(_by_name)] = ExecutorConfig()
+    count: AutoOrCount = Field(
+        "auto",
+        description="Trials at a time; auto: per_gpu for each GPU, else the fastest split of the CPU's cores, timed before the "
+        "first trial; dask: as many as fit the cluster.",
     )
-    threads_per_worker: AutoOrCount = Field("auto", description="auto: the cores, shared evenly by the workers.")
-    trials_per_gpu: int = Field(1, ge=1, description="Trials at a time on one GPU, where workers is auto.")
-    memory_per_worker: float = Field(
-        4.0, gt=0, description="GiB; on CPU, auto makes no more workers than there is free memory for."
-    )
+    threads: AutoOrCount = Field("auto", description="Threads of a worker; auto: the cores, shared evenly by the workers.")
+    per_gpu: int = Field(1, ge=1, description="Trials at a time on one GPU, where count is auto.")
+    memory_gib: float = Field(4.0, gt=0, description="Of a worker, on CPU: auto makes no more workers than there is free memory for.")
     timeouts: Timeouts = Timeouts()
     max_retries: int = Field(3, ge=0, description="Times a trial is run again after its worker died or hung.")
+    trials_per_worker: int = Field(50, ge=1, description="Trials after which a worker process is replaced.")
+
+    def overridden_by(self, other: WorkersConfig) -> WorkersConfig:
+        """These settings with those that ``other`` was given; its executor replaces this one whole."""
+        given = {name: getattr(other, name) for name in other.model_fields_set}
+        if "timeouts" in given:
+            limits = {name: getattr(other.timeouts, name) for name in other.timeouts.model_fields_set}
+            given["timeouts"] = self.timeouts.model_copy(update=limits)
+        return self.model_copy(update=given)
 
 
-class StageConfig(WorkersConfig):
-    """A stage: its budget, its sampler and pruner, its workers and their limits."""
+class _RunsTrials(Schema):
+    """A part of the search that has workers."""
+
+    workers: WorkersConfig = Field(WorkersConfig(), description="What differs from hpo.workers here.")
+
+    def with_workers(self, shared: WorkersConfig) -> Self:
+        """The same on the workers that all parts share, but for what this one says itself."""
+        return self.model_copy(update={"workers": shared.overridden_by(self.workers)})
+
+
+class StageConfig(_RunsTrials):
+    """A stage: its budget, its sampler and its pruner."""
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="Such as stage0.")
     label: str = Field(pattern=r"^[a-z0-9_]*$", description="Such as sanity.")
@@ -137,15 +167,14 @@ class StageConfig(WorkersConfig):
     timeout: float | None = Field(
         None, gt=0, description="Seconds of search, all runs of the stage together, after which no trial is started."
     )
-    refine: Annotated[RefineConfig, BeforeValidator(_by_name)] = RefineConfig()
+    refine: Refine = Field(NoRefinement(), description="How the space comes from the best trials of the stage before.")
     epochs: int = Field(ge=1, description="The most epochs that a trial trains.")
     patience: int = Field(ge=1, description="Epochs without a better value after which a trial ends.")
     top_k: int = Field(5, ge=1, description="Trials in the stage's list of the best.")
     keep_checkpoints: int = Field(1, ge=0, description="Best trials whose weights stay on disk.")
     seed: int = Field(0, ge=0, description="Of what is proposed and of each trial's training.")
     sampler: SamplerConfig = SamplerConfig()
-    pruner: PrunerConfig = PrunerConfig()
-    trials_per_worker: int = Field(50, ge=1, description="Trials after which a worker process is replaced.")
+    pruner: Pruner = Field(NoPruner(), description="When a trial that is worse than the others is stopped.")
 
     @model_validator(mode="after")
     def _ends(self) -> StageConfig:
@@ -160,7 +189,7 @@ class StageConfig(WorkersConfig):
         return self
 
 
-class RefitConfig(WorkersConfig):
+class RefitConfig(_RunsTrials):
     """Confirming the best trials over fixed seeds, training the winner on train + validation, testing it once."""
 
     stage: Literal["stage0", "stage1", "stage2", "maximal"] = Field("stage2", description="Whose top-k is confirmed.")

@@ -16,7 +16,7 @@ from psy_agents.agents.renamed import renamings
 from psy_agents.corpus.fingerprint import data_hash
 from psy_agents.corpus.splitting.leakage import audit_leakage
 from psy_agents.hpo.budget import best_pace, check_space, encoder_bytes, estimate, size_of
-from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.config import NoRefinement, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.space.config import SearchSpaceConfig
@@ -182,7 +182,7 @@ def _refinement(
     agent: str, stage: StageConfig, space: SearchSpace, parent: TopK | None, data: str
 ) -> Refinement | None:
     title = f"{agent}, {stage.name}"
-    if stage.refine.method == "none":
+    if isinstance(stage.refine, NoRefinement):
         return None
     if parent is None:
         log.info("%s: there are no best trials of an earlier stage to refine from: it searches the whole space", title)

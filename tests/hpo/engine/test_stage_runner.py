@@ -223,9 +223,9 @@ def test_an_orphan_without_all_its_parameters_is_asked_anew(search):
 
 def test_a_wrong_configuration_is_refused_by_name():
     good = {"name": "stage0", "label": "sanity", "n_trials": 8, "epochs": 3, "patience": 5}
-    assert StageConfig(**good, workers=2).workers == 2
+    assert StageConfig(**good, workers={"count": 2}).workers.count == 2
     for wrong, message in [
-        ({"workers": 0}, "must be 'auto' or a whole number of at least 1, not 0"),
+        ({"workers": {"count": 0}}, "must be 'auto' or a whole number of at least 1, not 0"),
         ({"worker": 1}, "worker\n"),
         ({"n_trials": 0}, "n_trials\n"),
         ({"sampler": {"name": "gp"}}, "sampler.name\n"),

@@ -125,5 +125,5 @@ def test_each_agent_may_have_its_own_number_of_trials():
 
 
 def test_no_more_workers_than_trials_and_as_many_as_asked_for_where_their_number_is_open():
-    assert worker_count(StageConfig(**STAGE, n_trials=2, workers=4)) == 2
-    assert worker_count(StageConfig(**STAGE, n_trials=None, timeout=9, workers=4)) == 4
+    assert worker_count(StageConfig(**STAGE, n_trials=2, workers={"count": 4})) == 2
+    assert worker_count(StageConfig(**STAGE, n_trials=None, timeout=9, workers={"count": 4})) == 4

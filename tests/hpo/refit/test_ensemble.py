@@ -33,7 +33,7 @@ from psy_agents.inference.predictor import Predictor, average
 from psy_agents.training.data import unlabelled_pairs
 from psy_agents.training.scoring import Answers, SplitScorer
 
-CONFIG = RefitConfig(candidates=2, n_seeds=2, workers=1, threads_per_worker=1, min_support=4)
+CONFIG = RefitConfig(candidates=2, n_seeds=2, workers={"count": 1, "threads": 1}, min_support=4)
 PARAMS = ({"learning_rate": 1e-3}, {"learning_rate": 5e-3, "max_length": 24})
 KINDS = [("share", "seeds"), ("share", "top_k"), ("criteria", "seeds"), ("evidence", "top_k")]
 

@@ -37,7 +37,7 @@ from psy_agents.inference.config import PredictConfig
 from psy_agents.inference.predict_file import predict_file
 from psy_agents.training.scoring import Answers, SplitScorer
 
-CONFIG = RefitConfig(candidates=2, n_seeds=2, workers=1, threads_per_worker=1, min_support=4)
+CONFIG = RefitConfig(candidates=2, n_seeds=2, workers={"count": 1, "threads": 1}, min_support=4)
 PARAMS = ({"learning_rate": 1e-3}, {"learning_rate": 5e-3})
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psy_agents.hpo.config import RefineConfig, StageConfig
+from psy_agents.hpo.config import BoundingBox, NoRefinement, StageConfig
 from psy_agents.hpo.space.refinement import refine
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.topk import TopK
 
-BOX = RefineConfig(method="bounding_box")
+BOX = BoundingBox()
 RATE = {"rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}}
 
 
@@ -77,7 +77,7 @@ def test_whole_numbers_and_steps_are_widened_to_values_that_can_be_drawn():
 def test_only_the_top_trials_span_the_box():
     params = [{"rate": rate} for rate in (1e-3, 2e-3, 1e-3, 2e-3, 1e-3, 1e-5)]
     assert box_of(RATE, *params, rate=1e-3).box == box_of(RATE, *params[:5], rate=1e-3).box
-    assert "rate" not in box_of(RATE, *params[:5], {"rate": 0.09}, config=RefineConfig(top=6, padding=1.0), rate=1e-3).box
+    assert "rate" not in box_of(RATE, *params[:5], {"rate": 0.09}, config=BoundingBox(top=6, padding=1.0), rate=1e-3).box
 
 
 CONDITIONAL = {
@@ -98,7 +98,7 @@ def test_a_parameter_that_one_trial_has_keeps_its_range_and_choices_are_all_kept
 def test_the_best_trials_go_first_once_each():
     params = [{"rate": rate} for rate in (1e-3, 1e-3, 2e-3, 3e-3, 4e-3)]
     assert box_of(RATE, *params, rate=1e-3).first == ({"rate": 1e-3}, {"rate": 2e-3})
-    assert box_of(RATE, *params, rate=1e-3, config=RefineConfig(enqueue=0)).first == ()
+    assert box_of(RATE, *params, rate=1e-3, config=BoundingBox(enqueue=0)).first == ()
 
 
 def test_the_first_trials_are_those_of_the_new_space():
@@ -168,7 +168,7 @@ def test_every_top_value_is_in_the_box_and_the_box_in_the_range(narrowing):
     spec, values, padding = narrowing
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = box_of({"p": spec}, *({"p": v} for v in values), config=RefineConfig(padding=padding), p=spec["low"])
+        found = box_of({"p": spec}, *({"p": v} for v in values), config=BoundingBox(padding=padding), p=spec["low"])
     (parameter,) = found.space.parameters
     low, high = parameter.distribution.low, parameter.distribution.high
     slack = 1e-9 if "step" in spec and spec["type"] == "float" else 0.0
@@ -179,9 +179,9 @@ def test_every_top_value_is_in_the_box_and_the_box_in_the_range(narrowing):
 
 def test_a_method_may_stand_for_its_settings_and_a_box_of_one_trial_is_refused():
     stage = {"name": "stage1", "label": "coarse", "n_trials": 2, "epochs": 1, "patience": 1}
-    assert StageConfig(**stage, refine="none").refine == RefineConfig()
+    assert StageConfig(**stage, refine="none").refine == NoRefinement()
     assert StageConfig(**stage, refine="bounding_box").refine == BOX
-    assert StageConfig(**stage, refine={"method": "bounding_box", "top": 3}).refine.top == 3
-    for wrong in ("box", {"method": "bounding_box", "top": 1}, {"method": "bounding_box", "padding": -0.1}, {"tops": 3}):
+    assert StageConfig(**stage, refine={"name": "bounding_box", "top": 3}).refine.top == 3
+    for wrong in ("box", {"name": "bounding_box", "top": 1}, {"name": "bounding_box", "padding": -0.1}, {"tops": 3}):
         with pytest.raises(ValueError, match="refine"):
             StageConfig(**stage, refine=wrong)

@@ -5,13 +5,13 @@ import pytest
 from optuna.trial import TrialState
 from support.search.search_process import DEFAULTS, SPACE
 
-from psy_agents.hpo.config import PrunerConfig, SamplerConfig, StageConfig
+from psy_agents.hpo.config import MedianPruner, SamplerConfig, StageConfig
 from psy_agents.hpo.engine.samplers import new_pruner, new_sampler
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.memory_copy import StudyCopy
 
 SAMPLER = SamplerConfig(name="tpe", n_startup_trials=3)
-STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=PrunerConfig(name="median", n_startup_trials=2))
+STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=MedianPruner(n_startup_trials=2))
 
 
 @pytest.fixture

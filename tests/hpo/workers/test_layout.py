@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from psy_agents.errors import UserError
-from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.config import StageConfig, WorkersConfig
 from psy_agents.hpo.workers import layout
 from psy_agents.hpo.workers.cgroups import GIB
 from psy_agents.hpo.workers.executor import worker_count
@@ -16,7 +16,8 @@ RATES = {(8, 1): 40.0, (4, 2): 44.0, (2, 4): 50.0, (1, 8): 30.0}
 
 
 def config(**changes):
-    return StageConfig(**{**STAGE, **changes})
+    workers = {key: changes.pop(key) for key in [*changes] if key in WorkersConfig.model_fields}
+    return StageConfig(**{**STAGE, **changes}, workers=workers)
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_memory_and_the_number_of_trials_limit_the_slots(machine):
     assert asked == [((3, 2), (2, 4), (1, 8))]
     assert "13.0 GiB free for workers of 4" in chosen.why
     assert split(choose_layout(config(n_trials=2))) == (2, 4)
-    assert split(choose_layout(config(memory_per_worker=100.0))) == (1, 8)
+    assert split(choose_layout(config(memory_gib=100.0))) == (1, 8)
     assert len(asked) == 2, "where only one split is left nothing is timed"
 
 
@@ -84,12 +85,12 @@ def test_a_single_trial_has_all_cores(machine):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"workers": 2}, (2, 4)),
-        ({"workers": 2, "threads_per_worker": 1}, (2, 1)),
-        ({"threads_per_worker": 1}, (8, 1)),
-        ({"threads_per_worker": 3}, (2, 3)),
-        ({"workers": 16}, (16, 1)),
-        ({"workers": 4, "n_trials": 2}, (2, 4)),
+        ({"count": 2}, (2, 4)),
+        ({"count": 2, "threads": 1}, (2, 1)),
+        ({"threads": 1}, (8, 1)),
+        ({"threads": 3}, (2, 3)),
+        ({"count": 16}, (16, 1)),
+        ({"count": 4, "n_trials": 2}, (2, 4)),
     ],
 )
 def test_what_is_set_holds_and_nothing_is_timed(machine, settings, expected):
@@ -100,12 +101,12 @@ def test_what_is_set_holds_and_nothing_is_timed(machine, settings, expected):
 
 def test_one_slot_a_gpu_or_several(machine):
     machine(cores=12, gpus=("0", "1", "2"), memory=1)
-    one, two = choose_layout(config()), choose_layout(config(trials_per_gpu=2))
+    one, two = choose_layout(config()), choose_layout(config(per_gpu=2))
     assert (split(one), split(two)) == ((3, 4), (6, 2))
     assert [two.device(slot) for slot in range(6)] == ["0", "1", "2", "0", "1", "2"]
     assert two.why == "2 for each of 3 GPUs"
-    assert split(choose_layout(config(workers=1, trials_per_gpu=2))) == (1, 12)
-    assert choose_layout(config(workers=1)).device(0) == "0"
+    assert split(choose_layout(config(count=1, per_gpu=2))) == (1, 12)
+    assert choose_layout(config(count=1)).device(0) == "0"
 
 
 def test_a_study_goes_on_as_it_began_where_the_machine_still_can(machine):
@@ -113,8 +114,8 @@ def test_a_study_goes_on_as_it_began_where_the_machine_still_can(machine):
     began = {**choose_layout(config()).stored(), "slots": 4, "threads": 1}
     again = choose_layout(config(), began)
     assert split(again) == (4, 1) and again.why == "as the study began" and len(asked) == 1
-    assert split(choose_layout(config(workers=4), began)) == (4, 1)
-    assert split(choose_layout(config(workers=2), began)) == (2, 4), "what is set comes first"
+    assert split(choose_layout(config(count=4), began)) == (4, 1)
+    assert split(choose_layout(config(count=2), began)) == (2, 4), "what is set comes first"
     machine(cores=2)
     assert split(choose_layout(config(), began)) == (2, 1), "there are fewer cores now"
     machine(gpus=("0",))
@@ -151,4 +152,4 @@ def test_an_estimate_counts_the_workers_that_auto_made_before(monkeypatch):
     monkeypatch.setattr("psy_agents.hpo.workers.resources.visible_gpus", list)
     assert worker_count(config(), on_cpu=3) == 3
     monkeypatch.setattr("psy_agents.hpo.workers.resources.visible_gpus", lambda: ["0", "1"])
-    assert worker_count(config(trials_per_gpu=2), on_cpu=3) == 4
+    assert worker_count(config(per_gpu=2), on_cpu=3) == 4

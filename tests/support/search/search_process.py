@@ -12,7 +12,7 @@ from unittest import mock
 
 from support.search.faults import die_before_write
 
-from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.config import StageConfig, WorkersConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.space.search_space import SearchSpace
@@ -26,7 +26,7 @@ SPACE = {
     "gamma": {"type": "float", "low": 0.5, "high": 5.0, "when": {"loss": ["focal"]}},
 }
 DEFAULTS = {"x": 0.5, "loss": "plain", "gamma": 2.0}
-CONFIG = {"name": "stage0", "label": "test", "n_trials": 4, "epochs": 3, "patience": 3, "workers": 1}
+CONFIG = {"name": "stage0", "label": "test", "n_trials": 4, "epochs": 3, "patience": 3}
 
 
 @contextlib.contextmanager
@@ -60,11 +60,13 @@ class Search:
         self.hung = folder / "hung"  # Is there once a trial hangs.
 
     def run(self, *, mishaps=None, pause=0.0, baselines=(), objective="support.search.objectives:Curve", name="study", callbacks=(),
-            log_dir=None, attributes=None, space=SPACE, stage="stage0", **config):  # fmt: skip
+            log_dir=None, attributes=None, space=SPACE, stage="stage0", workers=1, **config):  # fmt: skip
+        """Run the stage; workers are their number, and settings of `WorkersConfig` are taken from the stage's own."""
+        given = {"count": workers, **{key: config.pop(key) for key in [*config] if key in WorkersConfig.model_fields}}
         hung = {number for number, kind in (mishaps or {}).items() if kind.startswith("hang")}
         with StudyStore(self.store) as store, no_other_is_late(hung):
             runner = StageRunner(
-                StageConfig(**{**CONFIG, "name": stage, **config}),
+                StageConfig(**{**CONFIG, "name": stage, "workers": given, **config}),
                 SearchSpace.from_config(space, DEFAULTS),
                 baselines,
                 store,

@@ -101,9 +101,12 @@ def search(folder: Path, *, seed: int, workers: int, faulty: float, trials: int 
     with StudyStore(folder / "studies.db") as store:
         StageRunner(
             StageConfig(
-                name="torture", label="", n_trials=trials, epochs=EPOCHS, patience=EPOCHS, keep_checkpoints=KEEP, workers=workers,
-                threads_per_worker=1, sampler={"name": "random"}, timeouts={"silence": SILENCE if faulty else None}, max_retries=RETRIES,
-                trials_per_worker=4,
+                name="torture", label="", n_trials=trials, epochs=EPOCHS, patience=EPOCHS, keep_checkpoints=KEEP,
+                sampler={"name": "random"},
+                workers={
+                    "count": workers, "threads": 1, "timeouts": {"silence": SILENCE if faulty else None}, "max_retries": RETRIES,
+                    "trials_per_worker": 4,
+                },
             ),
             SearchSpace.from_config(SPACE, DEFAULTS),
             FIRST,

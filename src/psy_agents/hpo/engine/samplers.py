@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution
 from optuna.search_space import IntersectionSearchSpace
 from optuna.trial import FrozenTrial
 
-from psy_agents.hpo.config import SamplerConfig, StageConfig
+from psy_agents.hpo.config import NoPruner, SamplerConfig, StageConfig
 
 
 def derive_seed(seed: int, purpose: str, index: int) -> int:
@@ -48,7 +48,7 @@ class _Tpe(optuna.samplers.TPESampler):
 
 def new_pruner(config: StageConfig) -> optuna.pruners.BasePruner:
     """The pruner of a stage; its warm-up is a share of the stage's epochs."""
-    if config.pruner.name == "none":
+    if isinstance(config.pruner, NoPruner):
         return optuna.pruners.NopPruner()
     warmup = math.ceil(config.pruner.warmup_ratio * config.epochs)
     # Optuna prunes from the step n_warmup_steps on, and our first epoch is step 1.

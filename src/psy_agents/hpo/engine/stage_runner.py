@@ -164,7 +164,7 @@ class StageRunner:
             if key in known and key in described and known[key] != described[key]:
                 raise UserError(f"The study {self.study_name} was made with another {key}: give this search another name.")
         # What stage_records needs comes first: a study that a crash left half described must not stop its readers.
-        for key, value in (("max_retries", self.config.max_retries), ("checkpoint_root", str(self.checkpoints.root))):
+        for key, value in (("max_retries", self.config.workers.max_retries), ("checkpoint_root", str(self.checkpoints.root))):
             self.study.set_user_attr(key, value)
         for key, value in described.items():
             if key not in known:
@@ -175,7 +175,7 @@ class StageRunner:
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
             self._writer.end(trial, TrialState.FAIL, attrs=_failed(Failure.ORPHAN, "the run that started it ended"))
         trials = self.study.get_trials(deepcopy=False)
-        self._ledger = Ledger(trials, n_trials=self.config.n_trials, max_retries=self.config.max_retries)
+        self._ledger = Ledger(trials, n_trials=self.config.n_trials, max_retries=self.config.workers.max_retries)
         self._copy = StudyCopy(trials, new_pruner(self.config))
         self._tidy(self._ledger.deciding())
 
@@ -209,7 +209,7 @@ class StageRunner:
         pending = len(self._ledger.pending())
         if not pending or (self.config.timeout is not None and self._seconds_before >= self.config.timeout):
             return []
-        if self.config.executor.name == "dask":
+        if self.config.workers.executor.name == "dask":
             return self._dask_slots(pending)
         preload(self._preload)
         layout = choose_layout(self.config, self.study.user_attrs.get("layout"))
@@ -219,14 +219,14 @@ class StageRunner:
             Slot(
                 index,
                 worker.WorkerJob(self._objective, self._setup, layout.threads, layout.device(index), self._log_dir),
-                self.config.timeouts,
+                self.config.workers.timeouts,
             )
             for index in range(min(layout.slots, pending))
         ]
 
     def _dask_slots(self, pending: int) -> list[Slot]:
         config = self.config
-        threads = 0 if config.threads_per_worker == "auto" else config.threads_per_worker
+        threads = 0 if config.workers.threads == "auto" else config.workers.threads
         return dask_workers().new_slots(
             self._cluster,
             config,
@@ -239,7 +239,7 @@ class StageRunner:
     def _fill(self, slots: Sequence[Slot], wanted: list[int]) -> None:
         """Give idle slots the wanted trials, and start as many workers as there are trials left for."""
         for slot in slots:
-            if slot.state == "idle" and slot.trials_run >= self.config.trials_per_worker:
+            if slot.state == "idle" and slot.trials_run >= self.config.workers.trials_per_worker:
                 slot.retire()
             if slot.state == "idle" and wanted:
                 self._begin(slot, wanted.pop(0))
@@ -324,7 +324,7 @@ class StageRunner:
             case worker.Failed(failure, reason) | Lost(failure, reason):
                 slot.kill()
                 self._failed_starts += 1
-                if self._failed_starts > self.config.max_retries:
+                if self._failed_starts > self.config.workers.max_retries:
                     raise UserError(f"Workers failed {self._failed_starts} times while starting: {failure}, {reason}.")
 
     def _report(self, slot: Slot, report: EpochReport) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from psy_agents.agents.saved.agent_folder import Decisions
 from psy_agents.evaluation.calibration import HOTTEST
-from psy_agents.hpo.config import RefitConfig, StageConfig, WorkersConfig
+from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.refit.objectives import ANSWERS, SPAN_LENGTHS, Final
@@ -76,7 +76,7 @@ class RefitRuns:
             epochs=self.top.epochs,
             patience=self.top.patience,
             keep_checkpoints=len(runs),
-            **{name: getattr(self.config, name) for name in WorkersConfig.model_fields},
+            workers=self.config.workers,
         )
         candidate = {"candidate": {"type": "categorical", "choices": list(range(self.n_candidates))}}
         return StageRunner(

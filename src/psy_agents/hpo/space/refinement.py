@@ -11,7 +11,7 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from psy_agents.errors import UserError
-from psy_agents.hpo.config import RefineConfig
+from psy_agents.hpo.config import BoundingBox
 from psy_agents.hpo.space.search_space import Parameter, SearchSpace
 from psy_agents.hpo.study.topk import TopK
 
@@ -61,7 +61,7 @@ class Refinement:
         return f"{low:.3g} to {high:.3g}"
 
 
-def refine(space: SearchSpace, parent: TopK, config: RefineConfig) -> Refinement:
+def refine(space: SearchSpace, parent: TopK, config: BoundingBox) -> Refinement:
     """Narrow each numeric parameter to the box that the parent's best trials span.
 
     Perrone et al., NeurIPS 2019, section 4.1: the box is the minimum and maximum over the best configurations. Here

@@ -16,9 +16,9 @@ def worker_count(config: StageConfig, on_cpu: int | None = None) -> int:
     Args:
         on_cpu: how many workers ``auto`` makes on CPU, where that is known; else as many as cores.
     """
-    if config.workers != "auto" or config.executor.scheduler is None:
+    if config.workers.count != "auto" or config.workers.executor.scheduler is None:
         return local_worker_count(config, on_cpu)
-    workers = share().places(dask_workers().cluster_capacity(config.executor, config.timeouts.startup))
+    workers = share().places(dask_workers().cluster_capacity(config.workers.executor, config.workers.timeouts.startup))
     return min(workers, config.n_trials or workers)
 
 

@@ -63,7 +63,7 @@ def choose_layout(config: StageConfig, before: Mapping[str, Any] | None = None) 
     """The layout of a stage on this machine; a single trial has all cores.
 
     What the settings say holds. What they leave to ``auto`` stays as the study began, since seeds give the same values
-    again only with the same threads; in a new study it is ``trials_per_gpu`` slots a GPU, or on CPU the split that
+    again only with the same threads; in a new study it is ``per_gpu`` slots a GPU, or on CPU the split that
     `measure` finds fastest, of those for which there is memory.
 
     Args:
@@ -74,16 +74,16 @@ def choose_layout(config: StageConfig, before: Mapping[str, Any] | None = None) 
     """
     gpus, cores = tuple(visible_gpus()), cpu_cores()
     known = {"gpus": gpus, "cores": cores}
-    typed_slots = None if config.workers == "auto" else config.workers
-    typed_threads = None if config.threads_per_worker == "auto" else config.threads_per_worker
+    typed_slots = None if config.workers.count == "auto" else config.workers.count
+    typed_threads = None if config.workers.threads == "auto" else config.workers.threads
     if before is not None and _still_fits(before, typed_slots, typed_threads, len(gpus), cores):
         return Layout(before["slots"], before["threads"], **known, why="as the study began")
     most = config.n_trials or cores * 1_000
     if typed_slots is not None or gpus:
-        slots = min(typed_slots or len(gpus) * config.trials_per_gpu, most)
-        why = "as set" if typed_slots is not None else f"{config.trials_per_gpu} for each of {len(gpus)} GPUs"
+        slots = min(typed_slots or len(gpus) * config.workers.per_gpu, most)
+        why = "as set" if typed_slots is not None else f"{config.workers.per_gpu} for each of {len(gpus)} GPUs"
         return Layout(slots, typed_threads or max(1, cores // slots), **known, why=why)
-    room, limits = _room(config.memory_per_worker)
+    room, limits = _room(config.workers.memory_gib)
     if typed_threads is not None:
         slots = max(1, min(cores // typed_threads, most, room))
         return Layout(slots, typed_threads, **known, why=f"threads as set{limits if slots == room else ''}")
@@ -181,7 +181,7 @@ def _hear(pipe: connection.Connection, slots: int, threads: int) -> float:
             return pipe.recv()
     raise UserError(
         f"The split of the cores into {slots} slots of {threads} threads could not be timed: is there memory for it? Or give "
-        f"workers and threads_per_worker as numbers (conf/base/parameters_hpo.yml)."
+        f"hpo.workers.count and hpo.workers.threads as numbers."
     )
 
 

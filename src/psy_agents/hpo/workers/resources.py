@@ -15,8 +15,8 @@ def local_worker_count(config: StageConfig, on_cpu: int | None = None) -> int:
     Args:
         on_cpu: how many workers ``auto`` makes on CPU, where that is known; else as many as cores.
     """
-    automatic = len(visible_gpus()) * config.trials_per_gpu or on_cpu or cpu_cores()
-    workers = automatic if config.workers == "auto" else config.workers
+    automatic = len(visible_gpus()) * config.workers.per_gpu or on_cpu or cpu_cores()
+    workers = automatic if config.workers.count == "auto" else config.workers.count
     return min(workers, config.n_trials or workers)
 
 

@@ -7,7 +7,7 @@ import logging
 import pandas as pd
 
 from psy_agents.agents.registry import AGENTS
-from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.config import RefitConfig, StageConfig, WorkersConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.training.config import TrainingSettings
 
@@ -24,6 +24,7 @@ def estimate_budget(
     refit: RefitConfig,
     training: TrainingSettings,
     paths: SearchPaths,
+    workers: WorkersConfig,
     *stages: StageConfig,
 ) -> dict:
     """Add up time and disk from what epochs took in earlier studies; refuse a disk without room for the weights."""
@@ -35,7 +36,8 @@ def estimate_budget(
     from psy_agents.training.data import Corpus
 
     data = fingerprint(Corpus(posts, pairs, sentences, splits, criteria))
-    planned = plan(read_studies(store), dict.fromkeys(AGENTS, stages), refit, data, settings_hash(training))
+    searched = [stage.with_workers(workers) for stage in stages]
+    planned = plan(read_studies(store), dict.fromkeys(AGENTS, searched), refit, data, settings_hash(training))
     log.info("the whole run: %s", planned.sentence())
     check_space(paths.checkpoints, planned.disk_bytes)
     return planned.model_dump(mode="json")

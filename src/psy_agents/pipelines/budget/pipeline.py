@@ -14,6 +14,6 @@ def create_pipeline(stages: tuple[str, ...]) -> Pipeline:
     Args:
         stages: keys below ``hpo`` in the parameters.
     """
-    parameters = ["params:hpo.refit", "params:training", "params:hpo.paths", *(f"params:hpo.{stage}" for stage in stages)]
+    parameters = [f"params:{name}" for name in ("hpo.refit", "training", "hpo.paths", "hpo.workers", *(f"hpo.{s}" for s in stages))]
     estimated = node(estimate_budget, inputs=[*SHARED, *parameters], outputs="hpo_budget", name="estimate_budget")
     return Pipeline([estimated], namespace=NAMESPACE, inputs=set(SHARED), outputs={"hpo_budget"}, parameters=set(parameters))

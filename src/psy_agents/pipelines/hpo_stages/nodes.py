@@ -11,7 +11,7 @@ import pandas as pd
 
 from psy_agents.agents.registry import spec
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.config import StageConfig, WorkersConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.training.config import TrainingSettings
 
@@ -55,6 +55,7 @@ def search_agent(agent: str) -> Callable:
         training: TrainingSettings,
         search_space: SearchSpaceConfig,
         paths: SearchPaths,
+        workers: WorkersConfig,
         parent: dict | None = None,
     ) -> tuple[dict, Any]:
         """Run the stage to its number of trials; return its top-k and the figure of its history beside baselines."""
@@ -67,7 +68,7 @@ def search_agent(agent: str) -> Callable:
         output = run_stage(
             agent,
             Corpus(posts, pairs, sentences, splits, criteria),
-            stage,
+            stage.with_workers(workers),
             training,
             search_space,
             paths.places(store),

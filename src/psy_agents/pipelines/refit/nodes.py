@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.config import RefitConfig, WorkersConfig
 from psy_agents.pipelines.hpo_stages.nodes import SearchPaths, callbacks
 from psy_agents.training.config import TrainingSettings
 
@@ -29,6 +29,7 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         config: RefitConfig,
         training: TrainingSettings,
         paths: SearchPaths,
+        workers: WorkersConfig,
         *top_ks: dict | None,
     ) -> tuple[dict, Path, pd.DataFrame]:
         """Confirm the stage's best trials, train the winner and test it once; its summary, folder and predictions."""
@@ -41,7 +42,7 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         output = run_refit(
             agent,
             Corpus(posts, pairs, sentences, splits, criteria),
-            chosen,
+            chosen.with_workers(workers),
             training,
             None if top is None else TopK.model_validate(top),
             paths.places(store),

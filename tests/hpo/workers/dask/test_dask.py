@@ -74,7 +74,8 @@ def test_one_slot_gives_the_records_of_the_local_executor_and_stops_the_same_tri
 
 
 def test_all_workers_of_the_cluster_are_used_and_the_stage_ends_at_its_number_of_trials(search, remote, cluster):
-    config = StageConfig(name="stage0", label="", n_trials=9, epochs=1, patience=1, executor=cluster.executor, timeouts=LOOSE)
+    workers = {"executor": cluster.executor, "timeouts": LOOSE}
+    config = StageConfig(name="stage0", label="", n_trials=9, epochs=1, patience=1, workers=workers)
     assert worker_count(config) == 2
     result = remote(n_trials=5, workers="auto", pause=0.3)
     assert result.states == {"complete": 5}
@@ -274,7 +275,7 @@ def test_a_missing_package_is_said_with_the_command_that_installs_it(search, mon
 
 
 def test_the_executor_is_a_name_or_a_block_without_typos():
-    assert config.StageConfig(name="s", label="", n_trials=1, epochs=1, patience=1, executor="dask").executor.name == "dask"
+    assert config.WorkersConfig(executor="dask").executor.name == "dask"
     for wrong in ({"name": "dusk"}, {"scheduler": "tcp://host:8786"}, {"name": "dask", "scheduler": "host"}, {"gpu": 1}):
         with pytest.raises(ValidationError):
             ExecutorConfig(**wrong)

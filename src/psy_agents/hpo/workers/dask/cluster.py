@@ -185,7 +185,7 @@ class DaskCluster:
             if time.monotonic() >= deadline:
                 raise UserError(
                     f"No Dask worker {self._asked()} within {self._startup:g} s. The cluster has "
-                    f"{_described(self._info)}: start workers with --resources GPU=1, or change hpo.executor.gpus."
+                    f"{_described(self._info)}: start workers with --resources GPU=1, or change hpo.workers.executor.gpus."
                 )
             time.sleep(0.2)
             self._look()

@@ -104,12 +104,12 @@ def new_slots(
     Raises:
         UserError: see `DaskCluster`.
     """
-    own = config.executor.scheduler is None
+    own = config.workers.executor.scheduler is None
     workers = min(local_worker_count(config), most) if own else 0
-    cluster = stack.enter_context(DaskCluster(config.executor, config.timeouts.startup, workers))
-    if config.workers == "auto":
+    cluster = stack.enter_context(DaskCluster(config.workers.executor, config.workers.timeouts.startup, workers))
+    if config.workers.count == "auto":
         cluster.shared = cluster.capacity
-    n_slots = cluster.n_slots = min(cluster.shared or config.workers, most)
+    n_slots = cluster.n_slots = min(cluster.shared or config.workers.count, most)
     seen = None if own or checkpoints is None else _leave_mark(checkpoints, stack)
     gpus = visible_gpus() if own else []
     job = replace(job, log_dir=None if job.log_dir is None else job.log_dir.absolute())
@@ -117,7 +117,7 @@ def new_slots(
         DaskSlot(
             index,
             RemoteJob(replace(job, device=gpus[index % len(gpus)] if gpus else None), preload, seen),
-            config.timeouts,
+            config.workers.timeouts,
             cluster,
         )
         for index in range(n_slots)

@@ -1,0 +1,167 @@
+"""Mistakes in the parameters in one sentence: the file or the option, the dotted name, what is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import yaml
+from kedro.config import AbstractConfigLoader
+from pydantic import BaseModel, ValidationError
+
+from psy_agents.agents.renamed import new_name
+
+Key = tuple[str, ...]
+
+
+class Places:
+    """Where each parameter was given: on the command line, or in the last file that has it.
+
+    Args:
+        given: parameters of the command line.
+        files: YAML files of parameters by the names to show; a later one overrides an earlier one.
+    """
+
+    def __init__(self, given: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+        self._given, self._files = given, files
+
+    def of(self, key: Key) -> str:
+        """``--params``, the file and a colon, or ``conf:`` where neither has the parameter; then its dotted name."""
+        dotted = ".".join(key)
+        if _depth(self._given, key) == len(key):
+            return f"--params {dotted}"
+        depths = {name: _depth(yaml.safe_load(path.read_text(encoding="utf-8")), key) for name, path in self._files.items()}
+        deepest = max(depths.values(), default=0)
+        names = [name for name, depth in depths.items() if depth == deepest]
+        return f"{names[-1] if deepest else 'conf'}: {dotted}"
+
+
+def parameter_files(loader: AbstractConfigLoader) -> dict[str, Path]:
+    """The files of parameters that the loader reads, in the order of their precedence, by names such as conf/base/x.yml."""
+    source = Path(loader.conf_source)
+    folders = dict.fromkeys([loader.base_env, loader.env or loader.default_run_env])
+    patterns = loader.config_patterns["parameters"]
+    found = [
+        Path(path)
+        for folder in folders
+        for path in sorted({path for pattern in patterns for path in glob.glob(str(source / folder / pattern), recursive=True)})
+    ]
+    return {path.relative_to(source.parent).as_posix(): path for path in found if path.suffix in (".yml", ".yaml", ".json")}
+
+
+def closest(name: object, names: Iterable[object]) -> str:
+    """``, did you mean 'x'?``, or the choices where none is near, or a full stop where there is no choice."""
+    names = [str(each) for each in names]
+    near = difflib.get_close_matches(str(name), names, n=1)
+    if near:
+        return f", did you mean '{near[0]}'?"
+    return f" (there are: {', '.join(names)})." if names else "."
+
+
+def describe(error: ValidationError, model: type[BaseModel], values: Mapping[str, Any], above: Key, places: Places) -> str:
+    """The first mistake in a sentence, and how many more there are.
+
+    Args:
+        values: what was validated.
+        above: the place of the values among the parameters.
+    """
+    problems = error.errors(include_url=False)
+    # A misspelt name is also a missing one: the misspelling is the mistake.
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    loc = tuple(map(str, first["loc"]))
+    key = (*above, *_without_tags(loc, values, missing=first["type"] == "missing"))
+    more = f" {len(problems) - 1} more such." if len(problems) > 1 else ""
+    match first["type"]:
+        case "extra_forbidden":
+            sentence = _unknown(model, loc, key, places)
+        case "missing":
+            sentence = f"{places.of(key)} is missing."
+        case "union_tag_not_found":
+            sentence = f"{places.of((*key, first['ctx']['discriminator'].strip(chr(39))))} is missing."
+        case "union_tag_invalid":
+            found = first["ctx"]
+            key = (*key, found["discriminator"].strip("'"))
+            sentence = f"{places.of(key)}: must be one of {found['expected_tags']}, not '{found['tag']}'."
+        case _:
+            sentence = f"{places.of(key)}: {_problem(first)}."
+    return sentence + more
+
+
+def _unknown(model: type[BaseModel], loc: Key, key: Key, places: Places) -> str:
+    """A name that is not there: renamed, of another variant of its section, or misspelt."""
+    new = new_name(key[-1])
+    if new is not None:
+        return f"{places.of(key)} is now called {new}."
+    variants = _models_at(model, loc[:-1], tagged=False)
+    chosen = _models_at(model, loc[:-1])
+    if len(variants) > len(chosen) and any(key[-1] in variant.model_fields for variant in variants):
+        return f"{places.of(key)} does not belong to {loc[-2]}: to replace the whole section, give {'.'.join(key[:-1])}={loc[-2]}."
+    return f"{places.of(key)}: there is no such parameter{closest(key[-1], (name for m in chosen for name in m.model_fields))}"
+
+
+def _problem(found: Mapping[str, Any]) -> str:
+    message = found["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    shown = "" if isinstance(found["input"], Mapping | BaseModel) or "not " in message else f", not {found['input']!r}"
+    return message + shown
+
+
+def _without_tags(loc: Key, values: Any, *, missing: bool) -> Key:
+    """The place without what pydantic adds to it: the tags of unions, and the word for a mapping's key."""
+    key: list[str] = []
+    for number, part in enumerate(loc):
+        last = missing and number == len(loc) - 1
+        if isinstance(values, Mapping):
+            held = {str(name): value for name, value in values.items()}
+            if part in held or last:
+                key.append(part)
+                values = held.get(part)
+        elif isinstance(values, Sequence) and not isinstance(values, str) and part.isdigit() and int(part) < len(values):
+            key.append(part)
+            values = values[int(part)]
+        elif isinstance(values, str) and part == "name":  # A name alone stands for its section.
+            key.append(part)
+    return tuple(key)
+
+
+def _models_at(model: type[BaseModel], loc: Key, *, tagged: bool = True) -> list[type[BaseModel]]:
+    """The types of a section; of a union the one with the tag, or all of them."""
+    models = [model]
+    for part in loc:
+        below = [inner for each in models if part in each.model_fields for inner in models_of(each.model_fields[part].annotation)]
+        if below:
+            models = below
+        elif tagged and (chosen := [each for each in models if part in _tags(each)]):
+            models = chosen
+        elif models == [model]:
+            return []  # A mapping of names that are not fields.
+    return models
+
+
+def models_of(annotation: Any) -> list[type[BaseModel]]:
+    """The types of sections within an annotation."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in models_of(part)]
+
+
+def _tags(model: type[BaseModel]) -> set[str]:
+    literals = [field.annotation for field in model.model_fields.values() if get_origin(field.annotation) is Literal]
+    return {str(tag) for annotation in literals if len(get_args(annotation)) == 1 for tag in get_args(annotation)}
+
+
+def _depth(values: Any, key: Key) -> int:
+    """How many parts of the key the values have; all of them where a value stands for a whole section."""
+    for depth, name in enumerate(key):
+        if isinstance(values, Sequence) and not isinstance(values, str) and name.isdigit() and int(name) < len(values):
+            values = values[int(name)]
+        elif not isinstance(values, Mapping):
+            return len(key) if depth else 0
+        elif name in (held := {str(each): value for each, value in values.items()}):
+            values = held[name]
+        else:
+            return depth
+    return len(key)
