@@ -155,7 +155,7 @@ def test_a_failing_mlflow_stops_nothing_and_warns_once(experiment, monkeypatch, 
     assert warning.message.startswith("MLflow failed (ZeroDivisionError): the search continues")
 
 
-def test_what_a_locked_database_kept_out_is_logged_when_the_stage_ends(experiment, store, caplog):
+def test_what_a_locked_database_kept_out_is_logged_when_the_stage_ends(experiment, store, soon_given_up, caplog):
     callback = MlflowCallback({})
     with mlflow.start_run(), caplog.at_level(logging.WARNING, logger="psy_agents.tracking.callback"):
         callback.stage_started(info())
@@ -180,7 +180,7 @@ def test_what_a_locked_database_kept_out_is_logged_when_the_stage_ends(experimen
 
 
 @pytest.mark.parametrize("later", [False, True])
-def test_a_retry_that_mlflow_missed_replaces_the_run_of_the_failed_attempt(experiment, store, later):
+def test_a_retry_that_mlflow_missed_replaces_the_run_of_the_failed_attempt(experiment, store, soon_given_up, later):
     """When the stage ends, or when it is run again."""
     lost = {"state": "failed", "value": None, "failure": Failure.DIED, "reason": "exit code -9", "final": False}
     retry = replace(RUNNING, number=1, retry_of=0, state="complete", value=0.7, best_epoch=1, metrics={"token_f1": 0.7}, final=True)

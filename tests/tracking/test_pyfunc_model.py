@@ -263,7 +263,9 @@ def test_a_model_whose_logging_was_interrupted_is_replaced(tracked):
     assert models(tracked.folder)["share"].status == "READY"
 
 
-def test_a_database_that_is_locked_while_the_refit_ends_costs_no_refit_and_the_model_is_logged_at_the_end(tracked, monkeypatch, caplog):
+def test_a_database_that_is_locked_while_the_refit_ends_costs_no_refit_and_the_model_is_logged_at_the_end(
+    tracked, soon_given_up, monkeypatch, caplog
+):
     before = models(tracked.folder)["share"].model_id
     mlflow.MlflowClient(f"sqlite:///{tracked.database}").delete_logged_model(before)
     versions = len(list((tracked.folder / "data/test/06_models/refit/share").iterdir()))
