@@ -82,7 +82,8 @@ class AgentModel(nn.Module):
         return self
 
     @property
-    def _reads_first_token_only(self) -> bool:
+    def reads_first_token_only(self) -> bool:
+        """Whether the criterion logits depend on each window's first state alone."""
         return self.pooling.first_token_only and self.similarity is None
 
     @property
@@ -118,40 +119,44 @@ class AgentModel(nn.Module):
             inputs = packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)
             return packing.unpack(self.frozen[encoder].alone(inputs, below and (below[0], packing.pack(below[1]))))
 
-    def _states(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
-        """The last states (B, T, H); of an encoder with a short last layer (B, 1, H)."""
+    def encode(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
+        """Run the encoder; return its last states (B, T, H), or (B, 1, H) where its last layer is shortened."""
         given_BTH = windows.frozen_BTH
         if not self.packed:
-            with self._going_on_from(encoder, given_BTH):
+            with self._resumed_from(encoder, given_BTH):
                 return encoder(**windows.encoder_inputs).last_hidden_state
         packing = windows.packing
         given = None if given_BTH is None else packing.pack(given_BTH)
-        with packed(encoder, packing), self._going_on_from(encoder, given), self._shortened(encoder, packing):
+        with packed(encoder, packing), self._resumed_from(encoder, given), self._shortened(encoder, packing):
             states = encoder(**packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)).last_hidden_state
         return (packing.of_first_tokens if encoder in self.short else packing).unpack(states)
 
-    def _going_on_from(self, encoder: nn.Module, states: Tensor | None) -> AbstractContextManager:
+    def _resumed_from(self, encoder: nn.Module, states: Tensor | None) -> AbstractContextManager:
         return nullcontext() if states is None else self.frozen[encoder].left_out(states)
 
     def _shortened(self, encoder: nn.Module, packing: Packing) -> AbstractContextManager:
         return self.short[encoder].first_tokens_alone(packing) if encoder in self.short else nullcontext()
 
-    def _criterion_logits(self, pooled_BH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
+    def criterion_logits(self, pooled_BH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
+        """Criterion logits (B) from ``criterion_head`` and, with similarity, from ``states_BTH``."""
         logits_B = self.criterion_head(pooled_BH).float().squeeze(-1)
-        return logits_B + self._similarity(states_BTH, windows)
+        return logits_B + self.similarity_logits(states_BTH, windows)
 
-    def _span_logits(self, token_BTH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> tuple[Tensor, Tensor]:
-        """Start and end logits from ``token_BTH``. The more a sentence is like the criterion, the likelier are its tokens;
-        the more the post is, the less likely is "no answer". What is alike is read from ``states_BTH``."""
+    def span_logits(self, token_BTH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> tuple[Tensor, Tensor]:
+        """Start and end logits (B, T) from ``span_head`` on ``token_BTH`` and, with similarity, from ``states_BTH``.
+
+        A sentence that resembles the criterion raises the logits of its tokens; a post that does lowers the no-answer logit.
+        """
         logits_BT2 = self.span_head(token_BTH).float()
         if self.similarity is not None:
             alike_BT = self.sentence_similarity(states_BTH, windows.criterion_BT, windows.sentence_BT, windows.n_sentences)
-            alike_BT[:, 0] = -self._similarity(states_BTH, windows)
+            alike_BT[:, 0] = -self.similarity_logits(states_BTH, windows)
             logits_BT2 = logits_BT2 + alike_BT.unsqueeze(-1)
         masked_BT2 = logits_BT2.masked_fill(~windows.answerable_BT.unsqueeze(-1), -torch.inf)
         return masked_BT2[..., 0], masked_BT2[..., 1]
 
-    def _similarity(self, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
+    def similarity_logits(self, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
+        """Logits (B) from the similarity of criterion and post; zeros without similarity."""
         if self.similarity is None:
             return states_BTH.new_zeros(states_BTH.shape[0], dtype=torch.float32)
         return self.similarity(states_BTH, windows.criterion_BT, windows.post_BT)

@@ -26,9 +26,9 @@ class Model(AgentModel):
 
     @property
     def read_at_first_tokens(self) -> list[nn.Module]:
-        return [self.encoder] if self._reads_first_token_only else []
+        return [self.encoder] if self.reads_first_token_only else []
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
-        states_BTH = self._states(self.encoder, windows)
+        states_BTH = self.encode(self.encoder, windows)
         pooled_BH = self.pooling(states_BTH, windows.mask_BT)
-        return AgentOutput(criterion_B=self._criterion_logits(pooled_BH, states_BTH, windows))
+        return AgentOutput(criterion_B=self.criterion_logits(pooled_BH, states_BTH, windows))

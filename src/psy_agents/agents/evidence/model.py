@@ -21,6 +21,6 @@ class Model(AgentModel):
         self.span_head = head(config, self.hidden, 2)
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
-        states_BTH = self._states(self.encoder, windows)
-        start_BT, end_BT = self._span_logits(states_BTH, states_BTH, windows)
+        states_BTH = self.encode(self.encoder, windows)
+        start_BT, end_BT = self.span_logits(states_BTH, states_BTH, windows)
         return AgentOutput(start_BT=start_BT, end_BT=end_BT)

@@ -31,11 +31,11 @@ class Model(AgentModel):
 
     @property
     def read_at_first_tokens(self) -> list[nn.Module]:
-        return [self.criteria_encoder] if self._reads_first_token_only else []
+        return [self.criteria_encoder] if self.reads_first_token_only else []
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
-        states_BTH = self._states(self.criteria_encoder, windows)
+        states_BTH = self.encode(self.criteria_encoder, windows)
         pooled_BH = self.pooling(states_BTH, windows.mask_BT)
-        fused_BTH = self.fusion(self._states(self.evidence_encoder, windows), pooled_BH)
-        start_BT, end_BT = self._span_logits(fused_BTH, states_BTH, windows)
-        return AgentOutput(self._criterion_logits(pooled_BH, states_BTH, windows), start_BT, end_BT)
+        fused_BTH = self.fusion(self.encode(self.evidence_encoder, windows), pooled_BH)
+        start_BT, end_BT = self.span_logits(fused_BTH, states_BTH, windows)
+        return AgentOutput(self.criterion_logits(pooled_BH, states_BTH, windows), start_BT, end_BT)

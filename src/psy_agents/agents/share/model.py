@@ -24,7 +24,7 @@ class Model(AgentModel):
         self.span_head = head(config, self.hidden, 2)
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
-        states_BTH = self._states(self.encoder, windows)
+        states_BTH = self.encode(self.encoder, windows)
         pooled_BH = self.pooling(states_BTH, windows.mask_BT)
-        start_BT, end_BT = self._span_logits(states_BTH, states_BTH, windows)
-        return AgentOutput(self._criterion_logits(pooled_BH, states_BTH, windows), start_BT, end_BT)
+        start_BT, end_BT = self.span_logits(states_BTH, states_BTH, windows)
+        return AgentOutput(self.criterion_logits(pooled_BH, states_BTH, windows), start_BT, end_BT)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from psy_agents.agents.registry import spec
+from pydantic import Field, create_model
+
+from psy_agents.agents.registry import AGENTS, spec
 from psy_agents.files.schema import Schema
 from psy_agents.training.config import TrainingSettings
 
@@ -12,25 +14,23 @@ if TYPE_CHECKING:
     from psy_agents.hpo.space.search_space import SearchSpace
 
 
-class SpaceConfig(Schema):
+class _CommonSpace(Schema):
     """A search space of one size: what all agents share, and what each adds.
 
     A parameter is ``{type: float | int, low, high, log, step, when}`` or ``{type: categorical, choices, when}``; ``when``
     maps an earlier parameter to the values with which this one exists.
-
-    Attributes:
-        common: parameters of every agent.
-        criteria: what the criteria agent adds or replaces.
-        evidence: what the evidence agent adds or replaces.
-        share: what the share agent adds or replaces.
-        joint: what the joint agent adds or replaces.
     """
 
-    common: dict[str, dict[str, Any]] = {}
-    criteria: dict[str, dict[str, Any]] = {}
-    evidence: dict[str, dict[str, Any]] = {}
-    share: dict[str, dict[str, Any]] = {}
-    joint: dict[str, dict[str, Any]] = {}
+    common: dict[str, dict[str, Any]] = Field({}, description="Parameters of every agent.")
+
+
+SpaceConfig = create_model(
+    "SpaceConfig",
+    __base__=_CommonSpace,
+    __module__=__name__,
+    __doc__=_CommonSpace.__doc__,
+    **{agent: (dict[str, dict[str, Any]], Field({}, description=f"What the agent {agent} adds or replaces.")) for agent in AGENTS},
+)
 
 
 class SearchSpaceConfig(Schema):
@@ -42,13 +42,13 @@ class SearchSpaceConfig(Schema):
 
     small: SpaceConfig
     large: SpaceConfig
-    baselines: dict[Literal["criteria", "evidence", "share", "joint"], list[dict[str, Any]]] = {}
+    baselines: dict[Literal[AGENTS], list[dict[str, Any]]] = {}
 
     def space(self, agent: str, size: str, settings: TrainingSettings) -> SearchSpace:
         """The agent's space; fails on a name that the agent does not read."""
         from psy_agents.hpo.space.search_space import SearchSpace
 
-        chosen: SpaceConfig = getattr(self, size)
+        chosen = getattr(self, size)
         defaults = settings.hyperparameters({}).model_dump()
         known = {name: value for name, value in defaults.items() if spec(agent).reads(name)}
         return SearchSpace.from_config({**chosen.common, **getattr(chosen, agent)}, known)
