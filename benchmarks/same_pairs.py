@@ -8,7 +8,8 @@ import numpy as np
 from staged_search import bundled_corpus
 
 from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
-from psy_agents.training.data import IMPLICIT_NEGATIVE, Corpus, tokenise
+from psy_agents.corpus.corpus import Corpus
+from psy_agents.training.data import IMPLICIT_NEGATIVE, split_pairs, tokenise
 
 NEGATIVES = 2.0  # Implicit ones in training, per positive pair.
 MAX_LENGTH = 192
@@ -18,7 +19,7 @@ def same_pairs(posts: int | None, encoder: str, negatives_a_positive: float = NE
     """The bundled corpus without the posts that need a second window, with one fixed draw of training negatives."""
     corpus = bundled_corpus(posts)
     tokenizer = load_tokenizer(locate_encoder(encoder))
-    every = corpus.split("train", "validation", "test")
+    every = split_pairs(corpus, "train", "validation", "test")
     windows = tokenise(tokenizer, every, max_length=MAX_LENGTH, overlap=0.0, positions=tokenizer.model_max_length)
     long_texts = {every.texts[i] for i in np.flatnonzero(np.bincount(windows.pair) > 1)}
     short = set(corpus.posts.loc[~corpus.posts["text"].isin(long_texts), "post_id"])

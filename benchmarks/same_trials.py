@@ -15,9 +15,9 @@ import torch
 from roofline import seconds
 from same_pairs import MAX_LENGTH, same_pairs
 
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
 from psy_agents.training.trainer import TrainingRun
 
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"

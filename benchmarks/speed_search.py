@@ -17,12 +17,13 @@ from same_trials import EPOCHS, learning_rates, like_bert, read_corpus, spread
 from staged_search import parameters
 from trainer_search import trainer_search
 
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.run_stage import Places, run_stage
+from psy_agents.hpo.paths import Places
+from psy_agents.hpo.run_stage import run_stage
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.study.store import read_study
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
 
 ARMS = ("ours", "dynamic", "max_length", "dynamic_bf16", "max_length_bf16")
 

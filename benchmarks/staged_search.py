@@ -59,8 +59,8 @@ from psy_agents.hpo.workers.resources import cpu_cores
 from psy_agents.training.config import TrainingSettings
 
 if TYPE_CHECKING:
+    from psy_agents.corpus.corpus import Corpus
     from psy_agents.hpo.run_stage import StageOutput
-    from psy_agents.training.data import Corpus
 
 PROJECT = Path(__file__).parents[1]
 METHODS = ("staged", "whole", "random", "tpe")
@@ -157,9 +157,9 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def bundled_corpus(max_posts: int | None) -> Corpus:
+    from psy_agents.corpus.corpus import Corpus
     from psy_agents.corpus.prepare import prepare_corpus, split_corpus
     from psy_agents.corpus.reading.tables import read_json, read_table
-    from psy_agents.training.data import Corpus
 
     folder = PROJECT / "data/01_raw/synthetic"
     settings = CorpusSettings(max_posts=max_posts)
@@ -176,7 +176,8 @@ def parameters(name: str) -> dict[str, Any]:
 
 def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run a method to its end: its trials in the order in which they ended, its seconds, its winner and what that is worth."""
-    from psy_agents.hpo.run_stage import Places, run_stage
+    from psy_agents.hpo.paths import Places
+    from psy_agents.hpo.run_stage import run_stage
 
     spaces = SearchSpaceConfig.model_validate(parameters("search_space")["search_space"])
     training = TrainingSettings.model_validate(parameters("training")["training"] | {"precision": arguments.precision})

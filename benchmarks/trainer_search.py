@@ -17,9 +17,10 @@ import numpy as np
 import optuna
 
 from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.thresholds import best_threshold
-from psy_agents.training.data import Corpus, PairData
+from psy_agents.training.data import PairData, split_pairs
 
 
 def trainer_search(
@@ -59,7 +60,7 @@ def trainer_search(
         read = tokenizer(data.criterion_texts, data.texts, truncation=True, **options)
         return [{**{name: values[i] for name, values in read.items()}, "labels": int(label)} for i, label in enumerate(data.labels)]
 
-    validation = corpus.split("validation")
+    validation = split_pairs(corpus, "validation")
     values: list[list[float]] = []  # Of each trial, epoch by epoch.
 
     def compute_metrics(prediction: Any) -> dict[str, float]:
@@ -97,7 +98,7 @@ def trainer_search(
                 bf16=bf16,
                 use_cpu=device == "cpu",
             ),
-            train_dataset=dataset(corpus.split("train")),
+            train_dataset=dataset(split_pairs(corpus, "train")),
             eval_dataset=dataset(validation),
             processing_class=tokenizer,
             data_collator=None if padding == "max_length" else DataCollatorWithPadding(tokenizer),

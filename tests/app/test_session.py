@@ -33,7 +33,7 @@ def ran(monkeypatch):
 
 def test_one_agent_runs_with_the_preprocessing(session, ran, untracked):
     session(agent="evidence").run(pipeline_names=["hpo_stage0"])
-    shared = ["prepare_corpus", "split_posts", "report_data_quality", "score_baselines"]
+    shared = ["prepare_corpus", "split_posts", "assemble_corpus", "report_data_quality", "score_baselines"]
     assert set(ran) == {"evidence.search_stage0", *(f"preprocessing.{name}" for name in shared)}
     assert len(ran) == len(set(ran))
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -266,7 +267,7 @@ def tables_of(corpus):
             "in": n_pairs, "used": n_pairs, "set_aside": {}, "origins": origins, "conflicting": 0, "evidence_unknown": 1,
         },
     }  # fmt: skip
-    return account, corpus.posts, corpus.pairs, splits, dict(corpus.criteria)
+    return account, replace(corpus, splits=splits)
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.75])
@@ -274,7 +275,7 @@ def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
     from psy_agents.agents.encoders.loading import load_tokenizer
     from psy_agents.agents.windows import tokenise_pairs
     from psy_agents.training.batches import span_targets
-    from psy_agents.training.data import Corpus
+    from psy_agents.training.data import split_pairs
 
     corpus = tiny_agents.build_corpus(40)
     training = TrainingSettings(fixed={"encoder": encoder, "max_length": 40, "window_overlap": overlap})
@@ -291,7 +292,7 @@ def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
 
     everywhere = corpus.splits.assign(split="train")
     pairs = corpus.pairs[[len(starts) > 0 for starts in corpus.pairs["starts"]]]
-    data = Corpus(corpus.posts, pairs, corpus.sentences, everywhere, corpus.criteria).split("train")
+    data = split_pairs(replace(corpus, pairs=pairs, splits=everywhere), "train")
     cut_pairs = tokenise_pairs(tokenizer, [longest] * len(data), data.texts, **cut)
     starts, _ = span_targets(cut_pairs, data, cut_pairs.windows_of_pairs()[:-1])
     assert report.evidence.placed == len(data)
@@ -300,10 +301,11 @@ def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
 
 def test_a_criterion_that_leaves_no_room_for_the_post_is_refused(encoder):
     training = TrainingSettings(fixed={"encoder": encoder, "max_length": 16})
-    account, posts, pairs, splits, criteria = tables_of(tiny_agents.build_corpus(8))
-    criteria["energy"] = "low energy or tired most days " * 4
+    account, corpus = tables_of(tiny_agents.build_corpus(8))
+    longer = dict(corpus.criteria)
+    longer["energy"] = "low energy or tired most days " * 4
     with pytest.raises(UserError, match="max_length is 16, but the longest criterion takes"):
-        report_node(account, posts, pairs, splits, criteria, CorpusSettings(), training)
+        report_node(account, replace(corpus, criteria=longer), CorpusSettings(), training)
 
 
 def test_the_node_hands_on_plain_json_of_the_datasets_model(encoder):
@@ -318,9 +320,9 @@ def test_the_node_hands_on_plain_json_of_the_datasets_model(encoder):
 def test_the_bundled_encoders_saved_truncation_and_padding_are_left_out():
     from psy_agents.agents.config import BUNDLED_ENCODER
     from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
-    from psy_agents.pipelines.data_quality.nodes import _tokenizer
+    from psy_agents.reporting.data_quality.build import plain_tokenizer
 
     folder = locate_encoder(BUNDLED_ENCODER)
     texts = ["Ünïcode — 日本 “quoted” text… " * 60, "short", "Don't café NAÏVE"]
     expected = load_tokenizer(folder)(texts, add_special_tokens=False)["input_ids"]
-    assert [encoding.ids for encoding in _tokenizer(folder).encode_batch(texts, add_special_tokens=False)] == expected
+    assert [encoding.ids for encoding in plain_tokenizer(folder).encode_batch(texts, add_special_tokens=False)] == expected

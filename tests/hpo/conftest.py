@@ -8,7 +8,7 @@ import pytest
 from support.shared import made_once
 from support.small_search import build_corpus, build_encoder
 
-from psy_agents.training.data import Corpus
+from psy_agents.corpus.corpus import Corpus
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent_folder import load_agent
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import NoRefinement, StageConfig, WorkersConfig
-from psy_agents.hpo.run_stage import Places, run_stage
+from psy_agents.hpo.paths import Places
+from psy_agents.hpo.run_stage import run_stage
 from psy_agents.hpo.space.config import SpaceConfig
 from psy_agents.hpo.space.refinement import refine
 from psy_agents.hpo.study.store import read_study

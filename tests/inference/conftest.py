@@ -16,8 +16,8 @@ from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.encoders.loading import load_tokenizer
 from psy_agents.agents.registry import new_agent
 from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.inference.config import PredictConfig
-from psy_agents.training.data import Corpus
 
 CRITERIA = {"SLEEP": "trouble sleeping", "FATIGUE": "no energy"}
 SENTENCES = ("I barely slept all week.", "I have no energy left.", "We walked to the market and home.", "Then it rained.")

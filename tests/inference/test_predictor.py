@@ -17,7 +17,7 @@ from psy_agents.agents.saved.agent_folder import Decisions, load_agent
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import Prediction
 from psy_agents.inference.predictor import Predictor
-from psy_agents.training.data import unlabelled_pairs
+from psy_agents.training.data import split_pairs, unlabelled_pairs
 from psy_agents.training.trainer import Reader, TrainingRun
 
 
@@ -102,7 +102,7 @@ def test_a_fitted_agent_is_saved_as_it_is_with_the_decisions_it_is_given(corpus,
     settings = training_settings(encoder)
     config = settings.hyperparameters({"learning_rate": 5e-3})
     reader = Reader(corpus, "criteria", settings, train=("train", "validation"), scored=None)
-    assert reader.validation is None and len(reader.train) == len(corpus.split("train")) + len(corpus.split("validation"))
+    assert reader.validation is None and len(reader.train) == len(split_pairs(corpus, "train")) + len(split_pairs(corpus, "validation"))
     run = TrainingRun("criteria", config, settings, reader, seed=1, epochs=3, patience=3, device="cpu")
     losses = list(run.fit(2))
     assert len(losses) == 2 and run.step == 2 * run.steps_per_epoch and run.best is None

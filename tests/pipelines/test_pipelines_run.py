@@ -93,10 +93,10 @@ def test_each_stage_is_refined_from_the_one_before_and_the_last_one_is_refitted(
 
 
 def test_the_report_has_every_file_for_every_agent_and_no_agent_is_missing(finished):
-    from psy_agents.pipelines.report.pipeline import OUTPUTS
+    from psy_agents.pipelines.report.pipeline import CONTENTS
 
     named = {"latex": "tables.tex", "page": "report.html"}
-    for output in OUTPUTS:
+    for output in CONTENTS.values():
         agent, _, rest = output.rpartition(".")
         what = rest.removeprefix("report_")
         if what.endswith("_table"):

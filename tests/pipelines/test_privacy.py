@@ -340,7 +340,7 @@ def test_what_stood_there_stays_whole_when_a_corpus_is_damaged_later(session, pr
     folder = project / "data" / "01_raw" / "synthetic"
     session().run()
     before = saved(project)
-    assert len(before) == 6
+    assert len(before) == 7
     for damage in ("truncate", "wrong_status", "no_criteria"):
         fuzzed.plain_corpus(damage).write(folder)
         with pytest.raises(UserError):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+import textwrap
 
 import pytest
 import yaml
@@ -33,7 +36,7 @@ def catalog(session):
 
 def entries(project):
     """Every entry of the catalog's files, patterns as well; names that begin with _ are only anchors."""
-    files = sorted((project / "conf" / "base").glob("catalog*.yml"))
+    files = sorted((project / "conf" / "base" / "catalog").glob("*.yml"))
     assert files
     return {
         name: entry
@@ -54,7 +57,8 @@ def all_data():
 def test_every_pipeline_is_registered_and_the_default_is_the_cheap_one(session):
     session()
     assert set(pipelines) == PIPELINES
-    assert [node.name for node in pipelines["__default__"].nodes] == ["preprocessing.prepare_corpus", "preprocessing.split_posts"]
+    steps = ["prepare_corpus", "split_posts", "assemble_corpus"]
+    assert [node.name for node in pipelines["__default__"].nodes] == [f"preprocessing.{step}" for step in steps]
 
 
 def test_whoever_asks_for_the_preprocessing_or_more_gets_the_data_quality_report(session):
@@ -138,6 +142,31 @@ def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_thei
         assert {node.name for node in pipelines[name].nodes if node.namespace is None} == {"make_report", "show_report"}
 
 
+def test_nodes_are_thin(session):
+    """At most ten lines and nine arguments; the work is done by plain functions."""
+    session()
+    functions = {node.func for pipeline in pipelines.values() for node in pipeline.nodes}
+    assert len({function.__code__ for function in functions}) >= 15
+    for function in functions:
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+        body = [each for each in tree.body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))]
+        assert sum(each.end_lineno - each.lineno + 1 for each in body) <= 10, function.__qualname__
+        assert len(inspect.signature(function).parameters) <= 9, function.__qualname__
+
+
+def test_everything_that_reads_the_corpus_reads_it_as_one_and_after_the_preprocessing(session):
+    session()
+    tables = {"posts", "pairs", "sentences", "splits", "criteria"}
+    for name, pipeline in pipelines.items():
+        for node in pipeline.nodes:
+            if node.name.rpartition(".")[2] not in ("split_posts", "assemble_corpus"):
+                assert not tables & set(node.inputs), f"{name}: {node.name}"
+        if "corpus" in pipeline.datasets():
+            order = [node.name for node in pipeline.nodes]
+            readers = [node.name for node in pipeline.only_nodes_with_inputs("corpus").nodes] if name != "__default__" else []
+            assert all(order.index("preprocessing.assemble_corpus") < order.index(each) for each in readers), name
+
+
 def test_tags_say_for_which_agent_a_node_works_which_stage_it_runs_and_whether_it_publishes(session):
     session()
     for name, pipeline in pipelines.items():
@@ -173,7 +202,7 @@ def test_every_entry_names_its_layer_and_hides_post_text(project):
     for name, entry in entries(project).items():
         viz = entry["metadata"]["kedro-viz"]
         assert viz["layer"], name
-        if any(word in name for word in ("posts", "annotations", "pairs", "sentences", "predictions")):
+        if name == "corpus" or any(word in name for word in ("posts", "annotations", "pairs", "sentences", "predictions")):
             assert viz["preview"] is False, name
 
 

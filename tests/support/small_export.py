@@ -10,16 +10,15 @@ import pandas as pd
 from support.small_search import SETTINGS, prepared, training_settings
 
 from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.quality import Reading, describe_quality
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, Final, FinalObjective, RefitSetup
 from psy_agents.hpo.refit.run_refit import RefitSummary
-from psy_agents.hpo.run_stage import fingerprint
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.release.config import ExportConfig
 from psy_agents.release.facts import Facts, gather
 from psy_agents.reporting.config import ReportConfig
-from psy_agents.training.data import Corpus
 
 AGREEMENT = {"name": "Meadow agreement", "url": "https://example.org/agreement"}
 ABOUT = {
@@ -73,7 +72,7 @@ def small_export(agent: str, encoder: Path, root: Path) -> Trained:
         "final_study": f"{agent}-stage3-final-0", "seeds": [11, 23], "candidates": [confirmed], "winner": 1, "params": params,
         "hyperparameters": settings.hyperparameters(params).model_dump(), "epochs": 2, "seed": 11, "temperature": 1.0,
         "shift": 0.0, "threshold": 0.4, "thresholds": {}, "validation_positives": {}, "ensemble": None, "decoding": {},
-        "test_value": outcome.value, "test_metrics": dict(outcome.metrics), "data_hash": fingerprint(corpus),
+        "test_value": outcome.value, "test_metrics": dict(outcome.metrics), "data_hash": corpus.fingerprint,
         "settings_hash": settings_hash(settings), "versions": {"torch": "2"},
     })  # fmt: skip
     given = {

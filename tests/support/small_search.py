@@ -9,13 +9,12 @@ from support.tiny_bert import build_bert
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.corpus.config import CorpusSettings
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.prepare import PreparedCorpus, prepare_corpus, split_corpus
-from psy_agents.hpo.run_stage import fingerprint
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.study.store import digest
 from psy_agents.hpo.study.topk import TopK
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
 
 CANARY = "zanzibarcanary"
 CRITERIA = {"SLEEP": "trouble sleeping", "FATIGUE": "no energy"}
@@ -75,7 +74,7 @@ def best_trials(agent: str, corpus: Corpus, settings: TrainingSettings, *params:
     ]  # fmt: skip
     described = {
         "study": f"{agent}-stage0-sanity-00000000", "stage": "stage0", "label": "sanity", "agent": agent, "space_hash": "s",
-        "data_hash": fingerprint(corpus), "settings_hash": digest(settings.model_dump(mode="json")), "refined_from": None,
+        "data_hash": corpus.fingerprint, "settings_hash": digest(settings.model_dump(mode="json")), "refined_from": None,
         "epochs": 3, "patience": 3, "versions": {}, "n_trials": len(params), "states": {"complete": len(params)},
     }  # fmt: skip
     return TopK.model_validate({**described, "trials": trials, **changes})

@@ -11,10 +11,10 @@ from support.tiny_agents import SETTINGS, build_corpus, parameters
 from psy_agents.agents.encoders.loading import depth_of_parameters
 from psy_agents.agents.saved.agent_folder import load_agent
 from psy_agents.agents.saved.checksums import write_checksums
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.training import precision
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
 from psy_agents.training.precision import resolve_precision
 from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun
 

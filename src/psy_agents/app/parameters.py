@@ -13,9 +13,9 @@ from psy_agents.corpus.config import CorpusSettings
 from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import AutoOrCount, RefitConfig, StageConfig, WorkersConfig
+from psy_agents.hpo.paths import SearchPaths
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.inference.config import PredictConfig
-from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 from psy_agents.pipelines.synthetic_corpus.nodes import SyntheticCorpusParameters
 from psy_agents.release.config import ExportConfig, PublishConfig
 from psy_agents.reporting.config import EvidencePageConfig, ReportConfig

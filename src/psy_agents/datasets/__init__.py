@@ -2,6 +2,7 @@
 
 from psy_agents.datasets.atomic import WholeCSVDataset, WholeJSONDataset, WholeParquetDataset, WholeTextDataset
 from psy_agents.datasets.checked_json import CheckedJSONDataset
+from psy_agents.datasets.corpus import CorpusDataset
 from psy_agents.datasets.evidence_page import EvidencePageDataset
 from psy_agents.datasets.id_salt import IdSaltDataset
 from psy_agents.datasets.model_folder import ModelFolderDataset
@@ -12,6 +13,7 @@ from psy_agents.datasets.study_store import StudyStoreDataset
 
 __all__ = [
     "CheckedJSONDataset",
+    "CorpusDataset",
     "EvidencePageDataset",
     "IdSaltDataset",
     "ModelFolderDataset",

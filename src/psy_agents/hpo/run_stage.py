@@ -13,12 +13,12 @@ import optuna
 from psy_agents.agents.encoders.licences import log_licence
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.renamed import renamings
-from psy_agents.corpus.fingerprint import data_hash
-from psy_agents.corpus.splitting.leakage import audit_leakage
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.budget import best_pace, check_space, encoder_bytes, estimate, size_of
 from psy_agents.hpo.config import NoRefinement, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.objective import SearchSetup
+from psy_agents.hpo.paths import Places
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.space.refinement import Refinement, refine
 from psy_agents.hpo.space.search_space import SearchSpace
@@ -28,19 +28,8 @@ from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import TopK, stage_records, top_k
 from psy_agents.hpo.workers.executor import worker_count
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where a search keeps what it needs to go on: address of the `StudyStore`; parents of each study's folder of weights,
-    and of its trials' logs."""
-
-    store: str | Path
-    checkpoints: Path
-    logs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -49,13 +38,6 @@ class StageOutput:
 
     top_k: dict[str, Any]
     result: StageResult
-
-
-def fingerprint(corpus: Corpus) -> str:
-    """Audit the splits, which may lie beside newer posts where a preprocessing failed between the two, and hash the corpus."""
-    clusters = corpus.splits.drop_duplicates("post_id").set_index("post_id")["cluster"]
-    audit_leakage(corpus.posts, corpus.splits, corpus.posts["post_id"].map(clusters).to_numpy())
-    return data_hash(corpus.posts, corpus.pairs, corpus.sentences, corpus.splits, corpus.criteria)
 
 
 def run_stage(
@@ -80,7 +62,7 @@ def run_stage(
             those of the posts.
     """
     stage = stage.of_agent(agent)
-    data = fingerprint(corpus)
+    data = corpus.fingerprint
     whole = spaces.space(agent, stage.space, settings)
     encoders = {encoder: locate_encoder(encoder) for encoder in spaces.encoders(agent, stage.space, settings)}
     for encoder, folder in encoders.items():

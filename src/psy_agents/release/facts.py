@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.quality import DataQuality
 from psy_agents.errors import UserError
 from psy_agents.evaluation.results import Evaluation, Report
 from psy_agents.hpo.refit.run_refit import RefitSummary
-from psy_agents.hpo.run_stage import fingerprint
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.release.config import ExportConfig
 from psy_agents.release.files import public_name
@@ -22,7 +22,6 @@ from psy_agents.reporting.build import Refitted, build_report, fitting
 from psy_agents.reporting.config import ReportConfig
 from psy_agents.reporting.search.studies import agent_studies, stage_costs
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ def gather(
     """
     if summary is None or predictions is None:
         raise UserError(f"There is no refit of {agent}, so there is nothing to export: run the pipeline refit first.")
-    refitted, data = Refitted(RefitSummary.model_validate(summary), predictions), fingerprint(corpus)
+    refitted, data = Refitted(RefitSummary.model_validate(summary), predictions), corpus.fingerprint
     if not fitting({agent: refitted}, data):
         raise UserError(f"The latest refit of {agent} is of another corpus or other splits: run the pipeline refit again.")
     if config.corpus not in config.corpora:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from psy_agents.agents.registry import AGENTS
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.evaluation.alarms import alarms
 from psy_agents.evaluation.baselines import baseline_predictions
@@ -28,7 +31,9 @@ from psy_agents.evaluation.results import (
 from psy_agents.evaluation.significance import compare
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.reporting.config import ReportConfig
-from psy_agents.training.data import Corpus
+from psy_agents.reporting.search.studies import agent_studies, stage_costs
+
+log = logging.getLogger(__name__)
 
 SPLIT = "test"
 TOLERANCE = 1e-9
@@ -45,6 +50,36 @@ class Refitted:
 def fitting(refits: Mapping[str, Refitted], data_hash: str) -> dict[str, Refitted]:
     """The refits that were made on these data, in the agents' order; others are of another corpus or other splits."""
     return {a: refits[a] for a in AGENTS if a in refits and refits[a].summary.data_hash == data_hash}
+
+
+def read_refits(
+    agents: Sequence[str], summaries: Sequence[Mapping[str, Any] | None], predictions: Sequence[pd.DataFrame | None]
+) -> dict[str, Refitted]:
+    """The agents that have a refit; of the others summary or predictions are None."""
+    return {
+        agent: Refitted(RefitSummary.model_validate(summary), table)
+        for agent, summary, table in zip(agents, summaries, predictions, strict=True)
+        if summary is not None and table is not None
+    }
+
+
+def report_on(corpus: Corpus, store: str, refits: Mapping[str, Refitted], config: ReportConfig) -> Report:
+    """Report on the refits that are of this corpus; the others, and agents no better than a baseline, are logged.
+
+    Args:
+        store: address of the studies.
+    """
+    chosen = fitting(refits, corpus.fingerprint)
+    for agent in sorted(set(refits) - set(chosen)):
+        log.warning("%s: its latest refit is of another corpus or other splits, so the report leaves it out", agent)
+    studies = agent_studies(store, {agent: refitted.summary for agent, refitted in chosen.items()})
+    report = build_report(corpus, corpus.fingerprint, chosen, stage_costs(studies), config)
+    for alarm in report.alarms:
+        log.warning(
+            "ALARM: %s is no better than the baseline %s: %s %.4f against %.4f on test",
+            alarm.agent, alarm.baseline, alarm.metric, alarm.value, alarm.baseline_value,
+        )  # fmt: skip
+    return report
 
 
 def build_report(

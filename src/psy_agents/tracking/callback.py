@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from psy_agents.hpo.protocol import EpochReport
-from psy_agents.hpo.study.records import Failure, StageInfo, StageResult, TrialRecord
+from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResult, TrialRecord
+from psy_agents.tracking.code_version import git_commit
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,16 @@ def end_open_child_runs(parent: str) -> None:
             client.set_terminated(run.info.run_id, "FAILED")
     except Exception as error:
         log.warning("MLflow failed (%s): runs of agents that were killed stay open there", type(error).__name__)
+
+
+def stage_callbacks() -> list[Callback]:
+    """What follows a stage: the display and MLflow."""
+    import optuna
+
+    from psy_agents.hpo.engine.progress import ProgressDisplay
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return [ProgressDisplay(), MlflowCallback({"git_commit": git_commit()})]
 
 
 class MlflowCallback:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
 from psy_agents.agents.windows import Windows, tokenise_pairs
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.spans import Offsets, sentence_spans
 
 POSITIVE, EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE = "positive", "explicit_negative", "implicit_negative"
@@ -65,65 +65,50 @@ def unlabelled_pairs(criteria: Mapping[str, str], texts: Sequence[str]) -> PairD
     )
 
 
-@dataclass(frozen=True)
-class Corpus:
-    """The preprocessing's tables, as a trial receives them."""
+def split_pairs(corpus: Corpus, *splits: str) -> PairData:
+    """All pairs of the posts of one split, or of several together."""
+    texts = corpus.posts.set_index("post_id")["text"]
+    pairs = corpus.pairs[corpus.pairs["post_id"].isin(corpus.members(*splits))]
+    index = {criterion: i for i, criterion in enumerate(corpus.criteria)}
+    return PairData(
+        criteria=corpus.criteria,
+        texts=pairs["post_id"].map(texts).tolist(),
+        criterion=pairs["criterion"].map(index).to_numpy(dtype=np.int64),
+        labels=pairs["label"].to_numpy(dtype=np.int64),
+        spans=[
+            [(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
+            for starts, ends in zip(pairs["starts"], pairs["ends"], strict=True)
+        ],
+        known=pairs["evidence_known"].to_numpy(dtype=bool),
+        implicit=(pairs["origin"] == IMPLICIT_NEGATIVE).to_numpy(),
+    )
 
-    posts: pd.DataFrame
-    pairs: pd.DataFrame
-    sentences: pd.DataFrame
-    splits: pd.DataFrame
-    criteria: Mapping[str, str]
 
-    def members(self, *names: str) -> pd.Series:
-        """The ids of the posts of one split, or of several together."""
-        return self.splits.loc[self.splits["split"].isin(names), "post_id"]
+def annotated_sentences(corpus: Corpus, *splits: str) -> PairData:
+    """The annotated sentences of the splits with every criterion (unit sentence, for training).
 
-    def split(self, *names: str) -> PairData:
-        """All pairs of the posts of one split, or of several together."""
-        texts = self.posts.set_index("post_id")["text"]
-        pairs = self.pairs[self.pairs["post_id"].isin(self.members(*names))]
-        index = {criterion: i for i, criterion in enumerate(self.criteria)}
-        return PairData(
-            criteria=self.criteria,
-            texts=pairs["post_id"].map(texts).tolist(),
-            criterion=pairs["criterion"].map(index).to_numpy(dtype=np.int64),
-            labels=pairs["label"].to_numpy(dtype=np.int64),
-            spans=[
-                [(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
-                for starts, ends in zip(pairs["starts"], pairs["ends"], strict=True)
-            ],
-            known=pairs["evidence_known"].to_numpy(dtype=bool),
-            implicit=(pairs["origin"] == IMPLICIT_NEGATIVE).to_numpy(),
-        )
-
-    def annotated_sentences(self, *names: str) -> PairData:
-        """The annotated sentences of the splits against every criterion (unit sentence, for training).
-
-        A sentence annotated for one criterion and not for another is an implicit negative of the other.
-        """
-        texts = self.posts.set_index("post_id")["text"]
-        rows = self.sentences[self.sentences["post_id"].isin(self.members(*names))]
-        status: dict[tuple[str, int, int], dict[str, int]] = {}
-        for post, criterion, start, end, met in rows[["post_id", "criterion", "start", "end", "status"]].itertuples(
-            index=False
-        ):
-            known = status.setdefault((post, start, end), {})
-            known[criterion] = max(int(met), known.get(criterion, 0))
-        entries = [
-            (texts[post][start:end], i, known.get(criterion, 0), criterion not in known)
-            for (post, start, end), known in status.items()
-            for i, criterion in enumerate(self.criteria)
-        ]
-        return PairData(
-            criteria=self.criteria,
-            texts=[entry[0] for entry in entries],
-            criterion=np.array([entry[1] for entry in entries], dtype=np.int64),
-            labels=np.array([entry[2] for entry in entries], dtype=np.int64),
-            spans=[[] for _ in entries],
-            known=np.zeros(len(entries), dtype=bool),
-            implicit=np.array([entry[3] for entry in entries], dtype=bool),
-        )
+    A sentence annotated for one criterion and not for another is an implicit negative of the other.
+    """
+    texts = corpus.posts.set_index("post_id")["text"]
+    rows = corpus.sentences[corpus.sentences["post_id"].isin(corpus.members(*splits))]
+    status: dict[tuple[str, int, int], dict[str, int]] = {}
+    for post, criterion, start, end, met in rows[["post_id", "criterion", "start", "end", "status"]].itertuples(index=False):
+        known = status.setdefault((post, start, end), {})
+        known[criterion] = max(int(met), known.get(criterion, 0))
+    entries = [
+        (texts[post][start:end], i, known.get(criterion, 0), criterion not in known)
+        for (post, start, end), known in status.items()
+        for i, criterion in enumerate(corpus.criteria)
+    ]
+    return PairData(
+        criteria=corpus.criteria,
+        texts=[entry[0] for entry in entries],
+        criterion=np.array([entry[1] for entry in entries], dtype=np.int64),
+        labels=np.array([entry[2] for entry in entries], dtype=np.int64),
+        spans=[[] for _ in entries],
+        known=np.zeros(len(entries), dtype=bool),
+        implicit=np.array([entry[3] for entry in entries], dtype=bool),
+    )
 
 
 def tokenise(tokenizer, data: PairData, *, max_length: int, overlap: float, positions: int) -> Windows:

@@ -17,10 +17,11 @@ from psy_agents.agents.registry import AGENTS, new_agent, spec
 from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
 from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch, windows_of
 from psy_agents.training.config import HyperParameters, TrainingSettings
-from psy_agents.training.data import Corpus, PairData, tokenise, tokenise_sentences
+from psy_agents.training.data import PairData, annotated_sentences, split_pairs, tokenise, tokenise_sentences
 from psy_agents.training.frozen_states import FrozenStates, FrozenStatesCache
 from psy_agents.training.optimisation import optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
@@ -71,8 +72,8 @@ class Reader:
         if self.by_sentence and not spec(agent).reads_sentences:
             able = ", ".join(name for name in AGENTS if spec(name).reads_sentences)
             raise UserError(f"unit: sentence is for {able} only, not for {agent}: use unit: post.")
-        self.train = corpus.annotated_sentences(*train) if self.by_sentence else corpus.split(*train)
-        self.validation = None if scored is None else corpus.split(scored)
+        self.train = annotated_sentences(corpus, *train) if self.by_sentence else split_pairs(corpus, *train)
+        self.validation = None if scored is None else split_pairs(corpus, scored)
         for name, data in ((" + ".join(train), self.train), (scored, self.validation)):
             if data is not None and not data.labels.any():
                 raise UserError(f"The {name} split has no positive pair, so nothing can be learned or scored: "

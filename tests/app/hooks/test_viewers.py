@@ -11,9 +11,9 @@ import optuna
 import pytest
 
 from psy_agents.app.hooks.viewers import WatchHooks, dashboard_command, mlflow_command
+from psy_agents.hpo.paths import SearchPaths
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.pipelines import budget, hpo_stages, refit
-from psy_agents.pipelines.hpo_stages.nodes import SearchPaths
 
 
 def test_the_dashboards_address_opens_the_store_though_its_path_has_a_space(tmp_path):

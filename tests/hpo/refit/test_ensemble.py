@@ -30,7 +30,7 @@ from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS
 from psy_agents.hpo.refit.run_refit import RefitOutput, RefitSummary, run_refit
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.inference.predictor import Predictor, average
-from psy_agents.training.data import unlabelled_pairs
+from psy_agents.training.data import split_pairs, unlabelled_pairs
 from psy_agents.training.scoring import Answers, SplitScorer
 
 CONFIG = RefitConfig(candidates=2, n_seeds=2, workers={"count": 1, "threads": 1}, min_support=4)
@@ -118,7 +118,7 @@ def test_its_decisions_suit_the_members_common_answers_on_validation(ensemble, c
     groups = [[(ranks[0], 11), (ranks[1], 23)]] if kind == "seeds" else [[(rank, seed) for rank in ranks] for seed in (11, 23)]
     together = [average([answers[key] for key in group], own) for group in groups]
     lengths = json.loads((confirmed / f"trial_{trials[groups[0][0]]:04d}" / "span_lengths.json").read_text())
-    chosen = SplitScorer(corpus.split("validation"), lengths, 0.5).choose(*together, calibration="platt", min_support=4)
+    chosen = SplitScorer(split_pairs(corpus, "validation"), lengths, 0.5).choose(*together, calibration="platt", min_support=4)
     assert read_ensemble(output.model)[1] == chosen
     assert (summary.temperature, summary.threshold, summary.thresholds) == (chosen.temperature, chosen.threshold, chosen.thresholds)
     assert summary.decoding == vars(chosen.rule)

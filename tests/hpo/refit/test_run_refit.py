@@ -35,6 +35,7 @@ from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.inference.config import PredictConfig
 from psy_agents.inference.predict_file import predict_file
+from psy_agents.training.data import split_pairs
 from psy_agents.training.scoring import Answers, SplitScorer
 
 CONFIG = RefitConfig(candidates=2, n_seeds=2, workers={"count": 1, "threads": 1}, min_support=4)
@@ -111,7 +112,7 @@ def test_calibration_thresholds_and_rule_are_those_of_all_seeds_answers_together
     folder = refit.folder / "models" / summary.study
     numbers = [t.number for t in trials_of(refit.folder, summary.study) if t.params["candidate"] == summary.winner - 1]
     answers = [Answers.load(folder / f"trial_{number:04d}" / ANSWERS) for number in numbers]
-    data = corpus.split("validation")
+    data = split_pairs(corpus, "validation")
     lengths = json.loads((folder / f"trial_{numbers[0]:04d}" / "span_lengths.json").read_text())
     chosen = SplitScorer(data, lengths, 0.5).choose(*answers, calibration="platt", min_support=4)
     assert summary.threshold == chosen.threshold and summary.decoding == vars(chosen.rule)

@@ -8,10 +8,10 @@ import numpy as np
 import optuna
 import pandas as pd
 
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.spans import Span
-from psy_agents.hpo.run_stage import Places
+from psy_agents.hpo.paths import Places
 from psy_agents.hpo.study.store import read_study
-from psy_agents.training.data import Corpus
 
 PROGRAM = Path(__file__).with_name("refit_process.py")
 

@@ -15,7 +15,7 @@ from psy_agents.evaluation.predictions import gold_table, predictions_table, wri
 from psy_agents.hpo.objective import SearchSetup, best_outcome, new_run, report_each, scored_epochs
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
 from psy_agents.inference.predictor import Predictor
-from psy_agents.training.data import unlabelled_pairs
+from psy_agents.training.data import split_pairs, unlabelled_pairs
 from psy_agents.training.scoring import SplitScorer
 
 ANSWERS = "answers.npz"
@@ -144,6 +144,6 @@ def test_once(folder: Path, setup: SearchSetup) -> tuple[float, dict[str, float]
         pooled_threshold=None if thresholds is None else predictor.decisions.threshold,
     )
     write_predictions(table, folder / PREDICTIONS)
-    scorer = SplitScorer(corpus.split(TEST), [1], setup.settings.objective_evidence_weight)
+    scorer = SplitScorer(split_pairs(corpus, TEST), [1], setup.settings.objective_evidence_weight)
     offsets = None if spans is None else [[span.offsets for span in each] for each in spans]
     return scorer.score_predictions(probabilities, None if probabilities is None else everything.predicted[kept], offsets)

@@ -13,21 +13,22 @@ import pandas as pd
 from pydantic import Field, FiniteFloat
 
 from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.budget import check_space, encoder_bytes
 from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.paths import Places
 from psy_agents.hpo.refit.ensemble import EnsembleSummary, run_ensemble
 from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LENGTHS, TEST_SECONDS, RefitSetup
 from psy_agents.hpo.refit.runs import RefitRuns, final_of, warn_of_flat_probabilities
-from psy_agents.hpo.run_stage import Places, fingerprint
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.hpo.study.records import Callback, TrialRecord
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.study.topk import Scalar, TopK, installed_versions
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus, positive_pairs
+from psy_agents.training.data import positive_pairs, split_pairs
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ def run_refit(
     Raises:
         UserError: there is no top-k, it was made on another corpus or with other settings, or every candidate failed.
     """
-    data = fingerprint(corpus)
+    data = corpus.fingerprint
     _check(agent, config, settings, top, data)
     chosen, n_seeds = top.trials[: config.candidates], len(config.fixed_seeds)
     candidates = tuple(dict(trial.params) for trial in chosen)
@@ -176,7 +177,7 @@ def run_refit(
         epochs=last.epochs,
         seed=config.fixed_seeds[0],
         **decisions.described(),
-        validation_positives=positive_pairs(corpus.split("validation")),
+        validation_positives=positive_pairs(split_pairs(corpus, "validation")),
         test_value=final.value,
         test_metrics=dict(final.metrics),
         ensemble=None if ensemble is None else ensemble.summary,

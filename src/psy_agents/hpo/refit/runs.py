@@ -10,19 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.calibration import HOTTEST
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.objective import SearchSetup
+from psy_agents.hpo.paths import Places
 from psy_agents.hpo.refit.objectives import ANSWERS, SPAN_LENGTHS, Final
-from psy_agents.hpo.run_stage import Places, tell_changes
+from psy_agents.hpo.run_stage import tell_changes
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, study_name
 from psy_agents.hpo.study.records import Callback, TrialRecord
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.study.topk import TopK
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import Corpus
+from psy_agents.training.data import split_pairs
 from psy_agents.training.scoring import Answers, SplitScorer
 
 log = logging.getLogger(__name__)
@@ -111,7 +113,7 @@ def decide(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, like
         like: a confirming run, of which the lengths of training spans are taken.
     """
     lengths = json.loads((like.checkpoint / SPAN_LENGTHS).read_text(encoding="utf-8"))
-    scorer = SplitScorer(corpus.split("validation"), lengths, settings.objective_evidence_weight)
+    scorer = SplitScorer(split_pairs(corpus, "validation"), lengths, settings.objective_evidence_weight)
     return scorer.choose(*answers, calibration=config.calibration, min_support=config.min_support)
 
 

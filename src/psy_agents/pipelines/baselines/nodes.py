@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from psy_agents.corpus.corpus import Corpus
 
 
-def score_baselines(posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, criteria: dict) -> dict[str, dict[str, float]]:
+def score_baselines(corpus: Corpus) -> dict[str, dict[str, float]]:
     """Score every baseline on validation, the split on which a search chooses."""
     from psy_agents.evaluation.baselines import baseline_table
 
-    return baseline_table(posts, pairs, splits, criteria, "validation")
+    return baseline_table(corpus.posts, corpus.pairs, corpus.splits, corpus.criteria, "validation")

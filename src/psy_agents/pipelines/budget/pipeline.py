@@ -5,11 +5,11 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.pipelines.budget.nodes import estimate_budget
 from psy_agents.pipelines.preprocessing import NAMESPACE
 
-SHARED = ["posts", "pairs", "sentences", "splits", "criteria", "study_store"]
+SHARED = ["corpus", "study_store"]
 
 
 def create_pipeline(stages: tuple[str, ...]) -> Pipeline:
-    """One node, which runs before the agents.
+    """One node in the shared namespace, which runs before the agents.
 
     Args:
         stages: keys below ``hpo`` in the parameters.

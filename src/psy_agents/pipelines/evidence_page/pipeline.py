@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.pipelines.evidence_page.nodes import show_agent
 from psy_agents.pipelines.tags import agent_tag
 
-SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "id_salt")
+SHARED = ("corpus", "id_salt")
 PARAMETERS = ("params:evidence_page",)
 
 

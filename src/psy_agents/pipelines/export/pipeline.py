@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.pipelines.export.nodes import export_agent
 from psy_agents.pipelines.tags import agent_tag
 
-SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "data_quality", "study_store")
+SHARED = ("corpus", "data_quality", "study_store")
 PARAMETERS = ("params:export", "params:report", "params:training")
 REFIT = ("refit_model", "refit_summary", "refit_predictions")
 

@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.pipelines.hpo_stages.nodes import search_agent
 from psy_agents.pipelines.tags import agent_tag, stage_tag
 
-SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "baselines", "study_store")
+SHARED = ("corpus", "baselines", "study_store")
 
 
 def create_pipeline(agent: str, stage: str, parent: str | None = None) -> Pipeline:

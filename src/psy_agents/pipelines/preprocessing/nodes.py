@@ -1,8 +1,9 @@
-"""From raw files to pairs and splits."""
+"""From raw files to a corpus."""
 
 import pandas as pd
 
 from psy_agents.corpus.config import CorpusSettings
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.prepare import prepare_corpus, split_corpus
 
 
@@ -17,3 +18,8 @@ def prepare(
 def split(posts: pd.DataFrame, pairs: pd.DataFrame, settings: CorpusSettings) -> pd.DataFrame:
     """Split the posts and audit the splits for leakage."""
     return split_corpus(posts, pairs, settings.splits)
+
+
+def assemble(posts: pd.DataFrame, pairs: pd.DataFrame, sentences: pd.DataFrame, splits: pd.DataFrame, criteria: dict) -> Corpus:
+    """Put the tables together, as all later nodes read them."""
+    return Corpus(posts, pairs, sentences, splits, criteria)

@@ -1,18 +1,18 @@
-"""preprocessing: raw files -> posts, pairs, sentences, criteria -> splits."""
+"""preprocessing: raw files -> posts, pairs, sentences, criteria -> splits -> corpus."""
 
 from kedro.pipeline import Pipeline, node
 
-from psy_agents.pipelines.preprocessing.nodes import prepare, split
+from psy_agents.pipelines.preprocessing.nodes import assemble, prepare, split
 
 NAMESPACE = "preprocessing"
-"""Of what all agents share: it runs with whichever of them is chosen."""
+"""Of the nodes that all agents share; they run with any chosen agent."""
 
 INPUTS = {"posts_raw", "annotations_raw", "criteria_raw", "id_salt"}
-OUTPUTS = {"posts", "pairs", "sentences", "criteria", "splits", "corpus_account"}
+TABLES = ["posts", "pairs", "sentences", "splits", "criteria"]
 
 
 def create_pipeline() -> Pipeline:
-    """Two nodes in the shared namespace; the datasets keep their plain names."""
+    """Three nodes in the shared namespace; the datasets keep their plain names."""
     nodes = [
         node(
             prepare,
@@ -21,5 +21,7 @@ def create_pipeline() -> Pipeline:
             name="prepare_corpus",
         ),
         node(split, inputs=["posts", "pairs", "params:preprocessing"], outputs="splits", name="split_posts"),
+        node(assemble, inputs=TABLES, outputs="corpus", name="assemble_corpus"),
     ]
-    return Pipeline(nodes, namespace=NAMESPACE, inputs=INPUTS, outputs=OUTPUTS, parameters={"params:preprocessing"})
+    outputs = {*TABLES, "corpus_account", "corpus"}
+    return Pipeline(nodes, namespace=NAMESPACE, inputs=INPUTS, outputs=outputs, parameters={"params:preprocessing"})

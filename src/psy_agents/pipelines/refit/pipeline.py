@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.pipelines.refit.nodes import refit_agent
 from psy_agents.pipelines.tags import REFIT, agent_tag, candidates_tag, stage_tag
 
-SHARED = ("posts", "pairs", "sentences", "splits", "criteria", "study_store")
+SHARED = ("corpus", "study_store")
 PARAMETERS = ("params:hpo.refit", "params:training", "params:hpo.paths", "params:hpo.workers")
 OUTPUTS = ("refit_summary", "refit_model", "refit_predictions")
 

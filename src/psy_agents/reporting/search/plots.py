@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from psy_agents.hpo.study.records import TrialRecord
+from psy_agents.agents.registry import spec
+from psy_agents.evaluation.baselines import baseline_objectives
+from psy_agents.hpo.study.records import StageResult, TrialRecord
 from psy_agents.reporting.figure_style import BLUE, GREY, ORANGE, RED, lay_out, plain, wrapped
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+log = logging.getLogger(__name__)
 
 STATE_COLOURS = {"complete": BLUE, "pruned": ORANGE, "failed": GREY}
 BEST_COLOUR = RED
@@ -56,6 +61,18 @@ def history_plot(
     lay_out(figure, title)
     figure.update_layout(xaxis_title="Trial", yaxis_title="Objective (best epoch)")
     return figure
+
+
+def stage_plot(agent: str, result: StageResult, baselines: Mapping[str, Mapping[str, float]], evidence_weight: float) -> Figure:
+    """The history of a stage beside the baselines' objectives, which are logged as well.
+
+    Args:
+        baselines: as `baseline_table` returns them.
+        evidence_weight: weight of token-F1 in the objective of an agent that predicts both.
+    """
+    reached = baseline_objectives(baselines, spec(agent).objective_metrics, evidence_weight)
+    log.info("baselines in the objective of %s: %s", agent, ", ".join(f"{name} {value:.4f}" for name, value in reached.items()))
+    return history_plot(result.records, result.study_name, reached)
 
 
 def hover_text(record: TrialRecord) -> str:

@@ -1,0 +1,46 @@
+"""A prepared corpus: its tables, its criteria and its fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from psy_agents.corpus.fingerprint import data_hash
+from psy_agents.corpus.splitting.leakage import audit_leakage
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What agents are trained and scored on.
+
+    Attributes:
+        posts: one row a post, with its text.
+        pairs: one row for each post and criterion, with label and evidence.
+        sentences: one row for each annotated sentence.
+        splits: the split and the cluster of near-duplicates of each post.
+        criteria: the wording of each criterion.
+    """
+
+    posts: pd.DataFrame
+    pairs: pd.DataFrame
+    sentences: pd.DataFrame
+    splits: pd.DataFrame
+    criteria: Mapping[str, str]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256, in hex, of the whole corpus (see `data_hash`), once its splits have passed the audit.
+
+        Raises:
+            UserError: the splits are not those of the posts, as after a preprocessing that failed between the two, or leak.
+        """
+        clusters = self.splits.drop_duplicates("post_id").set_index("post_id")["cluster"]
+        audit_leakage(self.posts, self.splits, self.posts["post_id"].map(clusters).to_numpy())
+        return data_hash(self.posts, self.pairs, self.sentences, self.splits, self.criteria)
+
+    def members(self, *splits: str) -> pd.Series:
+        """The ids of the posts of one split, or of several together."""
+        return self.splits.loc[self.splits["split"].isin(splits), "post_id"]

@@ -1,0 +1,39 @@
+"""Where a search keeps its files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from psy_agents.files.schema import Schema
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a search keeps what it needs to go on.
+
+    Attributes:
+        store: address of the `StudyStore`.
+        checkpoints: parent of each study's folder of weights.
+        logs: parent of each study's folder of trial logs.
+    """
+
+    store: str | Path
+    checkpoints: Path
+    logs: Path | None = None
+
+
+class SearchPaths(Schema):
+    """Where the search keeps weights, and what its trials print.
+
+    Attributes:
+        checkpoints: folder of the best trials' weights, a folder a study.
+        logs: folder of what trials print, a folder a study.
+    """
+
+    checkpoints: Path
+    logs: Path
+
+    def places(self, store: str) -> Places:
+        """The folders together with the address of the studies."""
+        return Places(store, self.checkpoints, self.logs)

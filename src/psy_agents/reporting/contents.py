@@ -1,0 +1,59 @@
+"""All that shows a report: tables, LaTeX, the page, and figures of all agents and of each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from psy_agents.agents.registry import AGENTS
+
+if TYPE_CHECKING:
+    from psy_agents.evaluation.results import Report
+
+log = logging.getLogger(__name__)
+
+TABLES = ("criteria", "summary", "evidence", "comparisons", "errors", "gains", "thresholds", "ensembles", "seeds", "stages")
+FIGURES = ("criteria", "comparison")
+AGENT_FIGURES = ("reliability", "errors", "history", "importances", "parallel_coordinates", "learning_curves", "timeline")
+
+
+def contents(report: Report, store: str, summaries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Everything by name: ``criteria_table``, ``latex``, ``page``, ``comparison``, ``history_share`` and so on.
+
+    Args:
+        store: address of the studies.
+        summaries: of each agent's refit, None where there is none yet.
+    """
+    from psy_agents.hpo.refit.run_refit import RefitSummary
+    from psy_agents.reporting import tables
+    from psy_agents.reporting.figure_style import absent_plot
+    from psy_agents.reporting.latex import latex_tables
+    from psy_agents.reporting.report_page.figures import report_figures
+    from psy_agents.reporting.report_page.page import headline, report_page
+    from psy_agents.reporting.search.studies import agent_studies, search_figures
+
+    refits = {
+        agent: RefitSummary.model_validate(summary)
+        for agent, summary in summaries.items()
+        if summary is not None and agent not in report.missing
+    }
+    studies = agent_studies(store, refits)
+    searches = {agent: search_figures(agent, studies[agent], refit) for agent, refit in refits.items()}
+    figures = report_figures(report)
+    page = report_page(report, figures, {agent: list(drawn.items()) for agent, drawn in searches.items()})
+    for sentence in headline(report):
+        log.info("%s", sentence)
+    return {
+        **{f"{name}_table": getattr(tables, f"{name}_table")(report) for name in TABLES},
+        "latex": latex_tables(report),
+        "page": page,
+        **{name: figures[name] for name in FIGURES},
+        **{
+            f"{name}_{agent}": figures.get(f"{name}_{agent}")
+            or searches.get(agent, {}).get(name)
+            or absent_plot(f"{name.replace('_', ' ')}: {agent}", f"{agent} has no refit on these data.")
+            for agent in AGENTS
+            for name in AGENT_FIGURES
+        },
+    }

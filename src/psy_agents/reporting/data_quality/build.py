@@ -1,0 +1,68 @@
+"""The data-quality report of a corpus, as the agents' encoder reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
+from psy_agents.agents.windows import check_max_length
+from psy_agents.corpus.config import CorpusSettings
+from psy_agents.corpus.corpus import Corpus
+from psy_agents.corpus.quality import DataQuality, Reading, describe_quality
+from psy_agents.reporting.data_quality.figures import labels_plot, lengths_plot, rows_plot
+from psy_agents.training.config import HyperParameters
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+    from tokenizers import Tokenizer
+
+TOKENIZER_BATCH = 256
+
+
+def measure_quality(account: Mapping[str, Any], corpus: Corpus, settings: CorpusSettings, parameters: HyperParameters) -> DataQuality:
+    """Count what the corpus holds, in tokens and windows of the encoder."""
+    reading = encoder_reading(list(corpus.criteria.values()), parameters)
+    return describe_quality(account, corpus.posts, corpus.pairs, corpus.splits, corpus.criteria, settings, reading)
+
+
+def quality_figures(quality: DataQuality) -> tuple[Figure, Figure, Figure]:
+    """Labels by split, posts by length, and what became of the rows."""
+    return labels_plot(quality), lengths_plot(quality), rows_plot(quality)
+
+
+def encoder_reading(criteria: Sequence[str], parameters: HyperParameters) -> Reading:
+    """How the encoder of these hyper-parameters reads posts beside the criteria.
+
+    Raises:
+        UserError: the longest criterion leaves no room for a post.
+    """
+    tokenizer = plain_tokenizer(locate_encoder(parameters.encoder))
+
+    def token_ends(texts: Sequence[str]) -> Iterator[np.ndarray]:
+        for begin in range(0, len(texts), TOKENIZER_BATCH):
+            batch = texts[begin : begin + TOKENIZER_BATCH]
+            for encoding in tokenizer.encode_batch(batch, add_special_tokens=False):
+                yield np.fromiter((end for _, end in encoding.offsets), np.int64, len(encoding))
+
+    longest = tokenizer.num_special_tokens_to_add(is_pair=True) + max(map(len, token_ends(criteria)))
+    # The encoder's own limit is checked when it is loaded, which takes seconds.
+    check_max_length(parameters.max_length, longest, positions=parameters.max_length)
+    return Reading(parameters.encoder, parameters.max_length, longest, parameters.window_overlap, token_ends)
+
+
+def plain_tokenizer(folder: Path) -> Tokenizer:
+    """The encoder's tokenizer, without truncation and padding.
+
+    It is read from ``tokenizer.json`` where there is one: importing transformers to build it takes seconds.
+    """
+    from tokenizers import Tokenizer
+
+    saved = folder / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(saved)) if saved.is_file() else load_tokenizer(folder).backend_tokenizer
+    tokenizer.no_truncation()  # The file may hold the settings of the last call before it was saved.
+    tokenizer.no_padding()
+    return tokenizer
