@@ -24,7 +24,7 @@ def execute(notebook: nbformat.NotebookNode, data: Path, monkeypatch: pytest.Mon
     """All outputs of a notebook that opens these data, as JSON."""
     monkeypatch.setenv("PSY_DATA", str(data))
     monkeypatch.setenv("PSY_AGENT", agent)
-    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=600, startup_timeout=600, kernel_name="python3").execute()
     return json.dumps([cell.get("outputs", []) for cell in notebook.cells], ensure_ascii=False)
 
 

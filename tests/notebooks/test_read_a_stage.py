@@ -15,7 +15,7 @@ def execute(data: Path, monkeypatch: pytest.MonkeyPatch) -> nbformat.NotebookNod
     monkeypatch.setenv("PSY_DATA", str(data))
     monkeypatch.setenv("PSY_AGENT", "evidence")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=600, startup_timeout=600, kernel_name="python3").execute()
     return notebook
 
 

@@ -112,7 +112,7 @@ def test_latex_sets_the_tables(report, tmp_path):
     lines = [r"\documentclass{article}", r"\usepackage{booktabs}", r"\begin{document}", tables, r"\end{document}"]
     (tmp_path / "tables.tex").write_text("\n".join(lines))
     done = subprocess.run(
-        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"], cwd=tmp_path, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tmp_path / "tables.pdf").exists()

@@ -17,7 +17,7 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium or google-chrome on the PATH")
 KEYS = {"Tab": ("Tab", 9, ""), "Enter": ("Enter", 13, "\r"), " ": ("Space", 32, " ")}
 """Code, number and text of keys that are no letters."""
-PATIENCE = 120
+PATIENCE = 600
 """Seconds after which a browser that says nothing has hung."""
 
 

@@ -183,7 +183,7 @@ def test_an_ensemble_killed_between_its_members_goes_on(ensembles, tmp_path):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     # 4 confirm the candidates, one is the winner trained for good, the next is a member.
     command = [sys.executable, str(PROGRAM), str(tmp_path / "given"), "6"]
-    assert subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=300, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=600, check=False).returncode == -signal.SIGKILL
     store = tmp_path / "studies.db"
     assert any("-members-" in study.study_name for study in read_studies(store))
     output = run_refit(**given)

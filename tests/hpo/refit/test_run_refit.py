@@ -271,7 +271,7 @@ def test_a_killed_refit_goes_on_and_ends_with_the_runs_that_were_asked_for(refit
     (tmp_path / "given").write_bytes(pickle.dumps(given))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, str(PROGRAM), str(tmp_path / "given"), "2"]
-    assert subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=300, check=False).returncode == -signal.SIGKILL
+    assert subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=600, check=False).returncode == -signal.SIGKILL
     assert complete(tmp_path) == 2
     output = run_refit(**given)
     trials = trials_of(tmp_path, output.summary["study"])

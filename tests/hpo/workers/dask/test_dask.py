@@ -154,14 +154,22 @@ def test_a_search_that_shares_the_cluster_takes_its_part_and_waits_for_its_turn_
         others = [there.submit(job, feed) for _, feed in feeds]
         wait_for(lambda: all(relay.placed is not None for relay in others))
 
-        waited = []
+        waited, slots = [], []
+        start = dask_slot.DaskSlot.start
 
+        def noted(slot):
+            slots.append(slot)
+            start(slot)
+
+        monkeypatch.setattr(dask_slot.DaskSlot, "start", noted)
         looks = DaskCluster.taken.fget
 
         def taken(self):
             waited.append(looks(self))
             for relay in others:
                 there.end(relay)
+            for slot in slots:  # It has outlasted its time; a slow machine may now take longer than that.
+                slot._timeouts = Timeouts(startup=PATIENCE)
             return waited[-1]
 
         monkeypatch.setattr(DaskCluster, "taken", property(taken))
@@ -244,10 +252,17 @@ def test_a_daemon_among_the_dask_workers_is_refused(monkeypatch):
     assert refusal.startswith("The Dask worker tcp://node:1 may start no process") and "WORKER__DAEMON=False" in refusal
 
 
-def test_what_the_cluster_does_not_have_is_said_with_what_it_has(search, remote, cluster):
+def test_what_the_cluster_does_not_have_is_said_with_what_it_has(search, remote, cluster, monkeypatch):
+    wait = DaskCluster._wait_for_worker
+
+    def waits_a_second(there):
+        there._startup = 1.0  # From here on: the connection may take longer.
+        wait(there)
+
+    monkeypatch.setattr(DaskCluster, "_wait_for_worker", waits_a_second)
     executor = {**cluster.executor, "gpus": 4}
     with pytest.raises(UserError, match="No Dask worker with the resource GPU of 4 within 1 s.*2 workers with GPU of 1, 1"):
-        remote(executor=executor, timeouts={"startup": 1})
+        remote(executor=executor)
     assert search.study().trials == []
 
 
