@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 class AgentRunner(SequentialRunner):
     """Runs what all agents share, then each agent's nodes to their end, then what reads the agents' results.
 
-    On one machine agent after agent: a night's run that is stopped has so finished agents and not four halves. Over a
-    cluster several at once, each in a process of its own. What comes last runs also where an agent has failed; the run
-    then ends with an error that names those that failed.
+    On one machine agent after agent, so a run stopped overnight leaves finished agents. Over a cluster several at once,
+    each in its own process. The last nodes run even if an agent failed; the run then ends with an error that names
+    the failed agents.
 
     Args:
         at_once: agents at a time.
-        command: what the session was told; needed for more than one at a time.
+        command: how the session was called; needed for more than one at a time.
     """
 
     def __init__(self, is_async: bool = False, *, at_once: int = 1, command: Command | None = None) -> None:
@@ -82,7 +82,7 @@ class AgentRunner(SequentialRunner):
         hook_manager: PluginManager | None,
         run_id: str | None,
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """How each agent ended, and the failures among them."""
+        """Run agent after agent; return how each ended, and the failures."""
         ended: dict[str, str] = {}
         failed: dict[str, str] = {}
         for agent, nodes in by_agent.items():
@@ -100,7 +100,7 @@ class AgentRunner(SequentialRunner):
     def _side_by_side(
         self, by_agent: dict[str, list[Node]], catalog: CatalogProtocol, run_id: str
     ) -> tuple[dict[str, str], dict[str, str]]:
-        """The same, with a process for each agent; what they saved is new to this one."""
+        """The same, with a process for each agent; this process then loads what they saved afresh."""
         from psy_agents.hpo.engine.interruption import SearchInterrupted, interrupt_signal  # With them comes optuna.
         from psy_agents.tracking.callback import end_open_child_runs
 

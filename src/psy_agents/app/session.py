@@ -39,7 +39,7 @@ FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_ou
 
 
 class AgentSession(KedroSession):
-    """Takes two of ``--params`` for itself, which so never become parameters, nor reach MLflow.
+    """Consumes two ``--params``; they are not parameters and are not logged in MLflow.
 
     ``agent=NAME`` becomes Kedro's namespace filter: that agent's nodes and the preprocessing.
     ``data_agreement=PERSON`` confirms the data agreement of the corpus that the run reads.

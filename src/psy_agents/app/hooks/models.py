@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 
 class ModelHooks:
-    """Logs each refitted model in MLflow once its refit is saved, so that nothing of MLflow's can lose it.
+    """Logs each refitted model in MLflow once its refit is saved, so an MLflow failure cannot lose the model.
 
-    What failed is tried once more when the run ends, as a database that was locked may be free again.
+    A failed try is repeated when the run ends: a locked database may be free by then.
     """
 
     def __init__(self) -> None:
