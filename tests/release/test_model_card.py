@@ -24,7 +24,6 @@ from psy_agents.release.files import exported_hashes
 from psy_agents.release.known_failures import CRISIS, misses
 from psy_agents.release.markdown import cell, table
 from psy_agents.release.model_card import model_card
-from psy_agents.release.onnx import NOT_ASKED
 from psy_agents.release.package import packed
 from psy_agents.release.publish import publish
 from psy_agents.release.reproduce import commands
@@ -199,7 +198,7 @@ def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(toget
     (other / "agent.json").write_text(json.dumps(described), encoding="utf-8")
     write_checksums(other)
     save_ensemble(folder, [first, other], Decisions(0.4))
-    card = model_card(facts, folder, NOT_ASKED)
+    card = model_card(facts, folder, {})
     assert "- Encoder `forbidding`: cc-by-nc-4.0. **It allows no commercial use, and these weights are made from it.**" in card
     assert f"- Encoder `{facts.encoder}`: its folder states no licence" in card and str(encoder) not in card
     asked = []
@@ -207,7 +206,7 @@ def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(toget
         publish(path, PublishConfig(repository="somebody/share"), api=lambda: None, ask=lambda question: asked.append(question) or "no")
     assert "of the encoder forbidding: cc-by-nc-4.0" in asked[0] and f"of the encoder {facts.encoder}: " in asked[0]
     save_ensemble(tmp_path / "of_one", [first, first], Decisions(0.4))
-    assert model_card(facts, tmp_path / "of_one", NOT_ASKED).count("- Encoder `") == 1
+    assert model_card(facts, tmp_path / "of_one", {}).count("- Encoder `") == 1
 
 
 def test_the_commands_name_stages_seeds_environment_and_agreement(trained):
@@ -218,19 +217,19 @@ def test_the_commands_name_stages_seeds_environment_and_agreement(trained):
         {"stage": "stage3", "trials": 10, "epochs": 15, "patience": 15, "seed": None},
     )
     folder = trained("criteria").summary["hyperparameters"]["encoder"]
-    given = {"preprocessing.max_posts": 30, "training.fixed.encoder": folder, "export.onnx": True}
-    config = CONFIG.model_copy(update={"environment": "meadow", "given": given})
-    more = f"agent=criteria,preprocessing.max_posts=30,training.fixed.encoder={Path(folder).name},export.onnx="
+    given = {"preprocessing.max_posts": 30, "training.fixed.encoder": folder, "export.formats": "onnx"}
+    config = CONFIG.model_copy(update={"environment": "meadow", "given": given, "formats": ("onnx",)})
+    more = f"agent=criteria,preprocessing.max_posts=30,training.fixed.encoder={Path(folder).name},export.formats=onnx"
     assert commands(facts.summary, searched, config, "abc123+changes") == [
         "git checkout abc123",
         "pip install -c requirements.lock -e .",
         'kedro run --env meadow --pipeline preprocessing --params data_agreement="YOUR NAME"',
         "kedro run --env meadow --pipeline hpo_stage0 --params "
-        f"{more}true,hpo.stage0.n_trials=8,hpo.stage0.epochs=3,hpo.stage0.patience=5,hpo.stage0.seed=0",
+        f"{more},hpo.stage0.n_trials=8,hpo.stage0.epochs=3,hpo.stage0.patience=5,hpo.stage0.seed=0",
         "kedro run --env meadow --pipeline hpo_stage2 --params "
-        f"{more}true,hpo.stage2.n_trials=50,hpo.stage2.epochs=15,hpo.stage2.patience=15,hpo.stage2.seed=0",
-        f"kedro run --env meadow --pipeline refit --params {more}true,hpo.refit.stage=stage2,hpo.refit.candidates=1,hpo.refit.n_seeds=2",
-        f"kedro run --env meadow --pipeline export --params {more}false",
+        f"{more},hpo.stage2.n_trials=50,hpo.stage2.epochs=15,hpo.stage2.patience=15,hpo.stage2.seed=0",
+        f"kedro run --env meadow --pipeline refit --params {more},hpo.refit.stage=stage2,hpo.refit.candidates=1,hpo.refit.n_seeds=2",
+        f"kedro run --env meadow --pipeline export --params {more}",
     ]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from psy_agents.corpus.agreement import Agreement
 from psy_agents.files.schema import Schema
+from psy_agents.release.export_format import FormatNames
 
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -59,7 +61,7 @@ class ExportConfig(Schema):
     """``parameters_export.yml``.
 
     Attributes:
-        onnx: write ``model.onnx`` too.
+        formats: further formats to write, by the names of the files in `psy_agents.release.formats`.
         licence: of the weights, by the hub's name for it; None: not chosen.
         environment: of the configuration, for the commands to reproduce.
         given: the parameters of the command line, for the same.
@@ -68,13 +70,20 @@ class ExportConfig(Schema):
         corpora: by the name that ``corpus`` has in globals.yml; nothing is known of one that is not there.
     """
 
-    onnx: bool = False
+    formats: FormatNames = ()
     licence: str | None = None
     environment: str
     given: dict[str, Any] = {}
     corpus: str
     agreement: Agreement | None = None
     corpora: dict[str, CorpusFacts] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _onnx_is_a_format(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "onnx" in values:
+            raise ValueError("onnx is now one of formats: write formats: [onnx] in place of onnx: true")
+        return values
 
     @property
     def facts(self) -> CorpusFacts:

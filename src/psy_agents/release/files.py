@@ -15,7 +15,7 @@ from psy_agents.errors import UserError
 from psy_agents.files.checksums import checksums, file_names
 from psy_agents.files.schema import Schema
 
-CARD, STATEMENT, RECORD, ONNX = "README.md", "DATA_STATEMENT.md", "export.json", "model.onnx"
+CARD, STATEMENT, RECORD = "README.md", "DATA_STATEMENT.md", "export.json"
 PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
 
 

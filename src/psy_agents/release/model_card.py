@@ -7,7 +7,7 @@ predictions; what is not known is said to be unknown.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from psy_agents.agents.config import BUNDLED_ENCODER
@@ -18,34 +18,36 @@ from psy_agents.evaluation.results import Evaluation
 from psy_agents.files.checksums import checksum, file_names
 from psy_agents.hpo.refit.ensemble import EnsembleSummary
 from psy_agents.release.config import ExportConfig
+from psy_agents.release.export_format import HERE, Exported
 from psy_agents.release.facts import Facts
-from psy_agents.release.files import CARD, ONNX, STATEMENT, EncoderUsed, encoders_used
+from psy_agents.release.files import CARD, STATEMENT, EncoderUsed, encoders_used
 from psy_agents.release.known_failures import failures_section
 from psy_agents.release.markdown import bullets, cell, code, fenced, table
-from psy_agents.release.onnx import HERE, OnnxResult
 from psy_agents.release.reproduce import commands
 from psy_agents.reporting.tables import classes, ordered, summary_figures
 
 TASKS = {"criteria": "text-classification", "evidence": "token-classification"}
 """The Hub's task of each side."""
+NO_FORMAT = "No further format was asked for (`export.formats`)."
 SECTION = "## "
 
 
-def model_card(facts: Facts, folder: Path, onnx: OnnxResult) -> str:
+def model_card(facts: Facts, folder: Path, exported: Mapping[str, Exported]) -> str:
     """The whole card.
 
     Args:
         folder: the exported folder with every other file in it.
+        exported: results of the export formats by the names of their files.
     """
     sections = {
         "What it is for": _use(facts),
-        "How to use it": _how(facts, onnx),
+        "How to use it": _how(facts, list(exported.values())),
         "Training data": _data(facts),
         "Figures on test": _figures(facts),
         "Known failures": failures_section(facts.report, facts.evaluation, facts.config.facts.safety_critical),
         "Training": _training(facts),
         "Licences": licences(facts, folder),
-        "Files": _files(folder),
+        "Files": _files(folder, exported),
         "Reproduce it": _reproduce(facts),
     }
     body = "\n\n".join(f"{SECTION}{title}\n\n{text}" for title, text in sections.items())
@@ -108,7 +110,7 @@ def _use(facts: Facts) -> str:
     )
 
 
-def _how(facts: Facts, onnx: OnnxResult) -> str:
+def _how(facts: Facts, exported: Sequence[Exported]) -> str:
     encoder = spec(facts.summary.agent).encoders[-1]
     several = facts.summary.ensemble
     place = HERE if several is None else f"{HERE}/member_1"
@@ -136,7 +138,7 @@ def _how(facts: Facts, onnx: OnnxResult) -> str:
             fenced(parts, "python"),
             "Read `last_hidden_state`: no agent uses a pooler, so none is saved, and transformers draws one at random where the family has "
             "one. Weights are safetensors only; nothing is unpickled.",
-            onnx.text,
+            *([each.text for each in exported] or [NO_FORMAT]),
         ]
     )
 
@@ -259,10 +261,10 @@ def _encoder_licence(encoder: EncoderUsed) -> str:
     return f"Encoder {code(name)}: {licence}."
 
 
-def _files(folder: Path) -> str:
+def _files(folder: Path, exported: Mapping[str, Exported]) -> str:
     paths = {name: folder / name for name in file_names(folder) if name != CARD}
     rows = [(code(name), path.stat().st_size, code(checksum(path))) for name, path in paths.items()]
-    more = f" {code(ONNX)} is described above." if any(path.name == ONNX for path in paths.values()) else ""
+    more = "".join(f" {code(file)} is described above." for file, result in exported.items() if result.written)
     return f"SHA-256 of every file beside this one.{more}\n\n" + table(("File", "bytes", "SHA-256"), rows)
 
 

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 
 from psy_agents.inference.predictor import Predictor
 from psy_agents.release.data_statement import data_statement
+from psy_agents.release.export_format import check_packages, export_formats
 from psy_agents.release.facts import Facts
 from psy_agents.release.files import CARD, STATEMENT, encoders_used, refuse_pickles, write_record
 from psy_agents.release.model_card import model_card
-from psy_agents.release.onnx import NOT_ASKED, check_packages, export_onnx
 
 
 @contextmanager
@@ -24,19 +24,15 @@ def packed(facts: Facts, model: Path) -> Iterator[Path]:
         model: the refitted agent as it was saved; it is left as it is.
 
     Raises:
-        UserError: the model's folder holds a file that would be unpickled, does not open, or ONNX lacks its packages.
+        UserError: the model's folder holds a file that would be unpickled, does not open, or a format lacks its packages.
     """
     refuse_pickles(model)
-    if facts.config.onnx:
-        check_packages()
+    check_packages(facts.config.formats)
     with TemporaryDirectory(prefix="psy_agents_") as parent:
         folder = Path(parent) / facts.summary.agent
         shutil.copytree(model, folder)
-        if facts.config.onnx:
-            onnx = export_onnx(folder)
-        else:
-            Predictor(folder)  # What is given away has been opened once.
-            onnx = NOT_ASKED
+        Predictor(folder)  # What is given away has been opened once.
+        exported = export_formats(facts.config.formats, folder)
         (folder / STATEMENT).write_text(data_statement(facts), encoding="utf-8")
         write_record(
             folder,
@@ -49,5 +45,5 @@ def packed(facts: Facts, model: Path) -> Iterator[Path]:
             licence=facts.config.licence,
             versions=facts.summary.versions,
         )
-        (folder / CARD).write_text(model_card(facts, folder, onnx), encoding="utf-8")
+        (folder / CARD).write_text(model_card(facts, folder, exported), encoding="utf-8")
         yield folder

@@ -39,7 +39,7 @@ def commands(summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], con
     if summary.ensemble is not None:
         told |= {"ensemble": summary.ensemble.kind, "ensemble_size": len(summary.ensemble.members)}
     lines.append(f"{run} refit {_params(summary, config, {f'hpo.refit.{key}': each for key, each in told.items()})}")
-    lines.append(f"{run} export {_params(summary, config, {'export.onnx': config.onnx})}")
+    lines.append(f"{run} export {_params(summary, config, {'export.formats': '+'.join(config.formats) or None})}")
     return lines
 
 

@@ -17,8 +17,10 @@ from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent_folder import Decisions, load_agent
 from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.errors import UserError
-from psy_agents.release import onnx
-from psy_agents.release.onnx import NOT_ASKED, check_packages, export_onnx, onnx_inputs
+from psy_agents.release.export_format import check_packages
+from psy_agents.release.formats import onnx
+from psy_agents.release.formats.onnx import Onnx, onnx_inputs
+from psy_agents.release.model_card import NO_FORMAT
 from psy_agents.release.package import packed
 
 OUTPUTS = {"criteria": ["criterion"], "evidence": ["start", "end"]}
@@ -38,7 +40,7 @@ def folder(trained, tmp_path):
 @pytest.mark.parametrize("agent", AGENTS)
 def test_the_graph_gives_the_agents_logits_for_windows_of_any_number_and_length(folder, agent):
     path = folder(agent)
-    result = export_onnx(path)
+    result = Onnx().export(path)
     assert result.deviation < 1e-4
     assert len({windows for windows, _ in result.shapes}) > 2 and len({tokens for _, tokens in result.shapes}) > 1
     session = onnxruntime.InferenceSession(path / "model.onnx")
@@ -73,7 +75,7 @@ def test_where_the_exporter_fails_nothing_is_left_and_the_card_says_so(trained, 
     monkeypatch.setattr(torch.onnx, "export", fail)
     made = trained("criteria")
     facts = made.facts()
-    asked = made.facts(facts.config.model_copy(update={"onnx": True}))
+    asked = made.facts(facts.config.model_copy(update={"formats": ("onnx",)}))
     with packed(asked, made.model) as path:
         assert not (path / "model.onnx").exists()
         card = (path / "README.md").read_text(encoding="utf-8")
@@ -85,7 +87,7 @@ def test_a_graph_that_gives_something_else_is_not_kept(folder, monkeypatch):
     monkeypatch.setattr(onnx, "_write", lambda graph, example, target: target.write_bytes(b"graph"))
     monkeypatch.setattr(onnx, "_deviation", lambda *_: 0.25)
     path = folder("criteria")
-    assert export_onnx(path).text == "There is no ONNX graph: its outputs differed from torch's by up to 0.25."
+    assert Onnx().export(path).text == "There is no ONNX graph: its outputs differed from torch's by up to 0.25."
     assert not (path / "model.onnx").exists()
 
 
@@ -99,7 +101,7 @@ def ensemble(trained, tmp_path):
 
 def test_each_member_of_an_ensemble_has_a_graph_of_its_own(ensemble, trained):
     before = psy_agents.load(ensemble).predict(TEXTS)
-    result = export_onnx(ensemble)
+    result = Onnx().export(ensemble)
     assert result.deviation < 1e-4 and not (ensemble / "model.onnx").exists()
     examples = re.findall(r"```python\n(.*?)```", result.text, re.S)
     assert [f"member_{number}" in example for number, example in enumerate(examples, 1)] == [True, True]
@@ -116,7 +118,7 @@ def test_an_ensemble_of_which_one_member_can_have_no_graph_has_none_and_its_card
     monkeypatch.setattr(onnx, "_write", lambda graph, example, target: target.write_bytes(b"graph"))
     monkeypatch.setattr(onnx, "_deviation", lambda *_: next(deviations))
     made = trained("share")
-    with packed(made.facts(made.facts().config.model_copy(update={"onnx": True})), ensemble) as path:
+    with packed(made.facts(made.facts().config.model_copy(update={"formats": ("onnx",)})), ensemble) as path:
         assert not list(path.rglob("model.onnx"))
         card = (path / "README.md").read_text(encoding="utf-8")
     assert (
@@ -130,10 +132,10 @@ def test_it_is_written_only_where_it_is_asked_for(trained):
     made = trained("criteria")
     with packed(made.facts(), made.model) as path:
         assert not (path / "model.onnx").exists()
-        assert NOT_ASKED.text in (path / "README.md").read_text(encoding="utf-8")
+        assert NO_FORMAT in (path / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_missing_package_is_named_with_the_extra(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "onnxruntime" else object())
     with pytest.raises(UserError, match=r'needs the package onnxruntime: pip install -c requirements.lock -e "\.\[onnx\]"'):
-        check_packages()
+        check_packages(["onnx"])

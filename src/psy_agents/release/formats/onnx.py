@@ -6,12 +6,10 @@ plain arithmetic on its outputs (`psy_agents.training.scoring`).
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +20,14 @@ from torch import Tensor, nn
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.model import AgentModel, AgentOutput
 from psy_agents.agents.saved.agent_folder import Reading, load_agent
-from psy_agents.agents.saved.ensemble import is_ensemble, read_ensemble
-from psy_agents.errors import UserError
 from psy_agents.inference.predictor import windows_of
-from psy_agents.release.files import ONNX
-from psy_agents.release.markdown import code, fenced, table
+from psy_agents.release.export_format import HERE, Exported, ExportFormat
+from psy_agents.release.markdown import fenced, table
 from psy_agents.training.batches import window_tensors
 from psy_agents.training.data import unlabelled_pairs
 
 log = logging.getLogger(__name__)
 
-PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 INPUTS = {
     "ids": "(windows, tokens) int64: token ids",
     "mask": "(windows, tokens) bool: true on real tokens",
@@ -48,26 +43,6 @@ OUTPUTS = {
 TOLERANCE = 1e-3
 """Of logits: 0.00025 of a probability at most."""
 EXAMPLE_WINDOWS = 3
-HERE = "path/of/this/folder"
-"""What the card calls the exported folder."""
-
-
-@dataclass(frozen=True)
-class OnnxResult:
-    """How the export ended.
-
-    Attributes:
-        text: for the card.
-        deviation: largest absolute difference of a finite logit from torch's; None where there is no graph.
-        shapes: (windows, tokens) on which it was measured.
-    """
-
-    text: str
-    deviation: float | None = None
-    shapes: tuple[tuple[int, int], ...] = ()
-
-
-NOT_ASKED = OnnxResult("An ONNX graph was not asked for (`export.onnx`).")
 
 
 class _Graph(nn.Module):
@@ -91,66 +66,39 @@ def _named(output: AgentOutput) -> dict[str, Tensor]:
     return {name: each for name, each in every.items() if each is not None}
 
 
-def check_packages() -> None:
-    """Refuse to begin without the packages of the extra.
+class Onnx(ExportFormat):
+    """``model.onnx``, kept only if its graph gives what torch gives.
 
-    Raises:
-        UserError: names the missing one.
+    The windows for tracing and checking are made of the criteria's own words, so the file holds no text of a post.
     """
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(f'export.onnx needs the package {missing[0]}: pip install -c requirements.lock -e ".[onnx]"')
 
+    title = "an ONNX graph"
+    file = "model.onnx"
+    packages = ("onnx", "onnxruntime", "onnxscript")
+    extra = "onnx"
 
-def export_onnx(folder: Path) -> OnnxResult:
-    """Write ``model.onnx`` into an agent's folder, if its graph gives what torch gives; else nothing is left of it.
-
-    An ensemble has one in each member's folder, or none at all where a member can have none.
-
-    The windows that it is traced and checked on are made of the criteria's own words, so no post can get into the file.
-    """
-    check_packages()
-    if not is_ensemble(folder):
-        return _of_agent(folder, HERE)
-    members, _ = read_ensemble(folder)
-    results = [_of_agent(member, f"{HERE}/{member.name}") for member in members]
-    failed = [(member, result) for member, result in zip(members, results, strict=True) if result.deviation is None]
-    if failed:
-        for member in members:
-            (member / ONNX).unlink(missing_ok=True)
-        (member, result), *_ = failed
-        return OnnxResult(f"No member of the ensemble has an ONNX graph, because {member.name} can have none. {result.text}")
-    first = (
-        f"Each of the {len(members)} members has a graph of its own. How their answers become one is in no graph: "
-        "`psy_agents.inference.predictor` does it, by what `ensemble.json` says."
-    )
-    texts = [f"{code(member.name)}: {result.text}" for member, result in zip(members, results, strict=True)]
-    shapes = tuple(shape for result in results for shape in result.shapes)
-    return OnnxResult("\n\n".join([first, *texts]), max(result.deviation for result in results), shapes)
-
-
-def _of_agent(folder: Path, place: str) -> OnnxResult:
-    """The graph of one agent; ``place`` is what the card calls its folder."""
-    agent, tokenizer, _, described = load_agent(folder)
-    criteria = list(described["criteria"].values())
-    cases = _cases(agent, tokenizer, Reading(**described["reading"]), described["criteria"], _texts(criteria, agent.config.max_length))
-    target = folder / ONNX
-    name = f"{described['agent']} ({folder.name})" if place != HERE else described["agent"]
-    try:
-        with _quiet():
-            _write(_Graph(agent).eval(), cases[0], target)
-        deviation = _deviation(agent, cases, target)
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:  # The exporter's own errors are of many kinds, and all of them are about this encoder.
-        target.unlink(missing_ok=True)
-        return _unsupported(name, f"the exporter failed on this encoder ({type(error).__name__})")
-    shapes = tuple(tuple(case["ids"].shape) for case in cases)
-    if not deviation <= TOLERANCE:
-        target.unlink()
-        return _unsupported(name, f"its outputs differed from torch's by up to {deviation:.3g}")
-    log.info("%s as ONNX: logits differ from torch's by at most %.2g on %d shapes", name, deviation, len(shapes))
-    return OnnxResult(_text(cases[0], list(_outputs(agent, cases[0])), deviation, shapes, place), deviation, shapes)
+    def export_agent(self, folder: Path, place: str) -> Exported:
+        """Trace, write and check the graph of one agent."""
+        agent, tokenizer, _, described = load_agent(folder)
+        criteria, reading = described["criteria"], Reading(**described["reading"])
+        cases = _cases(agent, tokenizer, reading, criteria, _texts(list(criteria.values()), agent.config.max_length))
+        target = folder / self.file
+        name = f"{described['agent']} ({folder.name})" if place != HERE else described["agent"]
+        try:
+            with _quiet():
+                _write(_Graph(agent).eval(), cases[0], target)
+            deviation = _deviation(agent, cases, target)
+        except (OSError, MemoryError):
+            raise
+        except Exception as error:  # The exporter raises errors of many types, all of which concern this encoder.
+            target.unlink(missing_ok=True)
+            return _unsupported(name, f"the exporter failed on this encoder ({type(error).__name__})")
+        shapes = tuple(tuple(case["ids"].shape) for case in cases)
+        if not deviation <= TOLERANCE:
+            target.unlink()
+            return _unsupported(name, f"its outputs differed from torch's by up to {deviation:.3g}")
+        log.info("%s as ONNX: logits differ from torch's by at most %.2g on %d shapes", name, deviation, len(shapes))
+        return Exported(_text(cases[0], list(_outputs(agent, cases[0])), deviation, shapes, place), True, deviation, shapes)
 
 
 def onnx_inputs(folder: str | Path, texts: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -243,27 +191,27 @@ def _quiet() -> Iterator[None]:
         noisy.setLevel(level)
 
 
-def _unsupported(agent: str, why: str) -> OnnxResult:
+def _unsupported(agent: str, why: str) -> Exported:
     log.warning("%s has no ONNX graph: %s", agent, why)
-    return OnnxResult(f"There is no ONNX graph: {why}.")
+    return Exported(f"There is no ONNX graph: {why}.", written=False)
 
 
 def _text(example: dict[str, Tensor], outputs: list[str], deviation: float, shapes: tuple[tuple[int, int], ...], place: str) -> str:
     lines = [
         "import onnxruntime",
-        "from psy_agents.release.onnx import onnx_inputs",
+        "from psy_agents.release.formats.onnx import onnx_inputs",
         "",
         f'inputs, pair = onnx_inputs("{place}", ["Text of a post."])',
-        f'session = onnxruntime.InferenceSession("{place}/{ONNX}")',
+        f'session = onnxruntime.InferenceSession("{place}/{Onnx.file}")',
         f"{', '.join(outputs)}{',' if len(outputs) == 1 else ''} = session.run(None, inputs)",
     ]
     rows = [*((f"`{name}`", INPUTS[name]) for name in example), *((f"`{name}`, output", OUTPUTS[name]) for name in outputs)]
     tried = ", ".join(f"{windows} x {tokens}" for windows, tokens in shapes)
     return "\n\n".join(
         [
-            f"`{ONNX}` is the encoders and heads as one graph in float32, for any number of windows and tokens. Its logits differ from "
-            f"torch's by at most {deviation:.2g}, measured on windows x tokens of {tried}. Thresholds, pooling over windows and decoding "
-            "are not in it.",
+            f"`{Onnx.file}` is the encoders and heads as one graph in float32, for any number of windows and tokens. Its logits differ "
+            f"from torch's by at most {deviation:.2g}, measured on windows x tokens of {tried}. Thresholds, pooling over windows and "
+            "decoding are not in it.",
             fenced(lines, "python"),
             table(("Tensor", "what it holds"), rows),
         ]
