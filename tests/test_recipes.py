@@ -12,7 +12,7 @@ from support.project_copy import ROOT, copy_project, project_environment
 from support.recipes import follow_recipe
 
 AGENT, POOLING = "compare", "smooth_max"
-RECIPES = ("Add an agent", "Add a pooling")
+RECIPES = ("Add an agent", "Add a pooling", "Add a metric")
 
 
 def kedro_run(project: Path, pipelines: str, params: str) -> None:
@@ -57,6 +57,13 @@ def test_the_new_agent_is_refitted_and_in_the_report(project):
 def test_the_new_agent_is_exported_with_its_sentence_on_the_card(project):
     card = newest(project, f"06_models/export/{AGENT}/*/*/README.md").read_text()
     assert "whether a post meets each criterion, from a comparison of both" in card
+
+
+def test_the_new_metric_is_in_the_summary_in_latex_and_on_the_card(project):
+    table = pd.read_csv(newest(project, "08_reporting/report/summary.csv/*/*.csv"))
+    assert "macro_balanced_accuracy" in set(table["metric"])
+    assert "macro-bal. acc." in newest(project, "08_reporting/report/tables.tex/*/*.tex").read_text()
+    assert "macro-balanced accuracy of criteria" in newest(project, f"06_models/export/{AGENT}/*/*/README.md").read_text()
 
 
 def test_the_recipes_files_pass_the_linter(project):

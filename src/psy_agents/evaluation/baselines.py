@@ -1,10 +1,9 @@
-"""What simple rules reach on the same pairs: the figures that an agent must beat.
+"""Baselines: simple rules on the same pairs, which an agent must beat.
 
 Criteria: ``all_positive``; ``majority``, each criterion's more frequent label in train; ``tfidf_logistic``, one
 logistic regression per criterion on TF-IDF. Evidence: ``whole_post`` and ``first_sentence``, for every pair;
 ``tfidf_sentence``, the sentence nearest to the criterion's text by TF-IDF cosine; ``tfidf_logistic_sentence``,
-that sentence where ``tfidf_logistic`` says that the criterion is met. Like an agent's, thresholds are chosen on
-validation.
+that sentence if ``tfidf_logistic`` predicts the criterion. Thresholds are chosen on validation, as an agent's are.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ Spans = list[list[Offsets]]
 
 @dataclass(frozen=True)
 class SplitPairs:
-    """The pairs of one split. ``text`` and ``criterion`` are each pair's index into ``texts`` and the criteria."""
+    """The pairs of one split. ``text`` and ``criterion`` are indices of each pair into ``texts`` and the criteria."""
 
     texts: list[str]
     text: np.ndarray
@@ -42,14 +41,14 @@ class SplitPairs:
 def baseline_table(
     posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, criteria: Mapping[str, str], split: str
 ) -> dict[str, dict[str, float]]:
-    """Every baseline's metrics on one split, by the baseline's name.
+    """The metrics of every baseline on one split, by the name of the baseline.
 
-    Criteria baselines have the keys of `classification_metrics`, evidence baselines those of `EvidenceScorer`,
-    which leaves out pairs whose evidence is unknown.
+    Criteria baselines have the keys of `classification_metrics`, evidence baselines the keys of `EvidenceScorer.score`,
+    which leaves out pairs with unknown evidence.
 
     Args:
         posts, pairs, splits, criteria: the tables of preprocessing.
-        split: the split to score; the baselines learn from train.
+        split: the split to score; the baselines are fitted on train.
     """
     predictions = baseline_predictions(posts, pairs, splits, criteria, split)
     texts = dict(zip(posts["post_id"], posts["text"], strict=True))
@@ -66,7 +65,7 @@ def baseline_table(
 def baseline_predictions(
     posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, criteria: Mapping[str, str], split: str
 ) -> dict[str, pd.DataFrame]:
-    """What every baseline predicts on one split, by the baseline's name, as `psy_agents.evaluation.predictions` says.
+    """The predictions table (`psy_agents.evaluation.predictions`) of every baseline on one split, by the name of the baseline.
 
     Criteria baselines predict no spans; evidence baselines predict spans alone. For the arguments see `baseline_table`.
     """
@@ -132,8 +131,8 @@ def logistic_probabilities(
 ) -> list[np.ndarray]:
     """Probabilities for the pairs of each target, of one logistic regression per criterion fitted on train.
 
-    Classes are weighted to equal sums, so that one threshold suits rare and frequent criteria; calibration
-    suffers. A criterion with one class in train gives that class's label.
+    Classes have equal total weights, so one threshold suits rare and frequent criteria; the probabilities are not calibrated. A
+    criterion with one class in train gives the label of this class.
     """
     features = vectorizer.transform(train.texts)
     target_features = [vectorizer.transform(target.texts) for target in targets]
@@ -169,7 +168,7 @@ def nearest_sentences(
 
 
 def nearest_sentence_threshold(vectorizer: TfidfVectorizer, validation: SplitPairs, criteria: Mapping[str, str]) -> float:
-    """The least cosine at which the nearest sentence is given as evidence, by token-F1 on validation."""
+    """The lowest cosine at which the nearest sentence is predicted as evidence, by token-F1 on validation."""
     spans, similarity = nearest_sentences(vectorizer, validation, criteria)
     scorer = _evidence_scorer(validation)
     return best_no_answer_threshold(similarity, lambda least: scorer.score(_where(spans, similarity >= least))["token_f1"])

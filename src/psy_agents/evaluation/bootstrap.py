@@ -1,8 +1,8 @@
 """The bootstrap by post: pairs of one post are not independent, so whole posts are drawn.
 
 Efron and Tibshirani, "An Introduction to the Bootstrap", 1993: section 6.2 (the algorithm), chapter 13 (the
-percentile interval). A resample is written as weights, how often each post was drawn, so that every count of it is
-a weighted sum over posts.
+percentile interval). A resample is a vector of weights: how often each post was drawn. Every count of a resample is then a weighted
+sum over posts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Figures = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 
 def rows_at_once(width: int) -> int:
-    """How many rows of ``width`` numbers are worked on at once, so that memory does not grow with their number."""
+    """Number of rows of ``width`` numbers in one chunk; it bounds the memory."""
     return max(1, NUMBERS_AT_ONCE // width)
 
 
@@ -41,7 +41,7 @@ def percentile_interval(values: np.ndarray) -> np.ndarray:
     """The 2.5 % and 97.5 % quantiles of a figure over resamples.
 
     Args:
-        values: (resamples, ...) NaN in a resample where a figure is undefined, which is left out.
+        values: (resamples, ...) NaN in a resample that does not define the figure; such a resample is left out.
 
     Returns:
         (2, ...) NaN where no resample defines the figure.
@@ -56,15 +56,15 @@ def percentile_interval(values: np.ndarray) -> np.ndarray:
 
 
 def bootstrap(figures: Figures, n_posts: int, *, resamples: int, seed: int, width: int) -> dict[str, np.ndarray]:
-    """Each figure of all posts, with its interval.
+    """Compute figures of all posts with their intervals.
 
     Args:
-        figures: gives from weights of posts (n, n_posts) each figure (n, ...); NaN where it is undefined.
+        figures: from weights of posts (n, n_posts), each figure (n, ...); NaN where it is undefined.
         resamples: 0 for no intervals.
-        width: how many numbers ``figures`` holds for one row of weights.
+        width: how many numbers ``figures`` needs for one row of weights.
 
     Returns:
-        (3, ...) of each figure: its value and both ends of its interval; ends are NaN where there is none.
+        (3, ...) of each figure: its value and both ends of its interval; the ends are NaN without an interval.
     """
     values = figures(np.ones((1, n_posts)))
     drawn = [figures(weights) for weights in resample_weights(n_posts, resamples, seed, rows_at_once(width))]

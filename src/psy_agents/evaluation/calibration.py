@@ -1,10 +1,10 @@
-"""Probabilities that mean what they say, by one or two numbers chosen on validation.
+"""Calibration: one or two numbers, chosen on validation, correct the probabilities.
 
 Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2): one positive scalar T
 divides the logits, chosen by the negative log likelihood. Here the logit is the log odds of one class, "met". Platt scaling
-(Platt, "Probabilistic outputs for support vector machines", 1999; Guo et al., section 4.1) also adds a shift. Where training
-saw more positives than there are, as with negatives drawn at a ratio, all log odds are too high, and no temperature mends that:
-it draws them towards 0, a probability of one half. Either keeps the order of the pairs.
+(Platt, "Probabilistic outputs for support vector machines", 1999; Guo et al., section 4.1) also adds a shift. If training sees a
+larger share of positives than the data have, as with negatives drawn at a ratio, all log odds are too high. A temperature cannot
+correct that: it moves them towards 0, a probability of one half. Both methods keep the order of the pairs.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from psy_agents.evaluation.metrics.registry import of_kind
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 
 COLDEST, HOTTEST = 0.05, 20.0
-"""Bounds of T: validation pairs that a logit of 0 parts without a mistake would ask for 0, pairs in no order for infinity."""
+"""Bounds of T. The optimum is 0 for validation pairs that a logit of 0 separates perfectly, and infinite for pairs in random order."""
 LEAST = 1e-15
 Calibration = Literal["none", "temperature", "platt"]
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
-    """Logits of probabilities (pairs,), finite where these have been rounded to 0 or 1."""
+    """Logits of probabilities (pairs,); finite also for probabilities of exactly 0 or 1."""
     clipped = np.clip(probabilities.astype(np.float64), LEAST, 1 - LEAST)
     return np.log(clipped) - np.log1p(-clipped)
 
 
 def calibrated(probabilities: np.ndarray, temperature: float, shift: float = 0.0) -> np.ndarray:
-    """Probabilities (pairs,) whose log odds are divided by the temperature, then shifted; at 1 and 0 they are left as they are."""
+    """Divide the log odds of probabilities (pairs,) by the temperature, then add the shift. At 1 and 0 nothing changes."""
     return probabilities if (temperature, shift) == (1, 0) else _sigmoid(log_odds(probabilities) / temperature + shift)
 
 
 def fit(method: Calibration, labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
-    """Temperature and shift by the method; 1 and 0 where there is none. Arguments as for `fit_temperature`."""
+    """Temperature and shift of the method; 1 and 0 for "none". Arguments as for `fit_temperature`."""
     if method == "platt":
         return fit_platt(labels, probabilities)
     return (fit_temperature(labels, probabilities) if method == "temperature" else 1.0), 0.0
@@ -44,13 +44,13 @@ def fit(method: Calibration, labels: np.ndarray, probabilities: np.ndarray) -> t
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """The temperature with the least negative log likelihood, between `COLDEST` and `HOTTEST`.
 
-    With logits z, labels y and b = 1 / T, the likelihood's slope in b is the sum of (sigmoid(b z) - y) z. It only
-    rises with b, so that its one zero, or the bound beyond which it lies, is the optimum.
+    With logits z, labels y and b = 1 / T, the slope of the likelihood in b is the sum of (sigmoid(b z) - y) z. It grows with b,
+    so the optimum is its only zero, or the bound that is nearer to it.
 
     Args:
         labels: (pairs,) 0 or 1. probabilities: (pairs,) of 1, uncalibrated.
     """
-    from scipy.optimize import brentq  # Configurations name the methods of this module, and every command reads them.
+    from scipy.optimize import brentq  # Every command imports this module for its configuration.
 
     logits, labels = log_odds(probabilities), labels.astype(np.float64)
 
@@ -69,7 +69,7 @@ def fit_platt(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, flo
     """Temperature, between `COLDEST` and `HOTTEST`, and shift with the least negative log likelihood of Platt's targets.
 
     The targets are (n1 + 1) / (n1 + 2) for the n1 positive pairs and 1 / (n0 + 2) for the n0 others (Platt 1999, section
-    2.2), so that few pairs that a logit parts without a mistake do not ask for certainty. Arguments as for `fit_temperature`.
+    2.2): with few pairs that a logit separates perfectly, the optimum is not certainty. Arguments as for `fit_temperature`.
     """
     from scipy.optimize import minimize
 
@@ -88,7 +88,7 @@ def fit_platt(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, flo
 
 
 def negative_log_likelihood(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean of -log of the probability that was given to what is true, over (pairs,)."""
+    """Mean over pairs of -log of the probability of the true label."""
     logits = log_odds(probabilities)
     return float(np.mean(np.logaddexp(0.0, np.where(labels.astype(bool), -logits, logits))))
 
@@ -109,6 +109,6 @@ class ProbabilityFigures:
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    # Both halves by the exponential that cannot overflow.
+    # exp of a negative number cannot overflow.
     small = np.exp(-np.abs(logits))
     return np.where(logits >= 0, 1.0, small) / (1.0 + small)

@@ -48,11 +48,12 @@ def classification_metrics(
             values = [_ranked(metric, labels[rows], probabilities[rows]) for rows in (criterion_index == i for i in present)]
             micro = _ranked(metric, labels, probabilities) if "micro" in metric.in_epochs else np.nan
         if "macro" in metric.in_epochs:
-            metrics[f"macro_{name}"] = float(np.mean(values)) if len(values) else 0.0
+            defined = np.asarray(values)[~np.isnan(values)]
+            metrics[f"macro_{name}"] = float(np.mean(defined)) if len(defined) else 0.0
         if "micro" in metric.in_epochs:
             metrics[f"micro_{name}"] = float(np.nan_to_num(micro).item())
         if "criterion" in metric.in_epochs:
-            of_criteria |= {f"{name}/{criteria[i]}": float(value) for i, value in zip(present, values, strict=True)}
+            of_criteria |= {f"{name}/{criteria[i]}": float(value) for i, value in zip(present, values, strict=True) if not np.isnan(value)}
     probability_metrics = of_kind(ProbabilityMetric).values()
     metrics |= {metric.name: metric.value(labels, probabilities) for metric in probability_metrics if metric.in_epochs}
     return metrics | of_criteria

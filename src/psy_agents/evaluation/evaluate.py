@@ -1,7 +1,7 @@
-"""All figures of one model or baseline, from its predictions table.
+"""Every metric of one model or baseline, from its predictions table.
 
-Every figure but average precision is made of sums over posts, so that weights of posts (`bootstrap`) give the
-figures of all resamples by one product of matrices.
+All metrics but ranking metrics are functions of sums over posts. One product with the weights of posts (`bootstrap`) gives these sums
+for all resamples.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """Compute every figure with its 95 % interval over resamples of whole posts.
+    """Compute every metric with its 95 % interval over resamples of whole posts.
 
-    A resample without a positive of a criterion leaves that criterion out of its means and of the criterion's own
-    intervals, as `classification_metrics` does. A criterion without any positive scores 0 and has no interval.
+    A resample without a positive of a criterion leaves the criterion out of its means, as `classification_metrics` does, and out of the
+    criterion's interval. A criterion without any positive scores 0 and has no interval.
 
     Args:
-        predictions: as `psy_agents.evaluation.predictions` says.
+        predictions: a table as in `psy_agents.evaluation.predictions`.
         texts: post_id -> text.
         criteria: ids, in the order of the report.
         resamples: 0 for no intervals.
@@ -211,7 +211,7 @@ def _token_f1(sums: np.ndarray) -> float | None:
 
 
 def _length_quartiles(pairs: ScoredPairs) -> dict[str, np.ndarray]:
-    """Which pairs lie in each quarter of the posts by words; fewer quarters where many posts are as long."""
+    """The pairs in each quarter of the posts by number of words; fewer quarters if many posts have the same length."""
     words = {text: len(word_spans(text)) for text in set(pairs.texts)}
     length = np.array([words[text] for text in pairs.texts])
     _, first = np.unique(pairs.post, return_index=True)

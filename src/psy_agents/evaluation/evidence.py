@@ -12,7 +12,7 @@ from psy_agents.evaluation.metrics.kinds import ratio
 from psy_agents.evaluation.metrics.registry import EVIDENCE_METRICS
 from psy_agents.evaluation.spans import Offsets, merge, sentence_spans, shared_lengths, touched, word_spans
 
-# What `EvidenceScorer.counts` counts of a pair: units in both, predicted and gold, and what the other figures sum.
+# The columns of `EvidenceScorer.counts`: units in both, predicted and gold, and what the other metrics sum.
 COUNTS = (
     *(f"{unit}_{part}" for unit in ("token", "sentence", "character", "answer") for part in ("both", "predicted", "gold")),
     "exact",
@@ -24,7 +24,7 @@ COUNTS = (
 def evidence_metrics(
     texts: Sequence[str], gold: Sequence[Sequence[Offsets]], predicted: Sequence[Sequence[Offsets]]
 ) -> dict[str, float]:
-    """Score once; `EvidenceScorer` says what each figure is."""
+    """Every evidence metric of one set of predictions."""
     return EvidenceScorer(texts, gold).score(predicted)
 
 
@@ -47,8 +47,8 @@ class EvidenceScorer:
     Args:
         texts: each pair's post.
         gold: each pair's annotated evidence, as character spans of the post; empty where there is none.
-        known: (pairs) False where the evidence is annotated but its place is unknown, or partly: such a pair
-            is left out of every figure. None: all are known.
+        known: (pairs) False where the place of the annotated evidence is unknown, at least in part: such a pair is
+            left out of every metric. None: all are known.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class EvidenceScorer:
     ) -> None:
         self._n_given = len(texts)
         self._kept = np.flatnonzero(np.ones(len(texts), dtype=bool) if known is None else np.asarray(known, dtype=bool))
-        # Pairs of one post share its text: each is cut into words and sentences once.
+        # Pairs of one post share its text, which is cut into words and sentences once.
         code = {text: number for number, text in enumerate(dict.fromkeys(texts[i] for i in self._kept))}
         text_of_pair = np.array([code[texts[i]] for i in self._kept], dtype=np.int64)
         lengths = np.array([len(text) for text in code], dtype=np.int64)
@@ -81,11 +81,11 @@ class EvidenceScorer:
         return {name: float(value) for name, value in evidence_figures(sums).items()}
 
     def counts(self, predicted: Sequence[Sequence[Offsets]]) -> np.ndarray:
-        """What each pair adds to the sums of which `evidence_figures` makes the figures of any set of pairs.
+        """What each pair adds to the sums that `evidence_figures` reads.
 
         Returns:
-            (pairs, COUNTS) ``exact`` and ``f1`` are 0 for pairs without evidence; ``pairs`` is 1, and the whole row
-            of a pair with unknown evidence 0.
+            (pairs, COUNTS) ``exact`` and ``f1`` are 0 for pairs without evidence, ``pairs`` is 1. The row of a pair with unknown
+            evidence is 0.
         """
         if len(predicted) != self._n_given:
             raise ValueError(f"There are {len(predicted)} predictions for {self._n_given} pairs.")
@@ -99,7 +99,7 @@ class EvidenceScorer:
         return counts
 
     def _flat(self, spans_of_pairs: Sequence[Sequence[Offsets]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pair, start and end of every span of the kept pairs that holds a character."""
+        """Pair, start and end of every non-empty span of the kept pairs."""
         kept = [spans_of_pairs[i] for i in self._kept]
         pair = np.repeat(np.arange(len(kept)), np.fromiter(map(len, kept), np.int64, len(kept)))
         flat = np.fromiter(chain.from_iterable(chain.from_iterable(kept)), np.int64).reshape(-1, 2)
@@ -110,7 +110,7 @@ class EvidenceScorer:
         return pair[filled], start[filled], end[filled]
 
     def _counts(self, axis: _Axis, spans: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For each pair, the units that are both, predicted and gold."""
+        """For each pair, the number of units that are both, predicted and gold."""
         gold, marked = self._gold[axis], axis.intervals(*spans)
         return (
             axis.sum_by_pair(marked[0], shared_lengths(marked, gold)),
@@ -119,7 +119,7 @@ class EvidenceScorer:
         )
 
     def _codes(self, pair: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-        """One whole number for each different span of each pair."""
+        """A distinct integer for each span of each pair."""
         first = self._characters.first[pair]
         return np.unique((first + start) * (self._lengths.max(initial=0) + 1) + end)
 
@@ -131,14 +131,13 @@ class EvidenceScorer:
 
 @dataclass(frozen=True, eq=False)
 class _Axis:
-    """All pairs' units of one kind, laid end to end with a gap after each pair.
+    """The units of all pairs on one axis, one pair after another, with a gap after each.
 
-    On it a span of a pair is an interval of whole numbers, the units that it touches, so that all pairs are
-    counted at once.
+    A span of a pair is an interval of integers on it: the units that it touches. So all pairs are counted at once.
 
     Attributes:
-        first: (pairs) the place of each pair's first unit.
-        locate: pair, start and end of spans to the places of the first unit touched and of the one after the last.
+        first: (pairs) position of the first unit of each pair.
+        locate: from pair, start and end of spans, the positions of the first unit touched and of the unit after the last.
     """
 
     first: np.ndarray
@@ -171,7 +170,7 @@ class _Axis:
         return merge(*self.locate(pair, start, end))
 
     def sum_by_pair(self, places: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Sum values that stand at places of the axis over each pair."""
+        """Sum values at positions of the axis over each pair."""
         pair = np.searchsorted(self.first, places, side="right") - 1
         return np.bincount(pair, weights=values, minlength=len(self.first))
 

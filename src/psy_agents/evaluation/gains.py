@@ -1,4 +1,4 @@
-"""What the choices made on validation buy on test: each figure with the choice and without it, on the same pairs."""
+"""What choices made on validation change on test: each metric with the choice and without it, on the same pairs."""
 
 from __future__ import annotations
 
@@ -28,14 +28,13 @@ def gains(
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[Gain, ...]:
-    """What calibration changes in ECE and Brier score, and thresholds by criterion in F1, with intervals by post.
+    """Changes of the probability metrics by calibration, and of F1 by thresholds of single criteria, with intervals by post.
 
-    A choice that was not made (temperature 1, the pooled threshold for all criteria), or that the agent has no
-    probabilities for, has no rows. F1 has a row for the mean over the criteria with a positive and one for each criterion
-    whose threshold is its own.
+    A choice that was not made (temperature 1, the pooled threshold for all criteria) has no rows, nor has an agent without
+    probabilities. F1 has a row for the mean over the criteria with a positive, and one for each criterion with a threshold of its own.
 
     Args:
-        predictions: an agent's, as `psy_agents.evaluation.predictions` says.
+        predictions: an agent's table, as in `psy_agents.evaluation.predictions`.
         texts: post_id -> text.
         criteria: ids.
     """

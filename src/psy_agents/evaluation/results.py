@@ -1,7 +1,7 @@
-"""What a report says about models and baselines on the test pairs, typed.
+"""Schemas of a report: results of models and baselines on the test pairs.
 
-All of it is computed from predictions tables (`psy_agents.evaluation.predictions`), so that every figure can be
-computed again from what was saved.
+Everything is computed from predictions tables (`psy_agents.evaluation.predictions`), so every figure can be computed again from the
+saved tables.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _names_in(metrics: Mapping[str, Metric], names: Iterable[str]) -> None:
 
 
 class Estimate(Schema):
-    """A figure with its 95 % percentile interval of a bootstrap by post; no interval where none was asked for."""
+    """A figure with its 95 % percentile interval from a bootstrap by post; no interval with 0 resamples."""
 
     value: FiniteFloat
     low: FiniteFloat | None = None
@@ -52,7 +52,7 @@ class ClassScores(_WithMetrics):
     metrics = CLASS_METRICS
 
     support: int = Field(ge=0, description="Positive pairs (no_symptoms: posts) in the gold labels.")
-    predicted: int = Field(ge=0, description="Those that were predicted.")
+    predicted: int = Field(ge=0, description="Predicted positive pairs (posts).")
 
 
 class ReliabilityBin(Schema):
@@ -76,7 +76,7 @@ class CriterionEvaluation(_WithMetrics):
     micro: ClassScores
     no_symptoms: ClassScores = Field(description="The derived class: posts for which no criterion is met.")
     reliability: tuple[ReliabilityBin, ...]
-    reliability_uncalibrated: tuple[ReliabilityBin, ...] = Field(description="Before calibration; empty of baselines.")
+    reliability_uncalibrated: tuple[ReliabilityBin, ...] = Field(description="Before calibration; empty for baselines.")
 
 
 class EvidenceEvaluation(Schema):
@@ -84,7 +84,7 @@ class EvidenceEvaluation(Schema):
 
     pairs: int
     pairs_with_evidence: int
-    pairs_unknown: int = Field(description="Left out: their evidence is annotated, but its place is not known.")
+    pairs_unknown: int = Field(description="Left out: evidence that is annotated without a known place.")
     scores: dict[str, Estimate]
     per_criterion: dict[str, dict[str, FiniteFloat]] = Field(description="The same metrics of each criterion with evidence.")
 
@@ -120,7 +120,7 @@ class Evaluation(Schema):
 
 
 class Comparison(Schema):
-    """A paired permutation test by post: how often chance alone gives so great a difference."""
+    """A paired permutation test by post: the probability of such a difference by chance."""
 
     metric: MetricName
     first: str
@@ -142,15 +142,15 @@ class Alarm(Schema):
 
 
 class CriterionThreshold(Schema):
-    """Where the decision of a criterion lies, on calibrated probabilities."""
+    """Decision threshold of a criterion, on calibrated probabilities."""
 
     threshold: FiniteFloat
-    own: bool = Field(description="False: the pooled one, because validation has too few positive pairs.")
+    own: bool = Field(description="False: the pooled threshold, since validation has too few positive pairs.")
     validation_positives: int
 
 
 class AgentDecisions(Schema):
-    """What was chosen on validation for an agent that predicts criteria."""
+    """Choices made on validation for an agent that predicts criteria."""
 
     agent: str
     temperature: FiniteFloat = Field(gt=0, description="1 where probabilities are not calibrated.")
@@ -160,7 +160,7 @@ class AgentDecisions(Schema):
 
 
 class Gain(Schema):
-    """What a choice made on validation changes on test: a figure without it, with it, and the difference, each with an interval."""
+    """Change of a metric on test by a choice made on validation: without it, with it, and the difference."""
 
     agent: str
     choice: Literal["calibration", "thresholds"]
@@ -172,17 +172,17 @@ class Gain(Schema):
 
 
 class ModelCost(Schema):
-    """What a final model takes."""
+    """Cost of a final model."""
 
     members: int = Field(ge=1, description="1: a single agent.")
-    train_seconds: FiniteFloat = Field(description="Of all members' final runs, one after another; the winner's is tested in it.")
+    train_seconds: FiniteFloat = Field(description="Sum over the members' final runs; the winner's run includes its test.")
     test_seconds: FiniteFloat = Field(description="To predict the test split, once loaded.")
     parameters: int
     disk_bytes: int
 
 
 class EnsembleResult(Schema):
-    """What several agents together buy on test against the single winner, and what they cost."""
+    """Gain of an ensemble over the single winner on test, and its cost."""
 
     kind: Literal["seeds", "top_k"]
     gain: tuple[Comparison, ...] = Field(description="ensemble minus single, on the same test pairs.")
@@ -191,7 +191,7 @@ class EnsembleResult(Schema):
 
 
 class AgentEnsemble(EnsembleResult):
-    """The same, of one agent."""
+    """The ensemble of one agent."""
 
     agent: str
 
@@ -206,7 +206,7 @@ class SeedScores(Schema):
 
 
 class StageCost(Schema):
-    """What a stage's study took."""
+    """Cost of the study of a stage."""
 
     agent: str
     stage: str
@@ -220,7 +220,7 @@ class StageCost(Schema):
 
 
 class Report(Schema):
-    """Everything of the report but its figures."""
+    """The whole report without its plots."""
 
     data_hash: str
     posts: int
@@ -231,7 +231,7 @@ class Report(Schema):
     alarms: tuple[Alarm, ...]
     decisions: tuple[AgentDecisions, ...]
     gains: tuple[Gain, ...]
-    ensembles: tuple[AgentEnsemble, ...] = Field(description="Of the agents whose model is one.")
+    ensembles: tuple[AgentEnsemble, ...] = Field(description="Of agents whose model is an ensemble.")
     seeds: tuple[SeedScores, ...]
     stages: tuple[StageCost, ...]
-    missing: tuple[str, ...] = Field(description="Agents that have no refit on these data.")
+    missing: tuple[str, ...] = Field(description="Agents without a refit on these data.")

@@ -1,4 +1,4 @@
-"""A predictions table as arrays, and what each post adds to the counts behind the figures."""
+"""A predictions table as arrays, and the counts of each post."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from psy_agents.evaluation.spans import Offsets
 
 @dataclass(frozen=True, eq=False)
 class ScoredPairs:
-    """The columns of `psy_agents.evaluation.predictions.SCORED_SCHEMA` that figures need.
+    """The columns of `psy_agents.evaluation.predictions.SCORED_SCHEMA` that metrics need.
 
     Attributes:
-        post, criterion: (pairs,) numbers from 0: posts in the order in which the table names them, and the place
-            among the given criteria.
+        post, criterion: (pairs,) numbers from 0: of posts in the order of their first row, and of criteria in the given order.
         texts: each pair's post.
         labels, predicted: (pairs,) bool.
         probabilities: (pairs,) None where the criterion is not predicted.
-        uncalibrated, pooled: (pairs,) the probabilities before calibration, and the decisions had all criteria the pooled
-            threshold; None of baselines and where the criterion is not predicted.
+        uncalibrated, pooled: (pairs,) the probabilities before calibration, and the decisions with the pooled threshold for all
+            criteria; None for baselines, and where the criterion is not predicted.
         gold: each pair's evidence. known: (pairs,) False where its place is unknown.
         spans: each pair's predicted evidence; None for a model of criteria alone.
     """
@@ -48,8 +47,8 @@ class ScoredPairs:
         """Read a predictions table.
 
         Raises:
-            ValueError: the table is empty, names a post without text or a criterion that is not given, or has
-                probabilities or spans of some pairs only.
+            ValueError: the table is empty, holds a post without text or an unknown criterion, or has probabilities or spans for
+                some pairs only.
         """
         if table.empty:
             raise ValueError("The predictions table has no pairs.")
@@ -79,11 +78,11 @@ class ScoredPairs:
 
     @property
     def derived(self) -> bool:
-        """Whether spans alone are predicted, so that a criterion with a span counts as met."""
+        """Whether the model predicts spans only; then a criterion with a span counts as met."""
         return self.probabilities is None and self.spans is not None
 
     def evidence_scorer(self) -> EvidenceScorer:
-        """Scores spans against these pairs' evidence."""
+        """A scorer of spans against the evidence of these pairs."""
         return EvidenceScorer(self.texts, self.gold, self.known)
 
     def decision_counts(self, predicted: np.ndarray | None = None) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""Whether one model is better than another by more than chance.
+"""Permutation tests: whether one model is better than another by more than chance.
 
 The test is approximate randomisation (Yeh, "More accurate tests for the statistical significance of result
 differences", COLING 2000; recommended for F1 by Dror et al., "The Hitchhiker's Guide to Testing Statistical
-Significance in NLP", ACL 2018), by post: pairs of one post are not independent. All comparisons of one metric share
-a family of Holm ("A simple sequentially rejective multiple test procedure", 1979).
+Significance in NLP", ACL 2018), by post: pairs of one post are not independent. All comparisons of one metric are
+one family for the correction of Holm ("A simple sequentially rejective multiple test procedure", 1979).
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ def compare(
 ) -> tuple[Comparison, ...]:
     """Test the difference of each two systems in macro-F1 of decisions and in token-F1 of spans.
 
-    Decisions that are derived from spans are not compared, nor a metric without anything to find in the gold.
+    Decisions derived from spans are not compared. A metric without gold positives is not compared.
 
     Args:
         predictions: by the system's name, as `psy_agents.evaluation.predictions` says.
         texts: post_id -> text.
         criteria: ids.
-        pairs_of_names: which two to compare; None: each two.
+        pairs_of_names: which systems to compare; None: every pair of systems.
         resamples: of posts, for the difference's interval; the same for both systems.
 
     Raises:
-        ValueError: the tables are not of the same pairs with the same annotation, in the same order, or see
+        ValueError: the tables differ in their pairs, their order or their annotation, or see
             `ScoredPairs.of_table`.
     """
     wanted = list(combinations(predictions, 2)) if pairs_of_names is None else list(pairs_of_names)
@@ -71,7 +71,7 @@ def compare(
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's step-down correction: (m,) adjusted p-values, each at least the one before it in order of p."""
+    """Holm's step-down correction: (m,) adjusted p-values, which do not decrease in the order of p."""
     order = np.argsort(p_values, kind="stable")
     stepped = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     adjusted = np.empty(len(p_values))

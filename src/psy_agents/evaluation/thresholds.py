@@ -13,10 +13,10 @@ NO_ANSWER_CANDIDATES = 50
 def best_threshold(labels: np.ndarray, probabilities: np.ndarray, criterion_index: np.ndarray) -> float:
     """Return the one threshold for all criteria that gives the highest macro-F1.
 
-    F1 can only rise when a threshold sinks onto a positive, so the positives' probabilities are the candidates:
-    all of them, so that the optimum is exact, or 200 of them at equal steps of rank where there are more. The
-    cut is put halfway to the next lower probability. Among equals the highest wins. Macro-F1 is the mean over
-    criteria that have a positive; without any positive the threshold is 0.5. Takes O(n log n) time.
+    F1 can only rise when the threshold falls to the probability of a positive. The candidates are therefore the probabilities of
+    positives: all of them, which makes the optimum exact, or 200 at equal steps of rank if there are more. The threshold lies halfway
+    to the next lower probability. Of equal optima the highest wins. Macro-F1 is the mean over the criteria that have a positive;
+    without any positive the threshold is 0.5. Takes O(n log n) time.
 
     Args:
         labels, probabilities, criterion_index: (pairs,).
@@ -30,7 +30,7 @@ def best_threshold(labels: np.ndarray, probabilities: np.ndarray, criterion_inde
     candidates = candidates[steps]
     lower = values[np.maximum(np.searchsorted(values, candidates) - 1, 0)]
     halfway = (lower + candidates) / 2
-    cuts = np.where(halfway > lower, halfway, candidates)  # neighbouring floats have no midpoint
+    cuts = np.where(halfway > lower, halfway, candidates)  # Neighbouring floats have no midpoint.
 
     macro_f1 = np.zeros(len(cuts))
     for criterion in np.unique(criterion_index[labels]):
@@ -45,19 +45,19 @@ def best_threshold(labels: np.ndarray, probabilities: np.ndarray, criterion_inde
 def criterion_thresholds(
     labels: np.ndarray, probabilities: np.ndarray, criterion_index: np.ndarray, min_support: int, runs: int = 1
 ) -> dict[int, float]:
-    """The threshold of the highest F1 of each criterion that has enough positives to choose one by; see `best_threshold`.
+    """The threshold of the highest F1 for each criterion with enough positives; see `best_threshold`.
 
-    With few positives the best threshold of these pairs is one of chance, and worse on others than a pooled one
+    With few positives, the best threshold of these pairs depends on chance, and is worse on other pairs than a pooled one
     (Fan and Lin, "A study on threshold selection for multi-label classification", 2007; Lipton, Elkan and Naryanaswamy,
     "Optimal thresholding of classifiers to maximize F1 measure", ECML PKDD 2014).
 
     Args:
-        labels, probabilities, criterion_index: (pairs,) of all runs, one behind the other.
+        labels, probabilities, criterion_index: (pairs,) of all runs, concatenated.
         min_support: the least positive pairs.
-        runs: how often each pair stands there, with the answers of several runs; it counts once.
+        runs: number of runs; a pair is counted once.
 
     Returns:
-        By the criterion's index; those with too few positives are left out.
+        Threshold by the criterion's index; criteria with too few positives are left out.
     """
     positives = np.bincount(criterion_index[labels.astype(bool)]) // runs
     chosen = {}
@@ -68,11 +68,10 @@ def criterion_thresholds(
 
 
 def best_no_answer_threshold(scores: np.ndarray, value_at: Callable[[float], float]) -> float:
-    """Return the threshold on answer scores at which ``value_at`` is highest; among equals the highest.
+    """Return the threshold on answer scores with the highest ``value_at``; of equal optima the highest.
 
     Args:
-        scores: (pairs,) how sure the best answer of each pair is; at most 50 of them, at equal steps of rank,
-            are tried.
+        scores: (pairs,) score of the best answer of each pair; at most 50 of them, at equal steps of rank, are tried.
         value_at: the objective when the pairs that score at least the given threshold are answered.
     """
     candidates = np.unique(scores)

@@ -54,7 +54,10 @@ class SummaryColumn:
 
 
 def _with_mean(text: str, mean: Mean | None) -> str:
-    return text if mean is None else f"{mean}-{text}"
+    """macro-F1, macro-AUPRC, macro-precision."""
+    if mean is None:
+        return text
+    return f"{mean}-{text[0].lower() + text[1:] if text[1:2].islower() else text}"
 
 
 def find_metrics(folders: tuple[str, ...] = FOLDERS) -> tuple[Metric, ...]:
