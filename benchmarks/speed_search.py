@@ -112,9 +112,9 @@ def our_search(
     )
     spaces = SearchSpaceConfig.model_validate(
         {
-            "small": {"common": {"learning_rate": {"type": "float", "low": min(rates), "high": max(rates) + 1e-6, "log": True}}},
-            "large": {"common": {}},
-            "baselines": {"criteria": [{"learning_rate": rate} for rate in rates]},
+            "small": {"learning_rate": {"type": "float", "low": min(rates), "high": max(rates) + 1e-6, "log": True}},
+            "large": {},
+            "first_trials": {"criteria": [{"learning_rate": rate} for rate in rates]},
         }
     )
     settings = TrainingSettings(precision=arguments.precision, fixed=like_bert(arguments))

@@ -207,15 +207,8 @@ def _at(values: Any, place: str) -> Any:
 
 
 def _searched(space: Mapping[str, Any], name: str) -> str:
-    """Where a space of one size looks: a range or choices for all agents, or for each that has one of its own."""
-    by_range: dict[str, list[str]] = {}
-    for agent in AGENTS:
-        spec = {**space["common"], **space[agent]}.get(name)
-        if spec is not None:
-            by_range.setdefault(_range(spec), []).append(agent)
-    if len(by_range) <= 1:
-        return next(iter(by_range), "fixed")
-    return "<br>".join(f"{', '.join(agents)}: {shown}" for shown, agents in by_range.items())
+    """Where a space of one size looks."""
+    return "fixed" if space.get(name) is None else _range(space[name])
 
 
 def _range(spec: Mapping[str, Any]) -> str:

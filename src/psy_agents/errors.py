@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
 
 SHOW_ERRORS = "PSY_AGENTS_SHOW_ERRORS"
@@ -20,8 +22,30 @@ class UserError(Exception):
     """
 
 
+class ParameterError(UserError):
+    """A parameter that does not fit.
+
+    Attributes:
+        key: its place among the parameters, such as ("search_space", "small", "loss").
+        problem: what is wrong with it, without its name.
+    """
+
+    def __init__(self, key: tuple[str, ...], problem: str) -> None:
+        super().__init__(f"{'.'.join(key)}: {problem}.")
+        self.key, self.problem = key, problem
+
+    def __reduce__(self) -> tuple[type, tuple[tuple[str, ...], str]]:
+        return ParameterError, (self.key, self.problem)
+
+
 class ProgramError(Exception):
     """A mistake of this program: where it is, without the message, which may quote a post."""
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """``; did you mean x``, or nothing where no name is near."""
+    close = difflib.get_close_matches(str(name), sorted(map(str, names)), n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(close)}" if close else ""
 
 
 def withheld(error: BaseException) -> ProgramError:

@@ -85,7 +85,7 @@ def test_agent_and_namespaces_together_are_refused(session):
         ({"hpo": {"stage0": {"epochs": "many"}}}, "hpo.stage0.epochs: .*not 'many'"),
         ({"training": {"precision": "float8"}}, "--params training.precision: .*not 'float8'"),
         ({"preprocessing": 3}, "--params preprocessing: "),
-        ({"search_space": {"small": {"comon": {}}}}, "search_space.small.comon: .*did you mean 'common'"),
+        ({"search_space": {"smal": {}}}, "search_space.smal: .*did you mean 'small'"),
     ],
 )
 def test_a_runtime_parameter_that_is_wrong_at_any_depth_is_refused_by_name(session, params, message):
@@ -94,10 +94,32 @@ def test_a_runtime_parameter_that_is_wrong_at_any_depth_is_refused_by_name(sessi
 
 
 def test_a_search_space_that_does_not_fit_the_agent_is_refused_before_the_run(session, ran):
-    wrong = {"small": {"evidence": {"fusion": {"type": "categorical", "choices": ["add", "gate"]}}}}
-    with pytest.raises(UserError, match="fusion"):
+    wrong = {"small": {"no_answer_weight": {"when": {"loss": ["focal"]}}}}
+    with pytest.raises(UserError, match="no_answer_weight.when.loss: it is not in the search space of this agent"):
         session(agent="evidence", search_space=wrong).run(pipeline_names=["hpo_stage0"])
     assert not ran
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("base", "{type: float, low: 3.0e-5, high", "{type: float, low: 3e-5, high", "small.learning_rate.low: must be a number"),
+        ("base", "choices: [8, 16]}", "choices: [8, 16], lgo: true}", "small.batch_size.lgo: there is no such parameter"),
+        ("base", "choices: [8, 16]}", "choices: [0, 16]}", "small.batch_size.choices: input should be greater than or equal to 1, not 0"),
+        ("base", "    warmup_ratio: {", "    warmup_fraction: {", "small.warmup_fraction is now called warmup_ratio"),
+        ("base", "        pooling: attention", "        pooling: max pool", "first_trials.criteria.1.pooling: input should be 'cls'"),
+        ("base", "        frozen_layers: 5", "        frozen_layers: 3", "first_trials.evidence.1.frozen_layers: must be a whole number"),
+        ("contract_nli", "low: 0.3, high: 2.0", "low: 3.0, high: 2.0", "small.negative_ratio: low is 3 and high is 2"),
+        ("contract_nli", "batch_size: 16", "batch_size: 32", "first_trials.evidence.1.batch_size: must be one of 8, 16, not 32"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_search_space_names_its_file_and_its_key(session, project, ran, file, old, new, message):
+    path = project / f"conf/{file}/parameters_search_space.yml"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(UserError) as refusal:
+        session(env=None if file == "base" else file, agent="evidence").run(pipeline_names=["hpo_stage0"])
+    assert str(refusal.value).startswith(f"conf/{file}/parameters_search_space.yml: search_space.{message}")
+    assert "\n" not in str(refusal.value) and not ran
 
 
 def test_a_field_that_the_files_leave_out_may_be_given(session, ran):

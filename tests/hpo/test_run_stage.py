@@ -14,7 +14,7 @@ from psy_agents.errors import UserError
 from psy_agents.hpo.config import NoRefinement, StageConfig, WorkersConfig
 from psy_agents.hpo.paths import Places
 from psy_agents.hpo.run_stage import run_stage
-from psy_agents.hpo.space.config import SpaceConfig
+from psy_agents.hpo.space.ranges import FloatRange
 from psy_agents.hpo.space.refinement import refine
 from psy_agents.hpo.study.store import read_study
 from psy_agents.hpo.study.topk import TopK
@@ -167,13 +167,13 @@ def test_a_change_makes_a_new_study_and_is_named(prepared, corpus):
     *_, first, told = prepared()
     assert "begins anew" not in told
     assert prepared()[2] == first
-    narrow = {"common": {"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-2, "log": True}}}
+    narrow = {"learning_rate": FloatRange(type="float", low=1e-5, high=1e-2, log=True)}
     reworded = replace(corpus, criteria={**CRITERIA, "SLEEP": "sleeps badly"})
     before = first
     for changes, named in [
         ({"stage": STAGE1.model_copy(update={"epochs": 3})}, "stage.epochs"),
         ({"objective_evidence_weight": 0.4}, "stage.epochs, training.objective_evidence_weight"),
-        ({"spaces": SPACES.model_copy(update={"large": SpaceConfig(**narrow)})},
+        ({"spaces": SPACES.model_copy(update={"large": narrow})},
          "space.learning_rate.distribution, training.objective_evidence_weight"),
         ({"corpus": reworded}, "corpus, space.learning_rate.distribution"),
     ]:  # fmt: skip

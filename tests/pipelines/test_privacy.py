@@ -92,13 +92,13 @@ def write_settings(project: Path, encoder: str) -> None:
     folder.mkdir()
     stage = {"n_trials": 2, "epochs": 1, "patience": 1, "workers": {"count": 1, "threads": 1}}
     fixed = {"encoder": encoder, "max_length": 40, "frozen_layers": 0}
-    space = {"common": {"frozen_layers": {"type": "int", "low": 0, "high": 1}}}
-    large = {"common": {"max_length": {"type": "categorical", "choices": [40]}}}
-    baselines = {"share": [{"learning_rate": 1e-4, "negative_ratio": 0.5}]}
+    space = {"frozen_layers": {"type": "int", "low": 0, "high": 1}}
+    large = {"max_length": {"type": "categorical", "choices": [40]}}
+    first_trials = {"share": [{"learning_rate": 1e-4, "negative_ratio": 0.5}]}
     for name, content in {
         "hpo": {"hpo": {"stage0": stage}},
         "training": {"training": {"precision": "float32", "fixed": fixed}},
-        "search_space": {"search_space": {"small": space, "large": large, "baselines": baselines}},
+        "search_space": {"search_space": {"small": space, "large": large, "first_trials": first_trials}},
     }.items():
         (folder / f"parameters_{name}.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
 

@@ -23,9 +23,9 @@ SETTINGS = CorpusSettings.model_validate(
     {"splits": {"train": 0.6, "validation": 0.2, "test": 0.2, "near_duplicates": None}}
 )
 SPACES = SearchSpaceConfig(
-    small={"common": {"learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}}},
-    large={"common": {"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}}},
-    baselines={agent: [{"learning_rate": 1e-3}] for agent in AGENTS},
+    small={"learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}},
+    large={"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}},
+    first_trials={agent: [{"learning_rate": 1e-3}] for agent in AGENTS},
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from psy_agents.agents.registry import AGENTS
 from psy_agents.app.parameter_errors import Key
 
 _WORKERS = {
@@ -31,7 +32,18 @@ _IN_STAGES = {
         ("pruner", "warmup_fraction"): "pruner.warmup_ratio",
     }.items()
 }
-NEW_PLACES: dict[Key, str] = {("hpo", "executor"): "hpo.workers.executor", **_IN_WORKERS, **_IN_STAGES}
+_IN_SPACES = {
+    ("search_space", size, part): f"search_space.{size}: one map for all agents, without {part}"
+    for size in ("small", "large")
+    for part in ("common", *AGENTS)
+}
+NEW_PLACES: dict[Key, str] = {
+    ("hpo", "executor"): "hpo.workers.executor",
+    ("search_space", "baselines"): "search_space.first_trials",
+    **_IN_WORKERS,
+    **_IN_STAGES,
+    **_IN_SPACES,
+}
 """By the old key: what to write instead."""
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import glob
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -13,6 +14,7 @@ from kedro.config import AbstractConfigLoader
 from pydantic import BaseModel, ValidationError
 
 from psy_agents.agents.renamed import new_name
+from psy_agents.errors import ParameterError, UserError
 
 Key = tuple[str, ...]
 
@@ -59,6 +61,16 @@ def closest(name: object, names: Iterable[object]) -> str:
     if near:
         return f", did you mean '{near[0]}'?"
     return f" (there are: {', '.join(names)})." if names else "."
+
+
+@contextlib.contextmanager
+def named(places: Places) -> Iterator[None]:
+    """Begin the message of a parameter that does not fit with where it was given."""
+    try:
+        yield
+    except ParameterError as error:
+        joined = " " if error.problem.startswith("is now called") else ": "
+        raise UserError(f"{places.of(error.key)}{joined}{error.problem}.") from None
 
 
 def describe(error: ValidationError, model: type[BaseModel], values: Mapping[str, Any], above: Key, places: Places) -> str:

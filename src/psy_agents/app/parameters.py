@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from psy_agents.app.old_parameters import old_parameters
-from psy_agents.app.parameter_errors import Places, describe
+from psy_agents.app.parameter_errors import Places, describe, named
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
@@ -77,4 +77,6 @@ def check_parameters(values: Mapping[str, Any], places: Places) -> Parameters:
     except ValidationError as error:
         fixed = parameters.training.fixed
         raise UserError(describe(error, HyperParameters, fixed, ("training", "fixed"), places)) from None
+    with named(places):
+        parameters.search_space.check(parameters.training)
     return parameters

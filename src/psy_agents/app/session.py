@@ -22,7 +22,7 @@ from psy_agents.app.error_reporting import one_line_errors, told_once
 from psy_agents.app.hooks.tracking import NestedRunHooks
 from psy_agents.app.hooks.viewers import WatchHooks
 from psy_agents.app.parallel_agents import AgentJob, Command
-from psy_agents.app.parameter_errors import Places, closest, parameter_files
+from psy_agents.app.parameter_errors import Places, closest, named, parameter_files
 from psy_agents.app.parameters import Parameters, check_parameters
 from psy_agents.app.resolvers import environment, given_parameters
 from psy_agents.app.signals import interrupts
@@ -111,7 +111,8 @@ class AgentSession(KedroSession):
         names = list(pipeline_names or ([pipeline_name] if pipeline_name else ["__default__"]))
         with one_line_errors(), told_once(), interrupts():
             self._leave_out_run_events()
-            parameters = self._check_configuration(names)
+            places = self._places()
+            parameters = self._check_configuration(names, places)
             nodes = _registered(names)
             if self._agent is not None:
                 namespaces = _namespaces_of(self._agent, names, nodes, namespaces)
@@ -121,7 +122,7 @@ class AgentSession(KedroSession):
                 raise UserError(str(error)) from None
             _check_publishes_one(chosen)
             _check_refits(chosen, parameters)
-            _check_spaces(chosen, parameters)
+            _check_first_trials(chosen, parameters, places)
             _check_encoders(chosen, parameters)
             self._check_agreement(chosen, parameters)
             at_once = _agents_at_once(chosen, parameters)
@@ -132,10 +133,12 @@ class AgentSession(KedroSession):
                 runner = AgentRunner(is_async, at_once=at_once, command=command)
             return super().run(pipeline_names=names, namespaces=namespaces, runner=runner, **kwargs)
 
-    def _check_configuration(self, names: list[str]) -> Parameters:
+    def _places(self) -> Places:
+        return Places(self.store.get("runtime_params") or {}, parameter_files(self._get_config_loader()))
+
+    def _check_configuration(self, names: list[str], places: Places) -> Parameters:
         """Type all parameters, and leave tracking out where all pipelines are without it: it costs seconds."""
         loader = self._get_config_loader()
-        places = Places(self.store.get("runtime_params") or {}, parameter_files(loader))
         parameters = check_parameters(loader["parameters"], places)
         untracked = loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
         if set(names) <= set(untracked):
@@ -227,13 +230,11 @@ def _agents_at_once(chosen: Pipeline, parameters: Parameters) -> int:
     return wanted
 
 
-def _check_spaces(chosen: Pipeline, parameters: Parameters) -> None:
-    """Refuse a search space or a baseline that does not fit an agent that will run."""
+def _check_first_trials(chosen: Pipeline, parameters: Parameters, places: Places) -> None:
+    """Refuse a first trial that does not fit the space of a search that will run."""
     for agent, stage in _searches(chosen, parameters):
-        # Both are made: a mistake in the one that is not searched is a mistake too.
-        spaces = {size: parameters.search_space.space(agent, size, parameters.training) for size in ("small", "large")}
-        for baseline in parameters.search_space.baselines.get(agent, []):
-            spaces[stage.space].complete(baseline)
+        with named(places):
+            parameters.search_space.firsts(agent, parameters.search_space.space(agent, stage.space, parameters.training))
 
 
 def _check_encoders(chosen: Pipeline, parameters: Parameters) -> None:

@@ -58,7 +58,7 @@ def run_stage(
             stage searches the whole space.
 
     Raises:
-        UserError: an encoder is missing, the space or a baseline does not fit the agent, or the splits are not
+        UserError: an encoder is missing, the space or a first trial does not fit the agent, or the splits are not
             those of the posts.
     """
     stage = stage.of_agent(agent)
@@ -69,7 +69,7 @@ def run_stage(
         log_licence(encoder, folder)
     refinement = _refinement(agent, stage, whole, parent, data)
     space = whole if refinement is None else refinement.space
-    enqueued = list(spaces.baselines.get(agent, [])) if refinement is None else list(refinement.first)
+    enqueued = spaces.firsts(agent, whole) if refinement is None else list(refinement.first)
     canonical = space.canonical()
     identity = {
         "space": {each["name"]: each for each in canonical},

@@ -60,7 +60,7 @@ def test_a_licence_without_commercial_use_is_a_warning(tmp_path, caplog, licence
 
 def test_every_encoder_of_a_search_space_is_known_before_the_search():
     choices = {"encoder": {"type": "categorical", "choices": ["a/b", "c"]}}
-    spaces = SearchSpaceConfig(small={}, large={"common": choices})
+    spaces = SearchSpaceConfig(small={}, large=choices)
     settings = TrainingSettings(fixed={"encoder": "x"})
     assert spaces.encoders("share", "large", settings) == ["a/b", "c"]
     assert spaces.encoders("share", "small", settings) == ["x"]

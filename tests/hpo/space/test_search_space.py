@@ -38,46 +38,56 @@ def test_a_parameter_behind_an_inactive_one_is_inactive():
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({"learning_rat": {"type": "float", "low": 0, "high": 1}}, "'learning_rat'; did you mean learning_rate"),
-        ({"dropout": {"type": "float", "stepp": 0.1}}, "dropout .float. has no setting 'stepp'; did you mean step"),
-        ({"dropout": {"type": "real", "low": 0, "high": 1}}, "dropout has type 'real'"),
-        ({"dropout": {"type": "float", "low": 1, "high": 1}}, "dropout has low 1 and high 1"),
-        ({"dropout": {"type": "float", "low": "1e-5", "high": 1}}, "dropout has low '1e-5'.*write 1e-05"),
-        ({"dropout": {"type": "float", "high": 1}}, "dropout needs low"),
-        ({"dropout": {"type": "float", "low": 0, "high": 1, "log": True}}, "dropout is on a log scale"),
-        ({"dropout": {"type": "float", "low": 0, "high": 1, "step": 0.3}}, "dropout has step 0.3"),
-        ({"layers": {"type": "int", "low": 1.5, "high": 3}}, "layers has low 1.5, which is not a whole number"),
-        ({"pooling": {"type": "categorical", "choices": []}}, "pooling needs choices"),
-        ({"pooling": {"type": "categorical", "choices": ["cls", ["mean"]]}}, "pooling may choose only among plain values"),
-        ({"pooling": {"type": "categorical", "choices": ["cls", "cls"]}}, "pooling lists the choice 'cls' twice"),
-        ({"gamma": GAMMA, "loss": LOSS}, "gamma depends on 'loss', which comes later"),
-        ({"gamma": GAMMA}, "gamma depends on 'loss', which is not in the search space"),
-        ({"loss": LOSS, "gamma": {**GAMMA, "when": {"loss": ["hinge"]}}}, "gamma waits for loss to be 'hinge'"),
+        ({"learning_rat": {"type": "float", "low": 0, "high": 1}}, "learning_rat: .*did you mean learning_rate"),
+        ({"dropout": {"type": "float", "low": 0, "high": 1, "stepp": 0.1}}, "dropout.stepp: Extra inputs are not permitted"),
+        ({"dropout": {"type": "real", "low": 0, "high": 1}}, "dropout: Input tag 'real' .* 'float', 'int', 'categorical'"),
+        ({"dropout": {"low": 0, "high": 1}}, "dropout: Unable to extract tag using discriminator 'type'"),
+        ({"dropout": {"type": "float", "low": 1, "high": 1}}, "dropout: low is 1 and high is 1: low must be below high"),
+        ({"dropout": {"type": "float", "low": "1e-5", "high": 1}}, "dropout.low: must be a number: write 1e-05"),
+        ({"dropout": {"type": "float", "low": True, "high": 2}}, "dropout.low: must be a number"),
+        ({"dropout": {"type": "float", "low": 0, "high": float("inf")}}, "dropout.high: Input should be a finite number"),
+        ({"dropout": {"type": "float", "high": 1}}, "dropout.low: Field required"),
+        ({"dropout": {"type": "float", "low": 0, "high": 1, "log": 1}}, "dropout.log: Input should be a valid boolean"),
+        ({"dropout": {"type": "float", "low": 0, "high": 1, "log": True}}, "dropout: low is 0: on a log scale it must be above 0"),
+        ({"dropout": {"type": "float", "low": 1, "high": 2, "log": True, "step": 0.5}}, "dropout: has both log and step"),
+        ({"dropout": {"type": "float", "low": 0, "high": 1, "step": 0.3}}, "dropout: step is 0.3, which does not lead from 0 to 1"),
+        ({"layers": {"type": "int", "low": 1.5, "high": 3}}, "layers.low: Input should be a valid integer"),
+        ({"pooling": {"type": "categorical", "choices": []}}, "pooling.choices: .* at least 1 item"),
+        ({"pooling": {"type": "categorical", "choices": "cls"}}, "pooling.choices: Input should be a valid tuple"),
+        ({"pooling": {"type": "categorical", "choices": ["cls", ["mean"]]}}, "pooling.choices.1: must be a number, a text"),
+        ({"pooling": {"type": "categorical", "choices": ["cls", "cls"]}}, "pooling.choices: lists 'cls' twice"),
+        ({"gamma": GAMMA, "loss": LOSS}, "gamma.when.loss: it comes later"),
+        ({"gamma": GAMMA}, "gamma.when.loss: it is not in the search space"),
+        ({"loss": LOSS, "gamma": {**GAMMA, "when": {"loss": []}}}, "gamma.when.loss: .* at least 1 item"),
+        ({"loss": LOSS, "gamma": {**GAMMA, "when": {"loss": ["hinge"]}}}, "gamma.when.loss: loss is one of plain, focal, not 'hinge'"),
     ],
 )  # fmt: skip
-def test_a_wrong_space_is_refused_in_one_sentence_naming_the_parameter(mapping, message):
-    with pytest.raises(UserError, match=message):
+def test_a_wrong_space_is_refused_in_one_sentence_naming_the_key(mapping, message):
+    with pytest.raises(UserError, match=message) as refusal:
         space(mapping)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("baseline", "message"),
+    ("trial", "message"),
     [
-        ({"los": "focal"}, "'los' is not in the search space; did you mean loss"),
-        ({"learning_rate": 1.0}, "learning_rate is 1.0"),
-        ({"layers": 2.5}, "layers is 2.5"),
-        ({"loss": "hinge"}, "loss is 'hinge'.*one of plain, focal"),
-        ({"loss": "plain", "gamma": 1.0}, "gamma exists only when loss is focal"),
+        ({"los": "focal"}, "los: it is not in the search space; did you mean loss"),
+        ({"learning_rate": 1.0}, "learning_rate: must be a number from 1e-05 to 0.001, not 1.0"),
+        ({"layers": 2.5}, "layers: must be a whole number from 1 to 4, not 2.5"),
+        ({"loss": "hinge"}, "loss: must be one of plain, focal, not 'hinge'"),
+        ({"loss": "plain", "gamma": 1.0}, "gamma: it exists only when loss is focal: leave it out"),
     ],
 )
-def test_a_baseline_outside_the_space_is_refused(baseline, message):
+def test_a_first_trial_outside_the_space_is_refused(trial, message):
     with pytest.raises(UserError, match=message):
-        space().complete(baseline)
+        space().complete(trial)
+    with pytest.raises(UserError, match="first_trials.criteria.0." + message):
+        space().complete(trial, ("first_trials", "criteria", "0"))
 
 
 def test_a_default_outside_the_space_must_be_given():
     narrow = {"learning_rate": {"type": "float", "low": 1e-3, "high": 1e-2}}
-    with pytest.raises(UserError, match="learning_rate is left out, and its default is 0.0001"):
+    with pytest.raises(UserError, match="learning_rate: it is left out, and its default does not fit: must be .*, not 0.0001"):
         space(narrow).complete({})
     assert space(narrow).complete({"learning_rate": 0.005}) == {"learning_rate": 0.005}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +9,12 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from pydantic import TypeAdapter, ValidationError
 
-from psy_agents.errors import UserError
+from psy_agents.errors import ParameterError, suggestion
+from psy_agents.hpo.space.ranges import Choices, FloatRange, IntRange, Range, on_grid
 
-_KEYS = {
-    "float": {"type", "low", "high", "log", "step", "when"},
-    "int": {"type", "low", "high", "log", "step", "when"},
-    "categorical": {"type", "choices", "when"},
-}
+_RANGE = TypeAdapter(Range)
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Parameter:
             return False
         if isinstance(distribution, IntDistribution) and value != int(value):
             return False
-        return distribution.step is None or _on_grid(value - distribution.low, distribution.step)
+        return distribution.step is None or on_grid(value - distribution.low, distribution.step)
 
     def describe(self) -> str:
         """The allowed values in words."""
@@ -61,26 +58,24 @@ class SearchSpace:
         self._known = dict(known)
 
     @classmethod
-    def from_config(cls, mapping: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]) -> SearchSpace:
+    def from_config(cls, ranges: Mapping[str, Any], known: Mapping[str, Any], place: tuple[str, ...] = ()) -> SearchSpace:
         """Read a space such as ``{learning_rate: {type: float, low: 1.0e-5, high: 1.0e-3, log: true}}``.
 
         Args:
-            mapping: a specification for each parameter: ``type`` float or int with ``low``, ``high`` and
-                optionally ``log`` or ``step``; ``type`` categorical with ``choices``; each optionally with
-                ``when: {earlier parameter: [values]}``, all of which must hold.
+            ranges: of each parameter a `Range`, or what becomes one.
             known: every parameter that the objective understands, with its default.
+            place: of the ranges among the parameters, for messages.
 
         Raises:
-            UserError: a name, key, range or condition is wrong; the message names the parameter.
+            ParameterError: a name, range or condition is wrong.
         """
         parameters: dict[str, Parameter] = {}
-        for name, spec in mapping.items():
+        for name, given in ranges.items():
             if name not in known:
-                raise UserError(f"Search space: there is no parameter {name!r}{_suggestion(name, known)}.")
-            if not isinstance(spec, Mapping):
-                raise UserError(f"Search space: {name} must be a mapping such as {{type: float, low: 0, high: 1}}.")
-            distribution = _distribution(name, spec)
-            parameters[name] = Parameter(name, distribution, _conditions(name, spec.get("when"), parameters, mapping))
+                raise ParameterError((*place, name), f"there is no such parameter{suggestion(name, known)}")
+            each = _range((*place, name), given)
+            parameters[name] = Parameter(name, each.distribution(), each.when)
+            _check_conditions(parameters[name], parameters, ranges, (*place, name, "when"))
         return cls(tuple(parameters.values()), known)
 
     def with_parameters(self, parameters: Sequence[Parameter]) -> SearchSpace:
@@ -95,28 +90,31 @@ class SearchSpace:
                 params[parameter.name] = _suggest(trial, parameter)
         return params
 
-    def complete(self, baseline: Mapping[str, Any]) -> dict[str, Any]:
-        """Check a baseline and fill in the defaults of the active parameters that it leaves out.
+    def complete(self, given: Mapping[str, Any], place: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Check a trial's parameters and fill in the defaults of the active ones that it leaves out.
+
+        Args:
+            place: of the trial among the parameters, for messages.
 
         Raises:
-            UserError: a name, a value, a condition or a needed default does not fit the space.
+            ParameterError: a name, a value, a condition or a needed default does not fit the space.
         """
         names = [parameter.name for parameter in self.parameters]
-        for name in baseline:
+        for name in given:
             if name not in names:
-                raise UserError(f"Baseline: {name!r} is not in the search space{_suggestion(name, names)}.")
+                raise ParameterError((*place, name), f"it is not in the search space{suggestion(name, names)}")
         params: dict[str, Any] = {}
         for parameter in self.parameters:
-            name, given = parameter.name, parameter.name in baseline
+            name = parameter.name
             if not parameter.active(params):
-                if given:
+                if name in given:
                     conditions = " and ".join(f"{k} is {' or '.join(map(str, v))}" for k, v in parameter.when.items())
-                    raise UserError(f"Baseline: {name} exists only when {conditions}: leave it out.")
+                    raise ParameterError((*place, name), f"it exists only when {conditions}: leave it out")
                 continue
-            value = baseline[name] if given else self._known[name]
+            value = given.get(name, self._known[name])
             if not parameter.allows(value):
-                source = "is" if given else "is left out, and its default is"
-                raise UserError(f"Baseline: {name} {source} {value!r}, but the search space wants {parameter.describe()}.")
+                source = "" if name in given else "it is left out, and its default does not fit: "
+                raise ParameterError((*place, name), f"{source}must be {parameter.describe()}, not {value!r}")
             if isinstance(parameter.distribution, FloatDistribution):
                 value = float(value)
             elif isinstance(parameter.distribution, IntDistribution):
@@ -148,94 +146,24 @@ def _suggest(trial: optuna.Trial, parameter: Parameter) -> Any:
     return draw(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
 
 
-def _suggestion(name: str, names: Any) -> str:
-    close = difflib.get_close_matches(str(name), sorted(str(n) for n in names), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(close)}" if close else ""
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _on_grid(distance: float, step: float) -> bool:
-    return abs(distance / step - round(distance / step)) < 1e-6
-
-
-def _distribution(name: str, spec: Mapping[str, Any]) -> BaseDistribution:
-    kind = spec.get("type")
-    if kind not in _KEYS:
-        raise UserError(f"Search space: {name} has type {kind!r}; choose float, int or categorical.")
-    for key in spec:
-        if key not in _KEYS[kind]:
-            raise UserError(f"Search space: {name} ({kind}) has no setting {key!r}{_suggestion(key, _KEYS[kind])}.")
-    return _categorical(name, spec) if kind == "categorical" else _numeric(name, kind, spec)
-
-
-def _categorical(name: str, spec: Mapping[str, Any]) -> CategoricalDistribution:
-    choices = spec.get("choices")
-    if not isinstance(choices, Sequence) or isinstance(choices, str) or not choices:
-        raise UserError(f"Search space: {name} needs choices, a list of at least one value.")
-    for index, choice in enumerate(choices):
-        if choice is not None and not isinstance(choice, bool | int | float | str):
-            raise UserError(f"Search space: {name} may choose only among plain values, not a {type(choice).__name__}.")
-        if choice in choices[:index]:
-            raise UserError(f"Search space: {name} lists the choice {choice!r} twice.")
-    return CategoricalDistribution(tuple(choices))
-
-
-def _numeric(name: str, kind: str, spec: Mapping[str, Any]) -> BaseDistribution:
-    wanted = "a whole number" if kind == "int" else "a number"
-    for key in ("low", "high", "step"):
-        value = spec.get(key)
-        if value is None and key == "step":
-            continue
-        if value is None:
-            raise UserError(f"Search space: {name} needs {key}.")
-        if not _is_number(value) or (kind == "int" and not isinstance(value, int)):
-            hint = f" (write {float(value)!r})" if isinstance(value, str) and _reads_as_number(value) else ""
-            raise UserError(f"Search space: {name} has {key} {value!r}, which is not {wanted}{hint}.")
-    low, high, step, log = spec["low"], spec["high"], spec.get("step"), spec.get("log", False)
-    if not isinstance(log, bool):
-        raise UserError(f"Search space: {name} has log {log!r}; write true or false.")
-    if low >= high:
-        raise UserError(f"Search space: {name} has low {low} and high {high}; low must be below high.")
-    if log and low <= 0:
-        raise UserError(f"Search space: {name} is on a log scale, so low must be above 0, not {low}.")
-    if step is not None:
-        if log:
-            raise UserError(f"Search space: {name} cannot have both log and step.")
-        if step <= 0 or not _on_grid(high - low, step):
-            raise UserError(f"Search space: {name} has step {step}, which does not lead from {low} to {high}.")
-    if kind == "int":
-        return IntDistribution(low, high, log=log, step=step or 1)
-    return FloatDistribution(float(low), float(high), log=log, step=None if step is None else float(step))
-
-
-def _reads_as_number(text: str) -> bool:
+def _range(key: tuple[str, ...], given: Any) -> FloatRange | IntRange | Choices:
     try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
+        return _RANGE.validate_python(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        inner = tuple(map(str, first["loc"]))[1:]  # Behind the type.
+        raise ParameterError((*key, *inner), first["msg"].removeprefix("Value error, ")) from None
 
 
-def _conditions(
-    name: str, when: Any, earlier: Mapping[str, Parameter], mapping: Mapping[str, Any]
-) -> dict[str, tuple[Any, ...]]:
-    if when is None:
-        return {}
-    if not isinstance(when, Mapping) or not when:
-        raise UserError(f"Search space: {name} has a when that is not a mapping such as {{loss: [focal]}}.")
-    conditions = {}
-    for other, values in when.items():
-        if other not in earlier:
-            place = "comes later: move it up" if other in mapping and other != name else "is not in the search space"
-            raise UserError(f"Search space: {name} depends on {other!r}, which {place}.")
-        values = tuple(values) if isinstance(values, Sequence) and not isinstance(values, str) else (values,)
-        if not values:
-            raise UserError(f"Search space: {name} depends on no value of {other}: list at least one.")
+def _check_conditions(parameter: Parameter, earlier: Mapping[str, Parameter], ranges: Mapping[str, Any], key: tuple[str, ...]) -> None:
+    for other, values in parameter.when.items():
+        if other not in earlier or other == parameter.name:
+            later = other in ranges and other != parameter.name
+            raise ParameterError((*key, other), "it comes later: move it up" if later else "it is not in the search space of this agent")
         for value in values:
             if not earlier[other].allows(value):
-                wanted = earlier[other].describe()
-                raise UserError(f"Search space: {name} waits for {other} to be {value!r}, but it is {wanted}.")
-        conditions[other] = values
-    return conditions
+                raise ParameterError((*key, other), f"{other} is {earlier[other].describe()}, not {value!r}")
