@@ -33,7 +33,7 @@ _IN_STAGES = {
     }.items()
 }
 _IN_SPACES = {
-    ("search_space", size, part): f"search_space.{size}: one map for all agents, without {part}"
+    ("search_space", size, part): f"search_space.{size}, one map for all agents"
     for size in ("small", "large")
     for part in ("common", *AGENTS)
 }

@@ -97,6 +97,8 @@ def describe(error: ValidationError, model: type[BaseModel], values: Mapping[str
             found = first["ctx"]
             key = (*key, found["discriminator"].strip("'"))
             sentence = f"{places.of(key)}: must be one of {found['expected_tags']}, not '{found['tag']}'."
+        case _ if (new := new_name(key[-1], first["input"])) is not None:
+            sentence = f"{places.of(key)}: {first['input']} is now called {new}."
         case _:
             sentence = f"{places.of(key)}: {_problem(first)}."
     return sentence + more
