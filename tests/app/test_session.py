@@ -103,7 +103,7 @@ def test_a_search_space_that_does_not_fit_the_agent_is_refused_before_the_run(se
 @pytest.mark.parametrize(
     ("file", "old", "new", "message"),
     [
-        ("base", "{type: float, low: 3.0e-5, high", "{type: float, low: 3e-5, high", "small.learning_rate.low: must be a number"),
+        ("base", "{type: float, low: 3.0e-5, high", "{type: float, low: few, high", "small.learning_rate.low: must be a number"),
         ("base", "choices: [8, 16]}", "choices: [8, 16], lgo: true}", "small.batch_size.lgo: there is no such parameter"),
         ("base", "choices: [8, 16]}", "choices: [0, 16]}", "small.batch_size.choices: input should be greater than or equal to 1, not 0"),
         ("base", "    warmup_ratio: {", "    warmup_fraction: {", "small.warmup_fraction is now called warmup_ratio"),
