@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from psy_agents.errors import UserError
 from psy_agents.evaluation.spans import Offsets, Span
@@ -133,6 +132,8 @@ def offsets_of(cells: Iterable[Iterable[dict[str, Any]]]) -> list[list[Offsets]]
 
 def write_predictions(table: pd.DataFrame, file: Path) -> None:
     """Write predictions with the gold annotation as Parquet."""
+    import pyarrow.parquet as pq  # not at the top: every kedro command would load it
+
     with atomic_write(file) as part:
         pq.write_table(pa.Table.from_pandas(table, schema=SCORED_SCHEMA, preserve_index=False), part)
 
@@ -143,6 +144,8 @@ def read_predictions(file: Path) -> pd.DataFrame:
     Raises:
         UserError: the file has other columns or types, such as one that an earlier version wrote.
     """
+    import pyarrow.parquet as pq
+
     table = pq.read_table(file)
     if not table.schema.equals(SCORED_SCHEMA):
         raise UserError(
