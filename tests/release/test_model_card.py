@@ -140,7 +140,7 @@ def test_of_a_corpus_that_is_not_described_nothing_is_claimed(trained, caplog):
     assert "language" not in header and "license" not in header
     assert "names no criterion whose misses may endanger somebody" in card and "findahelpline" not in card
     assert "no licence has been chosen" in card and "names no data agreement" in card
-    assert statement.count("Not known: nothing is stated of it") == len(HEADINGS) + 1, "the headings, and the labels' origin"
+    assert statement.count("Not known: the corpus' configuration") == len(HEADINGS) + 1, "the headings, and the labels' origin"
 
 
 def test_the_hashes_are_those_of_the_files(trained):
@@ -181,8 +181,8 @@ def test_the_card_of_an_ensemble_says_who_answers_and_its_own_examples_open_it(t
         for example in re.findall(r"```python\n(.*?)```", card, re.S):
             exec(example.replace("path/of/this/folder", str(path)), {})
     assert "It is an ensemble: 2 agents answer together" in card
-    assert "of 2 members that were trained so: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
-    assert "they bought on test: macro_f1 0.125 [-0.250, 0.500]." in card
+    assert "of 2 members that were trained in this way: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
+    assert "Gains on test over the winner alone: macro_f1 0.125 [-0.250, 0.500]." in card
     refit, _ = commands(facts.summary, (), CONFIG, "unknown")[-2:]
     assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")
 

@@ -14,14 +14,14 @@ PACKAGE = ROOT / "src" / "psy_agents"
 MARKUP = re.compile(r"</?(article|div|dl|figure|figcaption|form|h[1-6]|header|html|li|main|p|script|section|span|table|td|th|tr|ul)\b")
 
 
-@pytest.mark.parametrize("folder", ["reporting"])
+@pytest.mark.parametrize("folder", ["release", "reporting"])
 def test_no_markup_is_built_in_python(folder):
     files = sorted((PACKAGE / folder).rglob("*.py"))
     assert files
     assert [(file.name, found[0]) for file in files if (found := MARKUP.search(file.read_text(encoding="utf-8")))] == []
 
 
-@pytest.mark.parametrize("package", ["reporting"])
+@pytest.mark.parametrize("package", ["release", "reporting"])
 def test_every_template_belongs_to_the_package_data(package):
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
     templates = sorted((PACKAGE / package).rglob("templates/*"))

@@ -1,4 +1,4 @@
-"""What an export and a publication are told, beside what was measured."""
+"""Configuration of the pipelines export and publish."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Statement(Schema):
 
 
 class CorpusFacts(Schema):
-    """What nothing can measure of a corpus.
+    """Facts about a corpus that cannot be measured.
 
     Attributes:
         labels: who decided on the labels, and how.

@@ -1,4 +1,4 @@
-"""Everything that a card and a data statement are made from, measured or stated by the configuration."""
+"""The facts behind a card and a data statement: measured, or stated by the configuration."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of one agent.
+    """Facts about one agent.
 
     Attributes:
-        report: of this agent and the baselines alone.
+        report: report on this agent and the baselines only.
         encoder: its `public_name`.
         on_hub: whether ``encoder`` is a name on the hub.
-        searched: what each stage of the search was told: stage, trials, epochs, patience, seed.
-        training: the training settings, where they are still those of the refit.
+        searched: settings of each stage of the search: stage, trials, epochs, patience, seed.
+        training: the training settings, if they are still those of the refit.
     """
 
     summary: RefitSummary
@@ -50,7 +50,7 @@ class Facts:
 
     @property
     def evaluation(self) -> Evaluation:
-        """The agent's figures on test."""
+        """The agent's evaluation on test."""
         return next(each for each in self.report.evaluations if each.kind == "agent")
 
 
@@ -66,11 +66,11 @@ def gather(
     training: TrainingSettings,
     git_commit: str,
 ) -> Facts:
-    """Score the agent's predictions on test as the report does, and collect what else is known of it.
+    """Score the agent's predictions on test as the report does, and collect the other facts.
 
     Raises:
-        UserError: there is no refit, or it is of another corpus or other splits; a safety-critical criterion is none of
-            the corpus.
+        UserError: there is no refit, or it belongs to another corpus or other splits, or a safety-critical criterion is not
+            in the corpus.
     """
     if summary is None or predictions is None:
         raise UserError(f"There is no refit of {agent}, so there is nothing to export: run the pipeline refit first.")

@@ -1,4 +1,4 @@
-"""The files of an exported folder: their hashes, what they were made from, and none that would be unpickled."""
+"""The files of an exported folder: checksums, record of origin, and a check against pickles."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl
 
 
 class EncoderUsed(Schema):
-    """An encoder's `public_name` and its licence, as far as it is stated."""
+    """An encoder's `public_name`, and its licence if one is stated."""
 
     name: str
     licence: str
 
 
 class ExportRecord(Schema):
-    """``export.json``: what the folder holds, and under which agreement its training data stand.
+    """``export.json``: the contents of the folder, and the agreement on its training data.
 
     Attributes:
-        encoders: what the agent, or each member of an ensemble, was made from.
+        encoders: encoders of the agent, or of each member of an ensemble.
         files: name -> SHA-256 of every file but the card, which people may edit, and this record.
     """
 
@@ -51,23 +51,23 @@ def exported_hashes(folder: Path) -> dict[str, str]:
 
 
 def encoders_of(folder: Path) -> list[str]:
-    """What an agent, or each member of an ensemble, was made from, as its ``agent.json`` names it; sorted."""
+    """Sorted names of the encoders of an agent, or of each member of an ensemble, from ``agent.json``."""
     described = (json.loads(file.read_text(encoding="utf-8")) for file in folder.rglob("agent.json"))
     return sorted({str(agent["hyperparameters"]["encoder"]) for agent in described})
 
 
 def encoders_used(folder: Path) -> list[EncoderUsed]:
-    """The same without a word of this machine's folders, with the licence of each."""
+    """Public name and licence of each encoder, without paths of this machine."""
     return [EncoderUsed(name=public_name(each), licence=licence_of(locate_encoder(each))) for each in encoders_of(folder)]
 
 
 def public_name(encoder: str) -> str:
-    """A name on the hub, or the last part of a local folder's name, which says nothing of this machine."""
+    """A name on the hub, or the last part of a local path, which reveals nothing about this machine."""
     return Path(encoder).name if Path(encoder).is_dir() else encoder
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Refuse a folder with a file of a kind that may be unpickled, which runs what is in it.
+    """Refuse a folder with a file that may be unpickled, since unpickling can run code.
 
     Raises:
         UserError: names the first one.
@@ -78,16 +78,16 @@ def refuse_pickles(folder: Path) -> None:
 
 
 def write_record(folder: Path, **known: object) -> None:
-    """Write ``export.json`` over the files that are there."""
+    """Write ``export.json`` with the checksums of the folder's files."""
     record = ExportRecord.model_validate({**known, "files": exported_hashes(folder)})
     (folder / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_record(folder: Path) -> ExportRecord:
-    """The record of an exported folder whose files are as they were written.
+    """The record of an exported folder with unchanged files.
 
     Raises:
-        UserError: it is no such folder, or a file was changed, added or removed.
+        UserError: it is not an exported folder, or a file was changed, added or removed.
     """
     try:
         record = ExportRecord.model_validate_json((folder / RECORD).read_bytes())
@@ -101,7 +101,7 @@ def read_record(folder: Path) -> ExportRecord:
     return record
 
 
-def _check_same(told: Mapping[str, str], found: Mapping[str, str]) -> None:
-    other = sorted(name for name in {*told, *found} if told.get(name) != found.get(name))
+def _check_same(recorded: Mapping[str, str], found: Mapping[str, str]) -> None:
+    other = sorted(name for name in {*recorded, *found} if recorded.get(name) != found.get(name))
     if other:
         raise UserError(f"{other[0]} is not as it was exported ({len(other)} such in all): run the pipeline export again, or put it back.")

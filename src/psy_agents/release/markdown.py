@@ -1,23 +1,43 @@
-"""Markdown of the documents that go with a model."""
+"""Markdown of the documents that go with a model: templates, tables and escapes."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from psy_agents.evaluation.results import Estimate
 from psy_agents.reporting.tables import estimate_text
+from psy_agents.reporting.templating import environment
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 NOTHING = "–"
 
 
+def render_markdown(template: str, **values: Any) -> str:
+    """Fill a Markdown template of this package. Names and cells are escaped by the filters ``code`` and ``cell``."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    made = environment("psy_agents.release")
+    made.filters |= {"cell": cell, "code": code, "epochs": _epochs, "json": _json, "words": lambda name: name.replace("_", " ")}
+    made.globals["table"] = table
+    return made
+
+
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; every column but the first is aligned to the right."""
+    """A table. Every column but the first is aligned to the right."""
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *([cell(each) for each in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def cell(value: object) -> str:
-    """A value in a table: an estimate with its interval, nothing as a dash, counts with their thousands."""
+    """A value in a table: an estimate with its interval, None as a dash, counts with commas."""
     match value:
         case None:
             return NOTHING
@@ -33,7 +53,7 @@ def cell(value: object) -> str:
 
 
 def code(text: str) -> str:
-    """A name to the letter."""
+    """A name in code style, which Markdown does not interpret."""
     return f"`{text.replace('`', '')}`"
 
 
@@ -45,3 +65,11 @@ def bullets(lines: Iterable[str]) -> str:
 def fenced(lines: Iterable[str], language: str) -> str:
     """A block of code."""
     return "\n".join([f"```{language}", *lines, "```"])
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count > 1)}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)

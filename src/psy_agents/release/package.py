@@ -1,4 +1,4 @@
-"""The folder that is given away: the model, its card, its data statement, and what it was made from."""
+"""The exported folder: the model, its card, its data statement and a record of its origin."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from psy_agents.release.model_card import model_card
 
 @contextmanager
 def packed(facts: Facts, model: Path) -> Iterator[Path]:
-    """A temporary folder with everything in it, which is gone afterwards.
+    """The exported folder as a temporary folder, which is removed on exit.
 
     Args:
-        model: the refitted agent as it was saved; it is left as it is.
+        model: folder of the refitted agent. It is not changed.
 
     Raises:
-        UserError: the model's folder holds a file that would be unpickled, does not open, or a format lacks its packages.
+        UserError: the model's folder holds a file that would be unpickled or does not open, or a format lacks its packages.
     """
     refuse_pickles(model)
     check_packages(facts.config.formats)
     with TemporaryDirectory(prefix="psy_agents_") as parent:
         folder = Path(parent) / facts.summary.agent
         shutil.copytree(model, folder)
-        Predictor(folder)  # What is given away has been opened once.
+        Predictor(folder)  # An exported model opens.
         exported = export_formats(facts.config.formats, folder)
         (folder / STATEMENT).write_text(data_statement(facts), encoding="utf-8")
         write_record(

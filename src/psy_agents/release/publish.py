@@ -1,4 +1,4 @@
-"""Publishing an exported agent on the Hugging Face hub: nothing is sent before somebody has said so by name."""
+"""Publishing an exported agent on the Hugging Face hub. Nothing is sent before a person confirms it by name."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Ask = Callable[[str], str]
 
 
 def publish(folder: Path, config: PublishConfig, api: Callable[[], Any], ask: Ask | None) -> str:
-    """Ask, then make the repository and upload the folder; the address of the upload.
+    """Ask for confirmation, create the repository, upload the folder, and return the address of the upload.
 
     Args:
-        folder: what the pipeline export has made.
-        api: makes the hub's client, such as `huggingface_hub.HfApi`; called only once all is confirmed.
+        folder: output of the pipeline export.
+        api: makes the hub's client, such as `huggingface_hub.HfApi`. Called only after all confirmations.
         ask: shows a text to a person and returns the answer; None where there is no terminal.
 
     Raises:
@@ -45,7 +45,7 @@ def publish(folder: Path, config: PublishConfig, api: Callable[[], Any], ask: As
 
 
 def meaning(record: ExportRecord) -> str:
-    """What the training data mean for the weights."""
+    """What the training data imply for sharing the weights."""
     memory = "Weights can memorise texts that they were trained on, and give them back to whoever has the weights."
     if record.agreement is None:
         return f"{memory} The configuration names no data agreement of the corpus '{record.corpus}': whether it allows this, you must know."
@@ -85,7 +85,7 @@ def _agreement_question(record: ExportRecord) -> str:
 
 
 def _confirm(name: str, given: str | None, parameter: str, ask: Ask | None, question: str) -> None:
-    """Go on where the name was given as a parameter, or is typed after the question."""
+    """Continue if the name was given as a parameter or is typed after the question."""
     if given == name:
         log.info("%s", question)
         return

@@ -1,4 +1,4 @@
-"""The commands that make an agent again."""
+"""The commands that reproduce an agent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_ENVIRONMENT = "local"
 
 
 def commands(summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], config: ExportConfig, git_commit: str) -> list[str]:
-    """From a checkout to the refit and the export, with what each stage was told."""
+    """All commands from the checkout to the export, with the settings of each stage."""
     environment = "" if config.environment == DEFAULT_ENVIRONMENT else f" --env {config.environment}"
     run = f"kedro run{environment} --pipeline"
     lines = [] if git_commit == "unknown" else [f"git checkout {git_commit.removesuffix('+changes')}"]
@@ -32,26 +32,26 @@ def commands(summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], con
     for stage in searched:
         if stage["stage"] in PIPELINES:
             pipeline, section = PIPELINES[stage["stage"]]
-            told = {"n_trials": stage["trials"], "epochs": stage["epochs"], "patience": stage["patience"], "seed": stage["seed"]}
-            lines.append(f"{run} {pipeline} {_params(summary, config, {f'hpo.{section}.{key}': each for key, each in told.items()})}")
+            settings = {"n_trials": stage["trials"], "epochs": stage["epochs"], "patience": stage["patience"], "seed": stage["seed"]}
+            lines.append(f"{run} {pipeline} {_params(summary, config, {f'hpo.{section}.{key}': each for key, each in settings.items()})}")
     _, refitted = PIPELINES[summary.from_stage]
-    told = {"stage": refitted, "candidates": len(summary.candidates), "n_seeds": len(summary.seeds)}
+    settings = {"stage": refitted, "candidates": len(summary.candidates), "n_seeds": len(summary.seeds)}
     if summary.ensemble is not None:
-        told |= {"ensemble": summary.ensemble.kind, "ensemble_size": len(summary.ensemble.members)}
-    lines.append(f"{run} refit {_params(summary, config, {f'hpo.refit.{key}': each for key, each in told.items()})}")
+        settings |= {"ensemble": summary.ensemble.kind, "ensemble_size": len(summary.ensemble.members)}
+    lines.append(f"{run} refit {_params(summary, config, {f'hpo.refit.{key}': each for key, each in settings.items()})}")
     lines.append(f"{run} export {_params(summary, config, {'export.formats': '+'.join(config.formats) or None})}")
     return lines
 
 
-def _params(summary: RefitSummary, config: ExportConfig, told: Mapping[str, Any]) -> str:
-    """``--params`` of one command: what the export was given, and what this step is told."""
-    every = {"agent": summary.agent, **config.given, **{name: value for name, value in told.items() if value is not None}}
+def _params(summary: RefitSummary, config: ExportConfig, settings: Mapping[str, Any]) -> str:
+    """``--params`` of one command: the parameters of the export, and the settings of this step."""
+    every = {"agent": summary.agent, **config.given, **{name: value for name, value in settings.items() if value is not None}}
     written = ",".join(f"{name}={_written(value)}" for name, value in every.items())
     return f"--params {shlex.quote(written)}" if " " in written else f"--params {written}"
 
 
 def _written(value: Any) -> str:
-    """As the command line takes it; of a folder only its name, which says nothing of this machine."""
+    """A value in the form of the command line. A folder is only its name, which reveals nothing about this machine."""
     if isinstance(value, str):
         return Path(value).name if Path(value).is_dir() else value
     return json.dumps(value)

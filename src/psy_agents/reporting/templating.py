@@ -20,11 +20,12 @@ def render(package: str, template: str, **values: Any) -> str:
         template: file name. Values are escaped in ``.html`` files.
         values: what the template reads.
     """
-    return _environment(package).get_template(template).render(**values)
+    return environment(package).get_template(template).render(**values)
 
 
 @cache
-def _environment(package: str) -> Environment:
+def environment(package: str) -> Environment:
+    """The environment of a package's templates."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     environment = Environment(
@@ -33,6 +34,7 @@ def _environment(package: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
     environment.filters |= {"thousands": thousands, "plotly": _plotly_figure}
