@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from psy_agents.agents.registry import AGENTS
 from psy_agents.evaluation.calibration import Calibration
 from psy_agents.files.schema import Schema
+from psy_agents.hpo.engine.sampler_registry import AnySampler
+from psy_agents.hpo.engine.samplers.tpe import Tpe
 
 
 def _auto_or_count(value: Any) -> Any:
@@ -43,16 +45,6 @@ TrialCount = Annotated[int | dict[str, int] | None, BeforeValidator(_count_or_co
 def _by_name(value: Any) -> Any:
     """A name alone stands for the section with its defaults."""
     return {"name": value} if isinstance(value, str) else value
-
-
-class SamplerConfig(Schema):
-    """Who proposes the parameters that no baseline fixes."""
-
-    name: Literal["tpe", "random"] = Field(
-        "tpe", description="tpe: tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011); random: independent draws."
-    )
-    n_startup_trials: int = Field(10, ge=0, description="tpe: finished trials before it proposes; random until then.")
-    n_ei_candidates: int = Field(24, ge=1, description="tpe: candidates drawn for each proposal.")
 
 
 class NoPruner(Schema):
@@ -173,7 +165,7 @@ class StageConfig(_RunsTrials):
     top_k: int = Field(5, ge=1, description="Trials in the stage's list of the best.")
     keep_checkpoints: int = Field(1, ge=0, description="Best trials whose weights stay on disk.")
     seed: int = Field(0, ge=0, description="Of what is proposed and of each trial's training.")
-    sampler: SamplerConfig = SamplerConfig()
+    sampler: AnySampler = Field(Tpe(), description="What proposes the parameters that no baseline fixes.")
     pruner: Pruner = Field(NoPruner(), description="When a trial that is worse than the others is stopped.")
 
     @model_validator(mode="after")

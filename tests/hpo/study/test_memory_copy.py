@@ -5,13 +5,19 @@ import pytest
 from optuna.trial import TrialState
 from support.search.search_process import DEFAULTS, SPACE
 
-from psy_agents.hpo.config import MedianPruner, SamplerConfig, StageConfig
-from psy_agents.hpo.engine.samplers import new_pruner, new_sampler
+from psy_agents.hpo.config import MedianPruner, StageConfig
+from psy_agents.hpo.engine.pruner import new_pruner
+from psy_agents.hpo.engine.samplers.random import Random
+from psy_agents.hpo.engine.samplers.tpe import Tpe
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.memory_copy import StudyCopy
 
-SAMPLER = SamplerConfig(name="tpe", n_startup_trials=3)
+SAMPLER = Tpe(n_startup_trials=3)
 STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=MedianPruner(n_startup_trials=2))
+
+
+def new_space():
+    return optuna.search_space.IntersectionSearchSpace(include_pruned=True)
 
 
 @pytest.fixture
@@ -19,7 +25,7 @@ def study():
     """Complete, pruned, failed and running trials, as a store holds them."""
     study, space = optuna.create_study(direction="maximize"), SearchSpace.from_config(SPACE, DEFAULTS)
     for seed, state in enumerate([TrialState.COMPLETE] * 5 + [TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING]):
-        study.sampler = new_sampler(SamplerConfig(name="random"), seed)
+        study.sampler = Random().build(seed, new_space())
         trial = study.ask()
         params = space.suggest(trial)
         for epoch in range(1, 5):
@@ -33,9 +39,9 @@ def test_proposals_are_those_of_the_store_also_while_a_trial_runs(study):
     space = SearchSpace.from_config(SPACE, DEFAULTS)
     copy = StudyCopy(study.get_trials(deepcopy=False), new_pruner(STAGE))
     for seed in range(3):
-        study.sampler = new_sampler(SAMPLER, seed)
+        study.sampler = SAMPLER.build(seed, new_space())
         trial = study.ask()
-        assert copy.propose(space, new_sampler(SAMPLER, seed, copy.shared_space)) == space.suggest(trial)
+        assert copy.propose(space, SAMPLER.build(seed, copy.shared_space)) == space.suggest(trial)
         study.tell(trial, 0.1 * seed)
         copy.note(study.trials[trial.number])
 

@@ -21,7 +21,9 @@ from optuna.trial import FrozenTrial, TrialState
 from psy_agents.errors import UserError, where
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine.interruption import SearchInterrupted, interrupt_signal
-from psy_agents.hpo.engine.samplers import derive_seed, new_pruner, new_sampler
+from psy_agents.hpo.engine.pruner import new_pruner
+from psy_agents.hpo.engine.sampler import refuse_state
+from psy_agents.hpo.engine.seeds import derive_seed
 from psy_agents.hpo.engine.summary import repeated, stage_summary
 from psy_agents.hpo.engine.worker_time import SlotClock
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome, TrialSpec
@@ -99,10 +101,11 @@ class StageRunner:
         """Run until every trial is settled, at once where they are, or time is up: then running trials are finished.
 
         Raises:
-            UserError: another process has the study, the store does not answer, the objective refused to work, or workers
-                cannot start.
+            UserError: another process has the study, the store does not answer, the objective refused to work, workers cannot
+                start, or the sampler keeps state.
             SearchInterrupted: SIGINT or SIGTERM arrived; run again to go on.
         """
+        refuse_state(self.config.sampler)
         try:
             with self.store.own(self.study_name) as self._lock, contextlib.ExitStack() as self._cluster:
                 return self._run()
@@ -282,7 +285,7 @@ class StageRunner:
             return self._create(self.enqueued[index], attrs)
         # With the stage's name: with the index alone, all stages would draw the same points of their spaces.
         purpose = f"sampler of {self.config.name}"
-        sampler = new_sampler(self.config.sampler, derive_seed(self.config.seed, purpose, index), self._copy.shared_space)
+        sampler = self.config.sampler.build(derive_seed(self.config.seed, purpose, index), self._copy.shared_space)
         return self._create(self._copy.propose(self.space, sampler), attrs)
 
     def _create(self, params: Mapping[str, Any], attrs: Mapping[str, Any]) -> FrozenTrial:
