@@ -1,4 +1,4 @@
-"""The recipes of a metric and of an export format work in a copy of the project, without another edit."""
+"""The recipes of a metric, a sampler and an export format work in a copy of the project, without another edit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from support.project_copy import ROOT, project_environment
 from support.recipes import follow_recipe
 
-HEADINGS = ["Add a metric", "Add an export format"]
+HEADINGS = ["Add a metric", "Add a sampler", "Add an export format"]
 EXPORT = """
 import json, sys
 from pathlib import Path
