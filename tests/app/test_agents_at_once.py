@@ -34,7 +34,7 @@ class Project:
     def start(self, pipeline: str, *hpo: str) -> subprocess.Popen:
         """``kedro run`` over the cluster; what it says goes to a file."""
         model = f"training.precision=float32,training.fixed.encoder={self.encoder},training.fixed.max_length=128"
-        given = ["executor.name=dask", f"executor.scheduler={self.cluster.address}", *hpo]
+        given = ["workers.executor.name=dask", f"workers.executor.scheduler={self.cluster.address}", *hpo]
         params = ",".join([model, *(f"hpo.{each}" for each in given)])
         command = [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", pipeline, "--params", params]
         env = project_environment(self.folder)
@@ -126,7 +126,11 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_comm
         def runs(study: optuna.Study) -> bool:
             return any(t.state is TrialState.RUNNING and t.datetime_start >= start for t in study.trials)
 
-        wait_for(lambda: sum(map(runs, studies())) == 2)
+        def two_run() -> bool:
+            assert program.poll() is None, project.said()
+            return sum(map(runs, studies())) == 2
+
+        wait_for(two_run)
         family = psutil.Process(program.pid).children(recursive=True)
         agents = [each for each in family if "psy_agents.app.agent_process" in each.cmdline()]
         assert len(agents) == 2
