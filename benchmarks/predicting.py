@@ -39,14 +39,14 @@ def save_model(folder: Path, agent: str, words: list[str]) -> None:
     from psy_agents.agents.decoding import DecodingRule
     from psy_agents.agents.encoders.loading import load_tokenizer
     from psy_agents.agents.registry import new_agent
-    from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
+    from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 
     encoder = folder.parent / "encoder"
     encoder.mkdir(parents=True)
     build_bert(encoder, words, vocab_size=1000, layers=2)
     model = new_agent(agent, ModelConfig(encoder=str(encoder)), encoder)
     decisions = Decisions(0.5, DecodingRule(threshold=-1.0))
-    save_agent(folder, model, agent, load_tokenizer(encoder), decisions, CRITERIA, {}, Reading())
+    save_agent(folder, model, agent, load_tokenizer(encoder), decisions, CRITERIA, {}, InferenceSettings())
 
 
 def write_posts(file: Path, words: list[str], lengths: list[int]) -> None:

@@ -12,7 +12,7 @@ from support.tiny_agents import ENCODERS, POSITIONS, SETTINGS, parameters
 
 from psy_agents.agents.encoders.loading import load_encoder, max_positions
 from psy_agents.agents.registry import AGENTS
-from psy_agents.agents.saved.agent_folder import load_agent
+from psy_agents.agents.saved.agent import load_agent
 from psy_agents.errors import UserError
 from psy_agents.training.scoring import answer
 from psy_agents.training.trainer import Reader, TrainingRun

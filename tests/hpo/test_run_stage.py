@@ -9,7 +9,7 @@ import pytest
 from support.small_search import CANARY, CRITERIA, SPACES, best_trials, files_with
 
 from psy_agents.agents.registry import AGENTS
-from psy_agents.agents.saved.agent_folder import load_agent
+from psy_agents.agents.saved.agent import load_agent
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import NoRefinement, StageConfig, WorkersConfig
 from psy_agents.hpo.paths import Places

@@ -15,7 +15,7 @@ from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.encoders.loading import load_tokenizer
 from psy_agents.agents.registry import new_agent
-from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
+from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.inference.config import PredictConfig
 
@@ -36,7 +36,7 @@ def models(tmp_path_factory) -> Callable[[str], Path]:
             made[agent] = tmp_path_factory.mktemp("models") / "version 1" / agent
             made[agent].parent.mkdir()
             decisions = Decisions(0.5, DecodingRule(threshold=-5.0, max_spans=2))
-            save_agent(made[agent], model, agent, load_tokenizer(encoder), decisions, CRITERIA, {}, Reading())
+            save_agent(made[agent], model, agent, load_tokenizer(encoder), decisions, CRITERIA, {}, InferenceSettings())
         return made[agent]
 
     return saved

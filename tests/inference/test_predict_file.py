@@ -25,10 +25,10 @@ from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import SCHEMA
 from psy_agents.inference import predict_file as predict
 from psy_agents.inference import shards
-from psy_agents.inference.memory import give_back
 from psy_agents.inference.posts import Post, read_posts
 from psy_agents.inference.predict_file import predict_file
 from psy_agents.inference.progress import PostsProgress
+from psy_agents.training.allocator import release_freed_memory
 
 WHOLE = ["manifest.json", "predictions.jsonl", "predictions.parquet"]
 
@@ -187,8 +187,8 @@ def test_no_chunk_leaves_anything_of_its_posts_behind(models, config, tmp_path, 
 
     monkeypatch.setattr(predict, "read_posts", noted)
     monkeypatch.setattr(predict, "predict_chunk", counted)
-    monkeypatch.setattr(predict, "give_back", lambda: trimmed.append(None) or give_back())
-    monkeypatch.setattr(shards, "give_back", lambda: joining.append(pa.total_allocated_bytes()) or give_back())
+    monkeypatch.setattr(predict, "release_freed_memory", lambda: trimmed.append(None) or release_freed_memory())
+    monkeypatch.setattr(shards, "release_freed_memory", lambda: joining.append(pa.total_allocated_bytes()) or release_freed_memory())
     monkeypatch.setattr(shards, "ROW_GROUP", 40)
     folder = predict_file("joint", models("joint"), config(chunk_posts=4))
     assert len(table(folder)) == 400 and len(held) == len(trimmed) == 50 and len(joining) == 10
@@ -199,8 +199,8 @@ def test_no_chunk_leaves_anything_of_its_posts_behind(models, config, tmp_path, 
 def test_the_c_library_is_asked_to_give_free_pages_back_where_it_can(monkeypatch):
     asked = []
     for library in (SimpleNamespace(malloc_trim=asked.append), SimpleNamespace()):
-        monkeypatch.setattr("psy_agents.inference.memory.ctypes.CDLL", lambda name, library=library: library)
-        give_back()
+        monkeypatch.setattr("psy_agents.training.allocator.ctypes.CDLL", lambda name, library=library: library)
+        release_freed_memory()
     assert asked == [0]
 
 

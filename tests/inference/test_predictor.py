@@ -13,7 +13,7 @@ from support.small_search import CRITERIA, training_settings
 
 import psy_agents
 from psy_agents.agents.registry import AGENTS
-from psy_agents.agents.saved.agent_folder import Decisions, load_agent
+from psy_agents.agents.saved.agent import Decisions, load_agent
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import Prediction
 from psy_agents.inference.predictor import Predictor

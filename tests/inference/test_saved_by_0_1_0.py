@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import psy_agents
-from psy_agents.agents.saved.agent_folder import load_agent
+from psy_agents.agents.saved.agent import load_agent
 from psy_agents.training.config import HyperParameters
 
 SAVED = Path(__file__).with_name("saved_by_0_1_0")

@@ -23,7 +23,7 @@ from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import SENTENCES, DecodingRule
 from psy_agents.agents.encoders.loading import load_tokenizer
 from psy_agents.agents.registry import AGENTS, new_agent
-from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
+from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 from psy_agents.errors import ProgramError, UserError
 
 POST, SENTENCE, EXPLANATION, ID, QUOTE = "zanzibarpost", "quetzalsentence", "obsidianreason", "wombatid", "heliotropequote"
@@ -208,7 +208,7 @@ def save_model_that_finds_every_sentence(folder: Path, encoder: str) -> None:
     """An untrained agent whose rule lets every sentence through as evidence."""
     model = new_agent("share", ModelConfig(encoder=encoder, max_length=40), Path(encoder))
     decisions = Decisions(0.5, DecodingRule(threshold=-1e9, unit=SENTENCES))
-    save_agent(folder, model, "share", load_tokenizer(Path(encoder)), decisions, {"SLEEP": "Sleeps badly."}, {}, Reading())
+    save_agent(folder, model, "share", load_tokenizer(Path(encoder)), decisions, {"SLEEP": "Sleeps badly."}, {}, InferenceSettings())
 
 
 def test_quotes_are_in_the_predictions_of_a_run_that_asks_for_them_and_nowhere_else(project, kedro, tmp_path, temporary):

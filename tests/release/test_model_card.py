@@ -14,7 +14,7 @@ from support.small_export import ABOUT, CONFIG
 from support.small_search import CANARY, files_with
 
 from psy_agents.agents.registry import AGENTS
-from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.errors import UserError

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from support.small_search import SETTINGS, prepared, training_settings
 
-from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.agent import Decisions
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.quality import Reading, describe_quality
 from psy_agents.hpo.protocol import TrialSpec

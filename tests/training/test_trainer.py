@@ -9,7 +9,7 @@ import torch
 from support.tiny_agents import SETTINGS, build_corpus, parameters
 
 from psy_agents.agents.encoders.loading import depth_of_parameters
-from psy_agents.agents.saved.agent_folder import load_agent
+from psy_agents.agents.saved.agent import load_agent
 from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError

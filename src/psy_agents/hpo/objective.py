@@ -8,8 +8,8 @@ from typing import Any
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
+from psy_agents.training.allocator import keep_freed_memory
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.memory import keep_freed_memory
 from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun
 
 

@@ -20,10 +20,10 @@ from psy_agents.agents.saved.checksums import model_checksum
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import prediction_rows
 from psy_agents.inference.config import PredictConfig
-from psy_agents.inference.memory import give_back
 from psy_agents.inference.posts import CheckedFile, Post, check_posts_file, chunks, read_posts, size_and_mtime
 from psy_agents.inference.progress import PostsProgress
 from psy_agents.inference.shards import PredictionShards, exclusive_lock
+from psy_agents.training.allocator import release_freed_memory
 
 if TYPE_CHECKING:
     from psy_agents.inference.predictor import Predictor
@@ -121,6 +121,6 @@ def _predict_chunks(predictor: Predictor, config: PredictConfig, checked: Checke
                 log.info("%s: resumes after %d of %d posts", predictor.name, resumed, checked.posts)
                 resumed = 0
             shards.write(number, predict_chunk(predictor, chunk, quotes=config.quotes))
-            give_back()
+            release_freed_memory()
             progress.advance(len(chunk))
     return number + 1

@@ -13,7 +13,7 @@ import torch
 from psy_agents.agents.decoding import decode_with_scores
 from psy_agents.agents.encoders.loading import max_positions
 from psy_agents.agents.model import AgentModel
-from psy_agents.agents.saved.agent_folder import Decisions, Reading, load_agent
+from psy_agents.agents.saved.agent import Decisions, InferenceSettings, load_agent
 from psy_agents.agents.saved.ensemble import is_ensemble, read_ensemble
 from psy_agents.agents.windows import Windows
 from psy_agents.errors import UserError
@@ -121,28 +121,28 @@ class _Member:
         agent, self._tokenizer, self.decisions, description = load_agent(folder)
         self.name: str = description["agent"]
         self.criteria: dict[str, str] = description["criteria"]
-        self._reading = Reading(**description["reading"])
+        self._settings = InferenceSettings(**description["reading"])
         self._agent, self._device = agent.to(device), device
-        precision = getattr(torch, self._reading.precision)
+        precision = getattr(torch, self._settings.precision)
         self._agent.pack_where_possible(device, precision)
         self._agent.shorten_where_possible(device, precision)
 
     def answers(self, data: PairData) -> Answers:
         """The member's uncalibrated answers."""
-        windows = windows_of(self._agent, self._tokenizer, self._reading, data)
+        windows = windows_of(self._agent, self._tokenizer, self._settings, data)
         return answer(
             self._agent,
             windows,
             pad_id=self._tokenizer.pad_token_id,
-            budget=self._reading.evaluation_tokens,
+            budget=self._settings.evaluation_tokens,
             device=self._device,
-            precision=getattr(torch, self._reading.precision),
+            precision=getattr(torch, self._settings.precision),
         )
 
 
-def windows_of(agent: AgentModel, tokenizer: Any, reading: Reading, data: PairData) -> Windows:
+def windows_of(agent: AgentModel, tokenizer: Any, settings: InferenceSettings, data: PairData) -> Windows:
     """The windows that a saved agent reads for the pairs."""
-    cut = tokenise_sentences if reading.unit == "sentence" else tokenise
+    cut = tokenise_sentences if settings.unit == "sentence" else tokenise
     return cut(
         tokenizer,
         data,

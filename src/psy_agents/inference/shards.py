@@ -21,7 +21,7 @@ from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import SCHEMA
 from psy_agents.files.atomic import atomic_write
 from psy_agents.files.locks import try_lock
-from psy_agents.inference.memory import give_back
+from psy_agents.training.allocator import release_freed_memory
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class PredictionShards:
                     writer.write_table(table, row_group_size=ROW_GROUP)
                     for batch in table.to_batches(max_chunksize=JSONL_ROWS):
                         lines.writelines(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in batch.to_pylist())
-                    give_back()
+                    release_freed_memory()
         self._shards.rename(self._merged_shards)  # In one step: a folder with half of the shards would pass for unfinished work.
 
     def finish(self) -> Path:

@@ -11,7 +11,7 @@ import torch
 
 from psy_agents.agents.decoding import Candidates, TokenPlaces, choose_rule, decode, window_candidates
 from psy_agents.agents.model import AgentModel
-from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.averaging import averaged
 from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows

@@ -14,7 +14,7 @@ import torch
 from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder, max_positions
 from psy_agents.agents.losses import criterion_loss, positive_weight, span_loss
 from psy_agents.agents.registry import AGENTS, new_agent, spec
-from psy_agents.agents.saved.agent_folder import Decisions, Reading, save_agent
+from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows
 from psy_agents.corpus.corpus import Corpus
@@ -301,5 +301,5 @@ class TrainingRun:
             decisions,
             self.reader.train.criteria,
             self.config.model_dump(),
-            Reading(self.settings.unit, str(self.precision).removeprefix("torch."), self.settings.evaluation_tokens),
+            InferenceSettings(self.settings.unit, str(self.precision).removeprefix("torch."), self.settings.evaluation_tokens),
         )

@@ -18,7 +18,7 @@ from support.search.refits import PROGRAM, as_rows, places_in, posts_of_test, ta
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
-from psy_agents.agents.saved.agent_folder import load_agent
+from psy_agents.agents.saved.agent import load_agent
 from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.agents.saved.ensemble import ENSEMBLE, read_ensemble
 from psy_agents.errors import UserError

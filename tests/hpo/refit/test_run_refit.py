@@ -22,7 +22,7 @@ from support.small_search import CANARY, best_trials, files_with, training_setti
 
 import psy_agents
 from psy_agents.agents.registry import AGENTS
-from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.agent import Decisions
 from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import HOTTEST, calibrated, fit_platt
 from psy_agents.evaluation.evidence import evidence_metrics

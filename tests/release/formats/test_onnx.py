@@ -14,7 +14,7 @@ import torch
 import psy_agents
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.registry import AGENTS
-from psy_agents.agents.saved.agent_folder import Decisions, load_agent
+from psy_agents.agents.saved.agent import Decisions, load_agent
 from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.errors import UserError
 from psy_agents.release.export_format import check_packages

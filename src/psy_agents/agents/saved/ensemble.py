@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.checksums import CHECKSUMS, verify_checksums, write_checksums
 from psy_agents.errors import UserError
 from psy_agents.files.atomic import atomic_folder, link_or_copy
@@ -23,7 +23,7 @@ ENSEMBLE = "ensemble.json"
 def save_ensemble(folder: Path, members: Sequence[Path], decisions: Decisions) -> None:
     """Write the ensemble to a new ``folder``; it is whole or not there. Files of the members take no room where they can be linked."""
     names = [f"member_{number}" for number in range(1, len(members) + 1)]
-    described = {"format": FORMAT, "members": names, **decisions.described()}
+    described = {"format": FORMAT, "members": names, **decisions.to_dict()}
     with atomic_folder(folder) as part:
         for name, member in zip(names, members, strict=True):
             shutil.copytree(member, part / name, copy_function=link_or_copy)
@@ -46,4 +46,4 @@ def read_ensemble(folder: Path) -> tuple[list[Path], Decisions]:
     described = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
     if described["format"] != FORMAT:
         raise UserError(f"'{folder}' was saved in the ensembles' format {described['format']}, this version reads {FORMAT}.")
-    return [folder / name for name in described["members"]], Decisions.read(described)
+    return [folder / name for name in described["members"]], Decisions.from_dict(described)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from pydantic import Field, FiniteFloat
 
-from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.agent import Decisions
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.evaluation.results import EnsembleResult, ModelCost
@@ -95,7 +95,7 @@ def run_ensemble(
         )
     finals = {i: setup.finals.get(i) or final_of(corpus, config, settings, confirmed[i]) for i in {i for i, _ in members}}
     described = [
-        {"candidate": i, "seed": seed, "epochs": finals[i].epochs, "decisions": finals[i].decisions.described()}
+        {"candidate": i, "seed": seed, "epochs": finals[i].epochs, "decisions": finals[i].decisions.to_dict()}
         for i, seed in members[1:]
     ]
     members_study, records = runs.run(
@@ -119,7 +119,7 @@ def run_ensemble(
     known = {name: value for name, value in runs.attributes.items() if name != "settings_hash"}
     study, (tested,) = replace(runs, attributes=known).run(
         ENSEMBLE_LABEL,
-        {"members": members_study, "single": final_study, "decisions": decisions.described()},
+        {"members": members_study, "single": final_study, "decisions": decisions.to_dict()},
         "EnsembleObjective",
         EnsembleSetup(setup.agent, settings, corpus, tuple(record.checkpoint / MODEL for record in every), decisions),
         [(winner, config.fixed_seeds[0])],
@@ -143,7 +143,7 @@ def run_ensemble(
         single_cost=_cost(winners, [winners]),
         single_test_value=winners.value,
         single_test_metrics=dict(winners.metrics),
-        single_decisions=finals[winner].decisions.described(),
+        single_decisions=finals[winner].decisions.to_dict(),
     )
     for each in summary.gain:
         log.info(

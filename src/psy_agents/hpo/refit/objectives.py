@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.evaluation.predictions import gold_table, predictions_table, write_predictions
 from psy_agents.hpo.objective import SearchSetup, best_outcome, new_run, report_each, scored_epochs

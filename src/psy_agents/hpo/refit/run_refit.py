@@ -150,7 +150,7 @@ def run_refit(
         setup = replace(setup, finals={place: last})
         final_study, (final,) = engine.run(
             FINAL_LABEL,
-            {"refit": study, "candidate": place, "epochs": last.epochs, "decisions": decisions.described()},
+            {"refit": study, "candidate": place, "epochs": last.epochs, "decisions": decisions.to_dict()},
             "FinalObjective",
             setup,
             [(place, config.fixed_seeds[0])],
@@ -176,7 +176,7 @@ def run_refit(
         hyperparameters=settings.hyperparameters(dict(candidates[place])).model_dump(),
         epochs=last.epochs,
         seed=config.fixed_seeds[0],
-        **decisions.described(),
+        **decisions.to_dict(),
         validation_positives=positive_pairs(split_pairs(corpus, "validation")),
         test_value=final.value,
         test_metrics=dict(final.metrics),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psy_agents.agents.saved.agent_folder import Decisions
+from psy_agents.agents.saved.agent import Decisions
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.calibration import HOTTEST
 from psy_agents.hpo.config import RefitConfig, StageConfig

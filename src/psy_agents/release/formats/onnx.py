@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.model import AgentModel, AgentOutput
-from psy_agents.agents.saved.agent_folder import Reading, load_agent
+from psy_agents.agents.saved.agent import InferenceSettings, load_agent
 from psy_agents.inference.predictor import windows_of
 from psy_agents.release.export_format import HERE, Exported, ExportFormat
 from psy_agents.release.markdown import fenced, table
@@ -80,8 +80,8 @@ class Onnx(ExportFormat):
     def export_agent(self, folder: Path, place: str) -> Exported:
         """Trace, write and check the graph of one agent."""
         agent, tokenizer, _, described = load_agent(folder)
-        criteria, reading = described["criteria"], Reading(**described["reading"])
-        cases = _cases(agent, tokenizer, reading, criteria, _texts(list(criteria.values()), agent.config.max_length))
+        criteria, settings = described["criteria"], InferenceSettings(**described["reading"])
+        cases = _cases(agent, tokenizer, settings, criteria, _texts(list(criteria.values()), agent.config.max_length))
         target = folder / self.file
         name = f"{described['agent']} ({folder.name})" if place != HERE else described["agent"]
         try:
@@ -107,7 +107,7 @@ def onnx_inputs(folder: str | Path, texts: list[str]) -> tuple[dict[str, np.ndar
     Pairs are the texts in turn, each with every criterion in the order of ``agent.json``.
     """
     agent, tokenizer, _, described = load_agent(Path(folder))
-    windows = windows_of(agent, tokenizer, Reading(**described["reading"]), unlabelled_pairs(described["criteria"], texts))
+    windows = windows_of(agent, tokenizer, InferenceSettings(**described["reading"]), unlabelled_pairs(described["criteria"], texts))
     every = np.arange(len(windows.pair))
     tensors = _inputs(window_tensors(windows, every, tokenizer.pad_token_id, torch.device("cpu")))
     return {name: tensor.numpy() for name, tensor in tensors.items()}, windows.pair
@@ -119,9 +119,9 @@ def _texts(criteria: list[str], max_length: int) -> list[str]:
     return [criteria[0], together, " ".join([together] * (1 + max_length // max(1, len(together.split()))))]
 
 
-def _cases(agent: AgentModel, tokenizer: Any, reading: Reading, criteria: dict[str, str], texts: list[str]) -> list[dict[str, Tensor]]:
+def _cases(agent: AgentModel, tokenizer: Any, settings: InferenceSettings, criteria: dict[str, str], texts: list[str]) -> list[dict[str, Tensor]]:
     """Inputs of several shapes; the first is traced."""
-    windows = windows_of(agent, tokenizer, reading, unlabelled_pairs(criteria, texts))
+    windows = windows_of(agent, tokenizer, settings, unlabelled_pairs(criteria, texts))
     order = np.argsort(windows.lengths, kind="stable")
     mixed = order[np.linspace(0, len(order) - 1, min(len(order), 7)).astype(int)]
     chosen = [np.unique(mixed)[:EXAMPLE_WINDOWS], order[:1], order[-1:], mixed, order[-2:]]

@@ -49,25 +49,25 @@ class Decisions:
         """(criteria,) each one's own threshold, or the pooled one."""
         return np.array([self.thresholds.get(criterion, self.threshold) for criterion in criteria])
 
-    def described(self) -> dict[str, Any]:
-        """As plain data, for ``agent.json``."""
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``agent.json``."""
         thresholds = {"threshold": self.threshold, "thresholds": dict(self.thresholds)}
         calibration = {"temperature": self.temperature, "shift": self.shift}
         return {**calibration, **thresholds, "decoding": asdict(self.rule)}
 
     @classmethod
-    def read(cls, described: Mapping[str, Any]) -> Decisions:
-        """What `described` has given, among other entries."""
+    def from_dict(cls, described: Mapping[str, Any]) -> Decisions:
+        """The decisions among the entries of ``agent.json`` or ``ensemble.json``."""
         rule = DecodingRule(**described["decoding"])
         return cls(described["threshold"], rule, described["temperature"], described["shift"], described["thresholds"])
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How the agent reads posts; needed to give its answers again.
+class InferenceSettings:
+    """How a saved agent runs; with the same settings it gives the same answers.
 
     Attributes:
-        unit: post or sentence.
+        unit: whether it reads a post whole (post) or sentence by sentence (sentence).
         precision: number format of its matrix products, such as bfloat16.
         evaluation_tokens: padded tokens in a batch.
     """
@@ -85,7 +85,7 @@ def save_agent(
     decisions: Decisions,
     criteria: Mapping[str, str],
     hyperparameters: Mapping[str, Any],
-    reading: Reading,
+    settings: InferenceSettings,
 ) -> None:
     """Write the agent to ``folder``, replacing it whole: readers see the old folder or the new one."""
     from safetensors.torch import save_file
@@ -96,8 +96,8 @@ def save_agent(
         "format": FORMAT,
         "agent": name,
         "model": agent.config.model_dump(include=set(ModelConfig.model_fields)),
-        **decisions.described(),
-        "reading": asdict(reading),
+        **decisions.to_dict(),
+        "reading": asdict(settings),
         "criteria": dict(criteria),
         "hyperparameters": dict(hyperparameters),
     }
@@ -140,4 +140,4 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
     prefixes = tuple(f"{name}." for name in agent_class.spec.encoders)
     if unexpected or any(not key.startswith(prefixes) for key in missing):
         raise UserError(f"'{folder}' does not hold the heads that its agent.json describes: it was changed.")
-    return agent.eval(), load_tokenizer(folder), Decisions.read(description), description
+    return agent.eval(), load_tokenizer(folder), Decisions.from_dict(description), description

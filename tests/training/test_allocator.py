@@ -8,7 +8,7 @@ import pytest
 COUNT = """
 import resource
 import torch
-from psy_agents.training.memory import keep_freed_memory
+from psy_agents.training.allocator import keep_freed_memory
 
 def new_pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
