@@ -1,4 +1,4 @@
-"""Hyper-parameters of an agent's model and of its losses: frozen, typed, flat, every one of them live."""
+"""Hyper-parameters of an agent's model and of its losses: a flat schema, and every field changes a run."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class ModelConfig(Schema):
     encoder: str = Field(BUNDLED_ENCODER, description="Hub name or local folder of the encoder.")
     max_length: int = Field(192, ge=16, le=8192, description="Tokens in a window, criterion included.")
     window_overlap: float = Field(0.25, ge=0, le=0.75, description="Share of a window's post tokens that the next repeats.")
-    window_pooling: Literal["max", "mean", "logsumexp"] = Field("max", description="How windows' criteria logits become the pair's.")
+    window_pooling: Literal["max", "mean", "logsumexp"] = Field("max", description="How window logits become the pair's.")
 
-    pooling: Literal[POOLINGS] = Field("mean", description="Token states to one vector.")
+    pooling: Literal[POOLINGS] = Field("mean", description="How token states become one vector.")
     similarity: Literal["none", "cosine"] = Field(
         "cosine", description="Whether cosines of the criterion's mean state with the post's and its sentences' enter the logits."
     )
@@ -30,9 +30,9 @@ class ModelConfig(Schema):
     head_dropout: float = Field(0.1, ge=0, le=0.9, description="Dropout before each linear layer of a head.")
     encoder_dropout: float = Field(0.1, ge=0, le=0.9, description="Dropout of the encoder's hidden states; attention weights have none.")
     frozen_layers: int = Field(0, ge=0, description="Embeddings and this many lowest layers are not trained; 0 trains all.")
-    reinitialised_layers: int = Field(0, ge=0, description="Top layers started anew (Zhang et al. 2021, section 4).")
+    reinitialised_layers: int = Field(0, ge=0, description="Top layers re-initialised (Zhang et al. 2021, section 4).")
 
-    fusion: Literal["add", "gate", "concat"] = Field("gate", description="joint: how the criteria vector enters the token states.")
+    fusion: Literal["add", "gate", "concat"] = Field("gate", description="joint: how the criteria vector is fused into the token states.")
 
 
 class LossConfig(Schema):

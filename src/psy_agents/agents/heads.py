@@ -1,4 +1,4 @@
-"""Heads on top of encoders, and joint's fusion. B: windows, T: tokens, H: hidden size."""
+"""Heads on encoders, similarity logits, and the fusion of two encoders. B: windows, T: tokens, H: hidden size."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def head(config: ModelConfig, hidden: int, outputs: int) -> nn.Sequential:
 
 
 class _ScaledCosine(nn.Module):
-    """A logit from a cosine: scaled and shifted by two learned numbers, in float32 whatever the rest is in."""
+    """A logit from a cosine, scaled and shifted by two learned numbers; always in float32."""
 
-    SCALE, MIDDLE = 8.0, 0.5  # what they start from: a logit of 4 for equal texts
+    SCALE, MIDDLE = 8.0, 0.5  # initial values: equal texts have a logit of 4
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,30 +39,29 @@ class _ScaledCosine(nn.Module):
 
 
 class Similarity(_ScaledCosine):
-    """How alike a window's criterion and post are: by the cosine of their mean token states.
+    """Similarity of a window's criterion and post: the cosine of their mean token states.
 
     Reimers & Gurevych 2019, section 3, on states that have seen each other. An encoder trained for sentence
-    similarity knows the answer before the first step; an MLP alone would have to learn it anew from few pairs.
+    similarity gives a useful logit before the first step; a head would have to learn it from few pairs.
     """
 
     def forward(self, states_BTH: Tensor, criterion_BT: Tensor, post_BT: Tensor) -> Tensor:
-        """Return logits (B) in float32; the masks are True on the tokens of either text."""
+        """Return logits (B) in float32; the masks mark the tokens of the two texts."""
         return self.logit(*(_mean(states_BTH.float(), mask_BT) for mask_BT in (criterion_BT, post_BT)))
 
 
 class SentenceSimilarity(_ScaledCosine):
-    """How alike a window's criterion and each sentence of its post are, in the same way."""
+    """Similarity of a window's criterion and each sentence of its post, in the same way."""
 
     def forward(self, states_BTH: Tensor, criterion_BT: Tensor, sentence_BT: Tensor, n_sentences: int) -> Tensor:
         """Return each token's sentence's logit (B, T) in float32, 0 outside the sentences.
 
         Args:
             sentence_BT: number of the token's sentence, from 0 in each window; -1 outside.
-            n_sentences: at least as many as any window has; not read from the tensor, for which a GPU would have to be
-                waited for.
+            n_sentences: at least as many as any window has; an argument, since reading it from the tensor waits for the GPU.
         """
         states_BTH, inside_BT, number_BT = states_BTH.float(), sentence_BT >= 0, sentence_BT.clamp_min(0)
-        # Sums do as well as means: a cosine knows no length.
+        # Sums instead of means: a cosine ignores length.
         sums_BSH = states_BTH.new_zeros(number_BT.shape[0], n_sentences, states_BTH.shape[-1])
         number_BTH = number_BT.unsqueeze(-1).expand_as(states_BTH)
         sums_BSH = sums_BSH.scatter_add(1, number_BTH, states_BTH * inside_BT.unsqueeze(-1))
@@ -76,7 +75,7 @@ def _mean(states_BTH: Tensor, mask_BT: Tensor) -> Tensor:
 
 
 class Fusion(nn.Module):
-    """Brings the criteria encoder's pooled vector into the evidence encoder's token states.
+    """Fuses the criteria encoder's pooled vector into the evidence encoder's token states.
 
     ``add``: states + W v. ``gate``: states + sigmoid(U [states; v]) * W v. ``concat``: U [states; v] + states.
     """

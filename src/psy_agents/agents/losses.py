@@ -1,5 +1,5 @@
-"""Losses as sums over pairs or windows; the training step divides by the whole step's counts, so that
-accumulation does not change what is minimised. P: pairs, B: windows, T: tokens."""
+"""Losses as sums over pairs or windows. The training step divides by the counts of the whole step, so
+gradient accumulation does not change the loss. P: pairs, B: windows, T: tokens."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def criterion_loss(logits_P: Tensor, labels_P: Tensor, config: LossConfig, weigh
         targets_P = targets_P * (1 - config.label_smoothing_factor) + config.label_smoothing_factor / 2
     losses_P = F.binary_cross_entropy_with_logits(logits_P, targets_P, reduction="none")
     if config.loss == "focal":
-        # Above zero, where a power below 1 has no slope: a certain answer would make the gradient not a number.
+        # Clamped above zero: for gamma below 1 the gradient at zero is not finite.
         missed_P = (-torch.expm1(-losses_P)).clamp_min(1e-12)
         losses_P = losses_P * missed_P**config.focal_gamma
     return (losses_P * torch.where(labels_P > 0, weight, 1.0)).sum()
@@ -43,7 +43,7 @@ def span_loss(
 
     Targets are True on every gold start (end), or on position 0 alone where the window holds no evidence.
     ``uniform`` asks for equal mass on each gold position; ``marginal`` maximises the sum of their
-    probabilities (Clark & Gardner 2018, section 3.3). Windows whose evidence is unknown count nothing.
+    probabilities (Clark & Gardner 2018, section 3.3). Windows with unknown evidence have no weight.
     """
     weights_B = torch.where(start_targets_BT[:, 0], config.no_answer_weight, 1.0) * known_B
     losses_B = sum(

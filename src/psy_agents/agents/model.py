@@ -41,8 +41,8 @@ class AgentModel(nn.Module):
 
     Attributes:
         spec: the agent's spec.
-        packed: whether the encoders read windows without padding (`packing`).
-        short: the last layers that are run for first tokens alone (`last_layer`), by encoder.
+        packed: whether the encoders read windows without padding (`encoders.packing`).
+        short: by encoder, the last layer that runs for first tokens only (`encoders.short_last_layer`).
     """
 
     spec: ClassVar[AgentSpec]
@@ -75,7 +75,7 @@ class AgentModel(nn.Module):
                 self.frozen[encoder] = FrozenLayers(encoder, self.config.frozen_layers)
 
     def train(self, mode: bool = True) -> AgentModel:
-        """As in torch, but frozen layers are never put into training mode."""
+        """Set the mode as torch does; frozen layers always stay in evaluation mode."""
         super().train(mode)
         for frozen in self.frozen.values():
             frozen.without_dropout()
@@ -88,17 +88,17 @@ class AgentModel(nn.Module):
 
     @property
     def read_at_first_tokens(self) -> list[nn.Module]:
-        """The encoders of which nothing but each window's first state is read."""
+        """Encoders of which the model reads only each window's first state."""
         return []
 
     def pack_where_possible(self, device: torch.device, precision: torch.dtype) -> None:
-        """From now on run windows without padding, where all encoders give the same for them."""
+        """Run windows without padding from now on, if every encoder gives the same states for them."""
         self.packed = all(can_be_packed(encoder, device, precision) for encoder in self.encoders)
         if not self.packed:
-            log.info("%s reads its windows padded: its attention is its own", self.encoders[0].config.model_type)
+            log.info("%s reads padded windows: its attention cannot run packed", self.encoders[0].config.model_type)
 
     def shorten_where_possible(self, device: torch.device, precision: torch.dtype) -> None:
-        """From now on run the last layer for first tokens alone, where they alone are read and windows are packed."""
+        """Run the last layer for first tokens only from now on, where windows are packed and nothing else is read."""
         for encoder in self.read_at_first_tokens if self.packed else ():
             if self.config.frozen_layers < encoder.config.num_hidden_layers:
                 last = with_short_last_layer(encoder, device, precision)
@@ -109,7 +109,7 @@ class AgentModel(nn.Module):
         """The states after the first encoder's frozen layers (B, T, H).
 
         Args:
-            below: a smaller depth and the states after it (B, T, H), from which to go on.
+            below: a smaller depth and the states after it (B, T, H), to resume from.
         """
         encoder = self.encoders[0]
         if not self.packed:

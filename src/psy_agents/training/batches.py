@@ -1,4 +1,4 @@
-"""Which pairs an epoch sees, in which batches, and their tensors. B: windows, T: tokens, P: pairs."""
+"""The pairs of an epoch, their batches and their tensors. B: windows, T: tokens, P: pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every hyper-parameter of a trial in one flat, frozen, typed object, and the settings that no search changes."""
+"""All hyper-parameters of a trial as one flat schema, and the training settings that no search changes."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class HyperParameters(ModelConfig, LossConfig, OptimisationConfig):
 
 
 class TrainingSettings(Schema):
-    """What is the same for all trials of a study.
+    """Settings shared by all trials of a study.
 
     ``fixed`` holds values of hyper-parameters that differ from their defaults; the search space overrides them.
     """
 
-    unit: Literal["post", "sentence"] = Field("post", description="criteria agent: read whole posts or sentences.")
+    unit: Literal["post", "sentence"] = Field("post", description="Posts are read whole, or by sentence (criteria agent only).")
     objective_evidence_weight: float = Field(0.5, ge=0, le=1, description="share, joint: weight of token-F1 in the objective.")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="Format of matrix products; auto: bfloat16 where it is faster (CPU: timed once a process)."

@@ -1,8 +1,7 @@
-"""Token states after frozen layers, kept in memory for every epoch and trial. B: windows, T: tokens, H: hidden size.
+"""A cache of token states after frozen layers, for all epochs and trials of a worker. B: windows, T: tokens, H: hidden size.
 
-A trial that freezes f of L layers pays for them in every epoch and in every evaluation, although they always give
-the same. They are computed once for all windows of a split, always in the same batches, so that a trial's figures
-do not depend on what a worker did before it.
+Frozen layers give the same states in every epoch and evaluation. They are computed once for all windows of a split, always in
+the same batches, so a trial's figures do not depend on the trials that its worker ran before.
 """
 
 from __future__ import annotations
@@ -98,7 +97,7 @@ class FrozenStatesCache:
             return kept[depth]
 
     def _make_room(self, wanted: int) -> None:
-        """Let the oldest states go until the wanted bytes fit."""
+        """Drop the oldest states until the wanted bytes fit."""
         sizes = [(states.states_NH.nbytes, depths, depth) for depths in self._kept.values() for depth, states in depths.items()]
         taken = sum(size for size, _, _ in sizes)
         for size, depths, depth in sizes:

@@ -1,4 +1,4 @@
-"""The number format that matrices are multiplied in."""
+"""The number format of matrix products."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
 def bfloat16_is_faster() -> bool:
     """Whether this CPU multiplies matrices at least ``ADVANTAGE`` times as fast in bfloat16 as in float32.
 
-    The CPU's flags do not tell: with the same ``avx512_bf16``, one is three times as fast and another half as
+    The CPU's flags do not say: with the same ``avx512_bf16``, one is three times as fast and another half as
     fast. So a product of an encoder's size is timed once a process, the best of ``REPEATS`` of each format.
     """
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported() or not {"avx512_bf16", "amx_bf16"} & _cpu_flags():

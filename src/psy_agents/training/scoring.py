@@ -1,4 +1,4 @@
-"""An agent's answers on a split, and the figures they give. P: pairs, B: windows, T: tokens."""
+"""An agent's raw answers on a split, and their metrics. P: pairs, B: windows, T: tokens."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Answers:
 
     @classmethod
     def load(cls, file: Path) -> Answers:
-        """Read what `save` has written."""
+        """Read the arrays that `save` wrote."""
         with np.load(file, allow_pickle=False) as arrays:
             found = {name.removeprefix("candidate_"): arrays[name] for name in arrays.files if name.startswith("candidate_")}
             return cls(arrays["probabilities"] if "probabilities" in arrays.files else None, Candidates(**found) if found else None)
@@ -120,7 +120,7 @@ class SplitScorer:
 
     @property
     def evidence(self) -> EvidenceScorer:
-        """Prepared on first use: the criteria agent never needs it."""
+        """Built on first use; an agent without evidence never needs it."""
         if self._evidence is None:
             self._evidence = EvidenceScorer(self.data.texts, self.data.spans, self.data.known)
         return self._evidence

@@ -1,4 +1,4 @@
-"""One training run: an agent, its hyper-parameters, a seed; epochs come out one by one, the best is kept."""
+"""One training run of an agent with given hyper-parameters and seed. It yields epochs and keeps the best one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOSSES_READ_TOGETHER = 16
 
 
 class NonFiniteLoss(Exception):
-    """The loss became infinite or not a number; says in which step."""
+    """The loss is infinite or not a number; the message names the step."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,13 @@ def span_lengths(windows: Windows, data: PairData) -> list[int]:
 
 
 class TrainingRun:
-    """Trains one agent and remembers its best epoch.
+    """Trains one agent and keeps the weights of its best epoch.
 
     Args:
         agent: its name.
         seed: seeds weights, draws, batches and dropout.
-        epochs, patience: the most epochs, and those without a better objective after which training ends.
-        micro_batch_divisor: micro-batches shrink and accumulation grows by it; the effective batch stays.
+        epochs, patience: maximum epochs; epochs without improvement after which training stops.
+        micro_batch_divisor: divides the micro-batch and multiplies the accumulation steps; the effective batch stays the same.
     """
 
     def __init__(
@@ -188,7 +188,7 @@ class TrainingRun:
         )
 
     def _epoch_pairs(self, epoch: int) -> np.ndarray:
-        # An own generator per epoch: the draw does not depend on what was drawn before it.
+        # One generator per epoch: the draw does not depend on earlier draws.
         return epoch_pairs(self.reader.train, self.config.negative_ratio, np.random.default_rng([self.seed, epoch]))
 
     def _batches(self, pairs: np.ndarray) -> list[np.ndarray]:
@@ -198,7 +198,7 @@ class TrainingRun:
         return [batches[i : i + self.accumulation] for i in range(0, len(batches), self.accumulation)]
 
     def epochs(self) -> Iterator[Epoch]:
-        """Train and yield each epoch; ends after ``epochs``, or when patience is out.
+        """Train and yield each epoch; stops after ``epochs``, or early by ``patience``.
 
         Raises:
             NonFiniteLoss: training diverged.
@@ -226,7 +226,7 @@ class TrainingRun:
                 return
 
     def fit(self, epochs: int) -> Iterator[float]:
-        """Train for so many epochs of the schedule, without scoring; yield each one's mean training loss.
+        """Train for the first ``epochs`` of the schedule without scoring; yield the mean training loss of each.
 
         Raises:
             NonFiniteLoss: training diverged.
@@ -237,7 +237,7 @@ class TrainingRun:
     def _train_epoch(self, epoch: int) -> list[float]:
         self.agent.train()
         steps, losses = self._steps(self._batches(self._epoch_pairs(epoch))), []
-        # Reading a loss waits for the device, so they are read some steps at a time.
+        # Reading a loss waits for the device, so losses of several steps are read together.
         for begin in range(0, len(steps), LOSSES_READ_TOGETHER):
             found = []
             for batches in steps[begin : begin + LOSSES_READ_TOGETHER]:
@@ -288,7 +288,7 @@ class TrainingRun:
         return (1 - config.evidence_loss_weight) * parts[0] + config.evidence_loss_weight * parts[1]
 
     def save(self, folder: Path, decisions: Decisions | None = None) -> None:
-        """Save the agent: as it is where decisions are given, else as it was in its best epoch, with that one's."""
+        """Save the current agent with the given decisions; without decisions, the best epoch's agent and decisions."""
         agent = self.agent
         if decisions is None:
             agent, decisions = copy.copy(self.agent), self.best.decisions

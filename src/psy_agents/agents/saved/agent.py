@@ -1,7 +1,7 @@
-"""An agent as a folder in the Hugging Face format, and back.
+"""Saves an agent to a folder in the Hugging Face format, and loads it.
 
 ``encoder/`` (joint: ``criteria_encoder/`` and ``evidence_encoder/``) opens with ``AutoModel``, the folder
-itself with ``AutoTokenizer``; ``heads.safetensors`` holds the heads and ``agent.json`` all the rest. Nothing
+itself with ``AutoTokenizer``; ``heads.safetensors`` holds the heads and ``agent.json`` everything else. Nothing
 is pickled. ``hashes.json`` holds the SHA-256 of every other file.
 """
 
@@ -87,7 +87,7 @@ def save_agent(
     hyperparameters: Mapping[str, Any],
     settings: InferenceSettings,
 ) -> None:
-    """Write the agent to ``folder``, replacing it whole: readers see the old folder or the new one."""
+    """Write the agent to ``folder`` atomically: readers see the old folder or the new one."""
     from safetensors.torch import save_file
 
     prefixes = tuple(f"{encoder_name}." for encoder_name in agent.spec.encoders)
