@@ -119,7 +119,9 @@ def _texts(criteria: list[str], max_length: int) -> list[str]:
     return [criteria[0], together, " ".join([together] * (1 + max_length // max(1, len(together.split()))))]
 
 
-def _cases(agent: AgentModel, tokenizer: Any, settings: InferenceSettings, criteria: dict[str, str], texts: list[str]) -> list[dict[str, Tensor]]:
+def _cases(
+    agent: AgentModel, tokenizer: Any, settings: InferenceSettings, criteria: dict[str, str], texts: list[str]
+) -> list[dict[str, Tensor]]:
     """Inputs of several shapes; the first is traced."""
     windows = windows_of(agent, tokenizer, settings, unlabelled_pairs(criteria, texts))
     order = np.argsort(windows.lengths, kind="stable")
