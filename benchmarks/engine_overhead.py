@@ -5,12 +5,12 @@ storing, reporting, pruning, telling, and moving weights aside. Nothing is train
 
     python benchmarks/engine_overhead.py --parts trials growth callbacks start-up
 
-- ``trials``: milliseconds of engine a trial with 1, 2 and 4 slots and with 3 and 15 epochs: wall-clock time of all slots, from
+- ``trials``: milliseconds of engine a trial with 1, 2 and 4 workers and with 3 and 15 epochs: wall-clock time of all workers, from
   their first trial's start to their last one's end, over trials, less what the objective slept; the parent's CPU time of the
   whole stage, and transactions of the store, over trials. Median and range over repeats.
 - ``growth``: wall-clock and CPU time within one stage of 1,200 trials, hundred by hundred, and the CPU time of the sampler's and
   the pruner's part, which look at all earlier trials by their nature.
-- ``callbacks``: as ``trials``, with one slot and MLflow, in an sqlite file, hearing of all trials and epochs.
+- ``callbacks``: as ``trials``, with one worker and MLflow, in an sqlite file, hearing of all trials and epochs.
 - ``start-up``: seconds from a worker's start to its being ready, of the first one, whose fork server has yet to import, and of
   later ones; with nothing, with torch and transformers, and with the package's own training preloaded as well, as in a search.
 
@@ -40,9 +40,9 @@ from psy_agents.hpo.config import StageConfig, Timeouts
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.hpo.space.search_space import SearchSpace
-from psy_agents.hpo.study.memory_copy import StudyCopy
+from psy_agents.hpo.study.in_memory_study import InMemoryStudy
 from psy_agents.hpo.study.store import StudyStore
-from psy_agents.hpo.workers.worker import Slot, preload
+from psy_agents.hpo.workers.worker import Worker, preload
 from psy_agents.hpo.workers.worker_process import WorkerJob
 
 SPACE = {
@@ -78,13 +78,13 @@ class Ran:
     """A stage that was run.
 
     Attributes:
-        slots: seconds of all slots together, from their first trial's start to their last one's end.
+        workers: seconds of all workers together, from their first trial's start to their last one's end.
         ends: seconds from the first trial's start to the end of each.
         cpu: of the parent, in seconds.
         commits: transactions of the store.
     """
 
-    slots: float
+    workers: float
     ends: list[float]
     cpu: float
     commits: int
@@ -98,11 +98,11 @@ class Place:
     weights: Path
 
 
-def run(place: Place, n_trials: int, slots: int, epochs: int, pause: float, callbacks: Sequence[Any] = (), pruner: str = "none") -> Ran:
+def run(place: Place, n_trials: int, workers: int, epochs: int, pause: float, callbacks: Sequence[Any] = (), pruner: str = "none") -> Ran:
     """One stage with TPE."""
     config = StageConfig(
         name="stage2", label="bench", n_trials=n_trials, epochs=epochs, patience=epochs,
-        sampler={"name": "tpe"}, pruner={"name": pruner}, workers={"count": slots, "threads": 1, "trials_per_worker": 10_000},
+        sampler={"name": "tpe"}, pruner={"name": pruner}, workers={"count": workers, "threads": 1, "trials_per_worker": 10_000},
     )  # fmt: skip
     name, commits = f"bench{time.monotonic_ns()}", []
     with StudyStore(place.store) as store:
@@ -115,12 +115,12 @@ def run(place: Place, n_trials: int, slots: int, epochs: int, pause: float, call
         runner.run()
         cpu, count = time.process_time() - cpu, len(commits)
         trials = store.study(name).get_trials(deepcopy=False)
-    slot_times = 0.0
-    for slot in range(slots):
-        own = [trial for trial in trials if trial.user_attrs["slot"] == slot]
-        slot_times += (own[-1].datetime_complete - own[0].datetime_start).total_seconds() if own else 0.0
+    worker_times = 0.0
+    for worker in range(workers):
+        own = [trial for trial in trials if trial.user_attrs["worker"] == worker]
+        worker_times += (own[-1].datetime_complete - own[0].datetime_start).total_seconds() if own else 0.0
     ends = sorted((trial.datetime_complete - trials[0].datetime_start).total_seconds() for trial in trials)
-    return Ran(slot_times, ends, cpu, count)
+    return Ran(worker_times, ends, cpu, count)
 
 
 def told(values: list[float]) -> str:
@@ -129,23 +129,23 @@ def told(values: list[float]) -> str:
 
 
 def trials(place: Place, n_trials: int, repeats: int, pause: float) -> None:
-    """Engine time a trial by slots and epochs."""
+    """Engine time a trial by workers and epochs."""
     print(f"engine ms a trial, {n_trials} trials, {repeats} repeats, {pause * 1000:.0f} ms of sleep an epoch: median (range)")
     for epochs in (3, 15):
-        for slots in (1, 2, 4):
-            measure(place, n_trials, slots, epochs, repeats, pause)
+        for workers in (1, 2, 4):
+            measure(place, n_trials, workers, epochs, repeats, pause)
 
 
-def measure(place: Place, n_trials: int, slots: int, epochs: int, repeats: int, pause: float, callbacks: Sequence[Any] = ()) -> None:
+def measure(place: Place, n_trials: int, workers: int, epochs: int, repeats: int, pause: float, callbacks: Sequence[Any] = ()) -> None:
     """Print the engine's time a trial."""
     engine, cpu, commits = [], [], []
     for _ in range(repeats):
-        ran = run(place, n_trials, slots, epochs, pause, callbacks)
-        engine.append((ran.slots / n_trials - epochs * pause) * 1000)
+        ran = run(place, n_trials, workers, epochs, pause, callbacks)
+        engine.append((ran.workers / n_trials - epochs * pause) * 1000)
         cpu.append(ran.cpu / n_trials * 1000)
         commits.append(ran.commits / n_trials)
     print(
-        f"  {epochs:2d} epochs, {slots} slots: {told(engine)}; parent's CPU ms a trial {told(cpu)}; "
+        f"  {epochs:2d} epochs, {workers} workers: {told(engine)}; parent's CPU ms a trial {told(cpu)}; "
         f"{statistics.median(commits):.1f} transactions",
         flush=True,
     )
@@ -168,9 +168,9 @@ def growth(place: Place, n_trials: int) -> None:
     """Time a trial within one long stage."""
     for pruner in ("none", "median"):
         sampling, pruning, at_end = [], [], []
-        with timed(StudyCopy, "propose", sampling), timed(StudyCopy, "should_stop", pruning):
+        with timed(InMemoryStudy, "propose", sampling), timed(InMemoryStudy, "should_stop", pruning):
             ran = run(place, n_trials, 1, 3, 0.0, [EachEnd(at_end)], pruner)
-        print(f"ms a trial within a stage of {n_trials} trials by hundreds, 1 slot, 3 epochs, pruner {pruner}:")
+        print(f"ms a trial within a stage of {n_trials} trials by hundreds, 1 worker, 3 epochs, pruner {pruner}:")
         print(f"  wall-clock    {by_hundreds(differences(ran.ends), n_trials)}")
         print(f"  parent's CPU  {by_hundreds(differences(at_end), n_trials)}")
         print(f"    in sampling {by_hundreds(sampling, n_trials)}")
@@ -227,14 +227,14 @@ def start_up(modules: tuple[str, ...], workers: int) -> None:
     preload(modules)
     seconds = []
     for index in range(workers):
-        slot = Slot(index, WorkerJob("importing:Importing", None, 1, None, None), Timeouts())
+        worker = Worker(index, WorkerJob("importing:Importing", None, 1, None, None), Timeouts())
         started = time.monotonic()
-        slot.start()
-        while slot.state == "starting":
-            multiprocessing.connection.wait(slot.waitables(), 1.0)
-            list(slot.messages())
+        worker.start()
+        while worker.state == "starting":
+            multiprocessing.connection.wait(worker.waitables(), 1.0)
+            list(worker.messages())
         seconds.append(time.monotonic() - started)
-        slot.retire()
+        worker.retire()
     name, later = ", ".join(modules) or "nothing", told([s * 1000 for s in seconds[1:]])
     print(f"worker start-up with {name} preloaded: first {seconds[0]:.2f} s, later {later} ms", flush=True)
 

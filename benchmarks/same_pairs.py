@@ -9,7 +9,8 @@ from staged_search import bundled_corpus
 
 from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.training.data import IMPLICIT_NEGATIVE, split_pairs, tokenise
+from psy_agents.corpus.origins import IMPLICIT_NEGATIVE
+from psy_agents.training.data import split_pairs, tokenise
 
 NEGATIVES = 2.0  # Implicit ones in training, per positive pair.
 MAX_LENGTH = 192

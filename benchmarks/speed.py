@@ -4,7 +4,7 @@
     python benchmarks/speed.py levers [--posts 30] [--rounds 2]
     python benchmarks/speed.py trial  [--posts 30] [--rounds 2]
     python benchmarks/speed.py growth [--rounds 2]
-    python benchmarks/speed.py slots  [--posts 30] [--rounds 2]
+    python benchmarks/speed.py workers  [--posts 30] [--rounds 2]
 
 ``search``: one search of four learning rates (``--trials``), three epochs each, by each of three ways in turn, each in a process of its own
 with one thread: ours (`hpo.search.run_stage`: engine, store, worker and all), and the Trainer's with dynamic padding and with
@@ -23,7 +23,7 @@ precision used.
 
 ``growth``: CPU seconds of a trial against the number of pairs, and a token's against the length of the windows.
 
-``slots``: trials an hour of a whole search by slots and threads; on a GPU, of several trials on it at a time.
+``workers``: trials an hour of a whole search by workers and threads; on a GPU, of several trials on it at a time.
 
 With ``--device cuda`` all of it runs on a GPU, and seconds are wall-clock seconds. A GPU without the bundled encoder, or for which
 that is too small, takes another by ``--encoder``: `base_encoder.py` makes one with random weights, for speed only.
@@ -44,30 +44,30 @@ import torch
 from same_pairs import NEGATIVES
 from same_trials import ENCODER
 from speed_levers import levers
-from speed_search import ARMS, run_arm, search, slots
+from speed_search import ARMS, run_arm, search, workers
 from speed_trial import growth, where_time_goes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("search", "levers", "trial", "growth", "slots", "arm"))
+    parser.add_argument("part", choices=("search", "levers", "trial", "growth", "workers", "arm"))
     parser.add_argument("--posts", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--padded-rounds", type=int, default=1)
-    parser.add_argument("--trials", type=int, default=4, help="search, slots: learning rates, one trial each")
+    parser.add_argument("--trials", type=int, default=4, help="search, workers: learning rates, one trial each")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--encoder", default=ENCODER)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--frozen-layers", type=int, default=0, help="search, trial, slots: layers that are not trained")
+    parser.add_argument("--frozen-layers", type=int, default=0, help="search, trial, workers: layers that are not trained")
     parser.add_argument("--negatives", type=float, default=NEGATIVES, help="implicit ones per positive pair, in training")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS[:3])
-    parser.add_argument("--layouts", nargs="+", default=["2x1", "1x2"], help="slots: each as slots x threads")
+    parser.add_argument("--layouts", nargs="+", default=["2x1", "1x2"], help="workers: each as workers x threads")
     parser.add_argument("--arm", choices=ARMS)
     parser.add_argument("--out", type=Path, help="search: a line a run; the same command goes on where it was stopped")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    parts = {"search": search, "levers": levers, "trial": where_time_goes, "growth": growth, "slots": slots, "arm": run_arm}
+    parts = {"search": search, "levers": levers, "trial": where_time_goes, "growth": growth, "workers": workers, "arm": run_arm}
     parts[arguments.part](arguments)
 
 

@@ -1,4 +1,4 @@
-"""Whole searches: ours beside the Trainer's, and ours by slots and threads (`speed.py search|slots`)."""
+"""Whole searches: ours beside the Trainer's, and ours by workers and threads (`speed.py search|workers`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trainer_search import trainer_search
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.paths import Places
+from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.run_stage import run_stage
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.study.store import read_study
@@ -119,29 +119,29 @@ def our_search(
     )
     settings = TrainingSettings(precision=arguments.precision, fixed=like_bert(arguments))
     with tempfile.TemporaryDirectory() as folder:
-        places = Places(Path(folder) / "studies.db", Path(folder) / "weights", Path(folder) / "logs")
+        places = StoragePaths(Path(folder) / "studies.db", Path(folder) / "weights", Path(folder) / "logs")
         begin = time.time()
         output = run_stage("criteria", corpus, stage, settings, spaces, places)
         stored = read_study(places.store, output.result.study_name)
         return [(trial.datetime_complete.timestamp() - begin, trial.value) for trial in stored.trials]
 
 
-def slots(arguments: argparse.Namespace) -> None:
-    """Print trials an hour of whole searches, by slots and threads, the layouts in turn."""
+def workers(arguments: argparse.Namespace) -> None:
+    """Print trials an hour of whole searches, by workers and threads, the layouts in turn."""
     split = {layout: tuple(map(int, layout.split("x"))) for layout in arguments.layouts}
     if max(workers for workers, _ in split.values()) >= arguments.trials:
-        raise SystemExit("More trials than slots are needed: --trials.")
+        raise SystemExit("More trials than workers are needed: --trials.")
     corpus, rates = read_corpus(arguments), learning_rates(arguments)
     found: dict[str, list[tuple[float, float]]] = {layout: [] for layout in arguments.layouts}
     for _ in range(arguments.rounds):
         for layout, (workers, threads) in split.items():
             begin = time.perf_counter()
             ended = sorted(when for when, _ in our_search(corpus, rates, arguments, workers, threads))
-            # Without the first trial of each slot, in which the worker starts and the corpus is tokenised.
+            # Without the first trial of each worker, in which the worker starts and the corpus is tokenised.
             steady = (len(ended) - workers) / (ended[-1] - ended[workers - 1])
             found[layout].append((3600 * len(rates) / (time.perf_counter() - begin), 3600 * steady))
             print(f"{layout}: {found[layout][-1][0]:.0f} trials an hour, {found[layout][-1][1]:.0f} once started", flush=True)
-    print("slots x threads   trials an hour       once started         times the last layout (whole search)")
+    print("workers x threads   trials an hour       once started         times the last layout (whole search)")
     last = [whole for whole, _ in found[arguments.layouts[-1]]]
     for layout, each in found.items():
         whole, steady = zip(*each, strict=True)

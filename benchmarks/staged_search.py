@@ -176,14 +176,14 @@ def parameters(name: str) -> dict[str, Any]:
 
 def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run a method to its end: its trials in the order in which they ended, its seconds, its winner and what that is worth."""
-    from psy_agents.hpo.paths import Places
+    from psy_agents.hpo.paths import StoragePaths
     from psy_agents.hpo.run_stage import run_stage
 
     spaces = SearchSpaceConfig.model_validate(parameters("search_space")["search_space"])
     training = TrainingSettings.model_validate(parameters("training")["training"] | {"precision": arguments.precision})
     if arguments.encoder is not None:
         training = training.model_copy(update={"fixed": {**training.fixed, "encoder": arguments.encoder}})
-    places = Places(arguments.out / "studies.db", arguments.out / "weights", arguments.out / "logs")
+    places = StoragePaths(arguments.out / "studies.db", arguments.out / "weights", arguments.out / "logs")
 
     def run(stage: StageConfig, spaces: SearchSpaceConfig, parent: TopK | None) -> StageOutput:
         return run_stage(arguments.agent, corpus, stage, training, spaces, places, parent=parent)

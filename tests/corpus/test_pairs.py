@@ -122,7 +122,7 @@ def test_drop_sets_the_row_aside_and_the_pair_only_where_its_evidence_is_unknown
     assert tables.pairs["criterion"].tolist() == ["mood", "x/y %"]
     assert tables.pairs["origin"].tolist() == ["explicit_negative", "positive"]
     assert tables.report["pairs"]["set_aside"] == {"evidence_not_aligned": 1}
-    assert tables.against_annotations.tolist() == ["pair_set_aside", "not_aligned", "not_aligned", "not_aligned", ""]
+    assert tables.unused_annotations.tolist() == ["pair_set_aside", "not_aligned", "not_aligned", "not_aligned", ""]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_pair_of_both_statuses_is_what_the_policy_says(policy, origins, spans,
     start = TEXT.index("Again.")
     assert tables.sentences.loc[tables.sentences["start"] == start, "status"].tolist() == sentences
     assert tables.report["pairs"]["conflicting"] == 2
-    assert (tables.against_annotations == "pair_set_aside").sum() == (4 if policy == "drop" else 0)
+    assert (tables.unused_annotations == "pair_set_aside").sum() == (4 if policy == "drop" else 0)
 
 
 def test_overlapping_and_touching_spans_are_all_kept():

@@ -12,7 +12,7 @@ from support import tiny_agents
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.prepare import prepare_corpus, split_corpus
-from psy_agents.corpus.quality import DataQuality, Reading, check_sums, describe_quality
+from psy_agents.corpus.quality import DataQuality, Windowing, check_sums, describe_quality
 from psy_agents.errors import UserError
 from psy_agents.pipelines.data_quality.nodes import report as report_node
 from psy_agents.reporting.data_quality.figures import labels_plot, lengths_plot, rows_plot
@@ -30,7 +30,7 @@ def words(texts):
         yield np.array([match.end() for match in re.finditer(r"\S+", text)], dtype=np.int64)
 
 
-READING = Reading(encoder="words", max_length=10, longest_criterion=4, overlap=0.5, token_ends=words)
+WINDOWING = Windowing(encoder="words", max_length=10, longest_criterion=4, overlap=0.5, token_ends=words)
 
 
 def raw(n=40, criteria=CRITERIA):
@@ -64,8 +64,8 @@ def prepared(posts, annotations, criteria=CRITERIA, **settings):
     return corpus.account, corpus.posts, corpus.pairs, splits, corpus.criteria, settings
 
 
-def described(*tables, criteria=CRITERIA, reading=READING, **settings):
-    return describe_quality(*prepared(*(tables or raw(criteria=criteria)), criteria, **settings), reading)
+def described(*tables, criteria=CRITERIA, windowing=WINDOWING, **settings):
+    return describe_quality(*prepared(*(tables or raw(criteria=criteria)), criteria, **settings), windowing)
 
 
 def figures(report):
@@ -101,15 +101,15 @@ def test_labels_lengths_windows_and_evidence_are_counted():
 def test_a_post_that_fits_to_the_token_has_one_window():
     posts, annotations = raw()
     for room, windows in ((11, 2), (12, 1)):
-        reading = Reading("words", room + 4, 4, 0.0, words)
-        assert described(posts, annotations, reading=reading).windows.windows_a_post == {windows: 40}
+        windowing = Windowing("words", room + 4, 4, 0.0, words)
+        assert described(posts, annotations, windowing=windowing).windows.windows_a_post == {windows: 40}
 
 
 def test_lengths_of_zero_and_of_very_many_tokens_are_in_the_histogram():
     posts, annotations = raw()
     posts.loc[2, "text"] = "word " * 7000
-    reading = Reading("w", 10, 4, 0.5, lambda texts: (ends if ends.size != 12 else ends[:0] for ends in words(texts)))
-    report = described(posts, annotations[annotations["post_id"] != posts["post_id"][2]], reading=reading)
+    windowing = Windowing("w", 10, 4, 0.5, lambda texts: (ends if ends.size != 12 else ends[:0] for ends in words(texts)))
+    report = described(posts, annotations[annotations["post_id"] != posts["post_id"][2]], windowing=windowing)
     assert report.lengths.quantiles["0%"] == 0
     assert report.lengths.quantiles["100%"] == 7000
     assert report.lengths.posts_in_bin[0] == 39
@@ -161,7 +161,7 @@ def test_a_count_that_does_not_add_up_is_an_error_of_the_program(path, value):
 def test_tables_of_another_run_are_refused():
     account, posts, pairs, splits, criteria, settings = prepared(*raw())
     with pytest.raises(RuntimeError, match="does not add up"):
-        describe_quality(account, posts.head(39), pairs.head(78), splits.head(39), criteria, settings, READING)
+        describe_quality(account, posts.head(39), pairs.head(78), splits.head(39), criteria, settings, WINDOWING)
 
 
 def test_no_text_and_no_id_of_a_post_is_in_any_output():
@@ -170,7 +170,7 @@ def test_no_text_and_no_id_of_a_post_is_in_any_output():
     annotations["explanation"] = CANARY
     tables = prepared(posts, annotations)
     assert CANARY in tables[1]["text"][0]
-    report = describe_quality(*tables, READING)
+    report = describe_quality(*tables, WINDOWING)
     shown = [report.model_dump_json(), quality_page(report, *figures(report)), *(figure.to_json() for figure in figures(report))]
     for output in shown:
         assert CANARY not in output
@@ -178,7 +178,7 @@ def test_no_text_and_no_id_of_a_post_is_in_any_output():
 
 
 def test_the_headline_counts_and_a_clean_corpus_has_nothing_to_note():
-    report = described(reading=Reading("words", 20, 4, 0.5, words))
+    report = described(windowing=Windowing("words", 20, 4, 0.5, words))
     assert headline(report) == (
         "40 posts, all used; 20 of 20 positive rows placed in their posts; 20 of 80 pairs positive; "
         "0.0\u00a0% of the posts' tokens lie beyond the first window of 20."

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from psy_agents.corpus.config import Policies
-from psy_agents.corpus.selection import ledger, select_rows
+from psy_agents.corpus.selection import count_rows, select_rows
 from psy_agents.errors import UserError
 
 CRITERIA = {"sleep": "Sleeps badly.", "mood": "Low mood."}
@@ -34,7 +34,7 @@ def test_every_row_has_one_reason_or_none():
     assert selection.posts.tolist() == ["", "blank_text", "", ""]
     assert selection.annotations.tolist() == ["", "repeated", "", "ignored_label", "post_set_aside", ""]
     assert selection.criteria == CRITERIA
-    assert ledger(selection.annotations) == {
+    assert count_rows(selection.annotations) == {
         "in": 6,
         "used": 3,
         "set_aside": {"ignored_label": 1, "post_set_aside": 1, "repeated": 1},
@@ -98,4 +98,4 @@ def test_a_smaller_sample_is_part_of_a_larger_one_and_another_seed_draws_others(
     shuffled = posts.sample(frac=1, random_state=0)
     assert set(shuffled.loc[chosen(posts=shuffled, rows=rows, max_posts=10).posts == "", "post_id"]) == drawn[10]
     selection = chosen(posts=posts, rows=rows, max_posts=10)
-    assert ledger(selection.annotations) == {"in": 50, "used": 10, "set_aside": {"post_set_aside": 40}}
+    assert count_rows(selection.annotations) == {"in": 50, "used": 10, "set_aside": {"post_set_aside": 40}}

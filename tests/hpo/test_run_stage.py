@@ -12,7 +12,7 @@ from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent import load_agent
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import NoRefinement, StageConfig, WorkersConfig
-from psy_agents.hpo.paths import Places
+from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.run_stage import run_stage
 from psy_agents.hpo.space.ranges import FloatRange
 from psy_agents.hpo.space.refinement import refine
@@ -30,7 +30,7 @@ def stage(tmp_path: Path, corpus, agent: str, encoder: str, *, spaces=SPACES, pa
         stage,
         TrainingSettings(precision="float32", fixed={"encoder": encoder, "max_length": 48}, **settings),
         spaces,
-        Places(tmp_path / "studies.db", tmp_path / "models", tmp_path / "logs"),
+        StoragePaths(tmp_path / "studies.db", tmp_path / "models", tmp_path / "logs"),
         parent=parent,
     )
 
@@ -165,7 +165,7 @@ def test_a_parent_of_other_data_is_used_with_a_warning_and_one_of_another_agent_
 
 def test_a_change_makes_a_new_study_and_is_named(prepared, corpus):
     *_, first, told = prepared()
-    assert "begins anew" not in told
+    assert "starts a new study" not in told
     assert prepared()[2] == first
     narrow = {"learning_rate": FloatRange(type="float", low=1e-5, high=1e-2, log=True)}
     reworded = replace(corpus, criteria={**CRITERIA, "SLEEP": "sleeps badly"})
@@ -178,7 +178,7 @@ def test_a_change_makes_a_new_study_and_is_named(prepared, corpus):
         ({"corpus": reworded}, "corpus, space.learning_rate.distribution"),
     ]:  # fmt: skip
         *_, name, told = prepared(**changes)
-        assert name != before and f"{name} begins anew: changed since {before}: {named}\n" in told
+        assert name != before and f"{name} starts a new study: changed since {before}: {named}\n" in told
         before = name
     for unchanging in ({"n_trials": 9}, {"timeout": 60.0}, {"workers": WorkersConfig(count=2)}, {"top_k": 1}):
         assert prepared(stage=STAGE1.model_copy(update=unchanging))[2] == first

@@ -215,7 +215,7 @@ def test_a_changed_setting_begins_a_study_anew_and_says_what_changed_and_an_earl
         # A third trial, a random one, gives this study another box than the first trials alone.
         resumed(agent="criteria", training=changed, hpo={"stage0": {"n_trials": 3}}).run(pipeline_names=["hpo_stage0"])
     other = loaded(copied, path)["study"]
-    assert f"{other} begins anew: changed since {study}: training.fixed.encoder_dropout" in caplog.messages
+    assert f"{other} starts a new study: changed since {study}: training.fixed.encoder_dropout" in caplog.messages
     assert trials(copied) == {**before, other: 3}
 
     later = top_k_path("criteria", "stage1")

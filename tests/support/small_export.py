@@ -11,7 +11,7 @@ from support.small_search import SETTINGS, prepared, training_settings
 
 from psy_agents.agents.saved.agent import Decisions
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.corpus.quality import Reading, describe_quality
+from psy_agents.corpus.quality import Windowing, describe_quality
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, Final, FinalObjective, RefitSetup
 from psy_agents.hpo.refit.run_refit import RefitSummary
@@ -57,7 +57,7 @@ def small_export(agent: str, encoder: Path, root: Path) -> Trained:
     """Train it in this process, save it, and predict the test split with what was saved."""
     made, splits = prepared()
     corpus = Corpus(made.posts, made.pairs, made.sentences, splits, made.criteria)
-    reading = Reading("tiny", 32, 8, 0.25, lambda texts: (np.arange(1, 1 + len(text.split())) for text in texts))
+    reading = Windowing("tiny", 32, 8, 0.25, lambda texts: (np.arange(1, 1 + len(text.split())) for text in texts))
     quality = describe_quality(made.account, made.posts, made.pairs, splits, made.criteria, SETTINGS, reading).model_dump(mode="json")
     settings, params = training_settings(encoder), {"learning_rate": 5e-3}
     setup = RefitSetup(agent, settings, corpus, (params,), {0: Final(epochs=2, decisions=Decisions(0.4))})

@@ -23,8 +23,8 @@ from transformers import (
 
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.corpus.corpus import Corpus
+from psy_agents.corpus.origins import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
 from psy_agents.training.config import HyperParameters, TrainingSettings
-from psy_agents.training.data import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
 
 torch.set_num_threads(1)
 

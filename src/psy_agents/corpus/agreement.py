@@ -1,4 +1,4 @@
-"""The data agreement of a gated corpus: someone says once that it is signed, and that stands beside the raw files."""
+"""The data agreement of a gated corpus: a person confirms once that it is signed, in a record beside the raw files."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from psy_agents.files.checksums import checksum
 from psy_agents.files.schema import Schema
 
 RECORD = "data_agreement.json"
-"""Name of the record; it lies in the folder of the raw files, which git ignores, since it names a person."""
+"""Name of the record in the folder of the raw files, which git ignores: it names a person."""
 
 
 class Agreement(Schema):
-    """What has to be signed before a corpus may be used, and where it is to be found."""
+    """The agreement to sign before a corpus may be used."""
 
-    name: str = Field(min_length=1, description="What it is called.")
-    url: str = Field(min_length=1, description="Where it is to be found.")
+    name: str = Field(min_length=1, description="Its name.")
+    url: str = Field(min_length=1, description="Its address.")
 
 
 class Confirmation(Schema):
-    """One person's word that an agreement is signed and kept.
+    """One person's confirmation that an agreement is signed and kept.
 
     Attributes:
-        files: name -> SHA-256 of the raw files as they were then. They say what was confirmed and are not compared
-            later: an agreement holds for the corpus, not for one state of its files.
+        files: name -> SHA-256 of the raw files at that time. They are not compared later: an agreement holds for the corpus,
+            not for one version of its files.
     """
 
     agreement: Agreement
@@ -40,7 +40,7 @@ class Confirmation(Schema):
 
 
 class Record(Schema):
-    """All that was confirmed for the files of a folder, oldest first."""
+    """The confirmations for the files of a folder, oldest first."""
 
     confirmations: list[Confirmation] = []
 
@@ -62,7 +62,7 @@ def named_agreement(values: Mapping[str, Any]) -> Agreement:
 
 
 def check_confirmed(agreement: Agreement, folder: Path) -> None:
-    """Refuse to go on where nobody has confirmed the agreement for the raw files in the folder.
+    """Refuse a folder of raw files for which nobody has confirmed the agreement.
 
     Raises:
         UserError: it is not confirmed, or the record is damaged.
@@ -77,7 +77,7 @@ def check_confirmed(agreement: Agreement, folder: Path) -> None:
 def confirm(agreement: Agreement, files: Sequence[Path], confirmed_by: str) -> list[Path]:
     """Record that a person has signed the agreement and keeps it.
 
-    A person who has confirmed it before is not written down again.
+    A person who has confirmed it before is not recorded again.
 
     Args:
         files: the raw files; each folder among them gets a record.
@@ -91,7 +91,7 @@ def confirm(agreement: Agreement, files: Sequence[Path], confirmed_by: str) -> l
     person = " ".join(confirmed_by.split())
     if not any(map(str.isalpha, person)):
         raise UserError('--params data_agreement="YOUR NAME": give the name of the person who signed the agreement.')
-    sums = {file: _checksum(file) for file in files}
+    checksums = {file: _checksum(file) for file in files}
     written = []
     for folder in sorted({file.parent for file in files}):
         record = _read(folder)
@@ -101,7 +101,7 @@ def confirm(agreement: Agreement, files: Sequence[Path], confirmed_by: str) -> l
             agreement=agreement,
             confirmed_by=person,
             confirmed_at=datetime.now(UTC).replace(microsecond=0),
-            files={file.name: sums[file] for file in files if file.parent == folder},
+            files={file.name: checksums[file] for file in files if file.parent == folder},
         )
         written.append(_write(folder, Record(confirmations=[*record.confirmations, latest])))
     return written

@@ -1,4 +1,4 @@
-"""How a corpus is read, what is done with what does not fit, and how it is split: the section ``preprocessing``."""
+"""The section ``preprocessing``: files and columns of a corpus, policies for irregular rows, and splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names for data: one hash of a whole corpus, and hashed ids of posts."""
+"""Hashes of data: one of a whole corpus, and ids of posts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def data_hash(
     splits: pd.DataFrame,
     criteria: Mapping[str, str],
 ) -> str:
-    """sha256, in hex, of everything that a model is trained and scored on.
+    """SHA-256, in hex, of everything that a model is trained and scored on.
 
-    It depends on values and on the order of rows and criteria; on neither a frame's index, the order of its
-    columns, nor how a column holds its values (int8 or int64, lists or arrays), so saving and loading keep it.
+    It depends on the values and on the order of rows and criteria, and not on a frame's index, the order of its columns or
+    their types (int8 or int64, lists or arrays): saving and loading keep it.
     """
     digest = hashlib.sha256()
     tables = {
@@ -40,7 +40,7 @@ def data_hash(
 
 
 def hashed_id(post_id: str, salt: str) -> str:
-    """A post's id as logs and reports may show it: 16 hex digits of HMAC-SHA256 keyed with the salt."""
+    """The hashed id of a post for logs and reports: 16 hex digits of HMAC-SHA256 keyed with the salt."""
     return hmac.new(salt.encode(), post_id.encode(), hashlib.sha256).hexdigest()[:ID_LENGTH]
 
 

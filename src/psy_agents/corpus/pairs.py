@@ -1,4 +1,4 @@
-"""From posts and sentence annotations to (post, criterion) pairs with their evidence as character spans."""
+"""Builds (post, criterion) pairs from posts and sentence annotations, with the evidence as character spans."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pandas as pd
 from psy_agents.corpus.alignment.align import STAGES, Alignment, align
 from psy_agents.corpus.config import AlignmentSettings, Policies
 from psy_agents.corpus.fingerprint import hashed_id
+from psy_agents.corpus.origins import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
 from psy_agents.corpus.selection import USED
 from psy_agents.errors import UserError
 
-IMPLICIT_NEGATIVE, EXPLICIT_NEGATIVE, POSITIVE = "implicit_negative", "explicit_negative", "positive"
 IDS_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class PairTables:
-    """What `build_pairs` makes.
+    """The result of `build_pairs`.
 
     Attributes:
         pairs: one row per (post, criterion) that is not set aside, posts and criteria in their given order:
@@ -29,13 +29,13 @@ class PairTables:
             ends (lists of character offsets of the evidence in the post's text, sorted, without repeats) and
             evidence_known (False where a positive pair's evidence could not be placed, or not all of it).
         sentences: one row per annotated place: post_id, criterion, start, end, status (int8).
-        against_annotations: reason against each annotation, `USED` where there is none.
+        unused_annotations: the reason why each annotation is not used, `USED` for used ones.
         report: counts of pairs, places and stages of the alignment, without any text or id of a post.
     """
 
     pairs: pd.DataFrame
     sentences: pd.DataFrame
-    against_annotations: pd.Series
+    unused_annotations: pd.Series
     report: dict[str, Any]
 
 
@@ -76,25 +76,25 @@ def build_pairs(
 
     has_0, has_1 = _flags(pair[status == 0], n_pairs), _flags(pair[status == 1], n_pairs)
     conflicting = has_0 & has_1
-    # A row without sentence text hides no evidence where other rows show some.
+    # A row without sentence text hides no evidence if other rows show some.
     placed = _flags(pair[found.sentence][status[found.sentence] == 1], n_pairs)
     unknown = has_1 & (~placed | _flags(pair[(found.stage == "not_found") & (status == 1)], n_pairs))
     positive = has_1 & ~has_0 if policies.conflicting_status == "all_positive" else has_1
-    against_pair = np.full(n_pairs, USED, dtype=object)
-    against_annotation = np.full(len(annotations), USED, dtype=object)
+    pair_reason = np.full(n_pairs, USED, dtype=object)
+    annotation_reason = np.full(len(annotations), USED, dtype=object)
     if alignment.mode == "drop":
-        against_pair[unknown] = "evidence_not_aligned"
-        against_annotation[lost] = "not_aligned"
+        pair_reason[unknown] = "evidence_not_aligned"
+        annotation_reason[lost] = "not_aligned"
     if policies.conflicting_status == "drop":
-        against_pair[conflicting] = "conflicting_status"
-    with_its_pair = (against_pair[pair] != USED) & (against_annotation == USED)
-    against_annotation[with_its_pair] = "pair_set_aside"
+        pair_reason[conflicting] = "conflicting_status"
+    with_its_pair = (pair_reason[pair] != USED) & (annotation_reason == USED)
+    annotation_reason[with_its_pair] = "pair_set_aside"
 
-    places, merged = _places(found, pair, status, against_annotation == USED, policies)
+    places, merged = _places(found, pair, status, annotation_reason == USED, policies)
     shown = places.loc[(places["status"] == 1) & positive[places["pair"]]]
     starts, ends = _spans_of_pairs(shown, n_pairs)
     origin = np.select([positive, has_0 | has_1], [POSITIVE, EXPLICIT_NEGATIVE], IMPLICIT_NEGATIVE)
-    keep = against_pair == USED
+    keep = pair_reason == USED
     evidence_known = ~(positive & unknown)
 
     post_ids, criterion_ids = posts["post_id"].to_numpy(dtype=object), np.array(ids, dtype=object)
@@ -130,13 +130,13 @@ def build_pairs(
         "pairs": {
             "in": n_pairs,
             "used": len(pairs),
-            "set_aside": {str(k): int(v) for k, v in pd.Series(against_pair[~keep]).value_counts().sort_index().items()},
+            "set_aside": {str(k): int(v) for k, v in pd.Series(pair_reason[~keep]).value_counts().sort_index().items()},
             "origins": {name: int((origin[keep] == name).sum()) for name in (IMPLICIT_NEGATIVE, EXPLICIT_NEGATIVE, POSITIVE)},
             "conflicting": int(conflicting.sum()),
             "evidence_unknown": int((~evidence_known[keep]).sum()),
         },
     }
-    return PairTables(pairs, sentences, pd.Series(against_annotation, index=annotations.index), report)
+    return PairTables(pairs, sentences, pd.Series(annotation_reason, index=annotations.index), report)
 
 
 def _flags(pairs: np.ndarray, n_pairs: int) -> np.ndarray:
@@ -148,7 +148,7 @@ def _flags(pairs: np.ndarray, n_pairs: int) -> np.ndarray:
 def _places(
     found: Alignment, pair: np.ndarray, status: np.ndarray, used: np.ndarray, policies: Policies
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Each place of a pair once: pair, start, end, status, sorted; and how many places went, by reason."""
+    """The places of pairs without repeats (pair, start, end, status; sorted), and the number of dropped places by reason."""
     placed = pd.DataFrame(
         {"pair": pair[found.sentence], "start": found.start, "end": found.end, "status": status[found.sentence]}
     )
@@ -170,13 +170,13 @@ def _places(
 
 
 def _spans_of_pairs(places: pd.DataFrame, n_pairs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lists of starts and of ends for each pair, from places that are sorted by pair and start."""
+    """Lists of starts and of ends for each pair, from places sorted by pair and start."""
     first = np.searchsorted(places["pair"].to_numpy(), np.arange(n_pairs + 1))
     filled = np.flatnonzero(first[1:] > first[:-1])
     columns = []
     for offsets in (places["start"].tolist(), places["end"].tolist()):
         lists = np.empty(n_pairs, dtype=object)
-        lists.fill([])  # Of all pairs without evidence, nearly all there are, the same list.
+        lists.fill([])  # One shared list for all pairs without evidence, which are most.
         for number in filled.tolist():
             lists[number] = offsets[first[number] : first[number + 1]]
         columns.append(lists)

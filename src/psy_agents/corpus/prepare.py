@@ -1,4 +1,4 @@
-"""From raw tables to the corpus that agents read, and an account of every row."""
+"""Prepares the corpus from raw tables, and accounts for every row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from psy_agents.corpus.config import CorpusSettings, SplitSettings
 from psy_agents.corpus.pairs import build_pairs
 from psy_agents.corpus.reading.checks import check_annotations, check_criteria, check_posts
-from psy_agents.corpus.selection import USED, ledger, select_rows
+from psy_agents.corpus.selection import USED, count_rows, select_rows
 from psy_agents.corpus.splitting.leakage import audit_leakage
 from psy_agents.corpus.splitting.near_duplicates import cluster_near_duplicates
 from psy_agents.corpus.splitting.splits import fold_posts, split_posts
@@ -38,7 +38,7 @@ def prepare_corpus(
     """Check the raw tables, choose their rows, place the evidence, and account for every row.
 
     Args:
-        posts_raw, annotations_raw: every cell a string.
+        posts_raw, annotations_raw: all cells are strings.
         salt: of the project, for hashed ids in messages.
 
     Raises:
@@ -54,15 +54,15 @@ def prepare_corpus(
     annotations = all_annotations[chosen.annotations == USED]
     tables = build_pairs(posts, annotations, chosen.criteria, settings.policies, settings.alignment, salt)
 
-    against = chosen.annotations.copy()
-    against[tables.against_annotations.index] = tables.against_annotations
-    account = {"posts": ledger(chosen.posts), "annotations": ledger(against), **tables.report}
+    annotation_reasons = chosen.annotations.copy()
+    annotation_reasons[tables.unused_annotations.index] = tables.unused_annotations
+    account = {"posts": count_rows(chosen.posts), "annotations": count_rows(annotation_reasons), **tables.report}
     check_account(account, len(posts_raw), len(annotations_raw), len(posts), len(chosen.criteria))
     return PreparedCorpus(posts, tables.pairs, tables.sentences, chosen.criteria, account)
 
 
 def split_corpus(posts: pd.DataFrame, pairs: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:
-    """Split the posts as the settings ask, and audit what comes out for leaks.
+    """Split the posts by the settings, and audit the splits for leakage.
 
     Returns:
         post_id, split and cluster (of near-duplicates), in the posts' order.
@@ -84,13 +84,13 @@ def split_corpus(posts: pd.DataFrame, pairs: pd.DataFrame, settings: SplitSettin
 
 
 def check_account(account: Mapping[str, Any], posts_in: int, annotations_in: int, posts_out: int, criteria: int) -> None:
-    """Every row must be accounted for: used or set aside for one reason, and each pair of one origin.
+    """Check that every row is used or set aside for one reason, and that every pair has one origin.
 
     Args:
-        posts_in, annotations_in: rows of the raw tables. posts_out: rows of the posts' table that was made.
+        posts_in, annotations_in: rows of the raw tables. posts_out: rows of the prepared posts.
 
     Raises:
-        RuntimeError: a count does not add up, which is an error of this program.
+        RuntimeError: a count does not add up, which is a bug.
     """
     alignment = account["alignment"]
     sums = {

@@ -1,6 +1,6 @@
-"""What a prepared corpus is like, in counts and shares: labels, clusters, lengths in tokens, windows, evidence.
+"""Figures on a prepared corpus: labels, clusters, lengths in tokens, windows and evidence.
 
-Nothing here holds a text or an id of a post; ids of criteria and counts only.
+They hold counts and ids of criteria, and no text or id of a post.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, FiniteFloat
 
 from psy_agents.corpus.config import SPLITS, CorpusSettings
-from psy_agents.corpus.pairs import POSITIVE
+from psy_agents.corpus.origins import POSITIVE
 from psy_agents.corpus.prepare import check_account
 from psy_agents.corpus.splitting.splits import coverage
 from psy_agents.files.schema import Schema
@@ -24,20 +24,20 @@ BINS = 40
 
 
 class _Figures(Schema):
-    # "in" is what the account calls its rows, and no name that Python allows.
+    # The account's key "in" is a keyword of Python.
     model_config = ConfigDict(serialize_by_alias=True)
 
 
-class Ledger(_Figures):
-    """Rows in, rows used, and rows set aside by reason."""
+class RowCounts(_Figures):
+    """Number of rows in, used, and set aside by reason."""
 
     rows_in: int = Field(alias="in", ge=0)
     used: int = Field(ge=0)
     set_aside: dict[str, int]
 
 
-class PairLedger(Ledger):
-    """Pairs in, used and set aside; of the used ones by origin, and how many have no known evidence."""
+class PairCounts(RowCounts):
+    """Number of pairs in, used and set aside; of the used ones by origin, and those without known evidence."""
 
     origins: dict[str, int]
     conflicting: int
@@ -54,15 +54,15 @@ class AlignedRows(_Figures):
 class Account(_Figures):
     """The account of `prepare_corpus`."""
 
-    posts: Ledger
-    annotations: Ledger
+    posts: RowCounts
+    annotations: RowCounts
     alignment: AlignedRows
-    places: Ledger
-    pairs: PairLedger
+    places: RowCounts
+    pairs: PairCounts
 
 
 class SplitFigures(_Figures):
-    """What a split holds."""
+    """Number of posts, clusters, pairs and positives of a split."""
 
     posts: int
     clusters: int
@@ -80,7 +80,7 @@ class CriterionFigures(_Figures):
 
 
 class ClusterFigures(_Figures):
-    """Posts that say the same as others: how many clusters hold several, their posts, and posts of the largest."""
+    """Clusters of near-duplicate posts: those of several posts, their posts, and the size of the largest."""
 
     clusters: int
     of_several_posts: int
@@ -104,7 +104,7 @@ class LengthFigures(_Figures):
 
 
 class WindowFigures(_Figures):
-    """How posts are cut into windows beside the longest criterion; beside a shorter one a window holds more of them.
+    """How posts are cut into windows next to the longest criterion; next to a shorter one a window holds more of the post.
 
     Attributes:
         max_length: tokens of a window. longest_criterion: tokens of it that the longest criterion and the special
@@ -156,8 +156,8 @@ class DataQuality(_Figures):
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How an agent reads posts.
+class Windowing:
+    """How an agent cuts posts into windows.
 
     Attributes:
         encoder: its name, for the report.
@@ -192,9 +192,9 @@ def describe_quality(
     splits: pd.DataFrame,
     criteria: Mapping[str, str],
     settings: CorpusSettings,
-    reading: Reading,
+    windowing: Windowing,
 ) -> DataQuality:
-    """Count what the corpus holds, and check that the counts add up.
+    """Compute the figures on a corpus, and check that they add up.
 
     Args:
         account, posts, pairs, criteria: as `prepare_corpus` makes them.
@@ -202,7 +202,7 @@ def describe_quality(
         settings: by which they were made.
 
     Raises:
-        RuntimeError: a count does not add up: the tables are of different runs, or this program is wrong.
+        RuntimeError: a count does not add up: the tables are of different runs, or this is a bug.
     """
     clusters = splits.set_index("post_id")["cluster"].reindex(posts["post_id"]).to_numpy()
     covered = coverage(posts, pairs, splits, clusters)
@@ -215,7 +215,7 @@ def describe_quality(
     by_criterion = {
         criterion: CriterionFigures(**covered["criteria"].get(criterion, nothing)) for criterion in criteria
     }
-    tokens, first_window = _read(posts["text"].tolist(), reading)
+    tokens, first_window = _tokenised(posts["text"].tolist(), windowing)
     report = DataQuality(
         settings=settings,
         account=Account.model_validate(account),
@@ -230,7 +230,7 @@ def describe_quality(
         criteria=by_criterion,
         clusters=_clusters(clusters),
         lengths=_lengths(tokens),
-        windows=_windows(tokens, reading),
+        windows=_windows(tokens, windowing),
         evidence=_evidence(posts["post_id"], pairs[pairs["label"] == 1], first_window),
     )
     check_sums(report, len(posts), len(pairs))
@@ -238,7 +238,7 @@ def describe_quality(
 
 
 def check_sums(report: DataQuality, posts: int, pairs: int) -> None:
-    """Every post and every pair must be in one split, one bin and one line of each table.
+    """Check that every post and every pair is in one split, one bin and one line of each table.
 
     Args:
         posts, pairs: rows of the tables.
@@ -272,13 +272,13 @@ def check_sums(report: DataQuality, posts: int, pairs: int) -> None:
         raise RuntimeError(f"The data-quality report does not add up: {wrong}.")
 
 
-def _read(texts: Sequence[str], reading: Reading) -> tuple[np.ndarray, np.ndarray]:
+def _tokenised(texts: Sequence[str], windowing: Windowing) -> tuple[np.ndarray, np.ndarray]:
     """(posts) tokens of each post, and the character offset at which its first window ends."""
     tokens = np.zeros(len(texts), dtype=np.int64)
     first_window = np.zeros(len(texts), dtype=np.int64)
-    for number, (text, ends) in enumerate(zip(texts, reading.token_ends(texts), strict=True)):
+    for number, (text, ends) in enumerate(zip(texts, windowing.token_ends(texts), strict=True)):
         tokens[number] = len(ends)
-        first_window[number] = ends[reading.room - 1] if len(ends) > reading.room else len(text)
+        first_window[number] = ends[windowing.room - 1] if len(ends) > windowing.room else len(text)
     return tokens, first_window
 
 
@@ -306,16 +306,16 @@ def _lengths(tokens: np.ndarray) -> LengthFigures:
     )
 
 
-def _windows(tokens: np.ndarray, reading: Reading) -> WindowFigures:
-    beyond = np.maximum(tokens - reading.room, 0)
-    further = -(-beyond // (reading.room - reading.repeated))
+def _windows(tokens: np.ndarray, windowing: Windowing) -> WindowFigures:
+    beyond = np.maximum(tokens - windowing.room, 0)
+    further = -(-beyond // (windowing.room - windowing.repeated))
     counts = dict(zip(*np.unique(1 + further, return_counts=True), strict=True))
     return WindowFigures(
-        encoder=reading.encoder,
-        max_length=reading.max_length,
-        longest_criterion=reading.longest_criterion,
-        room=reading.room,
-        overlap=reading.repeated,
+        encoder=windowing.encoder,
+        max_length=windowing.max_length,
+        longest_criterion=windowing.longest_criterion,
+        room=windowing.room,
+        overlap=windowing.repeated,
         windows_a_post=counts,
         posts_of_several=np.count_nonzero(beyond),
         share_of_posts_of_several=np.count_nonzero(beyond) / len(tokens),
@@ -328,7 +328,7 @@ def _evidence(post_ids: pd.Series, positive: pd.DataFrame, first_window: np.ndar
     spans = positive["starts"].map(len).to_numpy(dtype=np.int64)
     placed = positive[spans > 0]
     ends = first_window[pd.Index(post_ids).get_indexer(placed["post_id"])]
-    # Spans are sorted by their starts: behind a window that ends before the first one are all of them.
+    # Spans are sorted: if the first one starts after the window, all do.
     beyond = np.count_nonzero(np.array([starts[0] for starts in placed["starts"]], dtype=np.int64) >= ends)
     return EvidenceFigures(
         positive_pairs=len(positive),

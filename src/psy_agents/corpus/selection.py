@@ -1,4 +1,4 @@
-"""Which rows of a corpus are used: each row has either no reason against it or exactly one."""
+"""Selects the rows of a corpus: each row is used, or set aside for exactly one reason."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from psy_agents.errors import UserError
 
 USED = ""
 ROWS_SHOWN = 10
-# An own class's id goes into reports and tracking; anything else may be a cell of text in the wrong column.
+# The id of an own class is shown in reports and MLflow; longer labels may be text in the wrong column.
 OWN_CLASS = re.compile(r"[^\r\n]{1,60}")
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What `select_rows` decides.
+    """The result of `select_rows`.
 
     Attributes:
-        posts: reason against each post, `USED` where there is none.
+        posts: the reason why each post is set aside, `USED` for used ones.
         annotations: the same for each annotation.
-        criteria: id -> text, with the labels that became criteria of their own at the end.
+        criteria: id -> text; labels that become criteria (own_class) come last.
     """
 
     posts: pd.Series
@@ -44,14 +44,13 @@ def select_rows(
     max_posts: int | None = None,
     seed: int = 0,
 ) -> Selection:
-    """Apply the policies, and draw the sample where one is wanted.
+    """Apply the policies, and draw a sample if ``max_posts`` is set.
 
-    Reasons against a post, the first that holds: ``blank_text``, ``duplicate_text``, ``without_rows``,
-    ``not_sampled``. Against an annotation: ``orphan`` (its post is not in the corpus), ``post_set_aside``,
-    ``ignored_label``, ``repeated`` (an earlier used row says the same of the same sentence).
+    Reasons to set a post aside, the first that applies: ``blank_text``, ``duplicate_text``, ``without_rows``,
+    ``not_sampled``. Reasons to set an annotation aside: ``orphan`` (its post is not in the corpus), ``post_set_aside``,
+    ``ignored_label``, ``repeated`` (an earlier used row has the same sentence, criterion and status).
 
-    A post's place in the draw depends on its id and the seed alone, so that a smaller sample is part of a larger
-    one.
+    A post's rank in the sample depends only on its id and the seed: a smaller sample is part of a larger one.
 
     Args:
         posts, annotations, criteria: as `check_posts`, `check_annotations` and `check_criteria` return them.
@@ -71,25 +70,25 @@ def select_rows(
     own = [label for label, decision in label_decisions.items() if decision == "own_class"]
     ignored = annotations["criterion"].isin([k for k, decision in label_decisions.items() if decision == "ignore"])
 
-    against_post = _reasons_against_posts(posts, annotations, policies, max_posts, seed)
-    set_aside = annotations["post_id"].isin(posts.loc[against_post != USED, "post_id"])
-    against = np.select([orphan, set_aside, ignored], ["orphan", "post_set_aside", "ignored_label"], USED)
-    against = pd.Series(against, index=annotations.index, dtype=object)
-    rows = annotations[against == USED].assign(sentence_text=lambda rows: rows["sentence_text"].str.strip())
-    against[rows.index[rows.duplicated(["post_id", "sentence_text", "criterion", "status"])]] = "repeated"
+    post_reasons = _post_reasons(posts, annotations, policies, max_posts, seed)
+    set_aside = annotations["post_id"].isin(posts.loc[post_reasons != USED, "post_id"])
+    reasons = np.select([orphan, set_aside, ignored], ["orphan", "post_set_aside", "ignored_label"], USED)
+    reasons = pd.Series(reasons, index=annotations.index, dtype=object)
+    rows = annotations[reasons == USED].assign(sentence_text=lambda rows: rows["sentence_text"].str.strip())
+    reasons[rows.index[rows.duplicated(["post_id", "sentence_text", "criterion", "status"])]] = "repeated"
 
-    # A label may come with a text in the criteria file only by being a criterion: its words must do here.
-    return Selection(against_post, against, {**criteria, **{label: label.replace("_", " ") for label in own}})
+    # An own class has no text in the criteria file: its label is its text.
+    return Selection(post_reasons, reasons, {**criteria, **{label: label.replace("_", " ") for label in own}})
 
 
-def ledger(reasons: pd.Series) -> dict[str, Any]:
+def count_rows(reasons: pd.Series) -> dict[str, Any]:
     """Rows in, rows used, and rows set aside by reason."""
     counts = reasons.value_counts().to_dict()
     used = int(counts.pop(USED, 0))
     return {"in": len(reasons), "used": used, "set_aside": {str(k): int(v) for k, v in sorted(counts.items())}}
 
 
-def _reasons_against_posts(
+def _post_reasons(
     posts: pd.DataFrame, annotations: pd.DataFrame, policies: Policies, max_posts: int | None, seed: int
 ) -> pd.Series:
     blank = ~has_text(posts)
@@ -98,24 +97,24 @@ def _reasons_against_posts(
             f"Posts: the text is blank in {int(blank.sum())} of {len(posts)} rows: fill or remove them, or set "
             f"preprocessing.policies.blank_texts: set_aside."
         )
-    reasons = [(blank, "blank_text")]
+    rules = [(blank, "blank_text")]
     if policies.duplicate_posts == "set_aside":
-        reasons.append((posts["text"].str.strip().duplicated(), "duplicate_text"))
+        rules.append((posts["text"].str.strip().duplicated(), "duplicate_text"))
     if policies.posts_without_rows == "set_aside":
-        reasons.append((~posts["post_id"].isin(annotations["post_id"]), "without_rows"))
-    flags, names = zip(*reasons, strict=True)
-    against = pd.Series(np.select(list(flags), list(names), USED), index=posts.index, dtype=object)
+        rules.append((~posts["post_id"].isin(annotations["post_id"]), "without_rows"))
+    flags, names = zip(*rules, strict=True)
+    reasons = pd.Series(np.select(list(flags), list(names), USED), index=posts.index, dtype=object)
     if max_posts is not None:
-        usable = posts.loc[against == USED, "post_id"]
-        place = usable.map(lambda post_id: hashed_id(post_id, f"sample {seed}")).rank(method="first")
-        against[place.index[place > max_posts]] = "not_sampled"
-    if not (against == USED).any():
-        raise UserError(f"Posts: all {len(posts)} rows are set aside ({ledger(against)['set_aside']}): loosen the policies.")
-    return against
+        usable = posts.loc[reasons == USED, "post_id"]
+        rank = usable.map(lambda post_id: hashed_id(post_id, f"sample {seed}")).rank(method="first")
+        reasons[rank.index[rank > max_posts]] = "not_sampled"
+    if not (reasons == USED).any():
+        raise UserError(f"Posts: all {len(posts)} rows are set aside ({count_rows(reasons)['set_aside']}): loosen the policies.")
+    return reasons
 
 
 def _decide_labels(labels: pd.Series, criteria: Mapping[str, str], policies: Policies) -> dict[str, str]:
-    """ignore or own_class for each label of the annotations that is no criterion, in the order of the alphabet."""
+    """ignore or own_class for each label of the annotations that is no criterion, in alphabetical order."""
     both = sorted(set(policies.labels) & set(criteria))
     if both:
         raise UserError(
@@ -127,21 +126,21 @@ def _decide_labels(labels: pd.Series, criteria: Mapping[str, str], policies: Pol
     if refused:
         raise UserError(
             f"Annotations: {int(labels.isin(refused).sum())} of {len(labels)} rows have a label that is no criterion "
-            f"({_told(refused, labels, policies)}): add it to the criteria, or to preprocessing.policies.labels as ignore or "
+            f"({_shown_labels(refused, labels, policies)}): add it to the criteria, or to preprocessing.policies.labels as ignore or "
             f"own_class."
         )
     texts = [label for label, decision in decisions.items() if decision == "own_class" and not OWN_CLASS.fullmatch(label)]
     if texts:
         raise UserError(
             f"Annotations: {int(labels.isin(texts).sum())} of {len(labels)} rows have a label that is too long for an "
-            f"own class ({_told(texts, labels, policies)}): give it a name of one line and 60 characters, or set "
+            f"own class ({_shown_labels(texts, labels, policies)}): give it a name of one line and 60 characters, or set "
             f"preprocessing.policies.unknown_labels: ignore."
         )
     return decisions
 
 
-def _told(wanted: list[str], labels: pd.Series, policies: Policies) -> str:
-    """The labels that the settings name, and the rows of all others: they may be texts or ids in the wrong column."""
+def _shown_labels(wanted: list[str], labels: pd.Series, policies: Policies) -> str:
+    """The labels named in the settings, and the rows of all others, which may be texts or ids in the wrong column."""
     named = [label for label in wanted if label in policies.labels]
     rows = labels.index[labels.isin(set(wanted) - set(named)) & ~labels.duplicated()] + 1
     shown = ", ".join(map(str, rows[:ROWS_SHOWN])) + (f" and {len(rows) - ROWS_SHOWN} more" if len(rows) > ROWS_SHOWN else "")

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from psy_agents.corpus.pairs import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
+from psy_agents.corpus.origins import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
 from psy_agents.evaluation.bootstrap import as_estimate, bootstrap
 from psy_agents.evaluation.calibration import ProbabilityFigures
 from psy_agents.evaluation.classification import mean_of_defined

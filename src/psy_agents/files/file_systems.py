@@ -1,4 +1,4 @@
-"""On what kind of file system a path lies: sqlite's locks and write-ahead log do not work over a network."""
+"""Detects network file systems, on which sqlite's locks and write-ahead log do not work."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ NETWORK = {
 
 
 def network_file_system(path: Path, mounts: str | None = None) -> str | None:
-    """The kind of network file system that holds the path, or None where it is a local one or none is known.
+    """The type of the network file system that holds the path; None for a local or unknown one.
 
     Args:
-        mounts: text of Linux's ``mountinfo`` (man proc_pid_mountinfo); other systems have none, and nothing is known.
+        mounts: text of Linux's ``mountinfo`` (man proc_pid_mountinfo); other systems have none.
     """
     if mounts is None:
         if not MOUNTS.is_file():
             return None
         mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
-    place = path.resolve()  # Where links lead, also of a file that is yet to be made.
+    place = path.resolve()  # Links are resolved, also for a file that does not exist yet.
     best, kind = -1, None
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")

@@ -30,7 +30,7 @@ class Pace:
         seconds_per_epoch: median over the trials, everything between start and end of a trial included.
         quantiles: the 25 % and 75 % quantiles of the same.
         epoch_share: mean share of the epochs that a trial could train and did; below 1 where trials ended early.
-        workers: slots that the study's trials ran on.
+        workers: number of workers that the study's trials ran on.
         checkpoint_bytes: of the largest weights that are kept; None where none are.
     """
 
@@ -95,7 +95,7 @@ def pace_of(study: optuna.Study) -> Pace | None:
         quantiles=(float(low), float(high)),
         trials=len(complete),
         epoch_share=float(np.mean([record.epochs_run / epochs for record in complete])),
-        workers=study.user_attrs.get("layout", {}).get("slots") or len({record.slot for record in complete}),
+        workers=study.user_attrs.get("layout", {}).get("workers") or len({record.worker for record in complete}),
         checkpoint_bytes=_largest(complete),
     )
 
@@ -120,7 +120,7 @@ def estimate(
     Failures and retries are not foreseen.
 
     Args:
-        n_trials, done: the stage's trials, and those that are settled.
+        n_trials, done: the stage's trials, and those that are finished.
         epochs: the most that a trial trains.
         pruned_share: share of the epochs that pruning is expected to save.
     """

@@ -15,21 +15,21 @@ from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun
 
 @dataclass(frozen=True)
 class SearchSetup:
-    """What all trials of a study share; sent once to each worker."""
+    """The part of the objective that all trials of a study share; sent once to each worker."""
 
     agent: str
     settings: TrainingSettings
     corpus: Corpus
 
     def new_reader(self, **options: Any) -> Reader:
-        """The corpus for this process, which from now on only trains. Options: those of `Reader`."""
+        """The corpus, tokenised for this process. Options: those of `Reader`."""
         if self.settings.keep_freed_memory:
             keep_freed_memory()
         return Reader(self.corpus, self.agent, self.settings, **options)
 
 
 class AgentObjective:
-    """Lives in a worker: reads and tokenises the corpus once, then trains trial after trial."""
+    """The objective of a search; tokenises the corpus once per worker, then trains trial after trial."""
 
     def __init__(self, setup: SearchSetup) -> None:
         self.setup = setup
@@ -44,7 +44,7 @@ class AgentObjective:
 
 
 def new_run(setup: SearchSetup, params: dict[str, Any], reader: Reader, spec: TrialSpec) -> TrainingRun:
-    """The training that a trial asks for, with these hyper-parameters."""
+    """The training run of a trial, with these hyper-parameters."""
     return TrainingRun(
         setup.agent,
         setup.settings.hyperparameters(params),
@@ -58,7 +58,7 @@ def new_run(setup: SearchSetup, params: dict[str, Any], reader: Reader, spec: Tr
 
 
 def scored_epochs(run: TrainingRun) -> Iterator[EpochReport]:
-    """Train, and yield what each epoch reached."""
+    """Train, and yield a report for each epoch."""
     return (EpochReport(epoch.number, epoch.value, epoch.metrics) for epoch in run.epochs())
 
 
@@ -80,5 +80,5 @@ def report_each(epochs: Iterable[EpochReport], report: Report) -> int:
 
 
 def best_outcome(run: TrainingRun, epochs_run: int) -> TrialOutcome:
-    """A trial's value is its best epoch's."""
+    """The outcome of a trial: its best epoch."""
     return TrialOutcome(run.best.value, run.best.number, epochs_run, run.best.metrics)

@@ -9,7 +9,7 @@ from psy_agents.files.schema import Schema
 
 
 @dataclass(frozen=True)
-class Places:
+class StoragePaths:
     """Where a search keeps what it needs to go on.
 
     Attributes:
@@ -34,6 +34,6 @@ class SearchPaths(Schema):
     checkpoints: Path
     logs: Path
 
-    def places(self, store: str) -> Places:
+    def places(self, store: str) -> StoragePaths:
         """The folders together with the address of the studies."""
-        return Places(store, self.checkpoints, self.logs)
+        return StoragePaths(store, self.checkpoints, self.logs)

@@ -1,4 +1,4 @@
-"""What the search engine and an objective say to each other, across a process border.
+"""The interface between the search engine and an objective, which run in different processes.
 
 The engine knows nothing of models: an objective is any class whose instance is made once per worker
 process from a picklable ``setup`` and is then called once per trial.
@@ -56,15 +56,15 @@ class TrialOutcome:
 
 
 class TrialDiverged(Exception):
-    """Training left the finite numbers: a permanent failure that counts as a trial, with its reason."""
+    """The loss or value is not finite: a permanent failure, which is not retried."""
 
 
 class TrialPruned(Exception):
-    """The engine answered "stop" to a report; the objective raises it to leave the trial at once."""
+    """The engine answered "stop" to a report; the objective raises it to end the trial."""
 
 
 Report = Callable[[EpochReport], bool]
-"""Sends a report to the parent and returns True for "go on", False for "stop"."""
+"""Sends a report to the engine and returns True for "continue", False for "stop"."""
 
 
 class Objective(Protocol):

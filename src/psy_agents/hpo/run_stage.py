@@ -18,11 +18,11 @@ from psy_agents.hpo.budget import best_pace, check_space, encoder_bytes, estimat
 from psy_agents.hpo.config import NoRefinement, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.objective import SearchSetup
-from psy_agents.hpo.paths import Places
+from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.space.refinement import Refinement, refine
 from psy_agents.hpo.space.search_space import SearchSpace
-from psy_agents.hpo.study.identity import Identity, latest_other, settings_hash, study_name, why_anew
+from psy_agents.hpo.study.identity import Identity, describe_changes, previous_study, settings_hash, study_name
 from psy_agents.hpo.study.records import Callback, StageResult
 from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import TopK, stage_records, top_k
@@ -46,12 +46,12 @@ def run_stage(
     stage: StageConfig,
     settings: TrainingSettings,
     spaces: SearchSpaceConfig,
-    places: Places,
+    paths: StoragePaths,
     *,
     parent: TopK | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> StageOutput:
-    """Search, or go on with, one stage; afterwards exactly ``stage.n_trials`` trials are settled, or its time is used up.
+    """Run one stage, or continue it, until ``stage.n_trials`` trials are finished or its time is up.
 
     Args:
         parent: the best trials of the stage before, where the space shall be refined from them; without them the
@@ -88,10 +88,10 @@ def run_stage(
         "refined_from": None if refinement is None else refinement.describe(),
         "identity": identity,
     }
-    with StudyStore(places.store) as opened:
+    with StudyStore(paths.store) as opened:
         studies = opened.studies()
-        tell_changes(studies, name, identity)
-        _tell_budget(studies, agent, stage, name, attributes, places.checkpoints, encoder_bytes(agent, encoders.values()))
+        log_changes(studies, name, identity)
+        _log_estimate(studies, agent, stage, name, attributes, paths.checkpoints, encoder_bytes(agent, encoders.values()))
         result = StageRunner(
             stage,
             space,
@@ -100,29 +100,29 @@ def run_stage(
             name,
             objective="psy_agents.hpo.objective:AgentObjective",
             setup=SearchSetup(agent, settings, corpus),
-            checkpoint_root=places.checkpoints / name,
+            checkpoint_root=paths.checkpoints / name,
             callbacks=callbacks,
             attributes=attributes,
-            log_dir=None if places.logs is None else places.logs / name,
+            log_dir=None if paths.logs is None else paths.logs / name,
         ).run()
         return StageOutput(top_k(opened.study(name), stage.top_k), result)
 
 
-def tell_changes(studies: Sequence[optuna.Study], name: str, identity: Identity) -> None:
-    """Say why a stage begins anew, where an earlier study of it does not fit any more."""
+def log_changes(studies: Sequence[optuna.Study], name: str, identity: Identity) -> None:
+    """Log why a stage starts a new study although an earlier study of it exists."""
     if name in {study.study_name for study in studies}:
         return
-    before = latest_other(studies, name)
+    before = previous_study(studies, name)
     if before is not None and "identity" in before.user_attrs:
         old = renamings(before.user_attrs["identity"].get("space", ()))
         if old:
-            log.info("%s begins anew: %s holds hyper-parameters under the names of version 0.1 (%s)", name, before.study_name, old)
+            log.info("%s starts a new study: %s holds hyper-parameters under the names of version 0.1 (%s)", name, before.study_name, old)
             return
-        changed = why_anew(before.user_attrs["identity"], identity)
-        log.info("%s begins anew: changed since %s: %s", name, before.study_name, changed)
+        changed = describe_changes(before.user_attrs["identity"], identity)
+        log.info("%s starts a new study: changed since %s: %s", name, before.study_name, changed)
 
 
-def _tell_budget(
+def _log_estimate(
     studies: Sequence[optuna.Study],
     agent: str,
     stage: StageConfig,
@@ -131,10 +131,10 @@ def _tell_budget(
     checkpoints: Path,
     unmeasured: int,
 ) -> None:
-    """Say what the stage will take, where an epoch of the agent has been measured, and refuse a disk without room for it.
+    """Log the estimated time, if an epoch of the agent has been measured, and refuse a disk without room for the weights.
 
     Args:
-        unmeasured: bytes of one trial's weights, where no trial has kept any yet.
+        unmeasured: bytes of one trial's weights, while no trial has kept any.
     """
     pace = best_pace(studies, agent, attributes["data_hash"], attributes["settings_hash"])
     here = next((study for study in studies if study.study_name == name), None)

@@ -9,9 +9,8 @@ import numpy as np
 
 from psy_agents.agents.windows import Windows, tokenise_pairs
 from psy_agents.corpus.corpus import Corpus
+from psy_agents.corpus.origins import IMPLICIT_NEGATIVE
 from psy_agents.evaluation.spans import Offsets, sentence_spans
-
-POSITIVE, EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE = "positive", "explicit_negative", "implicit_negative"
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def test_a_post_quoted_whole_in_a_longer_one_is_together_with_it():
 
 
 def test_quotes_are_found_where_runs_of_words_share_a_counter(monkeypatch):
-    monkeypatch.setattr(near_duplicates, "SLOTS", 1)
+    monkeypatch.setattr(near_duplicates, "COUNTERS", 1)
     rng = np.random.default_rng(1)
     quoted = post(rng, 30)
     assert cluster_near_duplicates([f"{post(rng)} {quoted}", post(rng), quoted], 0.9, seed=0).tolist() == [0, 1, 0]

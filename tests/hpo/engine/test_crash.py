@@ -7,7 +7,7 @@ import pytest
 from support.search.program import Program
 from support.waiting import wait_for
 
-from psy_agents.hpo.study.ledger import Ledger
+from psy_agents.hpo.study.history import TrialHistory
 
 OPTIONS = {"n_trials": 7, "sampler": {"n_startup_trials": 2}, "baselines": [{"x": 0.2}]}
 
@@ -54,8 +54,8 @@ def test_orphans_use_up_no_retries(search):
     trials = search.study().trials
     orphan = trials[0]
     orphan.state, orphan.user_attrs["failure"] = type(orphan.state).FAIL, "orphan of a dead run"
-    ledger = Ledger([orphan], n_trials=1, max_retries=0)
-    assert ledger.pending() == [0]
+    history = TrialHistory([orphan], n_trials=1, max_retries=0)
+    assert history.pending() == [0]
 
 
 def test_handlers_are_restored_and_no_process_is_left_when_a_stage_ends(search):

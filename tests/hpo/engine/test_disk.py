@@ -26,7 +26,7 @@ class CountingWeights:
         return hear
 
 
-def test_no_more_weights_lie_there_at_a_time_than_slots_and_kept_ones_need(search):
+def test_no_more_weights_lie_there_at_a_time_than_workers_and_kept_ones_need(search):
     weights = CountingWeights(search.weights)
     baselines = [{"x": x} for x in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)]  # Each is better than all before it.
     search.run(n_trials=6, baselines=baselines, workers=2, keep_checkpoints=1, callbacks=[weights])
@@ -51,11 +51,11 @@ def test_the_encoders_tell_the_size_of_weights_that_were_never_measured(tmp_path
 
 
 @pytest.mark.parametrize("free", [599, 600])
-def test_a_stage_needs_room_for_its_slots_its_kept_weights_and_one_more(tmp_path, monkeypatch, free):
+def test_a_stage_needs_room_for_its_workers_its_kept_weights_and_one_more(tmp_path, monkeypatch, free):
     monkeypatch.setattr(budget, "free_bytes", lambda _: free)
 
     def begin():
-        searching._tell_budget([], "criteria", StageConfig(**STAGE), "study", ATTRIBUTES, tmp_path, unmeasured=100)
+        searching._log_estimate([], "criteria", StageConfig(**STAGE), "study", ATTRIBUTES, tmp_path, unmeasured=100)
 
     if free == 600:
         begin()
@@ -68,6 +68,6 @@ def test_a_stage_that_is_done_needs_no_room(tmp_path, monkeypatch, search):
     search.run(n_trials=2, workers=1)
     monkeypatch.setattr(budget, "free_bytes", lambda _: 0)
     stage = StageConfig(**{**STAGE, "n_trials": 2})
-    searching._tell_budget([search.study()], "criteria", stage, "study", ATTRIBUTES, tmp_path, unmeasured=100)
+    searching._log_estimate([search.study()], "criteria", stage, "study", ATTRIBUTES, tmp_path, unmeasured=100)
     with pytest.raises(UserError, match="free some space"):
-        searching._tell_budget([], "criteria", stage, "study", ATTRIBUTES, tmp_path, 100)
+        searching._log_estimate([], "criteria", stage, "study", ATTRIBUTES, tmp_path, 100)

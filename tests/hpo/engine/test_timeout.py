@@ -11,10 +11,10 @@ from psy_agents.agents.registry import AGENTS
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine import stage_runner
 from psy_agents.hpo.engine.stage_runner import StageRunner
-from psy_agents.hpo.study.ledger import AHEAD, Ledger
+from psy_agents.hpo.study.history import AHEAD, TrialHistory
 from psy_agents.hpo.study.topk import TopK, top_k
 from psy_agents.hpo.workers.executor import worker_count
-from psy_agents.hpo.workers.worker import Slot
+from psy_agents.hpo.workers.worker import Worker
 
 STAGE = {"name": "stage0", "label": "test", "epochs": 3, "patience": 3}
 
@@ -79,15 +79,15 @@ def test_time_that_runs_out_while_a_trial_is_about_to_start_ends_the_stage(searc
 @pytest.mark.parametrize("n_trials", [5, None])
 def test_no_worker_is_started_where_the_time_is_used_up(search, monkeypatch, n_trials):
     first = search.run(n_trials=1, timeout=3600)
-    monkeypatch.setattr(Slot, "start", lambda self: pytest.fail("a worker was started"))
+    monkeypatch.setattr(Worker, "start", lambda self: pytest.fail("a worker was started"))
     assert search.run(n_trials=n_trials, timeout=1e-3) == first
 
 
 def test_the_ledger_of_a_stage_without_end_is_always_ahead(search):
     search.run(n_trials=3, mishaps={1: "diverge"})
-    ledger = Ledger(search.study().trials, n_trials=None, max_retries=0)
-    assert ledger.pending() == list(range(3, 3 + AHEAD))
-    assert Ledger([], n_trials=None, max_retries=0).pending() == list(range(AHEAD))
+    history = TrialHistory(search.study().trials, n_trials=None, max_retries=0)
+    assert history.pending() == list(range(3, 3 + AHEAD))
+    assert TrialHistory([], n_trials=None, max_retries=0).pending() == list(range(AHEAD))
 
 
 def test_a_stage_that_would_never_end_is_refused():

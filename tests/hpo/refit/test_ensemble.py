@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-from support.search.refits import PROGRAM, as_rows, places_in, posts_of_test, table_rows, trials_of
+from support.search.refits import PROGRAM, as_rows, paths_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
@@ -49,7 +49,7 @@ def ensembles(corpus, encoder, tmp_path_factory):
             settings = training_settings(encoder)
             given = {
                 "agent": agent, "corpus": corpus, "config": CONFIG.model_copy(update={"ensemble": kind}), "settings": settings,
-                "top": best_trials(agent, corpus, settings, *PARAMS), "places": places_in(folder),
+                "top": best_trials(agent, corpus, settings, *PARAMS), "paths": paths_in(folder),
             }  # fmt: skip
             made[agent, kind] = folder, given, run_refit(**given)
         return made[agent, kind]
@@ -178,7 +178,7 @@ def test_a_model_that_is_moved_elsewhere_still_answers(ensembles, corpus, tmp_pa
 
 def test_an_ensemble_killed_between_its_members_goes_on(ensembles, tmp_path):
     _, given, whole = ensembles("criteria", "seeds")
-    given = {**given, "places": places_in(tmp_path)}
+    given = {**given, "paths": paths_in(tmp_path)}
     (tmp_path / "given").write_bytes(pickle.dumps(given))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     # 4 confirm the candidates, one is the winner trained for good, the next is a member.
@@ -223,7 +223,7 @@ def test_an_ensemble_of_one_is_refused(corpus, encoder, tmp_path):
     settings = training_settings(encoder)
     given = {
         "agent": "criteria", "corpus": corpus, "config": CONFIG.model_copy(update={"ensemble": "top_k"}), "settings": settings,
-        "top": best_trials("criteria", corpus, settings, PARAMS[0]), "places": places_in(tmp_path),
+        "top": best_trials("criteria", corpus, settings, PARAMS[0]), "paths": paths_in(tmp_path),
     }  # fmt: skip
     with pytest.raises(UserError, match="An ensemble of top_k needs two members, but only 1 of criteria"):
         run_refit(**given)

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 from sklearn.metrics import average_precision_score, f1_score
-from support.search.refits import PROGRAM, as_rows, places_in, posts_of_test, table_rows, trials_of
+from support.search.refits import PROGRAM, as_rows, paths_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
@@ -66,7 +66,7 @@ def refits(corpus, encoder, tmp_path_factory):
             folder, settings = tmp_path_factory.mktemp(f"{agent}_{unit}"), training_settings(encoder, unit=unit)
             given = {
                 "agent": agent, "corpus": corpus, "config": CONFIG, "settings": settings,
-                "top": best_trials(agent, corpus, settings, *PARAMS), "places": places_in(folder),
+                "top": best_trials(agent, corpus, settings, *PARAMS), "paths": paths_in(folder),
             }  # fmt: skip
             made[agent, unit] = Refit(folder, given, run_refit(**given))
         return made[agent, unit]
@@ -206,7 +206,7 @@ def test_neither_calibration_nor_thresholds_by_criterion_where_they_are_not_want
     refit = refits("criteria")
     shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
     config = CONFIG.model_copy(update={"calibration": "none", "min_support": None})
-    output = run_refit(**{**refit.given, "config": config, "places": places_in(tmp_path)})
+    output = run_refit(**{**refit.given, "config": config, "paths": paths_in(tmp_path)})
     summary = RefitSummary.model_validate(output.summary)
     assert (summary.temperature, summary.shift, summary.thresholds) == (1.0, 0.0, {})
     assert summary.study == refit.summary.study, "the same runs confirm it"
@@ -248,7 +248,7 @@ def test_deleted_answers_are_made_again_in_another_study(refits, tmp_path, caplo
     shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
     lost, first = tmp_path / "models" / refit.summary.study / "trial_0001" / ANSWERS, refit.summary
     lost.unlink()
-    given = {**refit.given, "places": places_in(tmp_path)}
+    given = {**refit.given, "paths": paths_in(tmp_path)}
     second = RefitSummary.model_validate(run_refit(**given).summary)
     assert "were deleted from" in caplog.text and not lost.exists()
     assert second.study != first.study and second.final_study != first.final_study
@@ -267,7 +267,7 @@ def complete(folder: Path) -> int:
 
 def test_a_killed_refit_goes_on_and_ends_with_the_runs_that_were_asked_for(refits, tmp_path):
     whole = refits("share")
-    given = {**whole.given, "places": places_in(tmp_path)}
+    given = {**whole.given, "paths": paths_in(tmp_path)}
     (tmp_path / "given").write_bytes(pickle.dumps(given))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, str(PROGRAM), str(tmp_path / "given"), "2"]
@@ -289,7 +289,7 @@ def test_what_does_not_fit_is_refused_before_a_study_is_made(corpus, encoder, tm
 
     def refused(top, config=CONFIG, agent="criteria"):
         with pytest.raises(UserError) as refusal:
-            run_refit(agent, corpus, config, settings, top, places_in(tmp_path))
+            run_refit(agent, corpus, config, settings, top, paths_in(tmp_path))
         assert not list(tmp_path.iterdir()) and ". " not in str(refusal.value)
         return str(refusal.value)
 
@@ -299,7 +299,7 @@ def test_what_does_not_fit_is_refused_before_a_study_is_made(corpus, encoder, tm
     assert "another corpus or other splits: run hpo_stage2 again" in refused(top.model_copy(update={"data_hash": "other"}))
     assert "other settings (training): run maximal_hpo again" in refused(top.model_copy(update={"settings_hash": "other"}), maximal)
     with pytest.raises(ValueError, match="of criteria, not of share"):
-        run_refit("share", corpus, CONFIG, settings, top, places_in(tmp_path))
+        run_refit("share", corpus, CONFIG, settings, top, paths_in(tmp_path))
 
 
 def runs(*values: float | None) -> list[TrialRecord]:

@@ -2,7 +2,7 @@
 
 import optuna
 
-from psy_agents.hpo.study.identity import changes, latest_other, study_name, why_anew
+from psy_agents.hpo.study.identity import changes, describe_changes, previous_study, study_name
 
 IDENTITY = {
     "space": {"rate": {"distribution": "0 to 1"}, "loss": {"distribution": "plain"}},
@@ -30,11 +30,11 @@ def test_changes_are_told_by_their_dotted_names():
     assert changes(IDENTITY, now) == [
         "order", "space.gamma.distribution", "space.loss.distribution", "space.rate.distribution", "training.fixed.max_length",
     ]  # fmt: skip
-    assert why_anew({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}}) == "b.c"
+    assert describe_changes({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}}) == "b.c"
 
 
 def test_many_changes_are_shortened():
-    told = why_anew({}, {f"p{number}": number for number in range(11)})
+    told = describe_changes({}, {f"p{number}": number for number in range(11)})
     assert told == "p0, p1, p10, p2, p3, p4, p5, p6 and 3 more"
 
 
@@ -43,7 +43,7 @@ def test_the_study_to_compare_with_is_the_newest_of_the_same_agent_stage_and_lab
     names = ["criteria-stage0-sanity-aaaaaaaa", "criteria-stage0-sanity-bbbbbbbb", "evidence-stage0-sanity-cccccccc",
              "criteria-stage1-coarse-dddddddd", "criteria-max-eeeeeeee"]  # fmt: skip
     studies = [optuna.create_study(study_name=name, storage=storage) for name in names]
-    assert latest_other(studies, "criteria-stage0-sanity-ffffffff").study_name == names[1]
-    assert latest_other(studies[::-1], "criteria-stage0-sanity-bbbbbbbb").study_name == names[0]
-    assert latest_other(studies, "criteria-max-ffffffff").study_name == names[4]
-    assert latest_other(studies, "joint-max-ffffffff") is None
+    assert previous_study(studies, "criteria-stage0-sanity-ffffffff").study_name == names[1]
+    assert previous_study(studies[::-1], "criteria-stage0-sanity-bbbbbbbb").study_name == names[0]
+    assert previous_study(studies, "criteria-max-ffffffff").study_name == names[4]
+    assert previous_study(studies, "joint-max-ffffffff") is None

@@ -87,17 +87,17 @@ def test_progress_is_a_line_per_trial_where_there_is_no_terminal(search, caplog)
         search.run(n_trials=3, mishaps={1: "die"}, callbacks=[progress])
     lines = [record.getMessage() for record in caplog.records]
     assert sum(line.startswith("trial ") for line in lines) == 4
-    assert any("worker died, will be run again (exit code -9)" in line for line in lines)
+    assert any("worker died, will be retried (exit code -9)" in line for line in lines)
     assert not any("failed in" in line for line in lines)
 
 
-def test_progress_on_a_terminal_shows_stage_and_slots_and_ends_with_an_error(search, caplog):
+def test_progress_on_a_terminal_shows_stage_and_workers_and_ends_with_an_error(search, caplog):
     screen = io.StringIO()
     with ProgressDisplay(Console(file=screen, force_terminal=True, width=120)) as progress:
         with pytest.raises(UserError):
             search.run(n_trials=3, mishaps={2: "refuse"}, callbacks=[progress])
         assert progress._progress is None
-    assert "study" in screen.getvalue() and "slot 0: trial 1/3" in screen.getvalue() and "best 0." in screen.getvalue()
+    assert "study" in screen.getvalue() and "worker 0: trial 1/3" in screen.getvalue() and "best 0." in screen.getvalue()
     assert "failed in" not in caplog.text
 
 

@@ -14,7 +14,7 @@ from psy_agents.hpo.study.store import StudyStore, read_study
 
 PARAMS = {"x": 0.25, "loss": "focal", "gamma": 2.0}
 DISTRIBUTIONS = SearchSpace.from_config(SPACE, DEFAULTS).distributions(PARAMS)
-BEGUN = {"index": 3, "seed": 7, "enqueued": False, "slot": 0}
+BEGUN = {"index": 3, "seed": 7, "enqueued": False, "worker": 0}
 ENDED = {"seconds": 1.5, "metrics": {"f1": 0.5, "loss": None}, "epochs": {"epoch": [1, 2], "value": [0.5, 0.4]}}
 REPORTS = {1: 0.5, 2: 0.4}
 

@@ -1,4 +1,4 @@
-"""The split of a machine into slots: as set, as the study began, or as measured; never more than memory has room for."""
+"""The split of a machine into workers: as set, as the study began, or as measured; never more than memory has room for."""
 
 import logging
 
@@ -40,32 +40,32 @@ def machine(monkeypatch):
 
 
 def split(chosen):
-    return chosen.slots, chosen.threads
+    return chosen.workers, chosen.threads
 
 
 def test_on_cpu_the_fastest_split_is_taken_and_its_figures_are_told_and_stored(machine):
     machine()
     chosen = choose_layout(config())
     assert split(chosen) == (2, 4)
-    assert chosen.stored()["steps_per_second"] == {"8 x 1": 40.0, "4 x 2": 44.0, "2 x 4": 50.0, "1 x 8": 30.0}
+    assert chosen.to_dict()["steps_per_second"] == {"8 x 1": 40.0, "4 x 2": 44.0, "2 x 4": 50.0, "1 x 8": 30.0}
     assert chosen.sentence() == (
-        "2 slots x 4 threads (the fastest split of 8 cores; steps a second 8 x 1: 40.0, 4 x 2: 44.0, 2 x 4: 50.0, 1 x 8: 30.0)"
+        "2 workers x 4 threads (the fastest split of 8 cores; steps a second 8 x 1: 40.0, 4 x 2: 44.0, 2 x 4: 50.0, 1 x 8: 30.0)"
     )
 
 
-def test_of_splits_as_fast_the_one_with_the_most_slots_is_taken():
+def test_of_splits_as_fast_the_one_with_the_most_workers_is_taken():
     assert fastest({(8, 1): 97.0, (4, 2): 100.0, (1, 8): 80.0}) == (8, 1)
     assert fastest({(8, 1): 90.0, (4, 2): 100.0, (1, 8): 99.0}) == (4, 2)
 
 
-def test_even_splits_and_the_most_slots_are_timed():
+def test_even_splits_and_the_most_workers_are_timed():
     assert candidates(8, 1_000) == ((8, 1), (4, 2), (2, 4), (1, 8))
     assert candidates(8, 3) == ((3, 2), (2, 4), (1, 8))
     assert candidates(7, 4) == ((4, 1), (1, 7))
     assert candidates(1, 5) == ((1, 1),)
 
 
-def test_memory_and_the_number_of_trials_limit_the_slots(machine):
+def test_memory_and_the_number_of_trials_limit_the_workers(machine):
     asked = machine(memory=13)
     chosen = choose_layout(config())
     assert asked == [((3, 2), (2, 4), (1, 8))]
@@ -79,7 +79,7 @@ def test_a_single_trial_has_all_cores(machine):
     asked = machine()
     chosen = choose_layout(config(n_trials=1))
     assert split(chosen) == (1, 8) and asked == []
-    assert chosen.sentence() == "1 slot x 8 threads (one trial has all cores)"
+    assert chosen.sentence() == "1 worker x 8 threads (one trial has all cores)"
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_what_is_set_holds_and_nothing_is_timed(machine, settings, expected):
     assert asked == []
 
 
-def test_one_slot_a_gpu_or_several(machine):
+def test_one_worker_a_gpu_or_several(machine):
     machine(cores=12, gpus=("0", "1", "2"), memory=1)
     one, two = choose_layout(config()), choose_layout(config(per_gpu=2))
     assert (split(one), split(two)) == ((3, 4), (6, 2))
-    assert [two.device(slot) for slot in range(6)] == ["0", "1", "2", "0", "1", "2"]
+    assert [two.device(worker) for worker in range(6)] == ["0", "1", "2", "0", "1", "2"]
     assert two.why == "2 for each of 3 GPUs"
     assert split(choose_layout(config(count=1, per_gpu=2))) == (1, 12)
     assert choose_layout(config(count=1)).device(0) == "0"
@@ -111,7 +111,7 @@ def test_one_slot_a_gpu_or_several(machine):
 
 def test_a_study_goes_on_as_it_began_where_the_machine_still_can(machine):
     asked = machine()
-    began = {**choose_layout(config()).stored(), "slots": 4, "threads": 1}
+    began = {**choose_layout(config()).to_dict(), "workers": 4, "threads": 1}
     again = choose_layout(config(), began)
     assert split(again) == (4, 1) and again.why == "as the study began" and len(asked) == 1
     assert split(choose_layout(config(count=4), began)) == (4, 1)
@@ -127,8 +127,8 @@ def test_a_stage_stores_its_layout_and_keeps_it(search, machine, caplog):
     with caplog.at_level(logging.INFO, "psy_agents"):
         search.run(n_trials=3, workers="auto")
     stored = search.study().user_attrs["layout"]
-    assert (stored["slots"], stored["threads"], stored["cores"]) == (3, 1, 4)
-    assert "study: 3 slots x 1 thread (the fastest split of 4 cores; steps a second 3 x 1: 1.0" in caplog.text
+    assert (stored["workers"], stored["threads"], stored["cores"]) == (3, 1, 4)
+    assert "study: 3 workers x 1 thread (the fastest split of 4 cores; steps a second 3 x 1: 1.0" in caplog.text
     machine(cores=8)
     search.run(n_trials=4, workers="auto")
     assert search.study().user_attrs["layout"]["threads"] == 1
@@ -143,8 +143,8 @@ def test_splits_are_timed_for_real_once_a_process():
 
 
 def test_a_split_that_cannot_be_timed_is_refused_in_one_sentence(monkeypatch):
-    monkeypatch.setattr(layout, "DEADLINE", 0.0)
-    with pytest.raises(UserError, match="1 slots of 3 threads could not be timed"):
+    monkeypatch.setattr(layout, "TIMEOUT", 0.0)
+    with pytest.raises(UserError, match="1 workers of 3 threads could not be timed"):
         measure(((1, 3),))
 
 

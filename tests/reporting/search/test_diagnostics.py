@@ -21,7 +21,7 @@ PLOTS = (importance_plot, parallel_coordinates_plot, timeline_plot, learning_cur
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
-    """Twelve trials of two slots: one dies and is run again, one diverges, one fails; only x decides of the value."""
+    """Twelve trials of two workers: one dies and is run again, one diverges, one fails; only x decides of the value."""
     search = Search(tmp_path_factory.mktemp("search"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(DEFAULTS, "rate", 1e-3)
@@ -105,15 +105,15 @@ def test_names_are_shown_letter_by_letter(search, monkeypatch):
     assert all("<b>" not in text and "&lt;b&gt;x = " in text for text in timeline_plot(search.study()).data[0].text)
 
 
-def test_every_attempt_is_a_bar_on_its_slot_from_start_to_end(study):
+def test_every_attempt_is_a_bar_on_its_worker_from_start_to_end(study):
     figure = timeline_plot(study)
     bars = {
-        (slot, base.isoformat(), round(milliseconds, 3))
+        (worker, base.isoformat(), round(milliseconds, 3))
         for trace in figure.data
-        for slot, base, milliseconds in zip(trace.y, trace.base, trace.x, strict=True)
+        for worker, base, milliseconds in zip(trace.y, trace.base, trace.x, strict=True)
     }
     assert bars == {
-        (trial.user_attrs["slot"], trial.datetime_start.isoformat(), round(trial.user_attrs["seconds"] * 1000, 3))
+        (trial.user_attrs["worker"], trial.datetime_start.isoformat(), round(trial.user_attrs["seconds"] * 1000, 3))
         for trial in study.trials
     }
     assert len(bars) == 13
@@ -127,7 +127,7 @@ def test_attempts_without_a_known_end_are_crosses_at_their_start(search):
     search.run(n_trials=2)
     with StudyStore(search.store) as store:  # As a killed run leaves it.
         trial = store.study("study").ask()
-        for key, value in {"seed": 1, "slot": 0, "index": 2}.items():
+        for key, value in {"seed": 1, "worker": 0, "index": 2}.items():
             trial.set_user_attr(key, value)
         SearchSpace.from_config(SPACE, DEFAULTS).suggest(trial)
         trial.report(0.5, 1)

@@ -10,14 +10,14 @@ import pandas as pd
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.spans import Span
-from psy_agents.hpo.paths import Places
+from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.study.store import read_study
 
 PROGRAM = Path(__file__).with_name("refit_process.py")
 
 
-def places_in(folder: Path) -> Places:
-    return Places(folder / "studies.db", folder / "models", folder / "logs")
+def paths_in(folder: Path) -> StoragePaths:
+    return StoragePaths(folder / "studies.db", folder / "models", folder / "logs")
 
 
 def trials_of(folder: Path, name: str) -> list[optuna.trial.FrozenTrial]:

@@ -18,7 +18,7 @@ from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.store import StudyStore, read_study
 from psy_agents.hpo.study.topk import stage_records
-from psy_agents.hpo.workers.worker import Slot
+from psy_agents.hpo.workers.worker import Worker
 
 SPACE = {
     "x": {"type": "float", "low": 0.0, "high": 1.0},
@@ -32,21 +32,21 @@ CONFIG = {"name": "stage0", "label": "test", "n_trials": 4, "epochs": 3, "patien
 @contextlib.contextmanager
 def no_other_is_late(hung: set[int]) -> Iterator[None]:
     """Deadlines hold for trials that hang, from their first report on: no trial is late because the machine is slow."""
-    dispatch, answer, trials = Slot.dispatch, Slot.answer, {}
+    dispatch, answer, trials = Worker.dispatch, Worker.answer, {}
 
-    def dispatched(slot: Slot, spec: TrialSpec) -> None:
-        dispatch(slot, spec)
-        trials[slot] = spec.number
-        slot._silence = None
+    def dispatched(worker: Worker, spec: TrialSpec) -> None:
+        dispatch(worker, spec)
+        trials[worker] = spec.number
+        worker._report_timeout_at = None
         if spec.number not in hung:
-            slot._total = None
+            worker._trial_timeout_at = None
 
-    def answered(slot: Slot, go_on: bool) -> None:
-        answer(slot, go_on)
-        if trials[slot] not in hung:
-            slot._silence = None
+    def answered(worker: Worker, go_on: bool) -> None:
+        answer(worker, go_on)
+        if trials[worker] not in hung:
+            worker._report_timeout_at = None
 
-    with mock.patch.multiple(Slot, dispatch=dispatched, answer=answered):
+    with mock.patch.multiple(Worker, dispatch=dispatched, answer=answered):
         yield
 
 

@@ -48,7 +48,7 @@ from psy_agents.hpo.engine.interruption import SearchInterrupted
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
 from psy_agents.hpo.space.search_space import SearchSpace
-from psy_agents.hpo.study.ledger import INFRASTRUCTURE, MEMORY_ATTEMPTS, PERMANENT
+from psy_agents.hpo.study.history import INFRASTRUCTURE, MEMORY_ATTEMPTS, PERMANENT
 from psy_agents.hpo.study.store import StudyStore, read_study
 
 MARK = "PSY_AGENTS_TORTURE"  # In the environment of a study's parent, and so of all that it starts.

@@ -1,7 +1,7 @@
-"""Where annotated sentences stand in their posts: verbatim, but for how they were typed, or nearly.
+"""Finds annotated sentences in their posts: verbatim, after normalisation, or by similarity.
 
-A wrong place teaches a model wrong evidence, while a missing one is counted and can be mended: where a stage is in
-doubt it finds nothing.
+Alignment prefers precision to recall: a wrong place teaches a model wrong evidence, while a missing one is counted and can be
+fixed in the data.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ TOKEN = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|{_LETTERS}(?:['-]{_LETTERS})
 SENTENCE_ENDS = ".!?。！？"
 
 CHANCE_OF_EQUAL_WORDS = 0.01  # of two words of running English: about the sum of its words' squared frequencies
-CHANCE_PLACES = 1e-3  # places that chance may offer a sentence before its words count as no evidence
+CHANCE_PLACES = 1e-3  # expected number of places that share the words by chance
 RUNNER_UP_RATIO = 0.8
-RIVAL_SHARE = 0.75  # a window with a smaller share of the best one's equal tokens cannot become its rival
+RIVAL_SHARE = 0.75  # a window that shares fewer of the best one's tokens is not fitted
 MOST_WINDOWS = 5  # that are fitted: the best and its likely rivals
 REACH = 6  # tokens that an end may move over in one step
 SENTENCE_EDGE_BONUS = 0.03  # of similarity, for each end of a place that is also the end of a sentence of the post
@@ -40,7 +40,7 @@ SENTENCE_EDGE_BONUS = 0.03  # of similarity, for each end of a place that is als
 
 @dataclass(frozen=True)
 class Alignment:
-    """What `align` finds.
+    """The result of `align`.
 
     Attributes:
         stage: (sentences) one of STAGES: the first stage that found the sentence, or why none did.
@@ -61,13 +61,13 @@ def align(
 ) -> Alignment:
     """Find each sentence in its post, by the first stage that finds it.
 
-    White space and unseen characters around a sentence do not count; one that has nothing else is blank.
+    White space and invisible characters around a sentence are ignored; a sentence without other characters is blank.
 
-    - exact: the sentence stands there verbatim.
-    - normalised: its form stands in the post's form, see `normalisation`; a place covers whole characters.
-    - fuzzy: one place is nearly the sentence, see `_nearly`.
+    - exact: the post contains the sentence verbatim.
+    - normalised: the post's form contains the sentence's form, see `normalisation`; a place covers whole characters.
+    - fuzzy: one place is similar enough to the sentence, see `_similar_places`.
 
-    The first two give every place, without overlaps; inside a longer word only if the sentence stands nowhere else.
+    The first two return every place, without overlaps; inside a longer word only if the sentence occurs nowhere else.
 
     Args:
         texts: the posts.
@@ -77,7 +77,7 @@ def align(
 
     Raises:
         UserError: the threshold is out of range.
-        RuntimeError: a place does not hold its sentence, which is an error of this program.
+        RuntimeError: a place does not hold its sentence, which is a bug.
     """
     if fuzzy_threshold is not None and not 0 < fuzzy_threshold <= 1:
         raise UserError(
@@ -131,7 +131,7 @@ class _Fit(NamedTuple):
 
 
 class _Post:
-    """A post; what only the later stages need is made when they first ask for it."""
+    """A post; its form and tokens are computed when a later stage first needs them."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -164,18 +164,18 @@ class _Post:
         return [self.number_of[token.text] for token in self.tokens]
 
     def cut(self, fit: _Fit) -> str:
-        """The stretch of the form that a fit covers."""
+        """The part of the form that a fit covers."""
         return self.form.text[self.tokens[fit.first].start : self.tokens[fit.last].end]
 
     def places_of(self, form: str) -> list[tuple[int, int]]:
-        """Where the post's own text has the form ``form``: whole pieces only, else the cut would say more."""
+        """The places in the post's text whose form is ``form``; they start and end with whole pieces."""
         opens, closes = self.form.opens, self.form.closes
         found = _occurrences(self.form.text, form, lambda start, end: bool(opens[start] and closes[end - 1]))
         return [self.form.span(start, end) for start, end in found]
 
 
 def _find(post: _Post, sentence: str, fuzzy_threshold: float | None) -> _Found:
-    """The first stage that finds the trimmed sentence, its places checked against the post's own text."""
+    """The result of the first stage that finds the trimmed sentence; the places are checked against the post's text."""
     if not sentence:
         return _Found("blank", math.nan, [])
     spans = _occurrences(post.text, sentence, lambda start, end: True)
@@ -189,7 +189,7 @@ def _find(post: _Post, sentence: str, fuzzy_threshold: float | None) -> _Found:
         _check("normalised", all(normalise(post.text[start:end]).text == form for start, end in spans))
         return _Found("normalised", 1.0, spans)
 
-    spans = [] if fuzzy_threshold is None else _nearly(post, form, fuzzy_threshold)
+    spans = [] if fuzzy_threshold is None else _similar_places(post, form, fuzzy_threshold)
     if spans:
         cuts = [normalise(post.text[start:end]).text for start, end in spans]
         score = min(Levenshtein.normalized_similarity(form, cut) for cut in cuts)
@@ -199,7 +199,7 @@ def _find(post: _Post, sentence: str, fuzzy_threshold: float | None) -> _Found:
 
 
 def _occurrences(text: str, sentence: str, allowed: Callable[[int, int], bool]) -> list[tuple[int, int]]:
-    """Where ``sentence`` stands, without overlaps; inside a longer word only if it stands nowhere else."""
+    """The places of ``sentence``, without overlaps; inside a longer word only if it occurs nowhere else."""
 
     def scan(accepted: Callable[[int, int], bool]) -> list[tuple[int, int]]:
         found, start = [], text.find(sentence)
@@ -228,15 +228,15 @@ def _check(stage: str, holds: bool) -> None:
         raise RuntimeError(f"Alignment: the {stage} stage gave a place that does not hold its sentence.")
 
 
-def _nearly(post: _Post, form: str, threshold: float) -> list[tuple[int, int]]:
-    """The place of the post's form that is nearly the sentence's form; several if they read the same; else none.
+def _similar_places(post: _Post, form: str, threshold: float) -> list[tuple[int, int]]:
+    """The place of the post's form that is most similar to the sentence's form, if it is unambiguous; several if they are equal.
 
-    Windows that share words with the sentence are fitted to it, and the best is taken if
+    Windows that share words with the sentence are fitted to it. The best one is taken if
 
     - its similarity, one less the Levenshtein distance over the length of the longer, reaches the threshold;
-    - it shares, in order, `words_needed` words with the sentence, more than chance would give: so a sentence of a
-      word or two matches nothing that only looks like it;
-    - it is the only one: its distance is at most RUNNER_UP_RATIO of the next best other place's. The test is that of
+    - it shares, in order, `words_needed` words with the sentence, more than chance explains: a sentence of a word or two
+      has no fuzzy place;
+    - it is unambiguous: its distance is at most RUNNER_UP_RATIO of the distance of the next best place. This is the test of
       Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004, section 7.1, with his ratio.
     """
     wanted = TOKEN.findall(form)
@@ -257,13 +257,13 @@ def _nearly(post: _Post, form: str, threshold: float) -> list[tuple[int, int]]:
 
 
 def words_needed(words: int, places: int) -> int | None:
-    """How many words, of a sentence of ``words``, a place must share so that chance hardly explains it.
+    """How many of a sentence's ``words`` a place must share before chance is an unlikely explanation.
 
     With ``places`` places, each of which shares a word with a chance of p = CHANCE_OF_EQUAL_WORDS, about
     places * binomial(words, k) * p**k share k words in order. The smallest k that keeps this below CHANCE_PLACES; None
     if even a place that shares all of them is not rare enough.
     """
-    log_chance = math.log(max(places, 1))  # as a number it is too large for a sentence of 100,000 words
+    log_chance = math.log(max(places, 1))  # the number itself overflows for a sentence of 100,000 words
     for shared in range(1, words + 1):
         log_chance += math.log((words - shared + 1) / shared * CHANCE_OF_EQUAL_WORDS)
         if log_chance < math.log(CHANCE_PLACES) - 1e-9:
@@ -272,10 +272,10 @@ def words_needed(words: int, places: int) -> int | None:
 
 
 def _windows(post: _Post, wanted: list[str], needed: int) -> list[tuple[int, int]]:
-    """First and last token of the stretches that share most tokens with the sentence, at least ``needed``.
+    """First and last token of the windows that share the most tokens with the sentence, at least ``needed``.
 
     The best window is taken, then those of the tokens before and after it, and so on, while they have RIVAL_SHARE of
-    the most tokens that one shares. Windows that read the same count once: one stands for all.
+    the most tokens that one shares. Equal windows count once.
     """
     numbers = [post.number_of.get(token, -1) for token in wanted]
     windows: dict[tuple[int, ...], tuple[float, int, int]] = {}
@@ -301,10 +301,10 @@ def _windows(post: _Post, wanted: list[str], needed: int) -> list[tuple[int, int
 
 
 def _fit(post: _Post, form: str, first: int, last: int) -> _Fit:
-    """Move the ends of a window over tokens, one after the other, until neither gets closer to the sentence.
+    """Move the two ends of a window in turn, until neither gets closer to the sentence.
 
     Closer means more similar, with a bonus for an end that is the end of a sentence of the post: where words at the
-    edge of the annotated sentence were replaced, similarity alone cannot tell which of the post's words they stand for.
+    edge of the annotated sentence were replaced, similarity alone cannot tell which words of the post they replace.
     """
     tokens, whole = post.tokens, post.form
 

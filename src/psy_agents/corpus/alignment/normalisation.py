@@ -1,13 +1,13 @@
-"""Text in a form that forgets how it was typed, with an exact map back to the original's characters.
+"""Text in a form that does not depend on how it was typed, with an exact map to the characters of the original.
 
 Two texts have the same form if they differ only in Unicode composition and compatibility (ligatures, full width),
 case, the kind of quotes, apostrophes and dashes, an ellipsis or three dots, the kind and amount of white space,
-characters that are not seen (zero width, soft hyphen), or UTF-8 that was read as Windows-1252 ("mojibake") in the
+invisible characters (zero width, soft hyphen), or UTF-8 that was read as Windows-1252 ("mojibake") in the
 three leading bytes that English and Western European texts have.
 
 The text is read in pieces, each of which is normalised on its own: a grapheme cluster (Unicode Standard Annex 29),
-so that a letter and its combining marks stay together, or one mojibake character. What a piece becomes depends on
-nothing outside it. So a span that starts and ends with pieces has as its form that stretch of the text's form.
+so that a letter and its combining marks stay together, or one mojibake character. The form of a piece depends on nothing
+outside it, so the form of a span of whole pieces is the same part of the text's form.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LAST_SEEN = regex.compile(rf"(?r){_SEEN}")
 
 @dataclass(frozen=True)
 class Normalised:
-    """A text's form and where each of its characters comes from.
+    """A text's form, and the origin of each of its characters.
 
     Attributes:
         text: the form: runs of white space are one space, runs of dashes one hyphen.
@@ -63,7 +63,7 @@ class Normalised:
         return np.diff(self.end, append=np.iinfo(np.int64).max) > 0
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Offsets in the original of the stretch ``start`` to ``end`` (exclusive) of the form."""
+        """Offsets in the original of the part ``start`` to ``end`` (exclusive) of the form."""
         return int(self.start[start]), int(self.end[end - 1])
 
 
@@ -78,7 +78,7 @@ def normalise(text: str) -> Normalised:
     start = np.repeat(np.concatenate([[0], stop])[:-1], length)
 
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    # A space or hyphen that carries a mark is no part of a run: its piece has a longer form.
+    # A space or hyphen with a combining mark is not part of a run: its piece has a longer form.
     in_run = ((codes == ord(" ")) | (codes == ord("-"))) & (np.repeat(length, length) == 1)
     repeated = (codes[1:] == codes[:-1]) & in_run[1:] & in_run[:-1]
     first, last = np.ones((2, len(codes)), dtype=bool)
@@ -87,7 +87,7 @@ def normalise(text: str) -> Normalised:
 
 
 def trim(text: str) -> str:
-    """``text`` without the white space and the unseen characters at its two ends; empty if it has nothing else."""
+    """``text`` without white space and invisible characters at its two ends."""
     first = FIRST_SEEN.search(text)
     return text[first.start() : LAST_SEEN.search(text).end()] if first else ""
 
@@ -105,5 +105,5 @@ def _form(piece: str) -> str:
     form = unicodedata.normalize("NFKC", piece)
     if any(character.isspace() for character in form):
         form = unicodedata.normalize("NFC", piece)
-    # Case folding can undo a composition and write an apostrophe of its own.
+    # Case folding can undo a composition and add an apostrophe.
     return unicodedata.normalize("NFC", form.casefold()).translate(PUNCTUATION)

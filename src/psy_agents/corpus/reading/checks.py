@@ -1,6 +1,6 @@
-"""The corpus at the border: raw tables are checked once, in the user's words, and trusted from there on.
+"""Checks of the raw tables: they are checked once here and trusted everywhere else.
 
-No message ever quotes a post, a sentence or an explanation: files, columns, counts and row numbers only.
+No message quotes a post, a sentence or an explanation: messages give files, columns, counts and row numbers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def check_posts(frame: pd.DataFrame, source: str, columns: PostColumns = PostCol
     Args:
         frame: the file as read, every cell a string.
         source: the file's name, for messages.
-        columns: what the file calls them.
+        columns: their names in the file.
     """
     posts = _columns_as_text(frame, columns.model_dump(exclude_none=True), source)
     posts["post_id"] = posts["post_id"].str.strip()
@@ -55,12 +55,12 @@ def check_annotations(
 ) -> pd.DataFrame:
     """The annotations as ``post_id``, ``sentence_text``, ``criterion`` (str) and ``status`` (int8, 0 or 1).
 
-    Columns that nothing reads (``sentence_id``, ``explanation``) are left behind and may be missing.
+    Unused columns (``sentence_id``, ``explanation``) are dropped and may be missing.
 
     Args:
         frame: the file as read, every cell a string.
         source: the file's name, for messages.
-        columns: what the file calls them.
+        columns: their names in the file.
     """
     annotations = _columns_as_text(frame, columns.model_dump(), source)
     for name, column in (("post_id", columns.post_id), ("criterion", columns.criterion)):

@@ -1,4 +1,4 @@
-"""Some columns of a raw table row by row, however long the file is: read to the letter as `read_table` does."""
+"""Some columns of a raw table, row by row in constant memory; cells are read as `read_table` reads them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,10 @@ from pathlib import Path, PurePath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from psy_agents.corpus.reading.tables import (
-    DELIMITERS,
-    as_text,
-    csv_rows,
-    full_rows,
-    json_rows,
-    refuse_repeated,
-    text_lines,
-    told_in_one_sentence,
-)
+from psy_agents.corpus.reading.frames import refuse_repeated
+from psy_agents.corpus.reading.parquet import as_text
+from psy_agents.corpus.reading.tables import DELIMITERS, csv_rows, full_rows, json_rows
+from psy_agents.corpus.reading.text_lines import file_errors, text_lines
 from psy_agents.errors import UserError
 
 PARQUET_ROWS = 64  # In memory at a time; posts may be long.
@@ -34,12 +28,12 @@ def read_rows(path: Path, columns: Sequence[str], name: str, setting: str) -> It
 
     Raises:
         FileNotFoundError: there is no such file.
-        UserError: it cannot be read, or lacks a column. A row with too few or too many cells is told behind the last
-            row, a key that no object of a JSONL file has as well.
+        UserError: it cannot be read, or lacks a column. Rows with too few or too many cells, and a key that no
+            object of a JSONL file has, are reported after the last row.
     """
     lower = path.name.lower()
     suffix = PurePath(lower.removesuffix(".gz")).suffix
-    with told_in_one_sentence(path, name):
+    with file_errors(path, name):
         if suffix in DELIMITERS:
             yield from _of_csv(path, DELIMITERS[suffix], columns, name, setting)
         elif suffix == ".jsonl":

@@ -1,4 +1,4 @@
-"""The audit that every split passes, whoever made it: each post once, and no text on two sides."""
+"""The leakage audit of splits: each post is in one split, and no text is in two."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from psy_agents.errors import UserError
 
 
 def audit_leakage(posts: pd.DataFrame, splits: pd.DataFrame, clusters: np.ndarray) -> None:
-    """Refuse splits that miss a post, name one twice or an unknown one, leave a split empty or leak.
+    """Refuse splits that lack a post, repeat one, name an unknown one, leave a split empty or leak.
 
-    A split leaks if texts of one cluster stand in another split as well, or texts that are equal but for case, white
-    space, punctuation and Unicode form; the latter are compared here once more, whatever the clusters say.
+    Splits leak if two of them hold texts of one cluster, or texts that are equal up to case, white space, punctuation and
+    Unicode form; the latter are compared again here, independently of the clusters.
 
     Args:
         posts: as `check_posts` returns them; those without text have no split.

@@ -1,4 +1,4 @@
-"""Posts that say the same: equal texts, near-duplicates and quoted reposts, as clusters that a split keeps whole."""
+"""Clusters of near-duplicate posts (equal, similar or quoted texts), which a split keeps whole."""
 
 from __future__ import annotations
 
@@ -11,39 +11,37 @@ import pandas as pd
 
 from psy_agents.errors import UserError
 
-# A changed word costs at most this many shingles on either side, so that short posts still match after an edit;
-# triples of words are rare enough to keep unrelated posts far below any sensible threshold.
+# A changed word changes at most this many shingles, so short posts still match after an edit; word triples are rare enough to
+# keep unrelated posts far below any sensible threshold.
 SHINGLE_WORDS = 3
-# A text that stands whole in a longer one counts as quoted from this length on. Shorter ones are single sentences that
-# people share: of 10,000 posts composed of stock sentences, 8 words chain 3,000 into one cluster, 20 words chain two.
+# A text inside a longer one counts as quoted from this length on. Shorter ones are sentences that many people use: of 10,000
+# posts composed of stock sentences, 8 words chain 3,000 into one cluster, 20 words chain two.
 QUOTE_WORDS = 20
 PERMUTATIONS = 128
-# The share of pairs exactly at the threshold that the buckets may miss; pairs above it are missed more rarely.
+# Share of the pairs exactly at the threshold that the buckets may miss; pairs above it are missed less often.
 MISSED_AT_THRESHOLD = 0.001
-# A likeness is exact only where the estimate from the signatures comes this near to the threshold: four standard
-# errors, sqrt(0.25 / PERMUTATIONS) at most. It spares large buckets of posts that share a boilerplate.
+# The exact similarity is computed only where the estimate from the signatures is this near to the threshold: four standard
+# errors, sqrt(0.25 / PERMUTATIONS) at most. This saves time in large buckets of posts with a common boilerplate.
 ESTIMATE_MARGIN = 0.18
 # Counters for runs of words, 64 MB of them: about one for each run of 70,000 posts of 250 words.
-SLOTS = 2**24
+COUNTERS = 2**24
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
 def cluster_near_duplicates(texts: Sequence[str], threshold: float | None, seed: int) -> np.ndarray:
-    """Which posts say the same.
+    """Cluster posts whose texts are
 
-    Together are texts that are
-
-    - equal but for case, white space, punctuation and Unicode form (`same_text_key`), always;
+    - equal up to case, white space, punctuation and Unicode form (`same_text_key`), always;
     - near-duplicates: the Jaccard similarity of their sets of word triples is at least ``threshold``. A text of
       fewer than three words is one shingle. Candidates come from MinHash and LSH (Broder, "On the resemblance and
       containment of documents", SEQUENCES 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets",
-      chapter 3) and each is checked on the whole sets of 64-bit shingle hashes, so that no pair below the
-      threshold joins; of the pairs at the threshold about 1 in 1000 is not found;
-    - quoted: a text of at least 20 words stands whole, word for word, in a longer one.
+      chapter 3) and each is checked on the full sets of 64-bit shingle hashes: no pair below the
+      threshold is joined, and about 1 in 1000 of the pairs at the threshold is missed;
+    - quoted: a longer text contains a text of at least 20 words, word for word.
 
-    Clusters are the connected components: two texts may be together because both resemble a third. Not covered:
-    a repost that is both quoted and edited, two posts that share a passage while neither holds the other whole, and
-    reworded or translated posts.
+    Clusters are the connected components: two texts may share a cluster because both resemble a third. Not found:
+    reposts that are both quoted and edited, posts that share a passage while neither contains the other, and reworded or
+    translated posts.
 
     The partition depends on the texts, the threshold and the seed, not on the texts' order. Time and memory grow
     linearly with the words, as long as most posts resemble few others.
@@ -83,19 +81,19 @@ def plain_text(text: str) -> str:
 
 
 def same_text_key(text: str) -> str:
-    """Equal for texts that differ in nothing but case, white space, punctuation and Unicode form."""
+    """A key that is equal for texts that differ only in case, white space, punctuation and Unicode form."""
     return _without_spaces(plain_text(text))
 
 
 class _PlainCharacters(dict):
-    """What each character becomes in `plain_text`, by code point, found out when it first occurs."""
+    """The replacement of each character in `plain_text`, by code point, computed when it first occurs."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
         category = unicodedata.category(character)
         if category[0] in "PZ" or character.isspace():
             plain = " "
-        elif category in ("Cc", "Cf"):  # soft hyphens, zero-width joiners and the like stand inside words
+        elif category in ("Cc", "Cf"):  # soft hyphens, zero-width joiners and the like occur inside words
             plain = ""
         elif unicodedata.east_asian_width(character) in "WF":
             plain = f" {character} "
@@ -131,22 +129,22 @@ def _hash_runs(words: np.ndarray, length: int) -> np.ndarray:
 
 
 def _join_quotes(cluster: np.ndarray, texts: Sequence[str], words: list[np.ndarray]) -> np.ndarray:
-    """(texts) the clusters, joined where a text stands whole in a longer one.
+    """(texts) the clusters, joined where a longer text contains a text.
 
-    A text that holds another holds each of its runs of words. One run of each text, about its rarest, is looked up
+    A text that contains another contains each of its runs of words. One run of each text, about its rarest, is looked up
     among the runs of all others, and what it finds is compared word for word. How often a run occurs is counted in
-    slots that several runs may share: that costs time where it misleads, and never a quote.
+    counters that several runs may share: a collision costs time and never hides a quote.
     """
     length = np.array([len(hashes) for hashes in words])
     long_enough = np.flatnonzero(length >= QUOTE_WORDS)
-    occurrences = np.zeros(SLOTS, dtype=np.int32)
+    occurrences = np.zeros(COUNTERS, dtype=np.int32)
     for text in long_enough:
-        occurrences[np.unique(_hash_runs(words[text], QUOTE_WORDS) % SLOTS)] += 1
+        occurrences[np.unique(_hash_runs(words[text], QUOTE_WORDS) % COUNTERS)] += 1
     signs, quoted = [], []
     for text in long_enough:
         runs = _hash_runs(words[text], QUOTE_WORDS)
-        rarity = occurrences[runs % SLOTS]
-        if rarity.min() > 1:  # else no other text has that run
+        rarity = occurrences[runs % COUNTERS]
+        if rarity.min() > 1:  # otherwise no other text has that run
             signs.append(runs[rarity == rarity.min()].min())
             quoted.append(text)
     order = np.argsort(np.array(signs, dtype=np.uint64), kind="stable")
@@ -168,9 +166,9 @@ def _join_quotes(cluster: np.ndarray, texts: Sequence[str], words: list[np.ndarr
 def _join_alike(cluster: np.ndarray, shingles: list[np.ndarray], threshold: float, seed: int) -> np.ndarray:
     """(texts) the clusters, joined where two texts share a bucket and their Jaccard similarity is high enough.
 
-    The buckets are numpy's: the library's index keeps a Python set for each text and band, ten times the memory of
-    the signatures, and lists each text's candidates, which squares a cluster's size. Here a text is compared only
-    with those of its bucket that no other text has joined it to.
+    The buckets are numpy arrays: the library's index keeps a Python set for each text and band, ten times the memory of the
+    signatures, and lists each text's candidates, which is quadratic in a cluster's size. Here a text is compared only with
+    the texts of its bucket that are not in its cluster yet.
     """
     signatures = _signatures(shingles, seed)
     for buckets in _bands(signatures, threshold):
@@ -201,7 +199,7 @@ def jaccard(first: np.ndarray, second: np.ndarray) -> float:
 
 def _signatures(shingles: list[np.ndarray], seed: int) -> np.ndarray:
     """(texts, permutations) MinHash values, uint32."""
-    from datasketch import MinHash  # not at the top: it is slow to load and only this function needs it
+    from datasketch import MinHash  # not at the top: it is slow to import and only this function needs it
 
     low = (hashes.astype(np.uint32).tolist() for hashes in shingles)  # MinHash's permutations take 32 bits
     minhashes = MinHash.generator(low, num_perm=PERMUTATIONS, seed=seed, hashfunc=int)
@@ -233,7 +231,7 @@ def _bands(signatures: np.ndarray, threshold: float) -> Iterator[list[np.ndarray
 
 def _joined(cluster: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """(texts) the clusters, with those of each pair of texts made one."""
-    from scipy.sparse import coo_array  # not at the top: every kedro command would load it
+    from scipy.sparse import coo_array  # not at the top: every kedro command would import it
     from scipy.sparse.csgraph import connected_components
 
     count = cluster.max(initial=-1) + 1

@@ -1,4 +1,4 @@
-"""Train, validation and test: posts of one cluster together, every criterion in its share."""
+"""Splits posts into train, validation and test: clusters stay whole, and every criterion keeps its share."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def split_posts(
 ) -> pd.DataFrame:
     """A split for each post that has text: ``post_id``, ``split``, in the posts' order.
 
-    Posts of one cluster share a split, and each criterion whose positives stand in at least three clusters is in
-    every split. The result depends on the texts, their clusters, the labels, the ratios and the seed; on neither the
-    order of the rows nor the post ids.
+    Posts of one cluster share a split, and each criterion with positives in at least three clusters is in every
+    split. The result depends on the texts, their clusters, the labels, the ratios and the seed, and not on the order of the
+    rows or the post ids.
 
     Args:
         posts: as `check_posts` returns them.
@@ -74,7 +74,7 @@ def fold_posts(
 
 
 def coverage(posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, clusters: np.ndarray) -> dict[str, Any]:
-    """What each split has of each criterion, for the report: counts only.
+    """The pairs and positives of each criterion in each split, for the report: counts only.
 
     Args:
         posts, pairs, clusters: as for `split_posts`.
@@ -88,23 +88,23 @@ def coverage(posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, clu
     cluster = pd.Series(clusters, index=posts["post_id"])
     split = splits.set_index("post_id")["split"]
     clusters_of_split = cluster[split.index].groupby(split.to_numpy()).nunique()
-    told = pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "criterion": pairs["criterion"].to_numpy(),
             "split": split[pairs["post_id"]].to_numpy(),
             "cluster": cluster[pairs["post_id"]].to_numpy(),
         }
     )
-    positive = told[(pairs["label"] == 1).to_numpy()]
-    criteria = pd.unique(told["criterion"])
-    told_pairs, told_positives = _count(told, criteria), _count(positive, criteria)
+    positive = rows[(pairs["label"] == 1).to_numpy()]
+    criteria = pd.unique(rows["criterion"])
+    pair_counts, positive_counts = _count(rows, criteria), _count(positive, criteria)
     spread = positive.groupby("criterion")["cluster"].nunique()
     report = {}
     for criterion in criteria:
-        found, clusters_found = told_positives[criterion], int(spread.get(criterion, 0))
+        found, clusters_found = positive_counts[criterion], int(spread.get(criterion, 0))
         reason = _reason(sum(found.values()), clusters_found)
         report[criterion] = {
-            "pairs": told_pairs[criterion],
+            "pairs": pair_counts[criterion],
             "positives": found,
             "clusters_with_a_positive": clusters_found,
             "absent_because": {name: reason for name in SPLITS if found[name] == 0},
@@ -135,7 +135,7 @@ def _reason(positives: int, clusters: int) -> str:
 
 @dataclass(frozen=True)
 class _Groups:
-    """The posts with text in clusters, which are numbered in an order that depends on nothing but texts and seed.
+    """The posts with text in groups (clusters), numbered in an order that depends only on texts and seed.
 
     Attributes:
         post_id: (posts) of the posts with text, in their order.
@@ -156,7 +156,7 @@ def _group(posts: pd.DataFrame, pairs: pd.DataFrame, clusters: np.ndarray, seed:
     usable = has_text(posts).to_numpy()
     kept, cluster = posts.loc[usable], clusters[usable]
     names = kept["text"].map(lambda text: _digest(text, seed)).groupby(cluster).agg(["size", "min"])
-    # Large groups come first, for the small ones can still even out what they upset.
+    # Large groups come first: small ones can even out their effect later.
     names["percent"] = names["size"] * 100 // len(kept)
     names = names.sort_values(["percent", "min"], ascending=[False, True])
     group_of_post = names.index.get_indexer(cluster)
@@ -170,7 +170,7 @@ def _group(posts: pd.DataFrame, pairs: pd.DataFrame, clusters: np.ndarray, seed:
 
 
 def _parts(groups: _Groups, ratios: np.ndarray, seed: int, wanted: str) -> np.ndarray:
-    """(posts) the part of each post, one for each ratio; refuses parts that stay empty."""
+    """(posts) the part of each post, one for each ratio; empty parts are refused."""
     rng = np.random.default_rng(seed)
     part = stratify(groups.counts, groups.sizes, ratios, rng)
     if len(np.unique(part)) < len(ratios):

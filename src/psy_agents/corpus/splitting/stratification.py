@@ -1,12 +1,12 @@
-"""Groups of posts into subsets of given sizes, so that every label has its share and rare labels are everywhere."""
+"""Assigns groups of posts to subsets of given sizes: every label has its share, and rare labels are in every subset."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# The repair of uncovered labels gives up after so many moves for each label and subset that lacked the other.
+# Moves per gap (a label that a subset lacks) after which the repair gives up.
 MOVES_PER_GAP = 50
-# A group that was moved rests for up to so many moves, so that two labels do not push it to and fro.
+# Most moves for which a moved group rests, so that two labels do not move it back and forth.
 LONGEST_REST = 10
 
 

@@ -1,4 +1,4 @@
-"""Assembles posts into a corpus in the ReDSM5 format, with the slips of human annotators."""
+"""Generates a corpus in the ReDSM5 format from invented posts, with errors like those of human annotators."""
 
 from __future__ import annotations
 

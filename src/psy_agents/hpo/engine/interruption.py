@@ -1,4 +1,4 @@
-"""Signals that end a search: the first where nothing is half done, the second at once."""
+"""Signals that end a search: the first ends it between two steps, the second at once."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing import connection
 
-from psy_agents.hpo.workers.worker import Slot
+from psy_agents.hpo.workers.worker import Worker
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class SearchInterrupted(KeyboardInterrupt):
-    """A signal ended the search; nothing computed is lost, and the same command goes on."""
+    """A signal ended the search; nothing computed is lost, and the same command continues it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"search interrupted by {signal.Signals(signum).name}: run the same command to go on")
@@ -23,7 +23,7 @@ class SearchInterrupted(KeyboardInterrupt):
 
 
 class Interrupt:
-    """Turns a signal into an exception at a place where nothing is half done; a second signal ends the process at once."""
+    """Turns a signal into an exception between two steps of the search; a second signal ends the process at once."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
@@ -32,19 +32,19 @@ class Interrupt:
 
     def __call__(self, signum: int, _frame: object) -> None:
         self.signal = signum
-        for number in SIGNALS:  # The system's own: it waits for no callback, database or worker.
+        for number in SIGNALS:  # The default handler waits for no callback, database or worker.
             signal.signal(number, signal.SIG_DFL)
         with contextlib.suppress(BlockingIOError):
             os.write(self._waker, b"!")
 
     def fileno(self) -> int:
-        """Ready to be read once a signal has come."""
+        """Becomes readable when a signal arrives."""
         return self._wake
 
-    def wait(self, slots: Sequence[Slot]) -> None:
-        """Sleep until a worker speaks or ends, a deadline passes or a signal comes."""
-        waitables = [self, *(waitable for slot in slots for waitable in slot.waitables())]
-        deadlines = [left for slot in slots if (left := slot.seconds_left()) is not None]
+    def wait(self, workers: Sequence[Worker]) -> None:
+        """Sleep until a worker sends a message or ends, a timeout passes or a signal arrives."""
+        waitables = [self, *(waitable for worker in workers for waitable in worker.waitables())]
+        deadlines = [left for worker in workers if (left := worker.seconds_left()) is not None]
         connection.wait(waitables, min(deadlines, default=None))
         if self.signal is not None:
             raise SearchInterrupted(self.signal)
@@ -56,7 +56,7 @@ class Interrupt:
 
 @contextlib.contextmanager
 def interrupt_signal() -> Iterator[Interrupt]:
-    """Handle the signals while the block lasts; in another thread than the main one, whoever owns that decides."""
+    """Handle the signals while the block lasts; outside the main thread they are left as they are."""
     interrupt = Interrupt()
     try:
         if threading.current_thread() is not threading.main_thread():  # Only there may handlers be set.
@@ -75,10 +75,10 @@ def interrupt_signal() -> Iterator[Interrupt]:
 
 @contextlib.contextmanager
 def _end_at_second_signal() -> Iterator[None]:
-    """End this process at the second signal where the handler cannot run: where a call below Python does not come back.
+    """End this process at the second signal even while the handler cannot run.
 
-    A locked sqlite file is such a call, for as long as its timeout. A thread reads what Python writes down of each signal
-    at once (`signal.set_wakeup_fd`).
+    Python runs handlers only between its own instructions, and a call into sqlite on a locked file lasts as long as its
+    timeout. A thread reads the number that Python writes at once for each signal (`signal.set_wakeup_fd`).
     """
     arrived, writer = os.pipe()
     os.set_blocking(writer, False)

@@ -1,4 +1,4 @@
-"""A stage as it goes: a live display on a terminal, a line per trial elsewhere."""
+"""The progress of a stage: a live display on a terminal, a log line per trial elsewhere."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ log = logging.getLogger(__name__)
 
 
 class ProgressDisplay:
-    """Callback that shows trial, epoch, best value and remaining time, one line per slot.
+    """Callback that shows trial, epoch, best value and remaining time, one line per worker.
 
-    The display ends with the stage, however it ends; as a context manager it also ends with its block.
+    The display closes with the stage; as a context manager it also closes with its block.
     """
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
         self._progress: Progress | None = None
-        self._slots: dict[int, TaskID] = {}
+        self._workers: dict[int, TaskID] = {}
 
     def __enter__(self) -> ProgressDisplay:
         return self
@@ -34,12 +34,12 @@ class ProgressDisplay:
         self.close()
 
     def stage_started(self, info: StageInfo) -> None:
-        """Show the stage, with what was done before."""
+        """Show the stage and its trials of earlier runs."""
         self._info, self._done, self._started = info, info.done, time.monotonic()
         self._best = None if info.best is None else info.best.value
         self._state_counts = {}
         if not self._console.is_terminal:
-            log.info("%s: %d%s trials done before, %d workers", info.study_name, info.done, _of(info, " of "), info.workers)
+            log.info("%s: %d%s trials finished before, %d workers", info.study_name, info.done, _of(info), info.workers)
             return
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -54,22 +54,22 @@ class ProgressDisplay:
         self._progress.start()
 
     def trial_started(self, record: TrialRecord) -> None:
-        """Show the trial on its slot's line."""
+        """Show the trial on its worker's line."""
         if self._progress is None:
             return
-        description = f"  slot {record.slot}: trial {record.index + 1}{_of(self._info)}"
-        if record.slot not in self._slots:
-            self._slots[record.slot] = self._progress.add_task(description, total=self._info.epochs, note="")
+        description = f"  worker {record.worker}: trial {record.index + 1}{_of(self._info)}"
+        if record.worker not in self._workers:
+            self._workers[record.worker] = self._progress.add_task(description, total=self._info.epochs, note="")
         else:
-            self._progress.reset(self._slots[record.slot], description=description, note="")
+            self._progress.reset(self._workers[record.worker], description=description, note="")
 
     def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None:
-        """Move the slot's bar."""
+        """Move the worker's bar."""
         if self._progress is not None:
-            self._progress.update(self._slots[record.slot], completed=report.epoch, note=f"value {report.value:.4f}")
+            self._progress.update(self._workers[record.worker], completed=report.epoch, note=f"value {report.value:.4f}")
 
     def trial_finished(self, record: TrialRecord) -> None:
-        """Count the trial, unless it will be run again."""
+        """Count the trial, unless it is retried."""
         if record.final:
             self._done += 1
         if record.state == "complete" and (self._best is None or record.value > self._best):
@@ -78,19 +78,19 @@ class ProgressDisplay:
             log.info("trial %d%s %s; %s", record.index + 1, _of(self._info), _ending(record), self._note())
             return
         self._progress.update(self._stage, completed=self._done, note=self._note())
-        if record.slot in self._slots:
-            self._progress.update(self._slots[record.slot], note=_ending(record))
+        if record.worker in self._workers:
+            self._progress.update(self._workers[record.worker], note=_ending(record))
 
     def stage_finished(self, result: StageResult | None) -> None:
-        """End the display; the stage itself sums up."""
+        """Close the display."""
         self.close()
 
     def close(self) -> None:
-        """End the display; more than once does no harm."""
+        """Close the display; it may be closed already."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
-            self._slots.clear()
+            self._workers.clear()
 
     def _note(self) -> str:
         best = "no value yet" if self._best is None else f"best {self._best:.4f}"
@@ -103,8 +103,8 @@ class ProgressDisplay:
         return f"{best}, {timedelta(seconds=round(seconds))} left"
 
 
-def _of(info: StageInfo, sign: str = "/") -> str:
-    return "" if info.n_trials is None else f"{sign}{info.n_trials}"
+def _of(info: StageInfo) -> str:
+    return "" if info.n_trials is None else f"/{info.n_trials}"
 
 
 def _ending(record: TrialRecord) -> str:
@@ -112,4 +112,4 @@ def _ending(record: TrialRecord) -> str:
         return f"value {record.value:.4f} in epoch {record.best_epoch} of {record.epochs_run}, {record.seconds:.0f} s"
     if record.state == "pruned":
         return f"pruned after {record.epochs_run} epochs, {record.seconds:.0f} s"
-    return f"{record.failure}{'' if record.final else ', will be run again'} ({record.reason})"
+    return f"{record.failure}{'' if record.final else ', will be retried'} ({record.reason})"

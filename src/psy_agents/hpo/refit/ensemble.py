@@ -1,4 +1,4 @@
-"""The final model as an ensemble: its members, how they decide together, and what that buys and costs."""
+"""The final model as an ensemble: its members, their common decisions, its gain and its cost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DESCRIPTION = f"{MODEL}/agent.json"
 
 
 class EnsembleMember(Schema):
-    """One of the agents that answer together."""
+    """One of the agents of an ensemble."""
 
     rank: int = Field(ge=1, description="Of its candidate in the top-k.")
     seed: int
@@ -41,7 +41,7 @@ class EnsembleMember(Schema):
 
 
 class EnsembleSummary(EnsembleResult):
-    """How an ensemble came about, beside what it buys."""
+    """The members and decisions of an ensemble, with its gain and its cost."""
 
     members: tuple[EnsembleMember, ...] = Field(min_length=2, description="The single winner first.")
     members_study: str
@@ -53,7 +53,7 @@ class EnsembleSummary(EnsembleResult):
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A tested ensemble: its run, how it decides, and its summary."""
+    """A tested ensemble: its run, its decisions and its summary."""
 
     record: TrialRecord
     decisions: Decisions
@@ -68,22 +68,22 @@ def run_ensemble(
     winner: int,
     single: tuple[str, TrialRecord],
 ) -> Ensemble:
-    """Train the members that are not there yet, put them together, and test them once.
+    """Train the missing members, combine all members, and test the ensemble once.
 
     ``seeds``: the winner with each seed that it was confirmed with. ``top_k``: each candidate that failed with no seed,
-    the highest mean first, with the first seed; each is trained for the median of its own best epochs. The confirming runs
-    of the same candidates stand for the members on validation: averaged as the members will be, they give the
-    temperature, the thresholds and the decoding rule of the whole.
+    the highest mean first, with the first seed; each is trained for the median of its best epochs. On validation the
+    confirming runs of the same candidates represent the members: the temperature, the thresholds and the decoding rule of the
+    ensemble are chosen on the average of their answers.
 
     Args:
         setup: of the refit; its ``finals`` hold the winner's.
         refit: the confirming study.
-        confirmed: complete runs of each candidate, by its place.
-        winner: its place.
+        confirmed: complete runs of each candidate, by its index.
+        winner: its index.
         single: study and record of the winner's final training, the first member.
 
     Raises:
-        UserError: fewer than two members are to be had, or a member's training failed.
+        UserError: there are fewer than two members, or a member's training failed.
     """
     config, corpus, settings = runs.config, setup.corpus, setup.settings
     chosen = _by_seed(runs, confirmed, winner) if config.ensemble == "seeds" else _by_rank(runs, confirmed, winner)
@@ -114,8 +114,8 @@ def run_ensemble(
             )
     final_study, winners = single
     every = [winners, *records]
-    decisions = _together(runs, setup, members, finals, confirmed)
-    # Without the settings' hash, as nothing is trained: it must not tell what an epoch takes (`best_pace`).
+    decisions = _decide_together(runs, setup, members, finals, confirmed)
+    # Without the settings' hash: nothing is trained, so `best_pace` must not measure an epoch on this study.
     known = {name: value for name, value in runs.attributes.items() if name != "settings_hash"}
     study, (tested,) = replace(runs, attributes=known).run(
         ENSEMBLE_LABEL,
@@ -154,7 +154,7 @@ def run_ensemble(
 
 
 def _by_seed(runs: RefitRuns, confirmed: Mapping[int, Sequence[TrialRecord]], winner: int) -> list[tuple[int, int]]:
-    """Candidate and seed of each member; the winner is trained with the first seed, whatever became of its confirming run."""
+    """Candidate and seed of each member; the first is the winner with the first seed, even if its confirming run failed."""
     first = runs.config.fixed_seeds[0]
     return [(winner, first), *((winner, record.seed) for record in confirmed[winner] if record.seed != first)]
 
@@ -166,14 +166,14 @@ def _by_rank(runs: RefitRuns, confirmed: Mapping[int, Sequence[TrialRecord]], wi
     return [(i, seeds[0]) for i in (winner, *ranked)]
 
 
-def _together(
+def _decide_together(
     runs: RefitRuns,
     setup: RefitSetup,
     members: Sequence[tuple[int, int]],
     finals: Mapping[int, Final],
     confirmed: Mapping[int, Sequence[TrialRecord]],
 ) -> Decisions:
-    """What suits the members' common answers on validation: of seeds all at once, of candidates once with each seed."""
+    """The decisions on the members' average validation answers: of all seeds at once, or of all candidates for each seed."""
     of = {(i, record.seed): record for i, records in confirmed.items() for record in records}
     if runs.config.ensemble == "seeds":
         groups = [[key for key in members if key in of]]
@@ -201,7 +201,7 @@ def _cost(tested: TrialRecord, trained: Sequence[TrialRecord]) -> ModelCost:
 
 
 def _parameters(model: Path) -> int:
-    """Numbers in a model's files."""
+    """The number of parameters in a model's files."""
     from safetensors import safe_open
 
     total = 0

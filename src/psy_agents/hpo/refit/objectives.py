@@ -1,4 +1,4 @@
-"""The runs of a refit: confirming a candidate over seeds, training one for good, and putting several together."""
+"""The objectives of a refit: confirm a candidate, train a final model, and combine models into an ensemble."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from psy_agents.training.scoring import SplitScorer
 ANSWERS = "answers.npz"
 SPAN_LENGTHS = "span_lengths.json"
 MODEL = "model"
-PREDICTIONS = "test_predictions.parquet"  # Beside the model, not in it: it names posts, and a model is given away.
+PREDICTIONS = "test_predictions.parquet"  # Beside the model, not in it: it holds ids of posts, and models are shared.
 TEST_SECONDS = "test_seconds.json"
 TEST = "test"
 
 
 @dataclass(frozen=True)
 class Final:
-    """How long a candidate is trained for good, and how it decides."""
+    """The epochs of a candidate's final training, and its decisions."""
 
     epochs: int
     decisions: Decisions
@@ -36,13 +36,13 @@ class Final:
 
 @dataclass(frozen=True)
 class RefitSetup(SearchSetup):
-    """What all runs of a refit share: the candidates, best first, and of those that are trained for good how, by their place."""
+    """The part that all runs of a refit share: the candidates, best first, and the finals by the candidate's index."""
 
     candidates: tuple[Mapping[str, Any], ...]
     finals: Mapping[int, Final] = field(default_factory=dict)
 
     def params(self, spec: TrialSpec) -> dict[str, Any]:
-        """Those of the candidate that a run names."""
+        """The hyper-parameters of the candidate of a run."""
         return dict(self.candidates[spec.params["candidate"]])
 
 
@@ -65,7 +65,7 @@ class ConfirmingObjective:
 class MemberObjective:
     """Trains a candidate on train + validation and saves it, as a member of an ensemble.
 
-    The value of a report, and of the run, is the negative training loss, because nothing is left to score an epoch on.
+    The value of a report, and of the run, is the negative training loss: no split is left to score an epoch on.
     """
 
     def __init__(self, setup: RefitSetup) -> None:
@@ -88,7 +88,7 @@ class MemberObjective:
 
 
 class FinalObjective(MemberObjective):
-    """Trains the winner so, and predicts the test split with what was saved: once. The run's value is the objective on test."""
+    """Trains the winner and predicts the test split once, with the saved model. The run's value is the objective on test."""
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
         trained = super().__call__(spec, report)
@@ -98,14 +98,14 @@ class FinalObjective(MemberObjective):
 
 @dataclass(frozen=True)
 class EnsembleSetup(SearchSetup):
-    """The saved members of an ensemble, and how they decide together."""
+    """The saved members of an ensemble, and its decisions."""
 
     members: tuple[Path, ...]
     decisions: Decisions
 
 
 class EnsembleObjective:
-    """Puts the members into one folder, and predicts the test split with it: once. Nothing is trained."""
+    """Saves the members as one ensemble, and predicts the test split once. Nothing is trained."""
 
     def __init__(self, setup: EnsembleSetup) -> None:
         self.setup = setup
@@ -118,11 +118,11 @@ class EnsembleObjective:
 
 
 def test_once(folder: Path, setup: SearchSetup) -> tuple[float, dict[str, float]]:
-    """Load the model saved in the folder, predict the test split, write the predictions beside it; the objective and every metric."""
+    """Predict the test split with the saved model and write the predictions beside it; returns the objective and the metrics."""
     corpus = setup.corpus
     texts = corpus.posts.set_index("post_id")["text"]
     members = corpus.posts.loc[corpus.posts["post_id"].isin(corpus.members(TEST)), "post_id"].tolist()
-    # Every criterion of every test post is asked for, as a user asks; pairs that were set aside are dropped after.
+    # Every criterion of every test post is predicted, as a user predicts; pairs that were set aside are dropped afterwards.
     predictor = Predictor(folder / MODEL)
     begun = time.perf_counter()
     everything = predictor.predict_pairs(unlabelled_pairs(corpus.criteria, [texts[post] for post in members]))

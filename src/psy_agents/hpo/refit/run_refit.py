@@ -1,4 +1,4 @@
-"""The refit: the best trials confirmed over fixed seeds, the winner trained for good and tested once."""
+"""The refit: confirms the best trials over fixed seeds, trains the winner on train + validation, and tests it once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.budget import check_space, encoder_bytes
 from psy_agents.hpo.config import RefitConfig
-from psy_agents.hpo.paths import Places
+from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.ensemble import EnsembleSummary, run_ensemble
 from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LENGTHS, TEST_SECONDS, RefitSetup
 from psy_agents.hpo.refit.runs import RefitRuns, final_of, warn_of_flat_probabilities
@@ -36,7 +36,7 @@ LABEL, FINAL_LABEL = "refit", "final"
 
 
 class ConfirmedCandidate(Schema):
-    """One of the best trials over the fixed seeds; values are the objective on validation."""
+    """One of the best trials, run with each of the fixed seeds; values are the objective on validation."""
 
     rank: int = Field(ge=1, description="In the top-k.")
     trial: int
@@ -48,7 +48,7 @@ class ConfirmedCandidate(Schema):
 
 
 class RefitSummary(Schema):
-    """How the winner was found, what it is, and what it reached on test."""
+    """The winner of a refit: how it was chosen, its parameters and decisions, and its figures on test."""
 
     agent: str
     from_study: str
@@ -93,17 +93,17 @@ def run_refit(
     config: RefitConfig,
     settings: TrainingSettings,
     top: TopK | None,
-    places: Places,
+    paths: StoragePaths,
     callbacks: Sequence[Callback] = (),
 ) -> RefitOutput:
-    """Confirm the best trials, or go on with it, then train the winner on train + validation and test it once.
+    """Confirm the best trials, train the winner on train + validation, and test it once; an interrupted refit continues.
 
-    Where an ensemble is asked for, it is made with the winner (see `run_ensemble`), and is what is handed over.
+    With ``config.ensemble`` the result is an ensemble with the winner (see `run_ensemble`).
 
-    Each candidate is trained on train with every seed, as long as the search trained, and scored on validation. The
-    winner has the highest mean; one that failed with a seed loses to all that did not. It is trained anew on train and
-    validation for the median of its best epochs, with the first seed. Temperature, thresholds and decoding rule are those
-    that suit the winner's answers on validation best, all seeds' together.
+    Each candidate is trained on train with every seed, with the epochs of the search, and scored on validation. The winner
+    has the highest mean; a candidate that failed with a seed ranks below all that did not. It is trained on train and
+    validation for the median of its best epochs, with the first seed. Temperature, thresholds and decoding rule are chosen
+    on the winner's validation answers of all seeds together.
 
     Raises:
         UserError: there is no top-k, it was made on another corpus or with other settings, or every candidate failed.
@@ -113,8 +113,8 @@ def run_refit(
     chosen, n_seeds = top.trials[: config.candidates], len(config.fixed_seeds)
     candidates = tuple(dict(trial.params) for trial in chosen)
     encoders = {settings.hyperparameters(dict(params)).encoder for params in candidates}
-    # The confirming runs keep answers only; the final model is written beside its last name, and an ensemble links its members.
-    check_space(places.checkpoints, (1 + config.final_trainings) * encoder_bytes(agent, map(locate_encoder, encoders)))
+    # Confirming runs keep only answers; the final model is written atomically, and an ensemble links its members.
+    check_space(paths.checkpoints, (1 + config.final_trainings) * encoder_bytes(agent, map(locate_encoder, encoders)))
     attributes = {
         "agent": agent,
         "data_hash": data,
@@ -129,8 +129,8 @@ def run_refit(
         "epochs": top.epochs,
         "patience": top.patience,
     }
-    with StudyStore(places.store) as opened:
-        engine = RefitRuns(config, top, len(chosen), opened, places, callbacks, attributes)
+    with StudyStore(paths.store) as opened:
+        engine = RefitRuns(config, top, len(chosen), opened, paths, callbacks, attributes)
         setup = RefitSetup(agent, settings, corpus, candidates)
         runs = [(i, seed) for i in range(len(chosen)) for seed in config.fixed_seeds]
         study, confirmed = engine.run(LABEL, identity, "ConfirmingObjective", setup, runs, (ANSWERS, SPAN_LENGTHS))

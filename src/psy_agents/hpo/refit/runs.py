@@ -1,4 +1,4 @@
-"""Candidates of a refit, trained as trials of studies of its own, so that an interrupted one goes on."""
+"""Runs of a refit as trials of a study: an interrupted refit continues."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from psy_agents.evaluation.calibration import HOTTEST
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.objective import SearchSetup
-from psy_agents.hpo.paths import Places
+from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.objectives import ANSWERS, SPAN_LENGTHS, Final
-from psy_agents.hpo.run_stage import tell_changes
+from psy_agents.hpo.run_stage import log_changes
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, study_name
 from psy_agents.hpo.study.records import Callback, TrialRecord
@@ -34,13 +34,13 @@ STAGE = "stage3"
 
 @dataclass(frozen=True)
 class RefitRuns:
-    """Runs candidates with given seeds as trials of a study, as the search runs its own."""
+    """Runs candidates with given seeds as trials of a study."""
 
     config: RefitConfig
     top: TopK
     n_candidates: int
     store: StudyStore
-    places: Places
+    paths: StoragePaths
     callbacks: Sequence[Callback]
     attributes: Mapping[str, Any]
 
@@ -55,17 +55,17 @@ class RefitRuns:
     ) -> tuple[str, tuple[TrialRecord, ...]]:
         """The study's name and its records, one for each (candidate, seed); complete ones have their files.
 
-        A study whose files were deleted is left as it is, and run anew under another name.
+        A study whose files were deleted is left as it is, and run again under another name.
         """
         attempt = 0
         while True:
             tried = dict(identity) if attempt == 0 else {**identity, "attempt": attempt}
             name = study_name(setup.agent, STAGE, label, tried)
-            tell_changes(self.store.studies(), name, tried)
+            log_changes(self.store.studies(), name, tried)
             records = self._runner(label, name, tried, objective, setup, runs).run().records
             if all(_has(record, files) for record in records if record.state == "complete"):
                 return name, records
-            log.warning("%s: files of its runs were deleted from %s: they are run again", name, self.places.checkpoints)
+            log.warning("%s: files of its runs were deleted from %s: they are run again", name, self.paths.checkpoints)
             attempt += 1
 
     def _runner(
@@ -89,11 +89,11 @@ class RefitRuns:
             name,
             objective=f"psy_agents.hpo.refit.objectives:{objective}",
             setup=setup,
-            checkpoint_root=self.places.checkpoints / name,
+            checkpoint_root=self.paths.checkpoints / name,
             seeds=[seed for _, seed in runs],
             callbacks=self.callbacks,
             attributes={**self.attributes, "identity": identity},
-            log_dir=None if self.places.logs is None else self.places.logs / name,
+            log_dir=None if self.paths.logs is None else self.paths.logs / name,
         )
 
 
@@ -107,10 +107,10 @@ def answers_of(record: TrialRecord) -> Answers:
 
 
 def decide(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, like: TrialRecord, answers: Sequence[Answers]) -> Decisions:
-    """Temperature, thresholds and decoding rule from answers on validation, all runs' together.
+    """Choose temperature, thresholds and decoding rule on the validation answers of all runs together.
 
     Args:
-        like: a confirming run, of which the lengths of training spans are taken.
+        like: a confirming run that gives the lengths of training spans.
     """
     lengths = json.loads((like.checkpoint / SPAN_LENGTHS).read_text(encoding="utf-8"))
     scorer = SplitScorer(split_pairs(corpus, "validation"), lengths, settings.objective_evidence_weight)
@@ -118,13 +118,13 @@ def decide(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, like
 
 
 def final_of(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, records: Sequence[TrialRecord]) -> Final:
-    """How long a candidate is trained for good, and how it decides, from its confirming runs."""
+    """The epochs of a candidate's final training and its decisions, from its confirming runs."""
     epochs = round(statistics.median(record.best_epoch for record in records))
     return Final(epochs, decide(corpus, config, settings, records[0], [answers_of(record) for record in records]))
 
 
 def warn_of_flat_probabilities(agent: str, decisions: Decisions) -> None:
-    """Say so where no temperature makes the log odds right, so that the likeliest one has drawn all probabilities to one half."""
+    """Warn where no temperature calibrates the log odds, and the best one makes all probabilities nearly one half."""
     if decisions.temperature == HOTTEST and not decisions.shift:
         log.warning(
             "%s: its temperature is %g, the highest there is, so that its probabilities are all near one half: too few pairs are "

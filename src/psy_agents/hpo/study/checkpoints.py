@@ -1,4 +1,4 @@
-"""The weights of the best trials, and of no others."""
+"""The weights of a study's best trials."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Checkpoints:
         self._best: list[FrozenTrial] = []
 
     def folder(self, number: int) -> Path:
-        """Where a trial's weights lie if they are kept."""
+        """The folder of a trial's weights if they are kept."""
         return self.root / f"trial_{number:04d}"
 
     def kept(self, number: int) -> Path | None:
@@ -29,11 +29,11 @@ class Checkpoints:
         return folder if folder.is_dir() else None
 
     def target(self, number: int) -> Path | None:
-        """Where a running trial writes; None where no weights are kept."""
+        """The folder to which a running trial writes; None where no weights are kept."""
         return self.root / f"trial_{number:04d}.partial" if self.keep else None
 
     def accept(self, number: int) -> None:
-        """The trial has completed: its weights get their name."""
+        """Give the weights of a completed trial their name."""
         partial = self.target(number)
         if partial is not None and partial.is_dir():
             partial.replace(self.folder(number))
@@ -42,7 +42,7 @@ class Checkpoints:
         """Delete all trial folders but those of the best complete trials and of running ones.
 
         Args:
-            ended: trials that have ended since the last call; in the first one all that ever did.
+            ended: trials that have ended since the last call; in the first call all ended trials.
         """
         complete = {trial.number: trial for trial in (*self._best, *ended) if trial.state is TrialState.COMPLETE}
         self._best = sorted(complete.values(), key=lambda trial: (-trial.value, trial.number))[: self.keep]

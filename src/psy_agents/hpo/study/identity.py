@@ -1,4 +1,4 @@
-"""What makes the values of one study comparable, and what has changed where a study does not fit any more."""
+"""The identity of a study: everything on which its values depend. Another identity is another study."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psy_agents.training.config import TrainingSettings
 SHOWN = 8
 
 Identity = Mapping[str, Any]
-"""Plain JSON data. Its digest is in the study's name; the study keeps it whole, to tell later what has changed."""
+"""Plain JSON data. Its digest is in the study's name; the study stores it, to show later what has changed."""
 
 
 def study_name(agent: str, stage: str, label: str, identity: Identity) -> str:
@@ -22,11 +22,11 @@ def study_name(agent: str, stage: str, label: str, identity: Identity) -> str:
 
 
 def settings_hash(settings: TrainingSettings) -> str:
-    """Of the training settings that all trials of a study share."""
+    """Digest of the training settings that all trials of a study share."""
     return digest(settings.model_dump(mode="json"))
 
 
-def latest_other(studies: Sequence[optuna.Study], name: str) -> optuna.Study | None:
+def previous_study(studies: Sequence[optuna.Study], name: str) -> optuna.Study | None:
     """The newest study of the same agent, stage and label that has another name."""
     kind = name.rpartition("-")[0]
     found = [study for study in studies if study.study_name != name and study.study_name.rpartition("-")[0] == kind]
@@ -39,8 +39,8 @@ def changes(before: Identity, now: Identity) -> list[str]:
     return sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
 
 
-def why_anew(before: Identity, now: Identity) -> str:
-    """The changes in words, shortened where there are many."""
+def describe_changes(before: Identity, now: Identity) -> str:
+    """The names of the changes, shortened where there are many."""
     names = changes(before, now)
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more

@@ -1,4 +1,4 @@
-"""One owner a study: who holds its lock alone writes to it, and loses it when its process dies."""
+"""Locks on studies: only the process that holds a study's lock writes to it; the lock is dropped when the process dies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import sqlalchemy
 from psy_agents.errors import UserError
 from psy_agents.files.locks import try_lock
 
-CONNECT_TIMEOUT = 10  # Seconds for which a database may be silent before it counts as gone.
+CONNECT_TIMEOUT = 10  # Seconds for a database to answer.
 
 
 class StudyLock(Protocol):
@@ -26,11 +26,11 @@ class StudyLock(Protocol):
         """Raise `UserError` if the lock may be lost."""
 
     def release(self) -> None:
-        """Let others have it."""
+        """Let other processes have it."""
 
 
 def _keys(name: str) -> dict[str, int]:
-    """Two whole numbers of 32 bits, as an advisory lock takes them."""
+    """The two 32-bit integers of an advisory lock."""
     digest = hashlib.sha256(f"psy_agents {name}".encode()).digest()
     return {"a": int.from_bytes(digest[:4], signed=True), "b": int.from_bytes(digest[4:8], signed=True)}
 
@@ -94,7 +94,7 @@ class FileLock:
 class AdvisoryLock:
     """A session-level advisory lock of PostgreSQL on a connection of its own, which the server drops when it ends.
 
-    The owner is told by the name that its connection gives itself. See the PostgreSQL manual, section 13.3.5.
+    The name of the owner's connection names its process. See the PostgreSQL manual, section 13.3.5.
 
     Raises:
         UserError: another process holds it; the message names that process.
@@ -117,7 +117,7 @@ class AdvisoryLock:
             raise _refusal(study, owner)
 
     def _owner(self) -> str:
-        # The two keys stand in pg_locks as unsigned numbers.
+        # pg_locks shows the keys as unsigned numbers.
         unsigned = {name: value % 2**32 for name, value in self._key.items()}
         found = self._connection.scalar(
             sqlalchemy.text(
@@ -130,7 +130,7 @@ class AdvisoryLock:
         return (found or "another process").removeprefix("psy_agents ")
 
     def check(self) -> None:
-        """Refuse to go on where the connection is gone: with it went the lock."""
+        """Refuse to continue without the connection: the lock is lost with it."""
         try:
             self._connection.execute(sqlalchemy.text("SELECT 1"))
         except sqlalchemy.exc.DBAPIError:
@@ -140,7 +140,7 @@ class AdvisoryLock:
             ) from None
 
     def release(self) -> None:
-        """Let others have it; a connection that is gone has done so already."""
+        """Let other processes have it."""
         self._connection.invalidate()
         self._connection.close()
         self._engine.dispose()

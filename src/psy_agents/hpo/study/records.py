@@ -32,13 +32,13 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """A trial as it stands.
+    """A trial: running, or as it ended.
 
     Attributes:
         index: its place among the stage's trials, from 0; a retry has the index of the trial that it repeats.
         number: its number in the study.
         state: running, complete, pruned or failed.
-        final: False for a failure that will be run again.
+        final: False for a failure that is retried.
         enqueued: its parameters were given, not proposed by the sampler.
         value, best_epoch, metrics: of the best epoch; of the last one where the trial was pruned or failed.
         failure, reason: the kind of failure and its details, without any text from the data.
@@ -51,7 +51,7 @@ class TrialRecord:
     seed: int
     state: str
     final: bool = False
-    slot: int | None = None
+    worker: int | None = None
     enqueued: bool = False
     retry_of: int | None = None
     micro_batch_divisor: int = 1
@@ -67,7 +67,7 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class StageInfo:
-    """A stage as it starts: what it will do, and what was done before; ``n_trials`` is None where time alone ends it."""
+    """A stage at its start: its size, and the trials that earlier runs finished; ``n_trials`` is None where only time ends it."""
 
     study_name: str
     stage: str
@@ -82,7 +82,7 @@ class StageInfo:
 
 @dataclass(frozen=True)
 class StageResult:
-    """A finished stage: its deciding trials, one per index."""
+    """A finished stage: the final attempt of each index."""
 
     study_name: str
     records: tuple[TrialRecord, ...]
@@ -94,12 +94,12 @@ class StageResult:
 
     @property
     def states(self) -> dict[str, int]:
-        """How many trials ended how; failed ones by their reason."""
+        """Number of trials by state; failed ones by their reason."""
         return count_states(self.records)
 
 
 class Callback(Protocol):
-    """Follows a stage. What it raises is logged and stops nothing: a computed trial is stored before it hears of it."""
+    """Is called as a stage goes on. A trial is stored before its callbacks run, and their exceptions are logged and stop nothing."""
 
     def stage_started(self, info: StageInfo) -> None: ...
 
@@ -145,7 +145,7 @@ def record_of(trial: FrozenTrial, *, final: bool, checkpoint: Path | None = None
         seed=attrs["seed"],
         state=STATE_NAMES[trial.state],
         final=final,
-        slot=attrs.get("slot"),
+        worker=attrs.get("worker"),
         enqueued=attrs.get("enqueued", False),
         retry_of=attrs.get("retry_of"),
         micro_batch_divisor=attrs.get("micro_batch_divisor", 1),

@@ -32,8 +32,8 @@ def digest(value: Any) -> str:
 class StudyStore:
     """Studies, open while the ``with`` block lasts.
 
-    Whoever owns a study (`own`) alone writes to it, and may take every running trial that it finds there for an orphan
-    of a dead run: the lock is dropped when its owner dies.
+    Only the owner of a study (`own`) writes to it. It treats every running trial that it finds there as an orphan of a dead
+    run: the lock is dropped when its owner dies.
 
     Args:
         address: path of an sqlite file, or a PostgreSQL URL such as ``postgresql://user:password@host/database``.
@@ -60,10 +60,10 @@ class StudyStore:
 
     @contextlib.contextmanager
     def own(self, study: str) -> Iterator[StudyLock]:
-        """Be the one process that writes to the study.
+        """Own the study: no other process writes to it.
 
         Raises:
-            UserError: another process is; the message names it.
+            UserError: another process owns it; the message names that process.
         """
         lock = self._lock(study)
         try:
@@ -81,7 +81,7 @@ class StudyStore:
         return optuna.create_study(study_name=name, storage=self.storage, direction="maximize", load_if_exists=True)
 
     def writer(self, study: optuna.Study) -> TrialWriter:
-        """What writes the study's trials; only who owns it may."""
+        """The writer of the study's trials, for the process that owns it."""
         return TrialWriter(self._backend.engine, self.storage.get_study_id_from_name(study.study_name))
 
     def studies(self) -> list[optuna.Study]:
@@ -90,7 +90,7 @@ class StudyStore:
 
 
 def read_study(address: str | Path, name: str) -> optuna.Study:
-    """A study to look at, without owning it.
+    """A study to read, without owning it.
 
     Raises:
         UserError: there is no such store or study.
@@ -106,7 +106,7 @@ def read_study(address: str | Path, name: str) -> optuna.Study:
 
 
 def read_studies(address: str | Path) -> list[optuna.Study]:
-    """All studies of a store to look at, without owning them; none where there is no store yet."""
+    """All studies of a store to read, without owning them; none where there is no store yet."""
     url = _url(address)
     if url.get_backend_name() == "sqlite" and not Path(url.database).is_file():
         return []
@@ -155,7 +155,7 @@ def _prepare_sqlite(path: Path) -> None:
 
 @contextlib.contextmanager
 def _opening(path: Path) -> Iterator[None]:
-    """Tell why an sqlite store cannot be opened."""
+    """Turn errors of opening an sqlite store into sentences."""
     try:
         yield
     except (sqlite3.OperationalError, sqlalchemy.exc.OperationalError, optuna.exceptions.StorageInternalError) as error:
@@ -172,7 +172,7 @@ def _opening(path: Path) -> Iterator[None]:
 
 
 def _backend(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
-    """Open a store, to write or to read; either makes its tables, and of two that do so at once one would fail."""
+    """Open a store under a lock: the first to open it makes its tables, and two processes at once would fail."""
     if url.get_backend_name() == "postgresql":
         with _answering(url), wait_for_advisory_lock(url, "opening"):
             return _postgres(url)
@@ -190,12 +190,12 @@ def _sqlite(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
         # With a write-ahead log, NORMAL loses nothing when a process dies, and perhaps the last steps when the power does.
         connection.execute("PRAGMA synchronous=NORMAL")
 
-    backend.engine.dispose()  # The connections that making the tables left are from before.
+    backend.engine.dispose()  # The connections that made the tables lack the setting.
     return backend
 
 
 def _postgres(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
-    # A connection that the server has dropped meanwhile is replaced instead of failing a trial.
+    # A connection that the server has dropped is replaced, and no trial fails.
     options = {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_TIMEOUT}}
     return optuna.storages.RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=options)
 

@@ -1,4 +1,4 @@
-"""A stage's best trials, as the next stage, the refit and a reader want them."""
+"""The top-k file: a stage's best trials, read by the next stage and the refit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from psy_agents.agents.renamed import renamings
 from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.study.checkpoints import Checkpoints
-from psy_agents.hpo.study.ledger import Ledger
+from psy_agents.hpo.study.history import TrialHistory
 from psy_agents.hpo.study.records import TrialRecord, count_states, record_of
 
 PACKAGES = ("psy-agents", "optuna", "torch", "transformers")
@@ -47,7 +47,7 @@ class RefinedFrom(Schema):
 
 
 class TopK(Schema):
-    """The best complete trials of a study, best first, and what the study was."""
+    """The best complete trials of a study, best first, and the study's identity."""
 
     study: str
     stage: str
@@ -101,12 +101,12 @@ def installed_versions() -> dict[str, str]:
 
 
 def stage_records(study: optuna.Study) -> tuple[TrialRecord, ...]:
-    """The deciding attempt of each settled trial of a stage, by index."""
+    """The final attempt of each finished trial of a stage, by index."""
     checkpoints = Checkpoints(Path(study.user_attrs["checkpoint_root"]), keep=0)
     trials = study.get_trials(deepcopy=False)
     n_indices = 1 + max((trial.user_attrs.get("index", -1) for trial in trials), default=-1)
-    ledger = Ledger(trials, n_trials=n_indices, max_retries=study.user_attrs["max_retries"])
-    return tuple(record_of(t, final=True, checkpoint=checkpoints.kept(t.number)) for t in ledger.deciding())
+    history = TrialHistory(trials, n_trials=n_indices, max_retries=study.user_attrs["max_retries"])
+    return tuple(record_of(t, final=True, checkpoint=checkpoints.kept(t.number)) for t in history.final_attempts())
 
 
 def top_k(study: optuna.Study, k: int) -> dict[str, Any]:

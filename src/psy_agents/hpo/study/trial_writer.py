@@ -1,11 +1,11 @@
-"""A study's trials on their way into the store: each step of a trial is one transaction of a few statements.
+"""Writes a study's trials to the store, with one transaction for each step of a trial.
 
 Optuna's own calls store a parameter, an attribute or a state at a time, each with queries of its own: some 90 statements and 16
-transactions for a trial of nine parameters and three epochs, which took more of the engine's time than all else. Here a trial's
-beginning is stored as a whole, and so is its end, with which a kill leaves a trial either running or ended, and never in between.
+transactions for a trial of nine parameters and three epochs, most of the engine's time. Here a trial's start is one transaction,
+and so is its end: a kill leaves a trial either running or ended.
 
-This is the only place that knows Optuna's tables. Everything is read by Optuna's own calls; tests hold what they read here against
-what Optuna writes.
+This is the only module that knows Optuna's tables. Everything is read by Optuna's own calls; tests compare what this module writes
+with what Optuna writes.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ DURABILITY = {
 
 
 class TrialWriter:
-    """Begins, follows and ends the trials of one study; only the study's owner may have one.
+    """Stores the start, the epochs and the end of trials; only the study's owner may have one.
 
-    The database waits for its disk only at a trial's end, which may be worth hours. If the power fails, what was stored since the
-    last end may be gone, and that trial is begun again; a process that dies loses nothing. Every transaction begins with a
-    write: sqlite refuses one that has read before while another program wrote.
+    The database waits for its disk only at a trial's end, which may be worth hours. A power failure may lose what was stored since
+    the last end, and that trial is started again; a process that dies loses nothing. Every transaction starts with a write:
+    sqlite refuses to write after a read if another program wrote in between.
     """
 
     def __init__(self, engine: sqlalchemy.Engine, study_id: int) -> None:
@@ -59,7 +59,7 @@ class TrialWriter:
         self._upserts = {table: _upsert(INSERTS[engine.dialect.name](table), unique) for table, unique in UNIQUE.items()}
 
     def begin(self, params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution], attrs: Mapping[str, Any]) -> FrozenTrial:
-        """Store a new running trial with all that it begins with."""
+        """Store a new running trial with its parameters and attributes."""
         stored = {name: distributions[name].to_internal_repr(value) for name, value in params.items()}
         now = datetime.now(UTC)
         earlier = sqlalchemy.select(sqlalchemy.func.count()).where(TRIALS.c.study_id == self._study_id)
@@ -103,7 +103,7 @@ class TrialWriter:
         )
 
     def report(self, trial: FrozenTrial, epoch: int, value: float) -> None:
-        """Store an epoch's value; the trial takes it in."""
+        """Store an epoch's value, and add it to the trial."""
         number, kind = models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
         row = {"intermediate_value": number, "intermediate_value_type": kind}
         with self._transaction("quick") as connection:
@@ -122,7 +122,7 @@ class TrialWriter:
         """Store a trial's end, of a complete trial with its value; a pruned one has that of its last epoch.
 
         Raises:
-            UserError: the trial is not running, so that somebody else writes to the study.
+            UserError: the trial is not running: another program writes to the study.
         """
         if state is TrialState.PRUNED and trial.intermediate_values:
             value = trial.intermediate_values[max(trial.intermediate_values)]
@@ -157,7 +157,7 @@ class TrialWriter:
     def _set(
         self, connection: sqlalchemy.Connection, table: sqlalchemy.Table, owner: Mapping[str, int], attrs: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Store attributes; what a reader will get."""
+        """Store attributes; returns them as a reader gets them."""
         texts = {key: json.dumps(value) for key, value in attrs.items()}
         if texts:
             rows = [{**owner, "key": key, "value_json": text} for key, text in texts.items()]
@@ -166,6 +166,6 @@ class TrialWriter:
 
 
 def _upsert(insert: sqlite.Insert | postgresql.Insert, unique: tuple[str, ...]) -> sqlite.Insert | postgresql.Insert:
-    """Insert rows, in place of those that are there."""
+    """Insert rows, or replace those with the same key."""
     new = {c.name: insert.excluded[c.name] for c in insert.table.columns if not c.primary_key and c.name not in unique}
     return insert.on_conflict_do_update(index_elements=unique, set_=new)

@@ -1,4 +1,4 @@
-"""Where a stage's trials run, on this machine or on a Dask cluster, and how many at a time."""
+"""Whether trials run on this machine or on a Dask cluster, and how many at a time."""
 
 from __future__ import annotations
 

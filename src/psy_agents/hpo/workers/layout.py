@@ -1,4 +1,4 @@
-"""How this machine's cores are split into slots: measured, where no setting and no earlier run of the study says it."""
+"""How this machine's cores are split among workers: as set, as in an earlier run of the study, or as measured."""
 
 from __future__ import annotations
 
@@ -21,123 +21,124 @@ from psy_agents.hpo.workers.resources import cpu_cores, visible_gpus
 
 ROUNDS = 3
 SECONDS = 0.3  # For which one split is timed in a round.
-CLOSE = 0.95  # Of the fastest: what is as fast, within the noise of a short measurement.
+CLOSE = 0.95  # Share of the fastest rate that counts as equal, given the noise of a short measurement.
 TOKENS, SEQUENCES, HIDDEN, HEADS = 64, 4, 384, 12  # MiniLM's layer, at a small batch.
-DEADLINE = 180.0  # Seconds for a measuring process to answer; importing torch is most of them.
+TIMEOUT = 180.0  # Seconds for a measuring process to answer; most of it is the import of torch.
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Slots and their threads.
+    """The number of workers and of their threads.
 
     Attributes:
-        gpus: names for CUDA_VISIBLE_DEVICES, shared by the slots in turn; none on CPU.
-        cores: those that there were.
-        why: in words, for the log.
-        steps_per_second: of each split that was timed, such as ``{"2 x 1": 31.0}``, all its slots together.
+        gpus: names for CUDA_VISIBLE_DEVICES, shared by the workers in turn; none on CPU.
+        cores: the cores that were split.
+        why: the reason for this split, for the log.
+        steps_per_second: of each split that was timed, such as ``{"2 x 1": 31.0}``, all its workers together.
     """
 
-    slots: int
+    workers: int
     threads: int
     gpus: tuple[str, ...] = ()
     cores: int = 1
     why: str = ""
     steps_per_second: Mapping[str, float] = field(default_factory=dict)
 
-    def device(self, slot: int) -> str | None:
-        """The GPU of a slot; None on CPU."""
-        return self.gpus[slot % len(self.gpus)] if self.gpus else None
+    def device(self, worker: int) -> str | None:
+        """The GPU of a worker; None on CPU."""
+        return self.gpus[worker % len(self.gpus)] if self.gpus else None
 
-    def stored(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As plain JSON data, for the study; the GPUs' names are those of one run, so only their number is kept."""
         return {**asdict(self), "gpus": len(self.gpus), "steps_per_second": dict(self.steps_per_second)}
 
     def sentence(self) -> str:
-        """The split, why it is so, and its figures."""
-        figures = ", ".join(f"{split}: {rate:.1f}" for split, rate in self.steps_per_second.items())
+        """The split, its reason and its rates."""
+        rates = ", ".join(f"{split}: {rate:.1f}" for split, rate in self.steps_per_second.items())
+        workers = f"{self.workers} worker{'s' if self.workers > 1 else ''}"
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        return f"{self.slots} slot{'s' if self.slots > 1 else ''} x {threads} ({self.why}{'; steps a second ' if figures else ''}{figures})"
+        return f"{workers} x {threads} ({self.why}{'; steps a second ' if rates else ''}{rates})"
 
 
 def choose_layout(config: StageConfig, before: Mapping[str, Any] | None = None) -> Layout:
     """The layout of a stage on this machine; a single trial has all cores.
 
     What the settings say holds. What they leave to ``auto`` stays as the study began, since seeds give the same values
-    again only with the same threads; in a new study it is ``per_gpu`` slots a GPU, or on CPU the split that
+    again only with the same threads; in a new study it is ``per_gpu`` workers a GPU, or on CPU the split that
     `measure` finds fastest, of those for which there is memory.
 
     Args:
-        before: the layout with which the study began, as `Layout.stored` gave it.
+        before: the layout with which the study began, as `Layout.to_dict` gives it.
 
     Raises:
         UserError: no split could be timed.
     """
     gpus, cores = tuple(visible_gpus()), cpu_cores()
     known = {"gpus": gpus, "cores": cores}
-    typed_slots = None if config.workers.count == "auto" else config.workers.count
+    typed_workers = None if config.workers.count == "auto" else config.workers.count
     typed_threads = None if config.workers.threads == "auto" else config.workers.threads
-    if before is not None and _still_fits(before, typed_slots, typed_threads, len(gpus), cores):
-        return Layout(before["slots"], before["threads"], **known, why="as the study began")
+    if before is not None and _still_fits(before, typed_workers, typed_threads, len(gpus), cores):
+        return Layout(before["workers"], before["threads"], **known, why="as the study began")
     most = config.n_trials or cores * 1_000
-    if typed_slots is not None or gpus:
-        slots = min(typed_slots or len(gpus) * config.workers.per_gpu, most)
-        why = "as set" if typed_slots is not None else f"{config.workers.per_gpu} for each of {len(gpus)} GPUs"
-        return Layout(slots, typed_threads or max(1, cores // slots), **known, why=why)
+    if typed_workers is not None or gpus:
+        workers = min(typed_workers or len(gpus) * config.workers.per_gpu, most)
+        why = "as set" if typed_workers is not None else f"{config.workers.per_gpu} for each of {len(gpus)} GPUs"
+        return Layout(workers, typed_threads or max(1, cores // workers), **known, why=why)
     room, limits = _room(config.workers.memory_gib)
     if typed_threads is not None:
-        slots = max(1, min(cores // typed_threads, most, room))
-        return Layout(slots, typed_threads, **known, why=f"threads as set{limits if slots == room else ''}")
+        workers = max(1, min(cores // typed_threads, most, room))
+        return Layout(workers, typed_threads, **known, why=f"threads as set{limits if workers == room else ''}")
     splits = candidates(cores, min(most, room))
     if len(splits) == 1:
-        ((slots, threads),) = splits
+        ((workers, threads),) = splits
         why = "one trial has all cores" if most == 1 else "there is no other split"
-        return Layout(slots, threads, **known, why=f"{why}{limits if room < min(cores, most) else ''}")
+        return Layout(workers, threads, **known, why=f"{why}{limits if room < min(cores, most) else ''}")
     rates = measure(splits)
-    slots, threads = fastest(rates)
+    workers, threads = fastest(rates)
     figures = {f"{k} x {t}": round(rate, 2) for (k, t), rate in rates.items()}
     why = f"the fastest split of {cores} cores{limits if room < min(cores, most) else ''}"
-    return Layout(slots, threads, **known, why=why, steps_per_second=figures)
+    return Layout(workers, threads, **known, why=why, steps_per_second=figures)
 
 
 def candidates(cores: int, most: int) -> tuple[tuple[int, int], ...]:
-    """Splits (slots, threads) worth timing: even ones, and that of as many slots as there may be."""
+    """Splits (workers, threads) worth timing: even ones, and that of as many workers as there may be."""
     most = max(1, min(cores, most))
-    slots = {k for k in range(1, most + 1) if cores % k == 0} | {most}
-    return tuple((k, cores // k) for k in sorted(slots, reverse=True))
+    workers = {k for k in range(1, most + 1) if cores % k == 0} | {most}
+    return tuple((k, cores // k) for k in sorted(workers, reverse=True))
 
 
 def fastest(rates: Mapping[tuple[int, int], float]) -> tuple[int, int]:
-    """The fastest split; of those as fast, the one with the most slots: a trial's batches and scores use one thread."""
+    """The fastest split; of equally fast ones that with the most workers: a trial's batches and scores use one thread."""
     best = max(rates.values())
     return max(split for split, rate in rates.items() if rate >= CLOSE * best)
 
 
 @functools.cache
 def measure(splits: tuple[tuple[int, int], ...]) -> dict[tuple[int, int], float]:
-    """Training steps a second of each split, all its slots together: the median of a few rounds, in which they take turns.
+    """Training steps a second of all workers of each split together: the median of a few rounds, in which the splits take turns.
 
     A step is forward, backward and AdamW of one encoder layer of MiniLM's size, in float32. Timed once a process.
 
     Raises:
         UserError: a measuring process died or was silent.
     """
-    with _timers(max(slots for slots, _ in splits)) as pipes:
+    with _timers(max(workers for workers, _ in splits)) as pipes:
         rounds = [{split: _rate(pipes, *split) for split in splits} for _ in range(ROUNDS)]
     return {split: statistics.median(found[split] for found in rounds) for split in splits}
 
 
-def _still_fits(before: Mapping[str, Any], slots: int | None, threads: int | None, gpus: int, cores: int) -> bool:
+def _still_fits(before: Mapping[str, Any], workers: int | None, threads: int | None, gpus: int, cores: int) -> bool:
     return (
-        slots in (None, before["slots"])
+        workers in (None, before["workers"])
         and threads in (None, before["threads"])
         and bool(before["gpus"]) == bool(gpus)
-        and (bool(gpus) or before["slots"] * before["threads"] <= cores)
-        and (not gpus or slots is not None or before["gpus"] == gpus)
+        and (bool(gpus) or before["workers"] * before["threads"] <= cores)
+        and (not gpus or workers is not None or before["gpus"] == gpus)
     )
 
 
 def _room(gib_per_worker: float) -> tuple[int, str]:
-    """Slots for which there is memory, and that limit in words."""
+    """The number of workers that fit into memory, and that limit in words."""
     memory = available_memory()
     if memory is None:
         return 1_000_000, ""
@@ -166,29 +167,29 @@ def _timers(number: int) -> Iterator[list[connection.Connection]]:
             process.join()
 
 
-def _rate(pipes: Sequence[connection.Connection], slots: int, threads: int) -> float:
-    """Steps a second of so many slots together, while the other timers wait."""
-    for message in (threads, SECONDS):  # First they get warm.
-        for pipe in pipes[:slots]:
+def _rate(pipes: Sequence[connection.Connection], workers: int, threads: int) -> float:
+    """Steps a second of so many workers together, while the other timers wait."""
+    for message in (threads, SECONDS):  # First the warm-up.
+        for pipe in pipes[:workers]:
             pipe.send(message)
-        rates = [_hear(pipe, slots, threads) for pipe in pipes[:slots]]
+        rates = [_receive(pipe, workers, threads) for pipe in pipes[:workers]]
     return sum(rates)
 
 
-def _hear(pipe: connection.Connection, slots: int, threads: int) -> float:
-    with contextlib.suppress(EOFError, OSError):  # A dead process is told as a silent one is.
-        if pipe.poll(DEADLINE):
+def _receive(pipe: connection.Connection, workers: int, threads: int) -> float:
+    with contextlib.suppress(EOFError, OSError):  # A dead process is reported like a silent one.
+        if pipe.poll(TIMEOUT):
             return pipe.recv()
     raise UserError(
-        f"The split of the cores into {slots} slots of {threads} threads could not be timed: is there memory for it? Or give "
+        f"The split of the cores into {workers} workers of {threads} threads could not be timed: is there memory for it? Or give "
         f"hpo.workers.count and hpo.workers.threads as numbers."
     )
 
 
 def _time_steps(pipe: connection.Connection) -> None:
-    """In a process of its own, until the parent ends it: get warm with so many threads, then count steps for so long."""
+    """The measuring process: warm up with a number of threads, then count steps for some seconds, until the parent ends it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent ends it.
-    with contextlib.suppress(EOFError, OSError):  # The parent has let go.
+    with contextlib.suppress(EOFError, OSError):  # The parent has closed the pipe.
         threads = pipe.recv()
         os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(threads)
         import torch

@@ -1,4 +1,4 @@
-"""What this machine has for workers: GPUs and cores, and how many workers they make."""
+"""This machine's GPUs and cores, and the number of workers for them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def local_worker_count(config: StageConfig, on_cpu: int | None = None) -> int:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs' names for CUDA_VISIBLE_DEVICES; torch is asked only where a driver is there."""
+    """The GPUs' names for CUDA_VISIBLE_DEVICES; torch is imported only where a driver is installed."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
@@ -35,5 +35,5 @@ def visible_gpus() -> list[str]:
 def cpu_cores() -> int:
     """Cores that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = cpu_quota()  # More threads than a container's share would only wait for each other.
+    quota = cpu_quota()  # More threads than a container's quota only wait for each other.
     return cores if quota is None else max(1, min(cores, int(quota)))

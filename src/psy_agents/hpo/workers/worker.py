@@ -1,4 +1,4 @@
-"""A place in which one trial at a time runs: the parent's side of a worker process, replaced when it fails."""
+"""The engine's side of a worker: a process that runs one trial at a time and is replaced when it fails."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from psy_agents.hpo.workers.worker_process import Message, Reported, WorkerJob, 
 
 
 @dataclass(frozen=True)
-class Lost:
-    """The worker is gone, or was ended because a deadline passed."""
+class WorkerLost:
+    """The worker process has died, or exceeded a timeout."""
 
     failure: Failure
     reason: str
 
 
-class Slot:
-    """One worker at a time: down, starting, idle or busy with a trial."""
+class Worker:
+    """A worker is down, starting, idle or busy with a trial; one that was killed can be started again."""
 
     def __init__(self, index: int, job: WorkerJob, timeouts: Timeouts) -> None:
         self.index, self._job, self._timeouts = index, job, timeouts
@@ -35,8 +35,8 @@ class Slot:
         self.trials_run = 0
         self._process: Any = None
         self._pipe: Any = None
-        self._silence: float | None = None
-        self._total: float | None = None
+        self._report_timeout_at: float | None = None
+        self._trial_timeout_at: float | None = None
 
     @property
     def allowed(self) -> bool:
@@ -44,15 +44,15 @@ class Slot:
         return True
 
     def start(self) -> None:
-        """Start a worker; it is idle once it has said that its objective is made."""
+        """Start the process; the worker is idle once the objective is built."""
         context = multiprocessing.get_context("forkserver")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self._job), name=f"search slot {self.index}")
+        self._process = context.Process(target=serve, args=(theirs, self._job), name=f"search worker {self.index}")
         self.state, self.trials_run = "starting", 0
-        self._silence = time.monotonic() + self._timeouts.startup
-        self._total = None
+        self._report_timeout_at = time.monotonic() + self._timeouts.startup
+        self._trial_timeout_at = None
         try:
-            with contextlib.suppress(EOFError, ConnectionError):  # A dead fork server: the pipe's end tells.
+            with contextlib.suppress(EOFError, ConnectionError):  # A dead fork server shows in messages().
                 self._process.start()
         finally:
             theirs.close()
@@ -61,55 +61,55 @@ class Slot:
         """Run a trial on the idle worker."""
         self.state = "busy"
         self.trials_run += 1
-        self._total = None if self._timeouts.total is None else time.monotonic() + self._timeouts.total
+        self._trial_timeout_at = None if self._timeouts.total is None else time.monotonic() + self._timeouts.total
         self._send(spec)
 
     def answer(self, go_on: bool) -> None:
-        """Answer a report: go on, or stop."""
+        """Answer a report: True continues the trial, False stops it."""
         self._send(go_on)
 
-    def messages(self) -> Iterator[Message | Lost]:
-        """What the worker has said, and last that it is lost, if it is; never waits."""
+    def messages(self) -> Iterator[Message | WorkerLost]:
+        """The worker's messages, and last that it is lost, if it is; never waits."""
         if self.state == "down":
             return
-        ended = not self._alive()  # Asked first: what a worker said before it died is still in the pipe.
+        ended = not self._alive()  # First: the last messages of a dead process are still in the pipe.
         try:
             while self.state != "down" and self._pipe.poll():
                 message = self._pipe.recv()
                 if not isinstance(message, Reported):
-                    self.state, self._silence, self._total = "idle", None, None
+                    self.state, self._report_timeout_at, self._trial_timeout_at = "idle", None, None
                 yield message
         except (EOFError, OSError, pickle.UnpicklingError):
             ended = True
         if self.state == "down":
             return
         if ended:
-            yield Lost(Failure.DIED, self._exit())
-        elif (overdue := self._overdue()) is not None:
-            yield overdue
+            yield WorkerLost(Failure.DIED, self._exit_reason())
+        elif (lost := self._exceeded_timeout()) is not None:
+            yield lost
 
     def waitables(self) -> list[Any]:
-        """What becomes ready when there is something to do."""
+        """Pipes and sentinels that become ready when the worker sends a message or ends."""
         if self.state == "down":
             return []
         return [self._pipe] if self._process.pid is None else [self._pipe, self._process.sentinel]
 
     def seconds_left(self) -> float | None:
-        """Until the nearest deadline."""
-        deadlines = [deadline for deadline in (self._silence, self._total) if deadline is not None]
+        """Seconds until the next timeout; None without one."""
+        deadlines = [deadline for deadline in (self._report_timeout_at, self._trial_timeout_at) if deadline is not None]
         return max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
 
     def kill(self) -> None:
-        """End the worker and all that it started, at once."""
+        """End the process and its children at once."""
         if self.state == "down":
             return
-        self.state, self._silence, self._total = "down", None, None
+        self.state, self._report_timeout_at, self._trial_timeout_at = "down", None, None
         self._pipe.close()
         self._end_worker()
 
     def _end_worker(self) -> None:
         if self._process.pid is not None:
-            # A worker leads its own group, save in its first moments.
+            # The process leads its own group, except in its first moments.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
@@ -118,7 +118,7 @@ class Slot:
                 self._process.close()
 
     def retire(self, patience: float = 5.0) -> None:
-        """Let the idle worker end by itself; kill it if it does not."""
+        """Let an idle process end by itself; kill it if it does not."""
         if self.state == "idle":
             self._send(None)
             self._wait_for_end(patience)
@@ -128,7 +128,7 @@ class Slot:
         self._process.join(patience)
 
     def _send(self, message: TrialSpec | bool | None) -> None:
-        self._silence = None if self._timeouts.silence is None else time.monotonic() + self._timeouts.silence
+        self._report_timeout_at = None if self._timeouts.silence is None else time.monotonic() + self._timeouts.silence
         with contextlib.suppress(OSError):  # A dead worker shows in messages().
             self._write(message)
 
@@ -138,25 +138,25 @@ class Slot:
     def _alive(self) -> bool:
         return self._process.pid is not None and self._process.is_alive()
 
-    def _exit(self) -> str:
+    def _exit_reason(self) -> str:
         if self._process.pid is None:
             return "the fork server did not start it"
         self._process.join(1.0)
         code = self._process.exitcode
         return f"exit code {code}" if code is not None else "its pipe closed"
 
-    def _overdue(self) -> Lost | None:
+    def _exceeded_timeout(self) -> WorkerLost | None:
         now = time.monotonic()
-        if self._total is not None and now >= self._total:
-            return Lost(Failure.TIMEOUT, f"longer than {self._timeouts.total:g} s")
-        if self._silence is not None and now >= self._silence:
+        if self._trial_timeout_at is not None and now >= self._trial_timeout_at:
+            return WorkerLost(Failure.TIMEOUT, f"longer than {self._timeouts.total:g} s")
+        if self._report_timeout_at is not None and now >= self._report_timeout_at:
             limit = self._timeouts.startup if self.state == "starting" else self._timeouts.silence
-            return Lost(Failure.HUNG, f"silent for {limit:g} s")
+            return WorkerLost(Failure.HUNG, f"silent for {limit:g} s")
         return None
 
 
 def preload(modules: tuple[str, ...]) -> None:
-    """Have the fork server import modules once for all workers; without effect once it runs."""
-    # OpenMP's threads spin while they wait: where other processes want the cores, that makes two threads slower than one.
+    """Let the fork server import modules once for all workers; without effect once it runs."""
+    # OpenMP's waiting threads spin: with other processes on the cores, two threads are slower than one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     multiprocessing.get_context("forkserver").set_forkserver_preload([serve.__module__, *modules])

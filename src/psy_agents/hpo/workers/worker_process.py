@@ -1,7 +1,7 @@
-"""The process that runs trials: it makes the objective once, then runs each trial that arrives by its pipe.
+"""The worker process: it builds the objective once, then runs each trial that arrives through its pipe.
 
-It never opens the study. Nothing that an unknown exception says leaves it, since a message may hold post text:
-only the exception's type and the places in the code.
+It never opens the study. Messages of unknown exceptions may hold post text and never leave it: only the exception's type and the
+places in the code do.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ NO_SPACE_SIGNS = ("No space left on device", "(os error 28)", "PytorchStreamWrit
 
 @dataclass(frozen=True)
 class WorkerJob:
-    """What a worker is started with.
+    """What a worker process is started with.
 
     Attributes:
         objective: ``module:Class``; the class is called with ``setup``.
@@ -48,12 +48,12 @@ class WorkerJob:
 
 @dataclass(frozen=True)
 class Ready:
-    """The objective is made."""
+    """The objective is built."""
 
 
 @dataclass(frozen=True)
 class Reported:
-    """An epoch is over; the worker waits for True (go on) or False (stop)."""
+    """An epoch is over; the worker waits for True (continue) or False (stop)."""
 
     report: EpochReport
 
@@ -67,59 +67,59 @@ class Finished:
 
 @dataclass(frozen=True)
 class Pruned:
-    """The trial left after the answer "stop"."""
+    """The trial stopped after the answer "stop"."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The trial failed, and the worker lives."""
+    """The trial failed; the process is alive."""
 
     failure: Failure
     reason: str
 
 
 @dataclass(frozen=True)
-class Refused:
-    """The objective cannot work, with these trials or any: a message for the user."""
+class UserErrorRaised:
+    """The objective raised `UserError`: the search ends with this message."""
 
     message: str
 
 
-Message = Ready | Reported | Finished | Pruned | Failed | Refused
+Message = Ready | Reported | Finished | Pruned | Failed | UserErrorRaised
 
 
 def serve(pipe: connection.Connection, job: WorkerJob) -> None:
-    """A worker's whole life."""
+    """Build the objective and run trials until the pipe closes."""
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         _prepare(job)
         objective = _new_objective(job)
-        _say(pipe, Ready())
-        while (spec := _hear(pipe)) is not None:
+        _send(pipe, Ready())
+        while (spec := _receive(pipe)) is not None:
             with _log(job.log_dir, spec.number):
                 message = _run(objective, spec, pipe)
-            _say(pipe, message)
+            _send(pipe, message)
     except _ParentGone:
         pass
     except UserError as error:
-        _say(pipe, Refused(str(error)))
+        _send(pipe, UserErrorRaised(str(error)))
     except BaseException as error:
-        _say(pipe, Failed(*_classify(error)))
+        _send(pipe, Failed(*_classify(error)))
 
 
 class _ParentGone(BaseException):
-    """The parent has died or let go of this worker; no objective's ``except Exception`` stops it."""
+    """The parent has died or closed the pipe; a BaseException, so that no objective catches it."""
 
 
-def _say(pipe: connection.Connection, message: Message) -> None:
+def _send(pipe: connection.Connection, message: Message) -> None:
     try:
         pipe.send(message)
     except OSError:
         raise _ParentGone from None
 
 
-def _hear(pipe: connection.Connection) -> Any:
+def _receive(pipe: connection.Connection) -> Any:
     try:
         return pipe.recv()
     except (EOFError, OSError):
@@ -127,11 +127,11 @@ def _hear(pipe: connection.Connection) -> Any:
 
 
 def _end_with_parent() -> None:
-    """Leave the terminal's process group, and die with the parent even in the midst of a computation.
+    """Leave the terminal's process group, and die with the parent even during a computation.
 
-    A thread watches the parent and ends this process with all that it started. A computation that never lets
-    other threads run is ended by the kernel (Linux): it kills this process when the fork server ends, and the
-    fork server ends with the parent once no worker holds the pipe by which it knows of living clients.
+    A thread watches the parent and ends this process and its children. A computation that never lets other threads run is
+    ended by the kernel (Linux): it kills this process when the fork server ends, and the fork server ends with the parent
+    once no worker holds its pipe of living clients.
     """
     os.setsid()
     os.close(forkserver._forkserver._forkserver_alive_fd)
@@ -141,7 +141,7 @@ def _end_with_parent() -> None:
 
     def watch() -> None:
         connection.wait([sentinel])
-        os.killpg(0, signal.SIGKILL)  # With whatever this worker has started.
+        os.killpg(0, signal.SIGKILL)  # With the children.
 
     threading.Thread(target=watch, daemon=True, name="parent watch").start()
 
@@ -150,11 +150,11 @@ def _prepare(job: WorkerJob) -> None:
     if job.device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = job.device
         # Windows differ in length, so that blocks of fixed sizes leave memory in pieces: 9.9 GB in use took 17 GB.
-        if "PYTORCH_CUDA_ALLOC_CONF" not in os.environ:  # Its older name; what a user has set holds.
+        if "PYTORCH_CUDA_ALLOC_CONF" not in os.environ:  # Its older name; a user's value holds.
             os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[name] = str(job.threads)
-    if torch := sys.modules.get("torch"):  # Preloaded: it has read the environment already.
+    if torch := sys.modules.get("torch"):  # Preloaded: it has read the environment before.
         torch.set_num_threads(job.threads)
 
 
@@ -173,8 +173,8 @@ def _run(objective: Objective, spec: TrialSpec, pipe: connection.Connection) -> 
         if not math.isfinite(epoch.value):
             raise TrialDiverged(f"the value of epoch {epoch.epoch} is {epoch.value}")
         metrics = {str(name): float(value) for name, value in epoch.metrics.items()}
-        _say(pipe, Reported(EpochReport(int(epoch.epoch), float(epoch.value), metrics)))
-        go_on = _hear(pipe)
+        _send(pipe, Reported(EpochReport(int(epoch.epoch), float(epoch.value), metrics)))
+        go_on = _receive(pipe)
         stopped = not go_on
         return go_on
 
@@ -189,7 +189,7 @@ def _run(objective: Objective, spec: TrialSpec, pipe: connection.Connection) -> 
     except TrialPruned:
         return Pruned()
     except UserError as error:
-        return Refused(str(error))
+        return UserErrorRaised(str(error))
     except _ParentGone:
         raise
     except BaseException as error:
@@ -216,7 +216,7 @@ def _classify(error: BaseException) -> tuple[Failure, str]:
 
 @contextlib.contextmanager
 def _log(folder: Path | None, number: int) -> Any:
-    """Send what the trial prints, from Python or below it, to a file of its own."""
+    """Write the output of the trial, also of libraries below Python, to a log file."""
     if folder is None:
         yield
         return

@@ -12,7 +12,7 @@ from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
 from psy_agents.agents.windows import check_max_length
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.corpus.quality import DataQuality, Reading, describe_quality
+from psy_agents.corpus.quality import DataQuality, Windowing, describe_quality
 from psy_agents.reporting.data_quality.figures import labels_plot, lengths_plot, rows_plot
 from psy_agents.training.config import HyperParameters
 
@@ -25,8 +25,8 @@ TOKENIZER_BATCH = 256
 
 def measure_quality(account: Mapping[str, Any], corpus: Corpus, settings: CorpusSettings, parameters: HyperParameters) -> DataQuality:
     """Count what the corpus holds, in tokens and windows of the encoder."""
-    reading = encoder_reading(list(corpus.criteria.values()), parameters)
-    return describe_quality(account, corpus.posts, corpus.pairs, corpus.splits, corpus.criteria, settings, reading)
+    windowing = encoder_windowing(list(corpus.criteria.values()), parameters)
+    return describe_quality(account, corpus.posts, corpus.pairs, corpus.splits, corpus.criteria, settings, windowing)
 
 
 def quality_figures(quality: DataQuality) -> tuple[Figure, Figure, Figure]:
@@ -34,7 +34,7 @@ def quality_figures(quality: DataQuality) -> tuple[Figure, Figure, Figure]:
     return labels_plot(quality), lengths_plot(quality), rows_plot(quality)
 
 
-def encoder_reading(criteria: Sequence[str], parameters: HyperParameters) -> Reading:
+def encoder_windowing(criteria: Sequence[str], parameters: HyperParameters) -> Windowing:
     """How the encoder of these hyper-parameters reads posts beside the criteria.
 
     Raises:
@@ -51,7 +51,7 @@ def encoder_reading(criteria: Sequence[str], parameters: HyperParameters) -> Rea
     longest = tokenizer.num_special_tokens_to_add(is_pair=True) + max(map(len, token_ends(criteria)))
     # The encoder's own limit is checked when it is loaded, which takes seconds.
     check_max_length(parameters.max_length, longest, positions=parameters.max_length)
-    return Reading(parameters.encoder, parameters.max_length, longest, parameters.window_overlap, token_ends)
+    return Windowing(parameters.encoder, parameters.max_length, longest, parameters.window_overlap, token_ends)
 
 
 def plain_tokenizer(folder: Path) -> Tokenizer:

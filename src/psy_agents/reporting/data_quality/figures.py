@@ -6,7 +6,7 @@ from math import log10
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
-from psy_agents.corpus.quality import DataQuality, Ledger
+from psy_agents.corpus.quality import DataQuality, RowCounts
 from psy_agents.reporting.figure_style import BLUE, GREEN, GREY, ORANGE, RED, lay_out, plain, rows_axis, short_label
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def rows_plot(report: DataQuality) -> Figure:
     return figure
 
 
-def _used_and_set_aside(ledger: Ledger) -> dict[str, int]:
+def _used_and_set_aside(ledger: RowCounts) -> dict[str, int]:
     return {"used": ledger.used, **ledger.set_aside}
 
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
-from psy_agents.corpus.quality import DataQuality, Ledger
+from psy_agents.corpus.quality import DataQuality, RowCounts
 from psy_agents.reporting.page_parts import Cell, Chart, Section, Table
 from psy_agents.reporting.templating import render
 
@@ -238,7 +238,7 @@ def _absences(report: DataQuality) -> list[str]:
     return found
 
 
-def _reasons(ledger: Ledger) -> str:
+def _reasons(ledger: RowCounts) -> str:
     return ", ".join(f"{count:,} {_words(reason)}" for reason, count in ledger.set_aside.items() if count) or "–"
 
 

@@ -119,7 +119,7 @@ def parallel_coordinates_plot(study: optuna.Study) -> Figure:
 
 
 def timeline_plot(study: optuna.Study) -> Figure:
-    """Each attempt as a bar from its start to its end, in the row of its slot.
+    """Each attempt as a bar from its start to its end, in the row of its worker.
 
     A cross marks the start of an attempt without a known end: it still runs, or its run died.
     """
@@ -129,7 +129,7 @@ def timeline_plot(study: optuna.Study) -> Figure:
     attempts = _attempts(study)
     if not attempts:
         return absent_plot(title, "No trial was begun.")
-    slots = sorted({record.slot for _, record in attempts})
+    workers = sorted({record.worker for _, record in attempts})
     figure = go.Figure()
     for state, colour in TIMELINE_COLOURS.items():
         chosen = [(trial, record) for trial, record in attempts if record.state == state]
@@ -140,7 +140,7 @@ def timeline_plot(study: optuna.Study) -> Figure:
                 orientation="h",
                 base=[trial.datetime_start for trial, _ in ended],
                 x=[1000 * trial.user_attrs.get("seconds", 0.0) for trial, _ in ended],  # A clock may be set while a trial runs.
-                y=[slots.index(record.slot) for _, record in ended],
+                y=[workers.index(record.worker) for _, record in ended],
                 width=0.7,
                 name=name,
                 legendgroup=state,
@@ -152,7 +152,7 @@ def timeline_plot(study: optuna.Study) -> Figure:
         if open_ended := [(trial, record) for trial, record in chosen if not _has_end(record)]:
             figure.add_scatter(
                 x=[trial.datetime_start for trial, _ in open_ended],
-                y=[slots.index(record.slot) for _, record in open_ended],
+                y=[workers.index(record.worker) for _, record in open_ended],
                 mode="markers",
                 name=name,
                 legendgroup=state,
@@ -161,10 +161,10 @@ def timeline_plot(study: optuna.Study) -> Figure:
                 text=[_attempt_text(trial, record) for trial, record in open_ended],
                 hovertemplate="%{text}<extra></extra>",
             )
-    lay_out(figure, title, subtitle=f"{study.study_name}: {len(attempts)} attempts", content_height=40 * len(slots))
+    lay_out(figure, title, subtitle=f"{study.study_name}: {len(attempts)} attempts", content_height=40 * len(workers))
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(type="date", title="Time")
-    rows_axis(figure, [f"slot {slot}" for slot in slots], showgrid=False)
+    rows_axis(figure, [f"worker {worker}" for worker in workers], showgrid=False)
     return figure
 
 

@@ -20,16 +20,16 @@ from psy_agents.errors import UserError
 from psy_agents.hpo import config
 from psy_agents.hpo.config import ExecutorConfig, StageConfig, Timeouts
 from psy_agents.hpo.study.records import Failure
-from psy_agents.hpo.workers import worker as slot_module
+from psy_agents.hpo.workers import worker as worker_module
 from psy_agents.hpo.workers.dask import cluster as dask_cluster
 from psy_agents.hpo.workers.dask import relay as dask_relay
 from psy_agents.hpo.workers.dask import share as sharing
-from psy_agents.hpo.workers.dask import worker as dask_slot
+from psy_agents.hpo.workers.dask import worker as dask_worker
 from psy_agents.hpo.workers.dask.cluster import DaskCluster, Relay
-from psy_agents.hpo.workers.dask.relay import RemoteJob, Sealed
+from psy_agents.hpo.workers.dask.relay import PrivateMessage, RemoteJob
 from psy_agents.hpo.workers.dask.share import Share
 from psy_agents.hpo.workers.executor import worker_count
-from psy_agents.hpo.workers.worker import Lost
+from psy_agents.hpo.workers.worker import WorkerLost
 from psy_agents.hpo.workers.worker_process import WorkerJob
 
 LOOSE = {"startup": PATIENCE}
@@ -53,7 +53,7 @@ def dask_worker_of(trial_process: int) -> psutil.Process:
     return psutil.Process(trial_process).parent().parent()  # Below it is the fork server.
 
 
-def test_one_slot_gives_the_records_of_the_local_executor_and_stops_the_same_trials(search, remote, cluster):
+def test_one_worker_gives_the_records_of_the_local_executor_and_stops_the_same_trials(search, remote, cluster):
     options = {
         "n_trials": 5,
         "sampler": {"n_startup_trials": 2},
@@ -79,7 +79,7 @@ def test_all_workers_of_the_cluster_are_used_and_the_stage_ends_at_its_number_of
     assert worker_count(config) == 2
     result = remote(n_trials=5, workers="auto", pause=0.3)
     assert result.states == {"complete": 5}
-    assert {record.slot for record in result.records} == {0, 1}
+    assert {record.worker for record in result.records} == {0, 1}
     assert remote(n_trials=5) == result
     assert len(search.diary_lines()) == 5
 
@@ -143,36 +143,36 @@ def test_a_search_that_shares_the_cluster_takes_its_part_and_waits_for_its_turn_
 ):
     monkeypatch.setattr(sharing, "_share", Share(rank=1, of=2))
     shared = remote(name="shared", n_trials=3, workers="auto", pause=0.1)
-    assert {record.slot for record in shared.records} == {0}
+    assert {record.worker for record in shared.records} == {0}
     # Two places, both held by another search: this one's start may take longer than a start, and it begins when they end.
     monkeypatch.setattr(sharing, "_share", Share())
     with ExitStack() as stack:
         there = stack.enter_context(DaskCluster(ExecutorConfig(**cluster.executor), 60))
         job = RemoteJob(WorkerJob("support.search.objectives:Broken", None, 1, None, None), (), None)
         feeds = [multiprocessing.Pipe(duplex=False) for _ in range(2)]
-        monkeypatch.setattr(there, "_answer", lambda relay, hello: None)  # So that they hold their places and do nothing.
+        monkeypatch.setattr(there, "_answer_handshake", lambda relay, handshake: None)  # They hold their places and do nothing.
         others = [there.submit(job, feed) for _, feed in feeds]
         wait_for(lambda: all(relay.placed is not None for relay in others))
 
-        waited, slots = [], []
-        start = dask_slot.DaskSlot.start
+        waited, workers = [], []
+        start = dask_worker.RemoteWorker.start
 
-        def noted(slot):
-            slots.append(slot)
-            start(slot)
+        def noted(worker):
+            workers.append(worker)
+            start(worker)
 
-        monkeypatch.setattr(dask_slot.DaskSlot, "start", noted)
-        looks = DaskCluster.taken.fget
+        monkeypatch.setattr(dask_worker.RemoteWorker, "start", noted)
+        looks = DaskCluster.busy_with_others.fget
 
         def taken(self):
             waited.append(looks(self))
             for relay in others:
                 there.end(relay)
-            for slot in slots:  # It has outlasted its time; a slow machine may now take longer than that.
-                slot._timeouts = Timeouts(startup=PATIENCE)
+            for worker in workers:  # It has outlasted its time; a slow machine may now take longer than that.
+                worker._timeouts = Timeouts(startup=PATIENCE)
             return waited[-1]
 
-        monkeypatch.setattr(DaskCluster, "taken", property(taken))
+        monkeypatch.setattr(DaskCluster, "busy_with_others", property(taken))
         result = remote(name="waits", n_trials=1, timeouts={"startup": 10}, max_retries=0)
     assert result.states == {"complete": 1} and waited == [True]
 
@@ -201,25 +201,25 @@ def test_a_lost_scheduler_ends_the_stage_in_one_sentence_and_leaves_no_process(s
     assert search.failures() == ["worker died"]
 
 
-def test_a_start_that_waits_for_room_has_time_while_others_work_and_then_as_long_as_a_start(monkeypatch):
+def test_a_start_that_waits_for_room_has_time_while_any_placed_and_then_as_long_as_a_start(monkeypatch):
     clock = [0.0]
-    for module in (slot_module, dask_slot):  # Not the clock itself, by which waiting ends.
+    for module in (worker_module, dask_worker):  # Not the clock itself, by which waiting ends.
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    there = SimpleNamespace(others_work=True, taken=False, alone_since=0.0, submit=lambda job, feed: Relay("a", job, feed))
-    slot = dask_slot.DaskSlot(0, SimpleNamespace(job=None), Timeouts(startup=10), there)
-    slot.start()
+    there = SimpleNamespace(any_placed=True, busy_with_others=False, alone_since=0.0, submit=lambda job, feed: Relay("a", job, feed))
+    worker = dask_worker.RemoteWorker(0, SimpleNamespace(job=None), Timeouts(startup=10), there)
+    worker.start()
     clock[0] = 11.0
-    assert list(slot.messages()) == []
-    there.others_work, there.taken, clock[0] = False, True, 21.0
-    assert list(slot.messages()) == []
-    there.taken, there.alone_since, clock[0] = False, 31.0, 32.0
-    assert list(slot.messages()) == []
+    assert list(worker.messages()) == []
+    there.any_placed, there.busy_with_others, clock[0] = False, True, 21.0
+    assert list(worker.messages()) == []
+    there.busy_with_others, there.alone_since, clock[0] = False, 31.0, 32.0
+    assert list(worker.messages()) == []
     clock[0] = 41.0
-    assert list(slot.messages()) == [Lost(Failure.DIED, "no Dask worker had room for it within 10 s")]
-    slot._relay.placed = 40.0
-    assert list(slot.messages()) == []
+    assert list(worker.messages()) == [WorkerLost(Failure.DIED, "no Dask worker had room for it within 10 s")]
+    worker._relay.placed = 40.0
+    assert list(worker.messages()) == []
     clock[0] = 50.0
-    assert list(slot.messages()) == [Lost(Failure.HUNG, "silent for 10 s")]
+    assert list(worker.messages()) == [WorkerLost(Failure.HUNG, "silent for 10 s")]
 
 
 def test_a_refusal_and_an_objective_that_cannot_be_made_end_the_stage(search, remote):
@@ -231,7 +231,7 @@ def test_a_refusal_and_an_objective_that_cannot_be_made_end_the_stage(search, re
 
 
 def test_a_folder_of_weights_that_a_dask_worker_does_not_see_is_refused_before_any_trial(search, remote, monkeypatch):
-    monkeypatch.setattr(dask_slot, "_leave_mark", lambda folder, stack: (folder / ".shared", "of another disk"))
+    monkeypatch.setattr(dask_worker, "_write_marker", lambda folder, stack: (folder / ".shared", "of another disk"))
     search.weights.mkdir()
     (search.weights / ".shared").write_text("of this disk")
     with pytest.raises(UserError, match="does not see the folder of weights .* keep_checkpoints to 0"):
@@ -248,7 +248,7 @@ def test_a_cluster_of_another_version_is_refused(search, remote, monkeypatch):
 
 def test_a_daemon_among_the_dask_workers_is_refused(monkeypatch):
     monkeypatch.setattr(multiprocessing, "current_process", lambda: SimpleNamespace(daemon=True))
-    refusal = dask_relay._refusal(SimpleNamespace(seen=None), SimpleNamespace(address="tcp://node:1"), lambda: True)
+    refusal = dask_relay._refusal(SimpleNamespace(marker=None), SimpleNamespace(address="tcp://node:1"), lambda: True)
     assert refusal.startswith("The Dask worker tcp://node:1 may start no process") and "WORKER__DAEMON=False" in refusal
 
 
@@ -297,5 +297,5 @@ def test_the_executor_is_a_name_or_a_block_without_typos():
 
 
 def test_a_message_shows_nothing_of_what_it_holds():
-    sealed = Sealed({"text": CANARY})
+    sealed = PrivateMessage({"text": CANARY})
     assert sealed.open() == {"text": CANARY} and CANARY not in repr(sealed)

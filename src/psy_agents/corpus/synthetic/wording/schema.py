@@ -1,4 +1,4 @@
-"""What the wording of one criterion consists of."""
+"""The parts of the wording of one criterion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PRESENT, THIRD_PERSON, PAST = 0, 1, 2
 
 @dataclass(frozen=True)
 class Phrase:
-    """A predicate that the same words turn into a symptom, somebody else's trouble or an old story.
+    """A predicate, used for a symptom, for another person or for the past.
 
     Attributes:
         verb: its form after "I", after "my sister" and after "back then I".

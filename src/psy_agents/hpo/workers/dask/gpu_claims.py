@@ -1,4 +1,4 @@
-"""Which GPU a trial beside a Dask worker takes, where several Dask workers of one machine see the same ones."""
+"""Which GPU a trial takes where several Dask workers of one machine see the same GPUs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class GpuClaims:
 
         Args:
             gpus: the names for CUDA_VISIBLE_DEVICES that this process sees.
-            most: of them that it may claim; None where they are its own, so that there is nothing to claim.
+            most: how many it may claim; None where no other process sees them, and no claim is needed.
 
         Raises:
             UserError: other processes have them all.
@@ -52,7 +52,7 @@ class GpuClaims:
                     self._claimed.pop(gpu).close()
 
     def _claimable(self, gpus: Sequence[str], most: int) -> list[str]:
-        """The GPUs of this process, with a new one where there may be one more."""
+        """The GPUs that this process has claimed, with one more if it may."""
         for gpu in gpus:
             if gpu not in self._claimed and len(self._claimed) < most and self._claim(gpu):
                 break

@@ -1,7 +1,7 @@
-"""A slot's life inside a Dask worker: a process of our own runs the trials, and a Dask task passes its messages on.
+"""The Dask task of a worker: it starts a worker process next to the Dask worker and relays the messages.
 
-A crash, a hang or a broken device of a trial ends that process and never the Dask worker. What the process says goes to
-the search as events of the Dask worker's stream to the scheduler; what the search says comes as calls of `deliver`.
+A crash, a hang or a broken device ends that process and never the Dask worker. Messages to the search are events of the Dask
+worker; messages from the search are calls of `deliver`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
-from distributed import Worker, get_worker
+from distributed import Worker as DaskWorker
+from distributed import get_worker
 from distributed.core import Status
 
 from psy_agents import __version__
@@ -31,17 +32,17 @@ from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.study.records import Failure
 from psy_agents.hpo.workers.dask.gpu_claims import GpuClaims
 from psy_agents.hpo.workers.resources import cpu_cores, visible_gpus
-from psy_agents.hpo.workers.worker import Lost, Slot, preload
-from psy_agents.hpo.workers.worker_process import Refused, WorkerJob
+from psy_agents.hpo.workers.worker import Worker, WorkerLost, preload
+from psy_agents.hpo.workers.worker_process import UserErrorRaised, WorkerJob
 
-TICK = 0.5  # Seconds between two looks at whether the task is still wanted.
-SEEN_WITHIN = 10.0  # Seconds that a network file system may take to show a new file.
-NO_LIMIT = Timeouts(startup=math.inf, silence=None)  # The search keeps the deadlines.
+TICK = 0.5  # Seconds between two checks whether the task is still wanted.
+MARKER_TIMEOUT = 10.0  # Seconds that a network file system may take to show a new file.
+NO_LIMIT = Timeouts(startup=math.inf, silence=None)  # The search enforces the timeouts.
 
 
 @dataclass(frozen=True)
-class Hello:
-    """The task runs: where, with how many cores, and with which version of this package."""
+class Handshake:
+    """The first message of a task: where it runs, with how many cores, and with which version of this package."""
 
     address: str
     host: str
@@ -51,20 +52,20 @@ class Hello:
 
 @dataclass(frozen=True)
 class RemoteJob:
-    """What the process is started with.
+    """What the worker process is started with.
 
     Attributes:
         job: with device None, the Dask worker's least used GPU is taken, and by no other Dask worker meanwhile.
-        seen: a file on the shared disk and what stands in it; None where no weights are kept.
+        marker: a file on the shared disk and its content; None where no weights are kept.
     """
 
     job: WorkerJob
     preload: tuple[str, ...]
-    seen: tuple[Path, str] | None
+    marker: tuple[Path, str] | None
 
 
-class Sealed:
-    """A message whose content no log of Dask's shows: the setup holds posts."""
+class PrivateMessage:
+    """A message whose content Dask never logs: the setup holds posts."""
 
     def __init__(self, message: Any) -> None:
         self._data = pickle.dumps(message)
@@ -80,11 +81,11 @@ class _Inbox:
     """Messages from the search, put on Dask's event loop and read by the task's thread."""
 
     def __init__(self) -> None:
-        self._messages: deque[Sealed] = deque()
+        self._messages: deque[PrivateMessage] = deque()
         self.wake, self._waker = multiprocessing.Pipe(duplex=False)
         self.ended = False
 
-    def put(self, message: Sealed) -> None:
+    def put(self, message: PrivateMessage) -> None:
         self._messages.append(message)
         self._waker.send_bytes(b"!")
 
@@ -108,7 +109,7 @@ _gpus = GpuClaims()
 _lock = threading.Lock()
 
 
-async def deliver(name: str, message: Sealed) -> bool:
+async def deliver(name: str, message: PrivateMessage) -> bool:
     """Hand a message to the relay of that name in this Dask worker; False where there is none."""
     with _lock:
         inbox = _inboxes.get(name)
@@ -127,10 +128,10 @@ async def end(name: str) -> None:
 
 
 def relay(name: str, topic: str) -> None:
-    """Run as a Dask task, until the search lets go of it, is gone, or the process has ended.
+    """Run as a Dask task until the search ends it, the search is gone, or the process has ended.
 
-    It starts nothing before the search has answered its greeting, and the search answers one greeting only: a task that
-    Dask runs again by itself, because a Dask worker was lost, so does nothing.
+    The process starts when the search has answered the handshake. The search answers only the first one: a task that Dask
+    restarts because a Dask worker was lost does nothing.
     """
     dask_worker = get_worker()
     key = dask_worker.get_current_task()
@@ -138,7 +139,7 @@ def relay(name: str, topic: str) -> None:
     with _lock:
         _inboxes[name] = inbox
 
-    def say(message: Any) -> None:
+    def send(message: Any) -> None:
         dask_worker.log_event(topic, {"name": name, "message": pickle.dumps(message)})
 
     def wanted() -> bool:
@@ -147,26 +148,26 @@ def relay(name: str, topic: str) -> None:
         return running and not inbox.ended and dask_worker.status in (Status.running, Status.paused)
 
     try:
-        say(Hello(dask_worker.address, dask_worker.ip, cpu_cores()))
+        send(Handshake(dask_worker.address, dask_worker.ip, cpu_cores()))
         job = _first(inbox, wanted)
         if job is None:
             return
         refusal = _refusal(job, dask_worker, wanted)
         if refusal is not None:
-            say(Refused(refusal))
+            send(UserErrorRaised(refusal))
             return
         with _device(job.job, dask_worker) as device:
             preload(job.preload)
-            slot = Slot(0, replace(job.job, device=device), NO_LIMIT)
+            worker = Worker(0, replace(job.job, device=device), NO_LIMIT)
             try:
-                slot.start()
-                _pass_on(slot, inbox, say, wanted)
+                worker.start()
+                _pass_on(worker, inbox, send, wanted)
             finally:
-                slot.kill()
+                worker.kill()
     except UserError as error:
-        say(Refused(str(error)))
-    except Exception as error:  # Dask would log its message, and keep it.
-        say(Lost(Failure.DIED, where(error)))
+        send(UserErrorRaised(str(error)))
+    except Exception as error:  # Dask would log and keep its message.
+        send(WorkerLost(Failure.DIED, where(error)))
     finally:
         with _lock:
             del _inboxes[name]
@@ -181,24 +182,24 @@ def _first(inbox: _Inbox, wanted: Any) -> RemoteJob | None:
     return None
 
 
-def _refusal(job: RemoteJob, dask_worker: Worker, wanted: Any) -> str | None:
+def _refusal(job: RemoteJob, dask_worker: DaskWorker, wanted: Any) -> str | None:
     if multiprocessing.current_process().daemon:
         return (
             f"The Dask worker {dask_worker.address} may start no process: start it with the environment variable "
             f"DASK_DISTRIBUTED__WORKER__DAEMON=False, or with --no-nanny."
         )
-    if job.seen is not None and not _sees(*job.seen, wanted):
+    if job.marker is not None and not _sees_marker(*job.marker, wanted):
         return (
-            f"The Dask worker {dask_worker.address} does not see the folder of weights {job.seen[0].parent}: put it on a disk "
+            f"The Dask worker {dask_worker.address} does not see the folder of weights {job.marker[0].parent}: put it on a disk "
             f"that all machines share (hpo.paths.checkpoints), or set keep_checkpoints to 0."
         )
     return None
 
 
-def _sees(file: Path, content: str, wanted: Any) -> bool:
-    deadline = time.monotonic() + SEEN_WITHIN
+def _sees_marker(file: Path, content: str, wanted: Any) -> bool:
+    deadline = time.monotonic() + MARKER_TIMEOUT
     while wanted():
-        if file.parent.is_dir() and file.name in os.listdir(file.parent):  # Listing a folder refreshes NFS's idea of it.
+        if file.parent.is_dir() and file.name in os.listdir(file.parent):  # Listing a folder refreshes NFS's cache.
             return file.read_text(encoding="utf-8") == content
         if time.monotonic() >= deadline:
             return False
@@ -207,7 +208,7 @@ def _sees(file: Path, content: str, wanted: Any) -> bool:
 
 
 @contextmanager
-def _device(job: WorkerJob, dask_worker: Worker) -> Iterator[str | None]:
+def _device(job: WorkerJob, dask_worker: DaskWorker) -> Iterator[str | None]:
     """The job's device, else the one of this Dask worker's that the fewest of its trials use."""
     gpus = visible_gpus() if job.device is None else []
     if not gpus:
@@ -219,24 +220,24 @@ def _device(job: WorkerJob, dask_worker: Worker) -> Iterator[str | None]:
         yield gpu
 
 
-def _places(dask_worker: Worker) -> int:
+def _places(dask_worker: DaskWorker) -> int:
     """GPUs that a Dask worker may use: as many as it declares, else one for each of its threads."""
     return math.ceil(dask_worker.state.total_resources.get("GPU", 0)) or dask_worker.state.nthreads
 
 
-def _pass_on(slot: Slot, inbox: _Inbox, say: Any, wanted: Any) -> None:
+def _pass_on(worker: Worker, inbox: _Inbox, send: Any, wanted: Any) -> None:
     while wanted():
-        connection.wait([inbox.wake, *slot.waitables()], TICK)
+        connection.wait([inbox.wake, *worker.waitables()], TICK)
         for message in inbox.take():
             match message:
                 case TrialSpec():
-                    slot.dispatch(message)
+                    worker.dispatch(message)
                 case bool():
-                    slot.answer(message)
+                    worker.answer(message)
                 case None:
-                    slot.retire()
+                    worker.retire()
                     return
-        for message in slot.messages():
-            say(message)
-            if isinstance(message, Lost):
+        for message in worker.messages():
+            send(message)
+            if isinstance(message, WorkerLost):
                 return

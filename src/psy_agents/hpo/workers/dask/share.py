@@ -1,4 +1,4 @@
-"""A cluster that several searches of one command share: how many of its places are this process's."""
+"""The share of a cluster's places that this process may use, where one command runs several searches."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Share:
-    """One of so many searches at once.
+    """One search among several.
 
     Attributes:
         of: searches that run at once.
-        rank: of this one among them, from 0; the first ones have what cannot be shared evenly.
+        rank: of this search, from 0; the first ones get what cannot be shared evenly.
     """
 
     rank: int = 0
     of: int = 1
 
     def places(self, capacity: int) -> int:
-        """This search's part of the places: whole, and at least one, for which it may have to wait."""
+        """This search's number of places: at least one, for which it may have to wait."""
         return max(1, capacity // self.of + (self.rank < capacity % self.of))
 
 
@@ -26,11 +26,11 @@ _share = Share()
 
 
 def share() -> Share:
-    """This process's share as it is now. It only grows: searches end, and those that go on have their places."""
+    """This process's current share. It only grows: when a search ends, the others get its places."""
     return _share
 
 
 def set_share(new: Share) -> None:
-    """Take note of how many searches there are; for the whole process, in which one stage runs at a time."""
+    """Set this process's share; one stage runs at a time in it."""
     global _share
     _share = new

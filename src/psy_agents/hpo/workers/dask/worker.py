@@ -1,6 +1,6 @@
-"""Slots on a Dask cluster: one long-lived Dask task each, which keeps a worker process beside its Dask worker.
+"""Workers on a Dask cluster: each is a long-lived Dask task that runs a worker process next to its Dask worker.
 
-Dask decides where a task runs and carries the messages; what happens after a loss is decided by the stage alone.
+Dask places the tasks and carries the messages. The stage alone decides what happens after a loss.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from psy_agents.hpo.workers.dask.cluster import DaskCluster, Relay
 from psy_agents.hpo.workers.dask.relay import RemoteJob
 from psy_agents.hpo.workers.dask.share import share
 from psy_agents.hpo.workers.resources import local_worker_count, visible_gpus
-from psy_agents.hpo.workers.worker import Lost, Slot
+from psy_agents.hpo.workers.worker import Worker, WorkerLost
 from psy_agents.hpo.workers.worker_process import WorkerJob
 
 log = logging.getLogger(__name__)
 
-SEEN = ".shared"  # A file beside the weights, by which a Dask worker knows that it sees the same disk.
+MARKER = ".shared"  # A file beside the weights: a Dask worker that reads it sees the same disk.
 
 
-class DaskSlot(Slot):
-    """A slot whose worker runs beside a Dask worker; its pipe is fed by Dask's threads."""
+class RemoteWorker(Worker):
+    """A worker whose process runs next to a Dask worker; Dask's threads write to its pipe."""
 
     def __init__(self, index: int, job: RemoteJob, timeouts: Timeouts, cluster: DaskCluster) -> None:
         super().__init__(index, job.job, timeouts)
@@ -39,13 +39,13 @@ class DaskSlot(Slot):
 
     @property
     def allowed(self) -> bool:
-        """Only as many of them as are this search's part of the cluster, where several searches share it."""
+        """Where several searches share the cluster, only this search's share of workers is allowed."""
         return self._cluster.shared is None or self.index < share().places(self._cluster.shared)
 
     def start(self) -> None:
         self._pipe, feed = multiprocessing.Pipe(duplex=False)
         self.state, self.trials_run = "starting", 0
-        self._silence, self._total = time.monotonic() + self._timeouts.startup, None
+        self._report_timeout_at, self._trial_timeout_at = time.monotonic() + self._timeouts.startup, None
         self._relay = self._cluster.submit(self._remote_job, feed)
 
     def dispatch(self, spec: TrialSpec) -> None:
@@ -56,7 +56,7 @@ class DaskSlot(Slot):
         return [] if self.state == "down" else [self._pipe]
 
     def _end_worker(self) -> None:
-        """Without waiting for the remote process: Dask gives its place on when it has ended."""
+        """Does not wait for the remote process: Dask reuses its place when it has ended."""
         if self._relay is not None:
             self._cluster.end(self._relay)
 
@@ -69,36 +69,36 @@ class DaskSlot(Slot):
     def _alive(self) -> bool:
         return not self._relay.ended.is_set()
 
-    def _exit(self) -> str:
+    def _exit_reason(self) -> str:
         return self._relay.reason
 
-    def _overdue(self) -> Lost | None:
-        """A start counts from when Dask has found a worker for it; there is no hurry while other slots have one."""
-        if self.state != "starting" or time.monotonic() < self._silence:
-            return super()._overdue()
+    def _exceeded_timeout(self) -> WorkerLost | None:
+        """The start timeout counts from when Dask has placed the task; it is suspended while other workers run."""
+        if self.state != "starting" or time.monotonic() < self._report_timeout_at:
+            return super()._exceeded_timeout()
         since = self._relay.placed
         if since is None:
-            turn = self._cluster.others_work
-            if not turn and self._cluster.taken:
-                log.info("slot %d waits for a place on the cluster: others have those that fit", self.index)
-                turn = True
-            since = time.monotonic() if turn else self._cluster.alone_since
-        self._silence = max(self._silence, since + self._timeouts.startup)
-        if time.monotonic() < self._silence:
+            suspended = self._cluster.any_placed
+            if not suspended and self._cluster.busy_with_others:
+                log.info("worker %d waits for a place on the cluster: other searches use those that fit", self.index)
+                suspended = True
+            since = time.monotonic() if suspended else self._cluster.alone_since
+        self._report_timeout_at = max(self._report_timeout_at, since + self._timeouts.startup)
+        if time.monotonic() < self._report_timeout_at:
             return None
         if self._relay.placed is None:
-            return Lost(Failure.DIED, f"no Dask worker had room for it within {self._timeouts.startup:g} s")
-        return super()._overdue()
+            return WorkerLost(Failure.DIED, f"no Dask worker had room for it within {self._timeouts.startup:g} s")
+        return super()._exceeded_timeout()
 
 
-def new_slots(
+def new_workers(
     stack: ExitStack, config: StageConfig, job: WorkerJob, preload: tuple[str, ...], most: int, checkpoints: Path | None
-) -> list[Slot]:
-    """Connect to the stage's cluster, until the stack is closed, and make its slots.
+) -> list[Worker]:
+    """Connect to the stage's cluster, until the stack is closed, and make its workers.
 
     Args:
-        job: with 0 threads, each machine's cores are shared evenly by its slots.
-        most: slots at the most.
+        job: with 0 threads, each machine's cores are shared evenly by its workers.
+        most: workers at the most.
         checkpoints: the folder of weights, which every Dask worker must see; None where no weights are kept.
 
     Raises:
@@ -109,18 +109,18 @@ def new_slots(
     cluster = stack.enter_context(DaskCluster(config.workers.executor, config.workers.timeouts.startup, workers))
     if config.workers.count == "auto":
         cluster.shared = cluster.capacity
-    n_slots = cluster.n_slots = min(cluster.shared or config.workers.count, most)
-    seen = None if own or checkpoints is None else _leave_mark(checkpoints, stack)
+    n_workers = cluster.n_workers = min(cluster.shared or config.workers.count, most)
+    marker = None if own or checkpoints is None else _write_marker(checkpoints, stack)
     gpus = visible_gpus() if own else []
     job = replace(job, log_dir=None if job.log_dir is None else job.log_dir.absolute())
     return [
-        DaskSlot(
+        RemoteWorker(
             index,
-            RemoteJob(replace(job, device=gpus[index % len(gpus)] if gpus else None), preload, seen),
+            RemoteJob(replace(job, device=gpus[index % len(gpus)] if gpus else None), preload, marker),
             config.workers.timeouts,
             cluster,
         )
-        for index in range(n_slots)
+        for index in range(n_workers)
     ]
 
 
@@ -130,9 +130,9 @@ def cluster_capacity(executor: ExecutorConfig, startup: float) -> int:
         return cluster.capacity
 
 
-def _leave_mark(folder: Path, stack: ExitStack) -> tuple[Path, str]:
-    mark, content = folder.absolute() / SEEN, uuid.uuid4().hex
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    mark.write_text(content, encoding="utf-8")
-    stack.callback(mark.unlink, missing_ok=True)
-    return mark, content
+def _write_marker(folder: Path, stack: ExitStack) -> tuple[Path, str]:
+    marker, content = folder.absolute() / MARKER, uuid.uuid4().hex
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.write_text(content, encoding="utf-8")
+    stack.callback(marker.unlink, missing_ok=True)
+    return marker, content

@@ -1,7 +1,7 @@
-"""Which of a stage's trials are settled, and which to run next: derived from what is stored, and from nothing else.
+"""Which of a stage's trials are finished, and which to run next: derived from what is stored, and from nothing else.
 
-A stage wants n *logical* trials, by index (n is None: without end). Each is attempted until an attempt settles it: it completed, it was
-pruned, it failed for good, or its retries are used up.
+A stage wants n *logical* trials, by index (n is None: no limit). Each is attempted until it is finished: an attempt completed,
+was pruned or failed for good, or its retries are used up.
 """
 
 from __future__ import annotations
@@ -18,49 +18,49 @@ from psy_agents.hpo.study.records import Failure
 INFRASTRUCTURE = {Failure.DIED, Failure.HUNG, Failure.DEVICE}
 PERMANENT = {Failure.DIVERGED, Failure.TIMEOUT, Failure.ERROR}
 MEMORY_ATTEMPTS = 2
-AHEAD = 64  # Indices that wait, where only time ends a stage: more than it has workers.
+AHEAD = 64  # Pending indices of a stage that only time ends: more than it has workers.
 
 
 @dataclass(frozen=True)
 class Retry:
-    """A trial to run again: the parameters, and the attempt that failed."""
+    """A trial to run again: its parameters, and the attempt that failed."""
 
     params: dict[str, Any]
     retry_of: int
     micro_batch_divisor: int
 
 
-class Ledger:
+class TrialHistory:
     """The attempts of each index, in the order of their numbers."""
 
     def __init__(self, trials: Iterable[FrozenTrial], *, n_trials: int | None, max_retries: int) -> None:
         self.n_trials, self.max_retries = n_trials, max_retries
         self._attempts: dict[int, dict[int, FrozenTrial]] = defaultdict(dict)
-        self._settled: set[int] = set()
+        self._finished: set[int] = set()
         self._running: set[int] = set()
         for trial in trials:
-            self.note(trial)
+            self.update(trial)
 
-    def note(self, trial: FrozenTrial) -> None:
-        """Take in a trial's new state; one without an index never had all its parameters and is no attempt."""
+    def update(self, trial: FrozenTrial) -> None:
+        """Take in a trial's new state; one without an index was never stored whole and is no attempt."""
         if "index" not in trial.user_attrs:
             return
         index = trial.user_attrs["index"]
         attempts = self._attempts[index]
         attempts[trial.number] = trial
-        # Noted here, so that a long stage does not go through all of its trials at every step.
+        # Kept up to date here: a long stage must not go through all of its trials at every step.
         self._running.discard(index)
-        self._settled.discard(index)
+        self._finished.discard(index)
         if any(attempt.state is TrialState.RUNNING for attempt in attempts.values()):
             self._running.add(index)
-        if self._settles(list(attempts.values())):
-            self._settled.add(index)
+        if self._finishes(list(attempts.values())):
+            self._finished.add(index)
 
-    def settled(self, index: int) -> bool:
-        """Whether the logical trial is done."""
-        return index in self._settled
+    def is_finished(self, index: int) -> bool:
+        """Whether the index needs no further attempt."""
+        return index in self._finished
 
-    def _settles(self, attempts: Sequence[FrozenTrial]) -> bool:
+    def _finishes(self, attempts: Sequence[FrozenTrial]) -> bool:
         last = attempts[-1]
         if last.state in (TrialState.COMPLETE, TrialState.PRUNED):
             return True
@@ -74,9 +74,9 @@ class Ledger:
         return False
 
     def pending(self) -> list[int]:
-        """The indices to run, lowest first: neither settled nor running."""
+        """The indices to run, lowest first: neither finished nor running."""
         n_trials = max(self._attempts, default=-1) + 1 + AHEAD if self.n_trials is None else self.n_trials
-        return [index for index in range(n_trials) if index not in self._settled and index not in self._running]
+        return [index for index in range(n_trials) if index not in self._finished and index not in self._running]
 
     def retry(self, index: int) -> Retry | None:
         """How to repeat the index's last attempt; None where it has none yet."""
@@ -90,6 +90,6 @@ class Ledger:
         """All attempts of all indices."""
         return [attempt for attempts in self._attempts.values() for attempt in attempts.values()]
 
-    def deciding(self) -> list[FrozenTrial]:
-        """The last attempt of each settled index."""
-        return [list(self._attempts[i].values())[-1] for i in sorted(self._settled)]
+    def final_attempts(self) -> list[FrozenTrial]:
+        """The last attempt of each finished index."""
+        return [list(self._attempts[i].values())[-1] for i in sorted(self._finished)]

@@ -1,7 +1,7 @@
-"""The study's trials in this process's memory, where sampler and pruner read and draw without a word to the store.
+"""A copy of the study in memory, from which sampler and pruner read.
 
-The engine is the study's one writer, so the copy is never behind. Asked in the store, a proposal takes transactions for each
-of its parameters; from the copy it is stored in one.
+The engine is the study's only writer, so the copy is always up to date. A proposal from the store takes transactions for each
+of its parameters; a proposal from the copy is stored in one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from psy_agents.hpo.space.search_space import SearchSpace
 
 
-class StudyCopy:
+class InMemoryStudy:
     """Trials by their numbers, which are those of the study.
 
     Args:
@@ -30,11 +30,11 @@ class StudyCopy:
         self._storage, self._id = self._study._storage, self._study._study_id
 
     def propose(self, space: SearchSpace, sampler: optuna.samplers.BaseSampler) -> dict[str, Any]:
-        """Parameters of the study's next trial, which here runs from now on."""
+        """Parameters of the study's next trial, which runs in the copy from now on."""
         self._study.sampler = sampler
         return space.suggest(self._study.ask())
 
-    def note(self, trial: FrozenTrial) -> None:
+    def update(self, trial: FrozenTrial) -> None:
         """Take in a trial that has begun or ended."""
         if trial.number == self._storage.get_n_trials(self._id):
             self._study.add_trial(trial)
@@ -44,7 +44,7 @@ class StudyCopy:
             self._storage.set_trial_state_values(trial_id, trial.state, trial.values)
 
     def should_stop(self, number: int, epoch: int, value: float) -> bool:
-        """Take in what an epoch reached; True where the pruner would stop the trial."""
+        """Take in an epoch's value; True where the pruner stops the trial."""
         trial_id = self._trial_id(number)
         self._storage.set_trial_intermediate_value(trial_id, epoch, value)
         return self._study.pruner.prune(self._study, self._storage.get_trial(trial_id))

@@ -10,7 +10,7 @@ from psy_agents.hpo.engine.pruner import new_pruner
 from psy_agents.hpo.engine.samplers.random import Random
 from psy_agents.hpo.engine.samplers.tpe import Tpe
 from psy_agents.hpo.space.search_space import SearchSpace
-from psy_agents.hpo.study.memory_copy import StudyCopy
+from psy_agents.hpo.study.in_memory_study import InMemoryStudy
 
 SAMPLER = Tpe(n_startup_trials=3)
 STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=MedianPruner(n_startup_trials=2))
@@ -37,22 +37,22 @@ def study():
 
 def test_proposals_are_those_of_the_store_also_while_a_trial_runs(study):
     space = SearchSpace.from_config(SPACE, DEFAULTS)
-    copy = StudyCopy(study.get_trials(deepcopy=False), new_pruner(STAGE))
+    copy = InMemoryStudy(study.get_trials(deepcopy=False), new_pruner(STAGE))
     for seed in range(3):
         study.sampler = SAMPLER.build(seed, new_space())
         trial = study.ask()
         assert copy.propose(space, SAMPLER.build(seed, copy.shared_space)) == space.suggest(trial)
         study.tell(trial, 0.1 * seed)
-        copy.note(study.trials[trial.number])
+        copy.update(study.trials[trial.number])
 
 
 def test_the_pruner_decides_as_on_the_store(study):
-    copy = StudyCopy(study.get_trials(deepcopy=False), new_pruner(STAGE))
+    copy = InMemoryStudy(study.get_trials(deepcopy=False), new_pruner(STAGE))
     study.pruner = new_pruner(STAGE)
     answers = []
     for value in (-1.0, 99.0):
         template = optuna.create_trial(state=TrialState.RUNNING)
-        copy.note(study._storage.get_trial(study._storage.create_new_trial(study._study_id, template)))
+        copy.update(study._storage.get_trial(study._storage.create_new_trial(study._study_id, template)))
         trial = optuna.Trial(study, len(study.trials) - 1)
         for epoch in range(1, 4):
             trial.report(value, epoch)

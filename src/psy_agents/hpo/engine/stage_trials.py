@@ -1,0 +1,165 @@
+"""The trials of a stage: which to run next, with which parameters, and what is stored of each.
+
+Everything that decides what happens next is derived from the study. So the same command, run again after any crash,
+continues where the last one stopped and ends at the same number of trials.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.engine.pruner import new_pruner
+from psy_agents.hpo.engine.seeds import derive_seed
+from psy_agents.hpo.protocol import EpochReport, TrialOutcome
+from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.checkpoints import Checkpoints
+from psy_agents.hpo.study.history import TrialHistory
+from psy_agents.hpo.study.in_memory_study import InMemoryStudy
+from psy_agents.hpo.study.records import Failure, TrialRecord, finite_or_none, record_of
+from psy_agents.hpo.study.trial_writer import TrialWriter
+
+
+@dataclass(eq=False)
+class RunningTrial:
+    """A trial on a worker."""
+
+    trial: FrozenTrial
+    record: TrialRecord
+    started: float
+    reports: list[EpochReport] = field(default_factory=list)
+
+
+class StageTrials:
+    """Asks for the stage's trials and stores their epochs and ends; only the owner of the study may have one.
+
+    Trials that the study holds as running were orphaned by a run that died: they are stored as failed.
+
+    Args:
+        enqueued: complete parameters of the trials that go first.
+        seeds: of the first trials; all others are derived from the stage's seed and the trial's index.
+        study_attributes: attributes of the study that are stored with each trial's end.
+    """
+
+    def __init__(
+        self,
+        config: StageConfig,
+        space: SearchSpace,
+        enqueued: Sequence[Mapping[str, Any]],
+        seeds: Sequence[int],
+        study: optuna.Study,
+        writer: TrialWriter,
+        checkpoints: Checkpoints,
+        study_attributes: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._config, self._space, self._enqueued, self._seeds = config, space, enqueued, seeds
+        self._writer, self._checkpoints, self._study_attributes = writer, checkpoints, study_attributes
+        self._running: list[RunningTrial] = []
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
+            writer.end(trial, TrialState.FAIL, attrs=_failure(Failure.ORPHAN, "the run that started it ended"))
+        trials = study.get_trials(deepcopy=False)
+        self.history = TrialHistory(trials, n_trials=config.n_trials, max_retries=config.workers.max_retries)
+        self._in_memory = InMemoryStudy(trials, new_pruner(config))
+        self._tidy(self.history.final_attempts())
+
+    def begin(self, index: int, worker: int) -> RunningTrial:
+        """Store the next trial of an index as running: a retry, an enqueued trial, or a proposal of the sampler."""
+        params, attrs = self._ask(index)
+        attrs = {
+            "index": index,
+            "seed": self._seeds[index] if index < len(self._seeds) else derive_seed(self._config.seed, "trial", index),
+            "enqueued": index < len(self._enqueued),
+            "worker": worker,
+            **attrs,
+        }
+        trial = self._writer.begin(params, self._space.distributions(params), attrs)
+        self._update(trial)
+        running = RunningTrial(trial, record_of(trial, final=False), time.monotonic())
+        self._running.append(running)
+        return running
+
+    def should_stop(self, running: RunningTrial, report: EpochReport) -> bool:
+        """Take in an epoch, and ask the pruner; a trial in its last epoch is never stopped."""
+        running.reports.append(report)
+        stop = self._in_memory.should_stop(running.record.number, report.epoch, report.value)
+        return stop and report.epoch < self._config.epochs
+
+    def store_epoch(self, running: RunningTrial, report: EpochReport) -> None:
+        """Store an epoch's value."""
+        self._writer.report(running.trial, report.epoch, report.value)
+
+    def finish(self, running: RunningTrial, outcome: TrialOutcome | None) -> TrialRecord:
+        """Store a trial that has completed; without an outcome it was pruned."""
+        if outcome is None:
+            return self._end(running, TrialState.PRUNED, None, _progress(running))
+        self._checkpoints.accept(running.record.number)
+        return self._end(running, TrialState.COMPLETE, outcome.value, _progress(running, outcome))
+
+    def fail(self, running: RunningTrial, failure: Failure, reason: str) -> TrialRecord:
+        """Store a trial that failed."""
+        return self._end(running, TrialState.FAIL, None, {**_progress(running), **_failure(failure, reason)})
+
+    def records(self) -> tuple[TrialRecord, ...]:
+        """The final attempt of each finished index."""
+        return tuple(self._record(trial, final=True) for trial in self.history.final_attempts())
+
+    def _ask(self, index: int) -> tuple[Mapping[str, Any], dict[str, Any]]:
+        """The parameters of the index's next attempt, and of a retry its attributes."""
+        retry = self.history.retry(index)
+        if retry is not None:
+            return retry.params, {"retry_of": retry.retry_of, "micro_batch_divisor": retry.micro_batch_divisor}
+        if index < len(self._enqueued):
+            return self._enqueued[index], {}
+        # With the index alone, all stages would draw the same points of their spaces.
+        seed = derive_seed(self._config.seed, f"sampler of {self._config.name}", index)
+        sampler = self._config.sampler.build(seed, self._in_memory.shared_space)
+        return self._in_memory.propose(self._space, sampler), {}
+
+    def _end(self, running: RunningTrial, state: TrialState, value: float | None, attrs: Mapping[str, Any]) -> TrialRecord:
+        self._running.remove(running)
+        trial = self._writer.end(running.trial, state, value, attrs=attrs, study_attrs=self._study_attributes())
+        self._update(trial)
+        self._tidy([trial])
+        return self._record(trial, final=self.history.is_finished(running.record.index))
+
+    def _update(self, trial: FrozenTrial) -> None:
+        self.history.update(trial)
+        self._in_memory.update(trial)
+
+    def _tidy(self, ended: Sequence[FrozenTrial]) -> None:
+        self._checkpoints.tidy(ended, [running.record.number for running in self._running])
+
+    def _record(self, trial: FrozenTrial, *, final: bool) -> TrialRecord:
+        return record_of(trial, final=final, checkpoint=self._checkpoints.kept(trial.number))
+
+
+def _failure(failure: Failure, reason: str) -> dict[str, str]:
+    return {"failure": str(failure), "reason": reason}
+
+
+def _progress(running: RunningTrial, outcome: TrialOutcome | None = None) -> dict[str, Any]:
+    """The attributes of an ended trial: its epochs, and the best one of its outcome or, without one, of its reports."""
+    attrs: dict[str, Any] = {"seconds": round(time.monotonic() - running.started, 3)}
+    if running.reports:
+        names = list(dict.fromkeys(name for report in running.reports for name in report.metrics))
+        rows = [finite_or_none(report.metrics) for report in running.reports]
+        attrs["epochs"] = {
+            "epoch": [report.epoch for report in running.reports],
+            "value": [report.value for report in running.reports],
+            "metrics": {name: [row.get(name) for row in rows] for name in names},
+        }
+        best = max(running.reports, key=lambda report: (report.value, -report.epoch))
+        attrs |= {"best_epoch": best.epoch, "epochs_run": len(running.reports), "metrics": finite_or_none(best.metrics)}
+    if outcome is not None:
+        attrs |= {
+            "best_epoch": outcome.best_epoch,
+            "epochs_run": outcome.epochs_run,
+            "metrics": finite_or_none(outcome.metrics),
+        }
+    return attrs
