@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from support.finished_project import build_encoder
-from support.project_copy import ROOT, copy_project, project_environment
-from support.recipes import follow_recipe
+from support.project_copy import copy_project, project_environment
+from support.recipes import follow_recipe, recipe
 
 AGENT, POOLING = "compare", "smooth_max"
 RECIPES = ("Add an agent", "Add a pooling", "Add a metric")
@@ -67,6 +67,5 @@ def test_the_new_metric_is_in_the_summary_in_latex_and_on_the_card(project):
 
 
 def test_the_recipes_files_pass_the_linter(project):
-    files = [str(file) for title in RECIPES for file in follow_recipe(title, project / "again") if file.suffix == ".py"]
-    config = ["--config", str(ROOT / "pyproject.toml")]
-    subprocess.run([sys.executable, "-m", "ruff", "check", *config, *files], check=True, capture_output=True)
+    files = [project / name for title in RECIPES for name in recipe(title) if name.endswith(".py")]
+    subprocess.run([sys.executable, "-m", "ruff", "check", "--no-cache", *map(str, files)], cwd=project, check=True, capture_output=True)
