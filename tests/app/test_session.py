@@ -224,21 +224,24 @@ CLUSTER = {"name": "dask", "scheduler": "tcp://host:8786"}
 
 
 @pytest.mark.parametrize(
-    ("hpo", "expected"),
+    ("pipeline", "hpo", "expected"),
     [
-        ({}, 1),
-        ({"workers": {"executor": "dask"}}, 1),  # This machine's own cluster, which each agent would start.
-        ({"workers": {"executor": CLUSTER}}, 4),
-        ({"workers": {"executor": CLUSTER}, "stage1": {"workers": {"executor": "local"}}}, 1),
-        ({"workers": {"executor": CLUSTER}, "maximal": {"workers": {"executor": "local"}}}, 4),  # It does not run.
-        ({"workers": {"executor": CLUSTER}, "agents_at_once": 2}, 2),
-        ({"workers": {"executor": CLUSTER}, "agents_at_once": 1}, 1),
+        ("full_hpo_all", {}, 1),
+        ("full_hpo_all", {"workers": {"executor": "dask"}}, 1),  # This machine's own cluster, which each agent would start.
+        ("full_hpo_all", {"workers": {"executor": CLUSTER}}, 4),
+        ("full_hpo_all", {"workers": {"executor": CLUSTER}, "stage1": {"workers": {"executor": "local"}}}, 1),
+        ("full_hpo_all", {"workers": {"executor": CLUSTER}, "maximal": {"workers": {"executor": "local"}}}, 4),  # It does not run.
+        ("full_hpo_all", {"workers": {"executor": CLUSTER}, "agents_at_once": 2}, 2),
+        ("full_hpo_all", {"workers": {"executor": CLUSTER}, "agents_at_once": 1}, 1),
+        *((pipeline, {"workers": {"executor": CLUSTER}}, 1) for pipeline in ("export", "evidence_page", "report")),
+        ("export", {"agents_at_once": 4}, 4),
     ],
 )
-def test_agents_run_at_once_where_all_their_trials_run_over_a_cluster(session, untracked, monkeypatch, hpo, expected):
+def test_agents_run_at_once_where_they_run_trials_and_all_over_a_cluster(session, untracked, monkeypatch, pipeline, hpo, expected):
     seen = []
+    monkeypatch.delattr("psy_agents.app.hooks.inputs.InputHooks.before_pipeline_run")  # Without refits, nothing could be exported.
     monkeypatch.setattr("psy_agents.app.agent_runner.AgentRunner.run", lambda self, *args, **kwargs: seen.append(self._at_once) or {})
-    session(hpo=hpo).run(pipeline_names=["full_hpo_all"])
+    session(hpo=hpo).run(pipeline_names=[pipeline])
     assert seen == [expected]
 
 

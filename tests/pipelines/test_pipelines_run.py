@@ -313,8 +313,8 @@ def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_run
     after = trials(copied)
     rest = set(pipelines) - {"full_hpo_all", "maximal_hpo_all", "synthetic_corpus", "publish"}
     assert {"export", "refit", "report", "predict", "maximal_hpo", "hpo_stage2", "baselines", "preprocessing"} <= rest
-    for name in sorted(rest):  # In this process: four others would each load the model libraries.
-        resumed(hpo={"agents_at_once": 1}).run(pipeline_names=[name])
+    for name in sorted(rest):
+        resumed().run(pipeline_names=[name])
     assert trials(copied) == after
     for agent in AGENTS:
         assert (latest(copied, f"data/test/06_models/export/{agent}") / "README.md").is_file()

@@ -195,7 +195,7 @@ def test_pages_of_evidence_hold_no_text_unless_it_is_asked_for_and_then_in_the_p
     for page in pages.values():
         assert f"All {n_posts} posts of the test split" in page.read_text(encoding="utf-8")
 
-    new(env="test", evidence_page={"reveal_text": True}, hpo={"agents_at_once": 1}, **given).run(pipeline_names=["evidence_page"])
+    new(env="test", evidence_page={"reveal_text": True}, **given).run(pipeline_names=["evidence_page"])
     found = set(places_of(words, copied)) - set(before)
     assert {re.sub("/[^/]+Z/", "/V/", place) for place in found} == {
         f"data/test/private/evidence_page/{agent}_with_text.html/V/{agent}_with_text.html" for agent in AGENTS

@@ -27,7 +27,7 @@ class HpoParameters(Schema):
 
     paths: SearchPaths
     agents_at_once: AutoOrCount = Field(
-        "auto", description="Agents at a time in a pipeline of several; auto: all where a Dask scheduler is given, else 1."
+        "auto", description="Agents at a time in a pipeline of several; auto: all if their trials run over a Dask scheduler, else 1."
     )
     workers: WorkersConfig = WorkersConfig()
     stage0: StageConfig

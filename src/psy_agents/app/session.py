@@ -216,12 +216,12 @@ def _check_refits(chosen: Pipeline, parameters: Parameters) -> None:
 
 
 def _agents_at_once(chosen: Pipeline, parameters: Parameters) -> int:
-    """Agents at a time: where nothing is said, all of them if all their trials run over a cluster."""
+    """Agents at a time; auto: all of them if they run trials, and all trials run over a cluster, else one."""
     stages = {stage for node in chosen.nodes if (stage := stage_of(node)) is not None}
     here = [f"hpo.{name}" for name in sorted(stages) if parameters.hpo.workers_of(name).executor.scheduler is None]
     wanted = parameters.hpo.agents_at_once
     if wanted == "auto":
-        return 1 if here else len(AGENTS)
+        return len(AGENTS) if stages and not here else 1
     if wanted > 1 and here:
         raise UserError(
             f"hpo.agents_at_once is {wanted}, but the trials of {here[0]} run on this machine: give it a cluster "
