@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from psy_agents.agents.config import ModelConfig
+from psy_agents.evaluation.metrics.registry import OBJECTIVES
 
 SHARED_OPTIONS = frozenset({"encoder", "max_length", "window_overlap", "encoder_dropout", "frozen_layers", "reinitialised_layers"})
 """Fields of `ModelConfig` that every agent reads."""
@@ -47,8 +48,8 @@ class AgentSpec:
     @property
     def objective_metrics(self) -> tuple[str, ...]:
         """The metrics of its objective; with two of them it is their weighted mean."""
-        predicted = {"macro_f1": self.predicts_criterion, "token_f1": self.predicts_evidence}
-        return tuple(metric for metric, is_predicted in predicted.items() if is_predicted)
+        predicted = {"criteria": self.predicts_criterion, "evidence": self.predicts_evidence}
+        return tuple(metric for side, metric in OBJECTIVES.items() if predicted[side])
 
     def reads(self, hyperparameter: str) -> bool:
         """Whether the hyper-parameter changes anything in this agent; only then may its search space name it."""

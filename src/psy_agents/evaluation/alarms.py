@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.results import Alarm, Evaluation
 
 
@@ -17,16 +16,7 @@ def alarms(evaluations: Sequence[Evaluation]) -> tuple[Alarm, ...]:
     return tuple(
         Alarm(agent=agent.name, metric=metric, value=value, baseline=baseline.name, baseline_value=figures[metric])
         for agent in agents
-        for metric, value in _metrics(agent).items()
+        for metric, value in agent.objectives.items()
         for baseline in baselines
-        if metric in (figures := _metrics(baseline)) and value <= figures[metric]
+        if metric in (figures := baseline.objectives) and value <= figures[metric]
     )
-
-
-def _metrics(evaluation: Evaluation) -> dict[str, float]:
-    values = {}
-    if evaluation.criterion is not None and not evaluation.criterion.derived:
-        values[OBJECTIVES["criteria"]] = evaluation.criterion.macro.f1.value
-    if evaluation.evidence is not None:
-        values[OBJECTIVES["evidence"]] = evaluation.evidence.scores[OBJECTIVES["evidence"]].value
-    return values

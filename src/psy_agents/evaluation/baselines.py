@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.predictions import gold_table, predictions_table
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 from psy_agents.evaluation.spans import Offsets, Span, sentence_spans
@@ -114,14 +115,15 @@ def baseline_objectives(table: Mapping[str, Mapping[str, float]], metrics: Seque
 
     Args:
         table: as `baseline_table` returns it.
-        metrics: those of the agent's objective: macro_f1, token_f1, or both.
+        metrics: those of the agent's objective (`AgentSpec.objective_metrics`): one or both of `OBJECTIVES`.
         evidence_weight: weight of token-F1 in the mean.
     """
     if len(metrics) == 1:
         (metric,) = metrics
         return {name: figures[metric] for name, figures in table.items() if metric in figures}
+    decisions, spans = OBJECTIVES["criteria"], OBJECTIVES["evidence"]
     return {
-        name: (1 - evidence_weight) * table[name]["macro_f1"] + evidence_weight * table[evidence]["token_f1"]
+        name: (1 - evidence_weight) * table[name][decisions] + evidence_weight * table[evidence][spans]
         for name, evidence in PAIRED.items()
     }
 
@@ -171,7 +173,8 @@ def nearest_sentence_threshold(vectorizer: TfidfVectorizer, validation: SplitPai
     """The lowest cosine at which the nearest sentence is predicted as evidence, by token-F1 on validation."""
     spans, similarity = nearest_sentences(vectorizer, validation, criteria)
     scorer = _evidence_scorer(validation)
-    return best_no_answer_threshold(similarity, lambda least: scorer.score(_where(spans, similarity >= least))["token_f1"])
+    metric = OBJECTIVES["evidence"]
+    return best_no_answer_threshold(similarity, lambda cutoff: scorer.score(_where(spans, similarity >= cutoff))[metric])
 
 
 def _split_pairs(

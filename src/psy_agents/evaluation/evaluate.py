@@ -18,6 +18,7 @@ from psy_agents.evaluation.calibration import ProbabilityFigures
 from psy_agents.evaluation.classification import mean_of_defined
 from psy_agents.evaluation.evidence import COUNTS, evidence_figures
 from psy_agents.evaluation.metrics.criteria.ece import BINS, calibration_bins
+from psy_agents.evaluation.metrics.evidence.token_overlap import TOKEN_F1
 from psy_agents.evaluation.metrics.kinds import CountMetric, Counts, PostMetric, ProbabilityMetric, RankingMetric
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OVERALL_METRICS, of_kind
 from psy_agents.evaluation.results import (
@@ -207,7 +208,7 @@ def _errors(
 
 
 def _token_f1(sums: np.ndarray) -> float | None:
-    return float(evidence_figures(sums)["token_f1"]) if sums[COUNTS.index("answer_gold")] else None
+    return float(evidence_figures(sums)[TOKEN_F1.name]) if sums[COUNTS.index("answer_gold")] else None
 
 
 def _length_quartiles(pairs: ScoredPairs) -> dict[str, np.ndarray]:

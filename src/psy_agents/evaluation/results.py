@@ -12,7 +12,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 
 from psy_agents.evaluation.metrics.kinds import Metric
-from psy_agents.evaluation.metrics.registry import CLASS_METRICS, EVIDENCE_METRICS, OVERALL_METRICS, MetricName
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, EVIDENCE_METRICS, OBJECTIVES, OVERALL_METRICS, SUMMARY, MetricName
 from psy_agents.files.schema import Schema
 
 
@@ -117,6 +117,23 @@ class Evaluation(Schema):
     criterion: CriterionEvaluation | None = Field(description="None for a baseline of evidence alone.")
     evidence: EvidenceEvaluation | None = Field(description="None where no spans are predicted.")
     errors: tuple[ErrorSlice, ...]
+
+    def estimate(self, name: str) -> Estimate | None:
+        """The estimate in the column ``name`` of the summary; None if the system does not have it."""
+        column = SUMMARY[name]
+        if column.metric.side == "evidence":
+            return None if self.evidence is None else self.evidence.scores.get(column.metric.name)
+        if self.criterion is None:
+            return None
+        scores = self.criterion if column.mean is None else getattr(self.criterion, column.mean)
+        return scores.estimate(column.metric.name)
+
+    @property
+    def objectives(self) -> dict[str, float]:
+        """The value of each metric in `OBJECTIVES` that the system predicts; decisions that are derived from spans are left out."""
+        derived = self.criterion is not None and self.criterion.derived
+        estimates = {metric: self.estimate(metric) for side, metric in OBJECTIVES.items() if not (derived and side == "criteria")}
+        return {metric: estimate.value for metric, estimate in estimates.items() if estimate is not None}
 
 
 class Comparison(Schema):

@@ -18,6 +18,7 @@ from psy_agents.agents.windows import Windows
 from psy_agents.evaluation.calibration import Calibration, calibrated, fit, log_odds
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.spans import Offsets
 from psy_agents.evaluation.thresholds import best_threshold, criterion_thresholds
 from psy_agents.training.batches import padded, token_budget_batches, window_tensors
@@ -180,10 +181,10 @@ class SplitScorer:
             metrics |= classification_metrics(
                 self.data.labels, probabilities_P, met_P, self.data.criterion, list(self.data.criteria)
             )
-            objectives.append((1 - self.evidence_weight, metrics["macro_f1"]))
+            objectives.append((1 - self.evidence_weight, metrics[OBJECTIVES["criteria"]]))
         if spans is not None:
             metrics |= self.evidence.score(spans)
-            objectives.append((self.evidence_weight, metrics["token_f1"]))
+            objectives.append((self.evidence_weight, metrics[OBJECTIVES["evidence"]]))
         if len(objectives) == 1:
             return objectives[0][1], metrics
         return sum(weight * value for weight, value in objectives), metrics
