@@ -17,7 +17,7 @@ ROWS = {"cpu": 2048, "cuda": 65_536}  # About the tokens of a training batch; on
 REPEATS, WARM_UP = 20, 3
 
 
-def training_flops(config: Any, lengths: np.ndarray, frozen_layers: int = 0, first_tokens_alone: bool = False) -> float:
+def training_flops(config: Any, lengths: np.ndarray, frozen_layers: int = 0, first_tokens_only: bool = False) -> float:
     """Floating-point operations to train an encoder on these windows once: forward, and twice as much backward.
 
     A layer's four projections (H, H) and two feed-forward ones (H, I), and attention's two products (T, T, H). Embeddings, norms,
@@ -26,13 +26,13 @@ def training_flops(config: Any, lengths: np.ndarray, frozen_layers: int = 0, fir
     Args:
         lengths: real tokens of each window.
         frozen_layers: layers that are not run.
-        first_tokens_alone: whether the last layer has keys and values of all tokens, and all else of each window's first.
+        first_tokens_only: whether the last layer has keys and values of all tokens, and all else of each window's first.
     """
     hidden, inner, tokens = config.hidden_size, config.intermediate_size, float(lengths.sum())
     projection, feed_forward = 2 * hidden**2, 4 * hidden * inner
     layer = (4 * projection + feed_forward) * tokens + 4 * hidden * (lengths.astype(float) ** 2).sum()
     forward = (config.num_hidden_layers - frozen_layers) * layer
-    if first_tokens_alone:
+    if first_tokens_only:
         forward -= layer - (2 * projection * tokens + (2 * projection + feed_forward) * len(lengths) + 4 * hidden * tokens)
     return float(3 * forward)
 

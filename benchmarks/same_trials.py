@@ -75,12 +75,12 @@ def one_trial(
     """Seconds and value of a trial in a worker that has the corpus tokenised and frozen states made, as all but its first."""
     made = TrainingSettings(**settings, fixed=like_bert(arguments))
     config = made.hyperparameters({"learning_rate": 1e-4, **params})
-    reader = SearchSetup("criteria", made, corpus).new_reader()
+    training_data = SearchSetup("criteria", made, corpus).new_training_data()
     options = {"seed": seed, "epochs": EPOCHS, "patience": EPOCHS, "device": arguments.device}
     with (patch or nullcontext)():
-        next(TrainingRun("criteria", config, made, reader, **options).epochs())
+        next(TrainingRun("criteria", config, made, training_data, **options).epochs())
         begin = seconds(arguments.device)
-        run = TrainingRun("criteria", config, made, reader, **options)
+        run = TrainingRun("criteria", config, made, training_data, **options)
         for _ in run.epochs():
             pass
         return seconds(arguments.device) - begin, run.best.value

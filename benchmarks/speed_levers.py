@@ -77,7 +77,7 @@ def unfused() -> Iterator[None]:
 @contextmanager
 def dropout_of_torch() -> Iterator[None]:
     """Masks drawn as torch draws them."""
-    with mock.patch.object(dropout.Dropout, "forward", torch.nn.Dropout.forward):
+    with mock.patch.object(dropout.FastDropout, "forward", torch.nn.Dropout.forward):
         yield
 
 

@@ -17,7 +17,7 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.training import trainer
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.trainer import Reader, TrainingRun
+from psy_agents.training.trainer import TrainingData, TrainingRun
 
 
 def where_time_goes(arguments: argparse.Namespace) -> None:
@@ -25,13 +25,13 @@ def where_time_goes(arguments: argparse.Namespace) -> None:
     corpus, device = read_corpus(arguments), arguments.device
     settings = TrainingSettings(precision=arguments.precision, fixed=like_bert(arguments))
     config = settings.hyperparameters({"learning_rate": 1e-4})
-    reader = SearchSetup("criteria", settings, corpus).new_reader()
+    training_data = SearchSetup("criteria", settings, corpus).new_training_data()
     shares: dict[str, list[float]] = {}
     rates, of_peak, peaks = [], [], []
     for number in range(arguments.rounds):
         clock, begin = Clock(device), seconds(device)
         run = clock.timed("model, optimiser, and the corpus where it is not read yet", TrainingRun)(
-            "criteria", config, settings, reader, seed=number, epochs=EPOCHS, patience=EPOCHS, device=device
+            "criteria", config, settings, training_data, seed=number, epochs=EPOCHS, patience=EPOCHS, device=device
         )
         run._train_epoch = clock.timed("training steps", run._train_epoch)
         run.scorer.choose = clock.timed("thresholds and metrics", run.scorer.choose)
@@ -49,7 +49,7 @@ def where_time_goes(arguments: argparse.Namespace) -> None:
         peak = matrix_peak(run.agent.encoders[0].config, run.precision, device)
         steps = clock.seconds["training steps"]
         flops = EPOCHS * training_flops(
-            run.agent.encoders[0].config, windows.lengths, config.frozen_layers, first_tokens_alone=bool(run.agent.short)
+            run.agent.encoders[0].config, windows.lengths, config.frozen_layers, first_tokens_only=bool(run.agent.short_last_layers)
         )
         rates.append(EPOCHS * len(windows.ids) / steps)
         of_peak.append(100 * flops / steps / peak)
@@ -94,11 +94,11 @@ def growth(arguments: argparse.Namespace) -> None:
 
 def _growth_row(name: str, corpus: Corpus, params: dict[str, Any], arguments: argparse.Namespace) -> None:
     made = TrainingSettings(precision=arguments.precision, fixed=like_bert(arguments))
-    reader, config = Reader(corpus, "criteria", made), made.hyperparameters(params)
-    run = TrainingRun("criteria", config, made, reader, seed=0, epochs=1, patience=1, device=arguments.device)
+    training_data, config = TrainingData(corpus, "criteria", made), made.hyperparameters(params)
+    run = TrainingRun("criteria", config, made, training_data, seed=0, epochs=1, patience=1, device=arguments.device)
     tokens = len(run.train_windows.ids) + len(run.validation_windows.ids)
     settings = {"precision": arguments.precision}
     trial = (one_trial, corpus, settings, params, None, arguments)
     found = [alone(arguments.device, *trial, number)[0] for number in range(arguments.rounds)]
     each = [1e6 * taken / EPOCHS / tokens for taken in found]
-    print(f"{name} {len(reader.train):7} {tokens:9}   {spread(found, 1):20} {spread(each, 0)}", flush=True)
+    print(f"{name} {len(training_data.train):7} {tokens:9}   {spread(found, 1):20} {spread(each, 0)}", flush=True)

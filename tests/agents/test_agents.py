@@ -15,7 +15,7 @@ from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent import load_agent
 from psy_agents.errors import UserError
 from psy_agents.training.scoring import answer
-from psy_agents.training.trainer import Reader, TrainingRun
+from psy_agents.training.trainer import TrainingData, TrainingRun
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
@@ -47,7 +47,7 @@ def test_an_encoder_that_lacks_weights_is_refused_and_a_missing_pooler_is_not_to
 @pytest.mark.parametrize("agent", AGENTS)
 def test_trains_saves_and_loads(encoders, corpus, tmp_path, agent, kind):
     run = TrainingRun(
-        agent, parameters(encoders[kind]), SETTINGS, Reader(corpus, agent, SETTINGS), seed=1, epochs=1, patience=1, device="cpu"
+        agent, parameters(encoders[kind]), SETTINGS, TrainingData(corpus, agent, SETTINGS), seed=1, epochs=1, patience=1, device="cpu"
     )
     assert (run.train_windows.types is not None) == (kind in ("bert", "electra", "deberta-v2"))
     assert len(run.train_windows.pair) > run.train_windows.n_pairs
@@ -65,8 +65,8 @@ def test_trains_saves_and_loads(encoders, corpus, tmp_path, agent, kind):
     assert description["agent"] == agent
     assert decisions == epoch.decisions
     assert not loaded.training
-    loaded.pack_where_possible(run.device, torch.float32)
-    post, criterion = run.reader.validation.texts[0], run.reader.validation.criterion_texts[0]
+    loaded.enable_packing(run.device, torch.float32)
+    post, criterion = run.data.validation.texts[0], run.data.validation.criterion_texts[0]
     assert tokenizer(criterion, post)["input_ids"] == run.tokenizer(criterion, post)["input_ids"]
     options = {"pad_id": tokenizer.pad_token_id, "budget": 2048, "device": run.device, "precision": torch.float32}
     ours, theirs = (answer(model, run.validation_windows, **options) for model in (run.agent, loaded))
@@ -83,9 +83,8 @@ def test_trains_saves_and_loads(encoders, corpus, tmp_path, agent, kind):
 
 def test_padding_does_not_change_an_answer(encoders, corpus):
     for kind in ENCODERS:
-        run = TrainingRun(
-            "joint", parameters(encoders[kind]), SETTINGS, Reader(corpus, "joint", SETTINGS), seed=1, epochs=1, patience=1, device="cpu"
-        )
+        data = TrainingData(corpus, "joint", SETTINGS)
+        run = TrainingRun("joint", parameters(encoders[kind]), SETTINGS, data, seed=1, epochs=1, patience=1, device="cpu")
         options = {"pad_id": run.tokenizer.pad_token_id, "device": run.device, "precision": torch.float32}
         together, alone = (answer(run.agent, run.validation_windows, budget=b, **options) for b in (100_000, 1))
         np.testing.assert_allclose(together.probabilities_P, alone.probabilities_P, atol=1e-5)

@@ -12,11 +12,11 @@ from psy_agents.agents.decoding import (
     TOKENS,
     Candidates,
     DecodingRule,
-    TokenPlaces,
+    TokenOffsets,
     choose_rule,
     decode,
     decode_with_scores,
-    ranked_spans,
+    suppress_overlaps,
     window_candidates,
 )
 from psy_agents.evaluation.evidence import EvidenceScorer
@@ -55,7 +55,7 @@ def test_window_candidates_are_all_spans_of_answerable_tokens(seed):
     char_end = np.where(answerable, np.arange(width) * 3 + 2, -1)
     pair = np.array([0, 0, 1])
     no_sentence = np.full((n, width), -1)
-    found = window_candidates(start, end, TokenPlaces(char_start, char_end, no_sentence, no_sentence), pair)
+    found = window_candidates(start, end, TokenOffsets(char_start, char_end, no_sentence, no_sentence), pair)
     assert not found.sentence.any()
     got = {
         (p, s, e, t): m
@@ -93,7 +93,7 @@ def test_every_sentence_is_a_candidate_with_its_best_start_and_end(seed):
     sentence_start = np.tile(np.array([-1, -1, 0, 0, 9, 9, 9, 25, -1]), (2, 1))
     sentence_end = np.tile(np.array([-1, -1, 8, 8, 24, 24, 24, 40, -1]), (2, 1))
     start[:, [1, 8]] = end[:, [1, 8]] = -torch.inf
-    places = TokenPlaces(char_start, np.where(char_start < 0, -1, char_start + 3), sentence_start, sentence_end)
+    places = TokenOffsets(char_start, np.where(char_start < 0, -1, char_start + 3), sentence_start, sentence_end)
     found = window_candidates(start, end, places, np.array([4, 7]))
     found = found.take(found.sentence)
     expected = [
@@ -123,7 +123,7 @@ def test_the_criterion_speaks_for_or_against_all_spans_of_its_pair():
 @pytest.mark.parametrize("seed", range(8))
 def test_ranked_spans_are_greedy(seed):
     found, _, _ = random_case(seed)
-    ranked = ranked_spans(found, TOKENS, 3)
+    ranked = suppress_overlaps(found, TOKENS, 3)
     assert (np.diff(ranked.margin) <= 0).all()
     assert ranked.tokens.max() <= 3
     kept = list(zip(ranked.pair.tolist(), ranked.start.tolist(), ranked.end.tolist(), ranked.margin.tolist(), strict=True))

@@ -44,7 +44,7 @@ def test_windows_cover_every_token_with_the_overlap(encoders, kind, overlap):
     assert windows.n_pairs == len(TEXTS)
     assert (np.diff(windows.pair) >= 0).all()
     assert windows.lengths.max() <= 40
-    first = windows.windows_of_pairs()
+    first = windows.pair_bounds()
     assert first[1] == 1
     stride = int(overlap * (40 - taken(tokenizer)))
     for pair, text in enumerate(TEXTS):

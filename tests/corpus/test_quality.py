@@ -285,7 +285,7 @@ def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
     longest = max(corpus.criteria.values(), key=lambda text: len(tokenizer(text)["input_ids"]))
     posts = corpus.posts["text"].tolist()
     cut = {"max_length": 40, "overlap": overlap, "positions": 64}
-    windows = np.diff(tokenise_pairs(tokenizer, [longest] * len(posts), posts, **cut).windows_of_pairs())
+    windows = np.diff(tokenise_pairs(tokenizer, [longest] * len(posts), posts, **cut).pair_bounds())
     assert report.windows.windows_a_post == {int(n): int((windows == n).sum()) for n in np.unique(windows)}
     assert max(report.windows.windows_a_post) > 2
     assert report.lengths.tokens == sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in posts)
@@ -294,7 +294,7 @@ def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
     pairs = corpus.pairs[[len(starts) > 0 for starts in corpus.pairs["starts"]]]
     data = split_pairs(replace(corpus, pairs=pairs, splits=everywhere), "train")
     cut_pairs = tokenise_pairs(tokenizer, [longest] * len(data), data.texts, **cut)
-    starts, _ = span_targets(cut_pairs, data, cut_pairs.windows_of_pairs()[:-1])
+    starts, _ = span_targets(cut_pairs, data, cut_pairs.pair_bounds()[:-1])
     assert report.evidence.placed == len(data)
     assert report.evidence.beyond_the_first_window == int(starts[:, 0].sum()) > 0
 

@@ -9,14 +9,14 @@ from torch.nn.functional import cosine_similarity
 from psy_agents.agents.registry import AGENTS
 from psy_agents.inference.predictor import Predictor
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.trainer import Reader, TrainingRun
+from psy_agents.training.trainer import TrainingData, TrainingRun
 
 
 def new_run(corpus, encoder, agent, *, epochs=2, settings=None, **changes):
     settings = TrainingSettings(precision="bfloat16", **(settings or {}))
     config = tiny_agents.parameters(encoder, **changes)
-    reader = Reader(corpus, agent, settings)
-    return TrainingRun(agent, config, settings, reader, seed=3, epochs=epochs, patience=epochs, device="cuda")
+    training_data = TrainingData(corpus, agent, settings)
+    return TrainingRun(agent, config, settings, training_data, seed=3, epochs=epochs, patience=epochs, device="cuda")
 
 
 def one_step(run):
@@ -53,7 +53,7 @@ def test_a_short_last_layer_teaches_what_the_whole_one_does(encoders, corpus, ki
             corpus, encoders[kind], "criteria", settings={"short_last_layer": short},
             encoder_dropout=0.0, head_dropout=0.0, pooling="cls", similarity="none",
         )  # fmt: skip
-        assert bool(run.agent.short) == short
+        assert bool(run.agent.short_last_layers) == short
         steps.append(one_step(run))
     (short_loss, short_gradient), (whole_loss, whole_gradient) = steps
     assert short_loss == pytest.approx(whole_loss, rel=0.02)
@@ -80,7 +80,7 @@ def test_an_agent_learns_and_is_saved_as_it_answers(encoders, corpus, agent, tmp
     losses = [np.mean(epoch.losses) for epoch in run.epochs()]
     assert losses[-1] < losses[0]
     run.save(tmp_path / "agent")
-    found, best = Predictor(tmp_path / "agent", device="cuda").predict_pairs(run.reader.validation), run.best_answers
+    found, best = Predictor(tmp_path / "agent", device="cuda").predict_pairs(run.data.validation), run.best_answers
     if best.probabilities_P is not None:
         np.testing.assert_allclose(found.probabilities, best.probabilities_P, atol=1e-6)
     if best.candidates is not None:
@@ -92,5 +92,5 @@ def test_a_gpu_and_a_cpu_agree_on_a_saved_agent(encoders, corpus, tmp_path):
     run = new_run(corpus, encoders["bert"], "share", epochs=4)
     list(run.epochs())
     run.save(tmp_path / "agent")
-    on = {device: Predictor(tmp_path / "agent", device=device).predict_pairs(run.reader.validation) for device in ("cuda", "cpu")}
+    on = {device: Predictor(tmp_path / "agent", device=device).predict_pairs(run.data.validation) for device in ("cuda", "cpu")}
     np.testing.assert_allclose(on["cuda"].probabilities, on["cpu"].probabilities, atol=0.02)

@@ -18,7 +18,7 @@ from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import Prediction
 from psy_agents.inference.predictor import Predictor
 from psy_agents.training.data import split_pairs, unlabelled_pairs
-from psy_agents.training.trainer import Reader, TrainingRun
+from psy_agents.training.trainer import TrainingData, TrainingRun
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def trained(corpus, encoder, tmp_path_factory):
             settings = training_settings(encoder, unit=unit)
             config = settings.hyperparameters({"learning_rate": 5e-3})
             run = TrainingRun(
-                agent, config, settings, Reader(corpus, agent, settings), seed=1, epochs=3, patience=3, device="cpu"
+                agent, config, settings, TrainingData(corpus, agent, settings), seed=1, epochs=3, patience=3, device="cpu"
             )
             list(run.epochs())
             folder = tmp_path_factory.mktemp("saved") / agent
@@ -45,7 +45,7 @@ def trained(corpus, encoder, tmp_path_factory):
 @pytest.mark.parametrize(("agent", "unit"), [*((agent, "post") for agent in AGENTS), ("criteria", "sentence")])
 def test_a_loaded_agent_gives_the_answers_and_figures_of_its_training(trained, agent, unit):
     run, folder = trained(agent, unit)
-    data, best = run.reader.validation, run.best_answers
+    data, best = run.data.validation, run.best_answers
     found = Predictor(folder, device="cpu").predict_pairs(data)
     if best.probabilities_P is None:
         assert found.probabilities is None
@@ -101,9 +101,10 @@ def test_texts_asked_for_alone_give_the_same_up_to_rounding(trained):
 def test_a_fitted_agent_is_saved_as_it_is_with_the_decisions_it_is_given(corpus, encoder, tmp_path):
     settings = training_settings(encoder)
     config = settings.hyperparameters({"learning_rate": 5e-3})
-    reader = Reader(corpus, "criteria", settings, train=("train", "validation"), scored=None)
-    assert reader.validation is None and len(reader.train) == len(split_pairs(corpus, "train")) + len(split_pairs(corpus, "validation"))
-    run = TrainingRun("criteria", config, settings, reader, seed=1, epochs=3, patience=3, device="cpu")
+    training_data = TrainingData(corpus, "criteria", settings, train=("train", "validation"), scored=None)
+    assert training_data.validation is None
+    assert len(training_data.train) == len(split_pairs(corpus, "train")) + len(split_pairs(corpus, "validation"))
+    run = TrainingRun("criteria", config, settings, training_data, seed=1, epochs=3, patience=3, device="cpu")
     losses = list(run.fit(2))
     assert len(losses) == 2 and run.step == 2 * run.steps_per_epoch and run.best is None
     given = Decisions(0.25, temperature=2.0, shift=-1.5, thresholds={"SLEEP": 0.75})
@@ -124,9 +125,9 @@ def test_fit_trains_as_the_scored_epochs_do(corpus, encoder):
     settings = training_settings(encoder)
     config = settings.hyperparameters({"learning_rate": 5e-3})
     options = {"seed": 1, "epochs": 3, "patience": 3, "device": "cpu"}
-    scored = TrainingRun("share", config, settings, Reader(corpus, "share", settings), **options)
+    scored = TrainingRun("share", config, settings, TrainingData(corpus, "share", settings), **options)
     losses = [epoch.metrics["train_loss"] for epoch in scored.epochs()]
-    fitted = TrainingRun("share", config, settings, Reader(corpus, "share", settings, scored=None), **options)
+    fitted = TrainingRun("share", config, settings, TrainingData(corpus, "share", settings, scored=None), **options)
     assert list(fitted.fit(2)) == losses[:2], "the schedule is that of all epochs"
 
 

@@ -12,7 +12,7 @@ from support.tiny_agents import SETTINGS, parameters
 from psy_agents.agents.registry import AGENTS, spec
 from psy_agents.training.config import HyperParameters
 from psy_agents.training.scoring import answer
-from psy_agents.training.trainer import Reader, TrainingRun
+from psy_agents.training.trainer import TrainingData, TrainingRun
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,14 @@ def test_every_field_has_a_case():
 @pytest.fixture(scope="module")
 def results(encoders, corpus):
     """Run a configuration once: what it read, in which batches, its losses, weights and answers."""
-    known, readers = {}, {}
+    known, training_data_of = {}, {}
 
     def result(agent, changes):
         key = (agent, *sorted(changes.items()))
         if key not in known:
-            reader = readers.setdefault(agent, Reader(corpus, agent, SETTINGS))
+            training_data = training_data_of.setdefault(agent, TrainingData(corpus, agent, SETTINGS))
             config = parameters(**{"encoder": encoders["bert"], "encoder_dropout": 0.1} | changes)
-            run = TrainingRun(agent, config, SETTINGS, reader, seed=3, epochs=2, patience=2, device="cpu")
+            run = TrainingRun(agent, config, SETTINGS, training_data, seed=3, epochs=2, patience=2, device="cpu")
             steps, step = [], run.training_step
 
             def recorded(batches):

@@ -16,13 +16,13 @@ from psy_agents.errors import UserError
 from psy_agents.training import precision
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.precision import resolve_precision
-from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun
+from psy_agents.training.trainer import NonFiniteLoss, TrainingData, TrainingRun
 
 
 def start(encoders, corpus, agent="share", *, seed=5, epochs=2, patience=9, divisor=1, settings=SETTINGS, **changes):
     config = parameters(encoders["bert"], **changes)
     return TrainingRun(
-        agent, config, settings, Reader(corpus, agent, settings), seed=seed, epochs=epochs, patience=patience,
+        agent, config, settings, TrainingData(corpus, agent, settings), seed=seed, epochs=epochs, patience=patience,
         micro_batch_divisor=divisor, device="cpu",
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ def test_a_short_last_layer_changes_nothing_but_the_work(encoders, corpus):
             encoders, corpus, "criteria", settings=settings,
             pooling="cls", similarity="none", encoder_dropout=0.0, head_dropout=0.0,
         )  # fmt: skip
-        assert bool(run.agent.short) == short
+        assert bool(run.agent.short_last_layers) == short
         runs.append(list(run.epochs()))
     for one, other in zip(*runs, strict=True):
         np.testing.assert_allclose(one.losses, other.losses, rtol=1e-4)
@@ -68,7 +68,7 @@ def test_divided_micro_batches_are_accumulation(encoders, corpus):
 @pytest.mark.parametrize("agent", ["criteria", "evidence", "share", "joint"])
 @pytest.mark.parametrize("parts", [[4, 4], [2, 2, 2, 2], [5, 3]])
 def test_accumulated_step_equals_one_large_step(encoders, corpus, agent, parts):
-    pairs = np.flatnonzero(Reader(corpus, agent, SETTINGS).train.labels)[:4]
+    pairs = np.flatnonzero(TrainingData(corpus, agent, SETTINGS).train.labels)[:4]
     pairs = np.concatenate([pairs, np.setdiff1d(np.arange(30), pairs)[:4]])
     gradients, losses = [], []
     for batches in ([pairs], np.split(pairs, np.cumsum(parts)[:-1])):
@@ -88,9 +88,9 @@ def test_every_pair_once_an_epoch(encoders, corpus):
     losses = run._train_epoch(1)
     assert len(losses) == run.steps_per_epoch == math.ceil(math.ceil(len(seen) / 5) / 2)
     assert len(set(seen)) == len(seen)
-    implicit = run.reader.train.implicit
+    implicit = run.data.train.implicit
     assert set(np.flatnonzero(~implicit)) <= set(seen)
-    assert implicit[seen].sum() == min(implicit.sum(), run.reader.train.labels.sum())
+    assert implicit[seen].sum() == min(implicit.sum(), run.data.train.labels.sum())
 
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence", "share", "joint"])
@@ -191,19 +191,19 @@ def test_window_that_the_encoder_cannot_hold(encoders, corpus):
 def test_sentence_unit(encoders, corpus):
     settings = TrainingSettings(precision="float32", unit="sentence")
     run = start(encoders, corpus, "criteria", settings=settings)
-    assert run.train_windows.n_pairs == len(run.reader.train) == run.train_windows.pair[-1] + 1
-    assert run.validation_windows.n_pairs == len(run.reader.validation)
-    assert len(run.validation_windows.pair) > 2 * len(run.reader.validation)
+    assert run.train_windows.n_pairs == len(run.data.train) == run.train_windows.pair[-1] + 1
+    assert run.validation_windows.n_pairs == len(run.data.validation)
+    assert len(run.validation_windows.pair) > 2 * len(run.data.validation)
     assert all(math.isfinite(loss) for epoch in history(run) for loss in epoch[0])
     with pytest.raises(UserError, match="sentence is for criteria only, not for share"):
-        Reader(corpus, "share", settings)
+        TrainingData(corpus, "share", settings)
 
 
 def test_split_without_positives(corpus):
     pairs = corpus.pairs.assign(label=0)
     empty = Corpus(corpus.posts, pairs, corpus.sentences, corpus.splits, corpus.criteria)
     with pytest.raises(UserError, match="train split has no positive"):
-        Reader(empty, "criteria", SETTINGS)
+        TrainingData(empty, "criteria", SETTINGS)
 
 
 def test_bfloat16_run_is_finite(encoders, corpus):

@@ -74,7 +74,7 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class TokenPlaces:
+class TokenOffsets:
     """Where the tokens of B windows stand in their posts, all (B, T): character offsets of each token, and of the
     sentence in which it ends; -1 outside the post."""
 
@@ -84,7 +84,7 @@ class TokenPlaces:
     sentence_end_BT: np.ndarray
 
 
-def window_candidates(start_BT: Tensor, end_BT: Tensor, places: TokenPlaces, pair_B: np.ndarray) -> Candidates:
+def window_candidates(start_BT: Tensor, end_BT: Tensor, places: TokenOffsets, pair_B: np.ndarray) -> Candidates:
     """Return the spans between each window's best ``TOP_POSITIONS`` starts and ends, and every sentence of its post.
 
     A sentence has the margin of its best start and its best end, wherever in it they are: the annotators' unit is
@@ -101,7 +101,7 @@ def window_candidates(start_BT: Tensor, end_BT: Tensor, places: TokenPlaces, pai
 
 
 def _token_spans(
-    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, places: TokenPlaces, pair_B: np.ndarray
+    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, places: TokenOffsets, pair_B: np.ndarray
 ) -> Candidates:
     start_at_BK, end_at_BK = _best_positions(start_BT), _best_positions(end_BT)
     start_BK, end_BK = np.take_along_axis(start_BT, start_at_BK, 1), np.take_along_axis(end_BT, end_at_BK, 1)
@@ -124,7 +124,7 @@ def _best_positions(logits_BT: np.ndarray) -> np.ndarray:
 
 
 def _sentences(
-    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, places: TokenPlaces, pair_B: np.ndarray
+    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, places: TokenOffsets, pair_B: np.ndarray
 ) -> Candidates:
     window, column = np.nonzero(places.sentence_start_BT >= 0)
     begin = places.sentence_start_BT[window, column]
@@ -146,7 +146,7 @@ def _sentences(
     )
 
 
-def ranked_spans(candidates: Candidates, unit: str, max_span_tokens: int) -> Candidates:
+def suppress_overlaps(candidates: Candidates, unit: str, max_span_tokens: int) -> Candidates:
     """Keep, best margin first, the candidates of the unit that overlap no better one of the same pair.
 
     Args:
@@ -184,7 +184,7 @@ def decode_with_scores(
         criterion_logits_P: needed where the rule gives them a weight.
     """
     spans: list[list[Span]] = [[] for _ in range(n_pairs)]
-    ranked = ranked_spans(candidates, rule.unit, rule.max_span_tokens)
+    ranked = suppress_overlaps(candidates, rule.unit, rule.max_span_tokens)
     scores = ranked.scores(rule.criterion_weight, criterion_logits_P)
     for i in np.flatnonzero(scores >= rule.threshold).tolist():
         found = spans[int(ranked.pair[i])]
@@ -216,7 +216,7 @@ def choose_rule(
     longest = max(lengths)
     best_f1, best = -1.0, DecodingRule(threshold=float("inf"))
     for unit, max_tokens in [*((TOKENS, length) for length in sorted(set(lengths))), (SENTENCES, longest)]:
-        ranked = ranked_spans(candidates, unit, max_tokens)
+        ranked = suppress_overlaps(candidates, unit, max_tokens)
         if not len(ranked.pair):
             continue
         predicted, hits = np.zeros(len(ranked.pair)), np.zeros(len(ranked.pair))

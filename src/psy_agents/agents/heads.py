@@ -7,20 +7,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from psy_agents.agents.config import ModelConfig
-from psy_agents.agents.encoders.dropout import Dropout
+from psy_agents.agents.encoders.dropout import FastDropout
 
 ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU}
 
 
-def head(config: ModelConfig, hidden: int, outputs: int) -> nn.Sequential:
+def new_head(config: ModelConfig, hidden: int, outputs: int) -> nn.Sequential:
     """A multi-layer perceptron: ``head_depth`` times (dropout, linear, activation), then dropout and linear."""
     layers: list[nn.Module] = []
     width = hidden
     for _ in range(config.head_depth):
-        layers += [Dropout(config.head_dropout), nn.Linear(width, config.head_width)]
+        layers += [FastDropout(config.head_dropout), nn.Linear(width, config.head_width)]
         layers += [ACTIVATIONS[config.head_activation]()]
         width = config.head_width
-    return nn.Sequential(*layers, Dropout(config.head_dropout), nn.Linear(width, outputs))
+    return nn.Sequential(*layers, FastDropout(config.head_dropout), nn.Linear(width, outputs))
 
 
 class _ScaledCosine(nn.Module):

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.frozen_layers import FrozenLayers
 from psy_agents.agents.encoders.loading import freeze_lowest, load_encoder, reinitialise_top
-from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed, packed_inputs
-from psy_agents.agents.encoders.short_last_layer import LastLayer, with_short_last_layer
+from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed_attention_in, packed_inputs
+from psy_agents.agents.encoders.short_last_layer import ShortLastLayer, shorten_last_layer
 from psy_agents.agents.heads import SentenceSimilarity, Similarity
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.spec import AgentSpec
@@ -59,7 +59,7 @@ class AgentModel(nn.Module):
         self.sentence_similarity = SentenceSimilarity() if with_similarity and self.spec.predicts_evidence else None
         self.frozen: dict[nn.Module, FrozenLayers] = {}
         self.packed = False
-        self.short: dict[nn.Module, LastLayer] = {}
+        self.short_last_layers: dict[nn.Module, ShortLastLayer] = {}
 
     @property
     def encoders(self) -> list[nn.Module]:
@@ -78,7 +78,7 @@ class AgentModel(nn.Module):
         """Set the mode as torch does; frozen layers always stay in evaluation mode."""
         super().train(mode)
         for frozen in self.frozen.values():
-            frozen.without_dropout()
+            frozen.set_eval_mode()
         return self
 
     @property
@@ -91,19 +91,19 @@ class AgentModel(nn.Module):
         """Encoders of which the model reads only each window's first state."""
         return []
 
-    def pack_where_possible(self, device: torch.device, precision: torch.dtype) -> None:
+    def enable_packing(self, device: torch.device, precision: torch.dtype) -> None:
         """Run windows without padding from now on, if every encoder gives the same states for them."""
         self.packed = all(can_be_packed(encoder, device, precision) for encoder in self.encoders)
         if not self.packed:
             log.info("%s reads padded windows: its attention cannot run packed", self.encoders[0].config.model_type)
 
-    def shorten_where_possible(self, device: torch.device, precision: torch.dtype) -> None:
+    def enable_short_last_layer(self, device: torch.device, precision: torch.dtype) -> None:
         """Run the last layer for first tokens only from now on, where windows are packed and nothing else is read."""
         for encoder in self.read_at_first_tokens if self.packed else ():
             if self.config.frozen_layers < encoder.config.num_hidden_layers:
-                last = with_short_last_layer(encoder, device, precision)
+                last = shorten_last_layer(encoder, device, precision)
                 if last is not None:
-                    self.short[encoder] = last
+                    self.short_last_layers[encoder] = last
 
     def frozen_states(self, windows: WindowTensors, below: tuple[int, Tensor] | None = None) -> Tensor:
         """The states after the first encoder's frozen layers (B, T, H).
@@ -113,11 +113,11 @@ class AgentModel(nn.Module):
         """
         encoder = self.encoders[0]
         if not self.packed:
-            return self.frozen[encoder].alone(windows.encoder_inputs, below)
+            return self.frozen[encoder].run(windows.encoder_inputs, below)
         packing = windows.packing
-        with packed(encoder, packing):
+        with packed_attention_in(encoder, packing):
             inputs = packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)
-            return packing.unpack(self.frozen[encoder].alone(inputs, below and (below[0], packing.pack(below[1]))))
+            return packing.unpack(self.frozen[encoder].run(inputs, below and (below[0], packing.pack(below[1]))))
 
     def encode(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
         """Run the encoder; return its last states (B, T, H), or (B, 1, H) where its last layer is shortened."""
@@ -127,15 +127,15 @@ class AgentModel(nn.Module):
                 return encoder(**windows.encoder_inputs).last_hidden_state
         packing = windows.packing
         given = None if given_BTH is None else packing.pack(given_BTH)
-        with packed(encoder, packing), self._resumed_from(encoder, given), self._shortened(encoder, packing):
+        with packed_attention_in(encoder, packing), self._resumed_from(encoder, given), self._shortened(encoder, packing):
             states = encoder(**packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)).last_hidden_state
-        return (packing.of_first_tokens if encoder in self.short else packing).unpack(states)
+        return (packing.first_tokens if encoder in self.short_last_layers else packing).unpack(states)
 
     def _resumed_from(self, encoder: nn.Module, states: Tensor | None) -> AbstractContextManager:
-        return nullcontext() if states is None else self.frozen[encoder].left_out(states)
+        return nullcontext() if states is None else self.frozen[encoder].skipped(states)
 
     def _shortened(self, encoder: nn.Module, packing: Packing) -> AbstractContextManager:
-        return self.short[encoder].first_tokens_alone(packing) if encoder in self.short else nullcontext()
+        return self.short_last_layers[encoder].first_tokens_only(packing) if encoder in self.short_last_layers else nullcontext()
 
     def criterion_logits(self, pooled_BH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> Tensor:
         """Criterion logits (B) from ``criterion_head`` and, with similarity, from ``states_BTH``."""

@@ -10,7 +10,7 @@ from psy_agents.evaluation.metrics.registry import OBJECTIVES
 SHARED_OPTIONS = frozenset({"encoder", "max_length", "window_overlap", "encoder_dropout", "frozen_layers", "reinitialised_layers"})
 """Fields of `ModelConfig` that every agent reads."""
 HEAD_OPTIONS = frozenset({"head_depth", "head_width", "head_activation", "head_dropout"})
-"""Fields of `ModelConfig` that an agent with a `psy_agents.agents.heads.head` reads."""
+"""Fields of `ModelConfig` that an agent with a `psy_agents.agents.heads.new_head` reads."""
 CRITERION_OPTIONS = frozenset({"loss", "label_smoothing_factor", "focal_gamma", "class_weighting", "window_pooling"})
 EVIDENCE_OPTIONS = frozenset({"span_loss", "no_answer_weight"})
 BOTH_OPTIONS = frozenset({"evidence_loss_weight"})

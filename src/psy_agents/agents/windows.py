@@ -53,7 +53,7 @@ class Windows:
         """Tokens in each window."""
         return np.diff(self.first)
 
-    def windows_of_pairs(self) -> np.ndarray:
+    def pair_bounds(self) -> np.ndarray:
         """(n_pairs + 1) where each pair's windows begin."""
         return np.searchsorted(self.pair, np.arange(self.n_pairs + 1))
 

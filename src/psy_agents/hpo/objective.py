@@ -10,7 +10,7 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.training.allocator import keep_freed_memory
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.trainer import NonFiniteLoss, Reader, TrainingRun
+from psy_agents.training.trainer import NonFiniteLoss, TrainingData, TrainingRun
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class SearchSetup:
     settings: TrainingSettings
     corpus: Corpus
 
-    def new_reader(self, **options: Any) -> Reader:
-        """The corpus, tokenised for this process. Options: those of `Reader`."""
+    def new_training_data(self, **options: Any) -> TrainingData:
+        """The corpus, tokenised for this process. Options: those of `TrainingData`."""
         if self.settings.keep_freed_memory:
             keep_freed_memory()
-        return Reader(self.corpus, self.agent, self.settings, **options)
+        return TrainingData(self.corpus, self.agent, self.settings, **options)
 
 
 class AgentObjective:
@@ -33,23 +33,23 @@ class AgentObjective:
 
     def __init__(self, setup: SearchSetup) -> None:
         self.setup = setup
-        self.reader = setup.new_reader()
+        self.data = setup.new_training_data()
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
-        run = new_run(self.setup, dict(spec.params), self.reader, spec)
+        run = new_run(self.setup, dict(spec.params), self.data, spec)
         epochs_run = report_each(scored_epochs(run), report)
         if spec.checkpoint is not None:
             run.save(spec.checkpoint)
         return best_outcome(run, epochs_run)
 
 
-def new_run(setup: SearchSetup, params: dict[str, Any], reader: Reader, spec: TrialSpec) -> TrainingRun:
+def new_run(setup: SearchSetup, params: dict[str, Any], training_data: TrainingData, spec: TrialSpec) -> TrainingRun:
     """The training run of a trial, with these hyper-parameters."""
     return TrainingRun(
         setup.agent,
         setup.settings.hyperparameters(params),
         setup.settings,
-        reader,
+        training_data,
         seed=spec.seed,
         epochs=spec.epochs,
         patience=spec.patience,

@@ -124,8 +124,8 @@ class _Member:
         self._settings = InferenceSettings(**description["reading"])
         self._agent, self._device = agent.to(device), device
         precision = getattr(torch, self._settings.precision)
-        self._agent.pack_where_possible(device, precision)
-        self._agent.shorten_where_possible(device, precision)
+        self._agent.enable_packing(device, precision)
+        self._agent.enable_short_last_layer(device, precision)
 
     def answers(self, data: PairData) -> Answers:
         """The member's uncalibrated answers."""

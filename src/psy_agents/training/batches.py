@@ -73,7 +73,7 @@ class Batch:
     known_B: Tensor
 
 
-def padded(windows: Windows, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def padded_indices(windows: Windows, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pad the chosen windows to the longest of them.
 
     Returns:
@@ -90,7 +90,7 @@ def window_tensors(
     windows: Windows, chosen: np.ndarray, pad_id: int, device: torch.device, frozen_BTH: Tensor | None = None
 ) -> WindowTensors:
     """Return the chosen windows as an agent reads them."""
-    mask, at = padded(windows, chosen)
+    mask, at = padded_indices(windows, chosen)
     answerable = mask & (windows.starts[at] >= 0)
     answerable[:, 0] = True
     sentence = np.where(mask, sentence_numbers(windows.sentence_starts[at]), -1)
@@ -134,7 +134,7 @@ def span_targets(windows: Windows, data: PairData, chosen: np.ndarray) -> tuple[
 
 def windows_of(windows: Windows, pairs: np.ndarray) -> np.ndarray:
     """Return the windows of the given pairs, pair by pair."""
-    first = windows.windows_of_pairs()
+    first = windows.pair_bounds()
     return np.concatenate([np.arange(first[p], first[p + 1]) for p in pairs])
 
 
@@ -147,7 +147,7 @@ def training_batch(
     frozen_BTH: Tensor | None = None,
 ) -> Batch:
     """Collect all windows of the given pairs; ``frozen_BTH`` are those windows' states after frozen layers."""
-    first = windows.windows_of_pairs()
+    first = windows.pair_bounds()
     chosen = windows_of(windows, pairs)
     local = np.repeat(np.arange(len(pairs)), first[pairs + 1] - first[pairs])
     starts, ends = span_targets(windows, data, chosen)

@@ -17,12 +17,12 @@ from torch import Tensor
 from psy_agents.agents.device import to_device
 from psy_agents.agents.model import AgentModel
 from psy_agents.agents.windows import Windows
-from psy_agents.training.batches import padded, token_budget_batches, window_tensors
+from psy_agents.training.batches import padded_indices, token_budget_batches, window_tensors
 
 log = logging.getLogger(__name__)
 
 GIB = 2**30
-PROBED_WINDOWS = 4
+SAMPLE_WINDOWS = 4
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class FrozenStates:
     depth: int
     states_NH: Tensor
 
-    def of(self, windows: Windows, chosen: np.ndarray) -> Tensor:
+    def take(self, windows: Windows, chosen: np.ndarray) -> Tensor:
         """Return the chosen windows' states (B, T, H), zeros behind a window's end."""
-        mask_BT, at_BT = padded(windows, chosen)
+        mask_BT, at_BT = padded_indices(windows, chosen)
         device = self.states_NH.device
         return self.states_NH[to_device(at_BT, device)] * to_device(mask_BT, device).unsqueeze(-1)
 
@@ -47,8 +47,8 @@ class FrozenStatesCache:
     """
 
     def __init__(self, gib: float) -> None:
-        self._room = int(gib * GIB)
-        self._kept: dict[Hashable, dict[int, FrozenStates]] = {}
+        self._max_bytes = int(gib * GIB)
+        self._states: dict[Hashable, dict[int, FrozenStates]] = {}
 
     def get(
         self,
@@ -77,34 +77,34 @@ class FrozenStatesCache:
         if depth == 0 or depth + agent.config.reinitialised_layers > layers or tokens_to_run < len(windows.ids):
             return None
         size = len(windows.ids) * agent.hidden * torch.float32.itemsize
-        if size > self._room:
+        if size > self._max_bytes:
             return None
         agent.eval()
         with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            probe = window_tensors(windows, np.argsort(windows.lengths, kind="stable")[:PROBED_WINDOWS], pad_id, device)
-            if not all(agent.frozen[encoder].can_be_left_out(probe.encoder_inputs) for encoder in agent.encoders):
+            sample = window_tensors(windows, np.argsort(windows.lengths, kind="stable")[:SAMPLE_WINDOWS], pad_id, device)
+            if not all(agent.frozen[encoder].can_be_skipped(sample.encoder_inputs) for encoder in agent.encoders):
                 log.info(
                     "the frozen layers of %s are run in every epoch: it does not go on from their states",
                     agent.encoders[0].config.model_type,
                 )
                 return None
-            kept = self._kept.setdefault(key, {})
-            if depth not in kept:
-                below = max((made for made in kept if made < depth), default=None)
-                made = _run_frozen(agent, windows, None if below is None else kept[below], pad_id, budget, device)
-                self._make_room(size)
-                kept[depth] = made
-            return kept[depth]
+            by_depth = self._states.setdefault(key, {})
+            if depth not in by_depth:
+                below = max((lower for lower in by_depth if lower < depth), default=None)
+                states = _run_frozen(agent, windows, None if below is None else by_depth[below], pad_id, budget, device)
+                self._evict(size)
+                by_depth[depth] = states
+            return by_depth[depth]
 
-    def _make_room(self, wanted: int) -> None:
+    def _evict(self, needed: int) -> None:
         """Drop the oldest states until the wanted bytes fit."""
-        sizes = [(states.states_NH.nbytes, depths, depth) for depths in self._kept.values() for depth, states in depths.items()]
-        taken = sum(size for size, _, _ in sizes)
+        sizes = [(states.states_NH.nbytes, depths, depth) for depths in self._states.values() for depth, states in depths.items()]
+        used = sum(size for size, _, _ in sizes)
         for size, depths, depth in sizes:
-            if taken + wanted <= self._room:
+            if used + needed <= self._max_bytes:
                 return
             del depths[depth]
-            taken -= size
+            used -= size
 
 
 def _run_frozen(
@@ -113,8 +113,8 @@ def _run_frozen(
     states_NH = torch.empty(len(windows.ids), agent.hidden, device=device)
     for chosen in token_budget_batches(windows.lengths, budget):
         tensors = window_tensors(windows, chosen, pad_id, device)
-        from_below = None if below is None else (below.depth, below.of(windows, chosen))
+        from_below = None if below is None else (below.depth, below.take(windows, chosen))
         states_BTH = agent.frozen_states(tensors, from_below)
-        mask_BT, at_BT = padded(windows, chosen)
+        mask_BT, at_BT = padded_indices(windows, chosen)
         states_NH[to_device(at_BT[mask_BT], device)] = states_BTH[tensors.mask_BT].float()
     return FrozenStates(agent.config.frozen_layers, states_NH)

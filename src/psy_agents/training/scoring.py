@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from psy_agents.agents.decoding import Candidates, TokenPlaces, choose_rule, decode, window_candidates
+from psy_agents.agents.decoding import Candidates, TokenOffsets, choose_rule, decode, window_candidates
 from psy_agents.agents.model import AgentModel
 from psy_agents.agents.saved.agent import Decisions
-from psy_agents.agents.saved.averaging import averaged
+from psy_agents.agents.saved.averaging import average_candidates
 from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows
 from psy_agents.evaluation.calibration import Calibration, calibrated, fit, log_odds
@@ -21,7 +21,7 @@ from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.spans import Offsets
 from psy_agents.evaluation.thresholds import best_threshold, criterion_thresholds
-from psy_agents.training.batches import padded, token_budget_batches, window_tensors
+from psy_agents.training.batches import padded_indices, token_budget_batches, window_tensors
 from psy_agents.training.data import PairData
 from psy_agents.training.frozen_states import FrozenStates
 
@@ -50,7 +50,7 @@ class Answers:
         first = members[0]
         return cls(
             None if first.probabilities_P is None else np.mean([each.probabilities_P for each in members], axis=0),
-            None if first.candidates is None else averaged([each.candidates for each in members]),
+            None if first.candidates is None else average_candidates([each.candidates for each in members]),
         )
 
     def save(self, file: Path) -> None:
@@ -83,13 +83,13 @@ def answer(
     logits, candidates = np.zeros(len(windows.pair), dtype=np.float32), []
     with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
         for chosen in token_budget_batches(windows.lengths, budget):
-            given_BTH = None if frozen is None else frozen.of(windows, chosen)
+            given_BTH = None if frozen is None else frozen.take(windows, chosen)
             tensors = window_tensors(windows, chosen, pad_id, device, given_BTH)
             output = agent(tensors)
             if output.criterion_B is not None:
                 logits[chosen] = output.criterion_B.cpu().numpy()
             if output.start_BT is not None:
-                candidates.append(window_candidates(output.start_BT, output.end_BT, _places(windows, chosen), windows.pair[chosen]))
+                candidates.append(window_candidates(output.start_BT, output.end_BT, _token_offsets(windows, chosen), windows.pair[chosen]))
     probabilities = None
     if agent.spec.predicts_criterion:
         pooled = pool_windows(
@@ -99,10 +99,10 @@ def answer(
     return Answers(probabilities, Candidates.concatenate(candidates) if candidates else None)
 
 
-def _places(windows: Windows, chosen: np.ndarray) -> TokenPlaces:
-    mask, at = padded(windows, chosen)
+def _token_offsets(windows: Windows, chosen: np.ndarray) -> TokenOffsets:
+    mask, at = padded_indices(windows, chosen)
     arrays = (windows.starts, windows.ends, windows.sentence_starts, windows.sentence_ends)
-    return TokenPlaces(*(np.where(mask, array[at], -1) for array in arrays))
+    return TokenOffsets(*(np.where(mask, array[at], -1) for array in arrays))
 
 
 class SplitScorer:

@@ -46,7 +46,7 @@ class Epoch:
     decisions: Decisions
 
 
-class Reader:
+class TrainingData:
     """Tokenised splits of a corpus, made once per (agent's unit, encoder, max_length, overlap) in a process.
 
     It also keeps the token states after frozen layers, for the trials that freeze as many.
@@ -104,7 +104,7 @@ class Reader:
 def span_lengths(windows: Windows, data: PairData) -> list[int]:
     """Quantiles of the gold spans' lengths in tokens; [1] where there are no spans."""
     lengths = []
-    first = windows.windows_of_pairs()
+    first = windows.pair_bounds()
     for pair in np.flatnonzero([len(spans) > 0 for spans in data.spans]):
         inside = slice(windows.first[first[pair]], windows.first[first[pair + 1]])
         starts, ends = windows.starts[inside], windows.ends[inside]
@@ -129,7 +129,7 @@ class TrainingRun:
         agent: str,
         config: HyperParameters,
         settings: TrainingSettings,
-        reader: Reader,
+        data: TrainingData,
         *,
         seed: int,
         epochs: int,
@@ -137,7 +137,7 @@ class TrainingRun:
         micro_batch_divisor: int = 1,
         device: str | None = None,
     ) -> None:
-        self.name, self.config, self.settings, self.reader = agent, config, settings, reader
+        self.name, self.config, self.settings, self.data = agent, config, settings, data
         self.n_epochs, self.patience = epochs, patience
         self.micro_batch = max(1, config.batch_size // micro_batch_divisor)
         self.accumulation = config.gradient_accumulation_steps * math.ceil(config.batch_size / self.micro_batch)
@@ -150,22 +150,22 @@ class TrainingRun:
         folder = locate_encoder(config.encoder)
         self.agent = new_agent(agent, config, folder).to(self.device)
         if settings.packing:
-            self.agent.pack_where_possible(self.device, self.precision)
+            self.agent.enable_packing(self.device, self.precision)
         if settings.short_last_layer:
-            self.agent.shorten_where_possible(self.device, self.precision)
-        self.tokenizer = reader.tokenizer(folder)
-        self.train_windows, self.validation_windows, lengths = reader.windows(
+            self.agent.enable_short_last_layer(self.device, self.precision)
+        self.tokenizer = data.tokenizer(folder)
+        self.train_windows, self.validation_windows, lengths = data.windows(
             folder, config, max_positions(self.agent.encoders[0])
         )
         train_tokens = int(self.train_windows.lengths[windows_of(self.train_windows, self._epoch_pairs(1))].sum())
         self.train_frozen = self._frozen_states("train", self.train_windows, train_tokens)
-        if reader.validation is not None:
+        if data.validation is not None:
             self.validation_frozen = self._frozen_states(
                 "validation", self.validation_windows, len(self.validation_windows.ids)
             )
-            self.scorer = SplitScorer(reader.validation, lengths, settings.objective_evidence_weight)
-        self.positive_weight = positive_weight(torch.from_numpy(reader.train.labels[self._epoch_pairs(0)]), config)
-        self.lengths = np.maximum.reduceat(self.train_windows.lengths, self.train_windows.windows_of_pairs()[:-1])
+            self.scorer = SplitScorer(data.validation, lengths, settings.objective_evidence_weight)
+        self.positive_weight = positive_weight(torch.from_numpy(data.train.labels[self._epoch_pairs(0)]), config)
+        self.lengths = np.maximum.reduceat(self.train_windows.lengths, self.train_windows.pair_bounds()[:-1])
         self.optimiser = optimiser(self.agent, config)
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
         self.steps_per_epoch = len(self._steps(self._batches(self._epoch_pairs(0))))
@@ -176,7 +176,7 @@ class TrainingRun:
 
     def _frozen_states(self, split: str, windows: Windows, tokens_an_epoch: int) -> FrozenStates | None:
         encoder = self.config.encoder, self.config.max_length, self.config.window_overlap
-        return self.reader.frozen_states.get(
+        return self.data.frozen_states.get(
             (split, *encoder, self.precision),
             self.agent,
             windows,
@@ -189,7 +189,7 @@ class TrainingRun:
 
     def _epoch_pairs(self, epoch: int) -> np.ndarray:
         # One generator per epoch: the draw does not depend on earlier draws.
-        return epoch_pairs(self.reader.train, self.config.negative_ratio, np.random.default_rng([self.seed, epoch]))
+        return epoch_pairs(self.data.train, self.config.negative_ratio, np.random.default_rng([self.seed, epoch]))
 
     def _batches(self, pairs: np.ndarray) -> list[np.ndarray]:
         return bucketed_batches(pairs, self.lengths, self.micro_batch, self.generator)
@@ -253,7 +253,7 @@ class TrainingRun:
 
     def training_step(self, batches: list[np.ndarray]) -> torch.Tensor:
         """One optimiser step over its micro-batches; returns the mean loss of the step's pairs and windows, on the device."""
-        counts = self.train_windows.windows_of_pairs()
+        counts = self.train_windows.pair_bounds()
         n_pairs = sum(len(pairs) for pairs in batches)
         n_windows = sum(int((counts[pairs + 1] - counts[pairs]).sum()) for pairs in batches)
         total = torch.zeros((), device=self.device)
@@ -261,9 +261,9 @@ class TrainingRun:
         for pairs in batches:
             given_BTH = None
             if self.train_frozen is not None:
-                given_BTH = self.train_frozen.of(self.train_windows, windows_of(self.train_windows, pairs))
+                given_BTH = self.train_frozen.take(self.train_windows, windows_of(self.train_windows, pairs))
             batch = training_batch(
-                self.train_windows, self.reader.train, pairs, self.tokenizer.pad_token_id, self.device, given_BTH
+                self.train_windows, self.data.train, pairs, self.tokenizer.pad_token_id, self.device, given_BTH
             )
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 loss = self._loss(batch, n_pairs, n_windows)
@@ -299,7 +299,7 @@ class TrainingRun:
             self.name,
             self.tokenizer,
             decisions,
-            self.reader.train.criteria,
+            self.data.train.criteria,
             self.config.model_dump(),
             InferenceSettings(self.settings.unit, str(self.precision).removeprefix("torch."), self.settings.evaluation_tokens),
         )

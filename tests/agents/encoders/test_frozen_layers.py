@@ -25,24 +25,24 @@ def test_going_on_from_the_frozen_states_is_the_whole_forward_pass(encoders, kin
     with torch.no_grad():
         whole = encoder(**INPUTS).last_hidden_state
         frozen = FrozenLayers(encoder, depth)
-        assert frozen.can_be_left_out(INPUTS)
-        states = frozen.alone(INPUTS)
+        assert frozen.can_be_skipped(INPUTS)
+        states = frozen.run(INPUTS)
         torch.testing.assert_close(real(encoder(**INPUTS).last_hidden_state), real(whole))
-        with frozen.left_out(states):
+        with frozen.skipped(states):
             torch.testing.assert_close(real(encoder(**INPUTS).last_hidden_state), real(whole))
-        with frozen.left_out(states.flip(-1)):
+        with frozen.skipped(states.flip(-1)):
             assert not torch.allclose(real(encoder(**INPUTS).last_hidden_state), real(whole), atol=1e-3)
 
 
 def test_frozen_states_can_be_made_from_those_of_fewer_layers(encoders):
     encoder = load_encoder(Path(encoders["bert"]), 0.0).eval()
     with torch.no_grad():
-        below = FrozenLayers(encoder, 1).alone(INPUTS)
+        below = FrozenLayers(encoder, 1).run(INPUTS)
         frozen = FrozenLayers(encoder, 2)
-        whole = frozen.alone(INPUTS)
+        whole = frozen.run(INPUTS)
         ran = []
         layers_of(encoder)[0].attention.register_forward_hook(lambda *_: ran.append(0))
-        torch.testing.assert_close(real(frozen.alone(INPUTS, (1, below))), real(whole))
+        torch.testing.assert_close(real(frozen.run(INPUTS, (1, below))), real(whole))
         assert not ran
 
 
@@ -55,14 +55,14 @@ def test_an_encoder_that_works_between_its_layers_is_found_out(encoders):
     # As DeBERTa-v2's convolution does: what follows a layer reads more than the layer's output.
     second.register_forward_hook(lambda _module, _inputs, output: output + sum(inside))
     with torch.no_grad():
-        assert not FrozenLayers(encoder, 1).can_be_left_out(INPUTS)
+        assert not FrozenLayers(encoder, 1).can_be_skipped(INPUTS)
 
 
 def test_frozen_parts_have_no_dropout_and_trained_ones_do(encoders):
     encoder = load_encoder(Path(encoders["bert"]), 0.3)
     freeze_lowest(encoder, 1)
     encoder.train()
-    FrozenLayers(encoder, 1).without_dropout()
+    FrozenLayers(encoder, 1).set_eval_mode()
     first, second = layers_of(encoder)
     assert {m.training for m in first.modules()} == {m.training for m in encoder.embeddings.modules()} == {False}
     assert all(m.training for m in second.modules() if isinstance(m, nn.Dropout))

@@ -9,7 +9,7 @@ from support.tiny_agents import ENCODERS, PACKABLE, any_windows
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.loading import load_encoder
-from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed, packed_attention, packed_inputs
+from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed_attention, packed_attention_in, packed_inputs
 from psy_agents.agents.registry import AGENTS, new_agent
 
 CPU = torch.device("cpu")
@@ -40,7 +40,7 @@ def test_an_agents_answers_and_gradients_are_those_of_padded_windows(encoders, k
     found = []
     for is_packed in (False, True):
         if is_packed:
-            agent.pack_where_possible(CPU, torch.float32)
+            agent.enable_packing(CPU, torch.float32)
             assert agent.packed
         agent.zero_grad()
         given = any_windows()
@@ -62,7 +62,7 @@ def test_a_windows_states_do_not_depend_on_its_neighbours(encoders):
         given = any_windows(lengths)
         ids_BT = given.ids_BT.clone()
         ids_BT[0, : lengths[0]] = torch.arange(5, 5 + lengths[0])
-        with torch.no_grad(), packed(encoder, given.packing):
+        with torch.no_grad(), packed_attention_in(encoder, given.packing):
             return given.packing.unpack(encoder(**packed_inputs(encoder, given.packing, ids_BT, None)).last_hidden_state)[0, : lengths[0]]
 
     torch.testing.assert_close(states((6, 12)), states((6, 3, 8)))
@@ -77,14 +77,14 @@ def test_packing_and_back_keeps_every_token_and_fills_with_zeros():
     torch.testing.assert_close(back[0, :2], padded[0, :2])
     torch.testing.assert_close(back[1, :3], padded[1, :3])
     assert not back[0, 2:].any() and not back[1, 3:].any()
-    assert packing.columns_N.tolist() == [0, 1, 0, 1, 2]
-    assert packing.bounds.tolist() == [0, 2, 5]
+    assert packing.positions_N.tolist() == [0, 1, 0, 1, 2]
+    assert packing.cu_seqlens.tolist() == [0, 2, 5]
 
 
 def test_an_encoder_is_what_it_was_after_packing(encoders):
     encoder = load_encoder(Path(encoders["bert"]), 0.0)
     before = encoder.config._attn_implementation
-    with pytest.raises(ZeroDivisionError), packed(encoder, Packing((2,), 2, CPU)):
+    with pytest.raises(ZeroDivisionError), packed_attention_in(encoder, Packing((2,), 2, CPU)):
         assert encoder.config._attn_implementation != before
         raise ZeroDivisionError
     assert encoder.config._attn_implementation == before

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.loading import layers_of, load_encoder
-from psy_agents.agents.encoders.short_last_layer import with_short_last_layer
+from psy_agents.agents.encoders.short_last_layer import shorten_last_layer
 from psy_agents.agents.registry import new_agent
 
 CPU = torch.device("cpu")
@@ -23,9 +23,9 @@ def agents(encoders, name, kind="bert", **changes):
     for short in (False, True):
         torch.manual_seed(0)
         agent = new_agent(name, config, Path(encoders[kind])).train()
-        agent.pack_where_possible(CPU, torch.float32)
+        agent.enable_packing(CPU, torch.float32)
         if short:
-            agent.shorten_where_possible(CPU, torch.float32)
+            agent.enable_short_last_layer(CPU, torch.float32)
         made.append(agent)
     return made
 
@@ -47,7 +47,7 @@ def learned(agent):
 @pytest.mark.parametrize("name", ["criteria", "joint"])
 def test_answers_and_gradients_are_those_of_the_whole_layer(encoders, name, kind, frozen_layers):
     whole, short = agents(encoders, name, kind, frozen_layers=frozen_layers)
-    assert len(short.short) == 1 and not whole.short
+    assert len(short.short_last_layers) == 1 and not whole.short_last_layers
     wanted, found = learned(whole), learned(short)
     for one, other in zip(wanted[0], found[0], strict=True):
         torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-5)
@@ -75,14 +75,14 @@ def test_it_is_less_work(encoders, frozen_layers, share):
 )
 def test_where_other_states_are_read_the_layer_is_whole(encoders, name, changes):
     _, agent = agents(encoders, name, **changes)
-    assert not agent.short
+    assert not agent.short_last_layers
 
 
 def test_padded_windows_are_read_whole(encoders):
     agent = new_agent("criteria", ModelConfig(pooling="cls", similarity="none"), Path(encoders["deberta-v2"]))
-    agent.pack_where_possible(CPU, torch.float32)
-    agent.shorten_where_possible(CPU, torch.float32)
-    assert not agent.packed and not agent.short
+    agent.enable_packing(CPU, torch.float32)
+    agent.enable_short_last_layer(CPU, torch.float32)
+    assert not agent.packed and not agent.short_last_layers
 
 
 def test_a_layer_that_goes_by_all_tokens_stays_as_it_was(encoders):
@@ -94,5 +94,5 @@ def test_a_layer_that_goes_by_all_tokens_stays_as_it_was(encoders):
         return attend(states - states.mean(1, keepdim=True), *args, **kwargs)
 
     layer.attention.forward = against_the_mean
-    assert with_short_last_layer(encoder, CPU, torch.float32) is None
+    assert shorten_last_layer(encoder, CPU, torch.float32) is None
     assert "forward" not in vars(layer)

@@ -8,7 +8,7 @@ from torch import nn
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.criteria.spec import SPEC
-from psy_agents.agents.heads import head
+from psy_agents.agents.heads import new_head
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.model import AgentModel, AgentOutput
 from psy_agents.agents.pooling import new_pooling
@@ -22,7 +22,7 @@ class Model(AgentModel):
     def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
         super().__init__(config, encoder_folders)
         self.pooling = new_pooling(config.pooling, self.hidden)
-        self.criterion_head = head(config, self.hidden, 1)
+        self.criterion_head = new_head(config, self.hidden, 1)
 
     @property
     def read_at_first_tokens(self) -> list[nn.Module]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 BITS = 16
 
 
-class Dropout(nn.Dropout):
+class FastDropout(nn.Dropout):
     """Dropout (Srivastava et al. 2014, section 4) with 16 random bits an element.
 
     torch draws a CPU's masks one element at a time from 64 random bits each (other than on Intel's, which have a library for it):
@@ -26,10 +26,10 @@ class Dropout(nn.Dropout):
         return states * kept.mul_(2**BITS / (2**BITS - dropped))
 
 
-def draw_cheaply(module: nn.Module) -> None:
+def replace_dropouts(module: nn.Module) -> None:
     """Put `Dropout` in the place of torch's in all of a module's parts."""
     for name, part in module.named_children():
         if type(part) is nn.Dropout:
-            setattr(module, name, Dropout(part.p))
+            setattr(module, name, FastDropout(part.p))
         else:
-            draw_cheaply(part)
+            replace_dropouts(part)

@@ -40,7 +40,7 @@ class FrozenLayers:
         for number, layer in enumerate(layers_of(encoder)[:depth], start=1):
             layer.forward = self._replaced(layer.forward, number)
 
-    def alone(self, inputs: dict[str, Tensor], below: tuple[int, Tensor] | None = None) -> Tensor:
+    def run(self, inputs: dict[str, Tensor], below: tuple[int, Tensor] | None = None) -> Tensor:
         """Return the states after the frozen layers (B, T, H).
 
         Args:
@@ -57,7 +57,7 @@ class FrozenLayers:
         raise RuntimeError("The encoder's forward pass did not go through its frozen layers.")
 
     @contextmanager
-    def left_out(self, states_BTH: Tensor) -> Iterator[None]:
+    def skipped(self, states_BTH: Tensor) -> Iterator[None]:
         """Inside, the encoder goes on from these states."""
         self._given = self.depth, states_BTH
         try:
@@ -65,22 +65,22 @@ class FrozenLayers:
         finally:
             self._given = None
 
-    def can_be_left_out(self, inputs: dict[str, Tensor]) -> bool:
+    def can_be_skipped(self, inputs: dict[str, Tensor]) -> bool:
         """Whether going on from the frozen layers' states gives what the whole encoder gives for these inputs.
 
         It does not where a family does something between its layers, such as the convolution of DeBERTa-v2's
         largest models. To be asked in evaluation mode; an instance finds out once, which also shows it the layers' form.
         """
         if self._resumes is None:
-            states_BTH = self.alone(inputs)
-            with self.left_out(states_BTH):
+            states_BTH = self.run(inputs)
+            with self.skipped(states_BTH):
                 resumed_BTH = self._encoder(**inputs).last_hidden_state
             whole_BTH = self._encoder(**inputs).last_hidden_state
             real_BT1 = inputs["attention_mask"].bool().unsqueeze(-1)
             self._resumes = torch.allclose(resumed_BTH * real_BT1, whole_BTH * real_BT1, rtol=1e-3, atol=1e-4)
         return self._resumes
 
-    def without_dropout(self) -> None:
+    def set_eval_mode(self) -> None:
         """Put every part that has nothing but frozen weights into evaluation mode."""
         _evaluate_frozen(self._encoder)
 

@@ -111,7 +111,7 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
     from transformers import AutoConfig, AutoModel
     from transformers.utils import logging as told
 
-    from psy_agents.agents.encoders.dropout import draw_cheaply
+    from psy_agents.agents.encoders.dropout import replace_dropouts
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     for names, rate in ((HIDDEN_DROPOUTS, dropout), (ATTENTION_DROPOUTS, 0.0)):
@@ -132,11 +132,11 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
             f"The encoder in '{folder.name}' lacks {len(missing)} of its weights (first: {missing[0]}): they would be random; "
             "use a complete one."
         )
-    draw_cheaply(encoder)
-    return without_pooler(encoder)
+    replace_dropouts(encoder)
+    return drop_pooler(encoder)
 
 
-def without_pooler(encoder: PreTrainedModel) -> PreTrainedModel:
+def drop_pooler(encoder: PreTrainedModel) -> PreTrainedModel:
     """Drop the pooler, where there is one: its weights would never receive a gradient."""
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None

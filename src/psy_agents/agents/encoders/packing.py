@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from psy_agents.agents.device import to_device
 from psy_agents.agents.encoders.loading import first_position
 
-IMPLEMENTATION = "psy_agents_packed"
-PROBED_LENGTHS = (7, 3, 5)
+ATTENTION_NAME = "psy_agents_packed"
+SAMPLE_LENGTHS = (7, 3, 5)
 
 
 @dataclass(frozen=True)
@@ -44,40 +44,40 @@ class Packing:
     device: torch.device
 
     @cached_property
-    def columns_N(self) -> Tensor:
+    def positions_N(self) -> Tensor:
         """Each token's place in its window, from 0."""
         return to_device(np.concatenate([np.arange(length) for length in self.lengths]), self.device)
 
     @cached_property
-    def at_N(self) -> Tensor:
+    def padded_index_N(self) -> Tensor:
         """Each token's place in the flattened padded form."""
-        return to_device(np.repeat(np.arange(len(self.lengths)) * self.width, self.lengths), self.device) + self.columns_N
+        return to_device(np.repeat(np.arange(len(self.lengths)) * self.width, self.lengths), self.device) + self.positions_N
 
     @cached_property
-    def of_first_tokens(self) -> Packing:
+    def first_tokens(self) -> Packing:
         """Where they would stand alone: one of each window."""
         return Packing((1,) * len(self.lengths), 1, self.device)
 
     @cached_property
-    def bounds(self) -> Tensor:
+    def cu_seqlens(self) -> Tensor:
         """(B + 1) where each window begins, in int32."""
         return to_device(np.cumsum([0, *self.lengths]), self.device, torch.int32)
 
     def pack(self, padded: Tensor) -> Tensor:
         """(B, T, ...) -> (1, N, ...)."""
-        return padded.flatten(0, 1).index_select(0, self.at_N).unsqueeze(0)
+        return padded.flatten(0, 1).index_select(0, self.padded_index_N).unsqueeze(0)
 
     def unpack(self, packed_1NH: Tensor) -> Tensor:
         """(1, N, H) -> (B, T, H), zeros behind a window's end."""
         hidden = packed_1NH.shape[-1]
-        flat = packed_1NH.new_zeros(len(self.lengths) * self.width, hidden).index_copy(0, self.at_N, packed_1NH[0])
+        flat = packed_1NH.new_zeros(len(self.lengths) * self.width, hidden).index_copy(0, self.padded_index_N, packed_1NH[0])
         return flat.view(len(self.lengths), self.width, hidden)
 
 
-Attend = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+AttentionFunction = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
-_active: ContextVar[Packing | None] = ContextVar("packing", default=None)
-_instead: ContextVar[Attend | None] = ContextVar("instead", default=None)
+_current_packing: ContextVar[Packing | None] = ContextVar("packing", default=None)
+_attention_override: ContextVar[AttentionFunction | None] = ContextVar("instead", default=None)
 
 
 def packed_attention(
@@ -100,77 +100,77 @@ def packed_attention(
     Raises:
         NotImplementedError: attention weights have dropout, or a token sees only its neighbours.
     """
-    packing = _active.get()
+    packing = _current_packing.get()
     if packing is None or dropout or sliding_window is not None or (attention_mask is not None):
         raise NotImplementedError("Only whole attention within each window, without dropout, is done packed.")
     scale = 1 / math.sqrt(query.shape[-1]) if scaling is None else scaling
-    instead = _instead.get()
-    attended = instead(query, key, value, scale) if instead else attend_within(query, key, value, scale, packing, packing)
+    instead = _attention_override.get()
+    attended = instead(query, key, value, scale) if instead else attend_per_window(query, key, value, scale, packing, packing)
     return attended.transpose(1, 2), None
 
 
-def attend_within(query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing) -> Tensor:
+def attend_per_window(query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing) -> Tensor:
     """Each window's queries (1, heads, M, D) attend to its own keys (1, heads, N, D): (1, heads, M, D).
 
     Args:
         queries, keys: where the windows' tokens stand in either row.
     """
     if query.is_cuda:
-        return _fused_on_gpu(query, key, value, scale, queries, keys)
-    within = _written_out if query.dtype == torch.bfloat16 else _fused
+        return _varlen_attention(query, key, value, scale, queries, keys)
+    within = _unfused_attention if query.dtype == torch.bfloat16 else _fused_attention
     rows = ((query, queries), (key, keys), (value, keys))
     parts = zip(*(states.split(packing.lengths, dim=2) for states, packing in rows), strict=True)
     return torch.cat([within(q, k, v, scale) for q, k, v in parts], dim=2)
 
 
-def _written_out(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+def _unfused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     """(Vaswani et al. 2017, section 3.2.1). Scaled before the product: there are fewer numbers."""
     weights = torch.softmax(torch.bmm(query[0] * scale, key[0].transpose(1, 2)), dim=-1)
     return torch.bmm(weights, value[0]).unsqueeze(0)
 
 
-def _fused(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+def _fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
     return nn.functional.scaled_dot_product_attention(query, key, value, scale=scale)
 
 
-def _fused_on_gpu(query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing) -> Tensor:
+def _varlen_attention(query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     q, k, v = (states[0].transpose(0, 1).contiguous() for states in (query, key, value))
     longest = max(queries.lengths), max(keys.lengths)
-    return varlen_attn(q, k, v, queries.bounds, keys.bounds, *longest, scale=scale).transpose(0, 1).unsqueeze(0)
+    return varlen_attn(q, k, v, queries.cu_seqlens, keys.cu_seqlens, *longest, scale=scale).transpose(0, 1).unsqueeze(0)
 
 
 @contextmanager
-def attending(instead: Attend) -> Iterator[None]:
+def attention_replaced_by(instead: AttentionFunction) -> Iterator[None]:
     """Inside, packed attention is done by the given function of query, key, value (1, heads, N, D) and scale."""
-    token = _instead.set(instead)
+    token = _attention_override.set(instead)
     try:
         yield
     finally:
-        _instead.reset(token)
+        _attention_override.reset(token)
 
 
 @contextmanager
-def packed(encoder: nn.Module, packing: Packing) -> Iterator[None]:
+def packed_attention_in(encoder: nn.Module, packing: Packing) -> Iterator[None]:
     """Inside, the encoder attends within the windows of the packing. Outside it is what it was, also when saved."""
     from transformers import AttentionInterface
 
-    AttentionInterface.register(IMPLEMENTATION, packed_attention)
-    before, token = encoder.config._attn_implementation, _active.set(packing)
-    encoder.config._attn_implementation = IMPLEMENTATION
+    AttentionInterface.register(ATTENTION_NAME, packed_attention)
+    before, token = encoder.config._attn_implementation, _current_packing.set(packing)
+    encoder.config._attn_implementation = ATTENTION_NAME
     try:
         yield
     finally:
         encoder.config._attn_implementation = before
-        _active.reset(token)
+        _current_packing.reset(token)
 
 
 def packed_inputs(encoder: nn.Module, packing: Packing, ids_BT: Tensor, types_BT: Tensor | None) -> dict[str, Tensor]:
     """Arguments of the encoder's forward pass; each window's positions begin anew."""
     inputs = {
         "input_ids": packing.pack(ids_BT),
-        "position_ids": (packing.columns_N + first_position(encoder)).unsqueeze(0),
+        "position_ids": (packing.positions_N + first_position(encoder)).unsqueeze(0),
     }
     return inputs if types_BT is None else {**inputs, "token_type_ids": packing.pack(types_BT)}
 
@@ -184,29 +184,29 @@ def can_be_packed(encoder: nn.Module, device: torch.device, precision: torch.dty
         return False
     if not getattr(encoder, "_supports_attention_backend", False) and not getattr(encoder, "_supports_sdpa", False):
         return False
-    ids_BT, mask_BT, packing = probe(encoder, device)
-    with probing(encoder, precision):
+    ids_BT, mask_BT, packing = sample_windows(encoder, device)
+    with evaluation_mode(encoder, precision):
         padded_BTH = encoder(input_ids=ids_BT, attention_mask=mask_BT.long()).last_hidden_state
         try:
-            with packed(encoder, packing):
+            with packed_attention_in(encoder, packing):
                 found = encoder(**packed_inputs(encoder, packing, ids_BT, None)).last_hidden_state
         except (NotImplementedError, TypeError, ValueError, IndexError, RuntimeError):
             return False  # It has no position ids, or attends in a way of its own; said by who asks.
-    return alike(packing.unpack(found)[mask_BT], padded_BTH[mask_BT], precision)
+    return nearly_equal(packing.unpack(found)[mask_BT], padded_BTH[mask_BT], precision)
 
 
-def probe(encoder: nn.Module, device: torch.device) -> tuple[Tensor, Tensor, Packing]:
+def sample_windows(encoder: nn.Module, device: torch.device) -> tuple[Tensor, Tensor, Packing]:
     """A few short windows of any tokens: ids and mask (B, T), padded, and where they stand packed."""
     padding = encoder.config.pad_token_id or 0
     generator = np.random.default_rng(0)
-    ids = generator.integers(padding + 1, encoder.config.vocab_size, (len(PROBED_LENGTHS), max(PROBED_LENGTHS)))
-    mask = np.arange(max(PROBED_LENGTHS)) < np.array(PROBED_LENGTHS)[:, None]
+    ids = generator.integers(padding + 1, encoder.config.vocab_size, (len(SAMPLE_LENGTHS), max(SAMPLE_LENGTHS)))
+    mask = np.arange(max(SAMPLE_LENGTHS)) < np.array(SAMPLE_LENGTHS)[:, None]
     ids_BT = torch.from_numpy(np.where(mask, ids, padding)).to(device)
-    return ids_BT, torch.from_numpy(mask).to(device), Packing(PROBED_LENGTHS, max(PROBED_LENGTHS), device)
+    return ids_BT, torch.from_numpy(mask).to(device), Packing(SAMPLE_LENGTHS, max(SAMPLE_LENGTHS), device)
 
 
 @contextmanager
-def probing(encoder: nn.Module, precision: torch.dtype) -> Iterator[None]:
+def evaluation_mode(encoder: nn.Module, precision: torch.dtype) -> Iterator[None]:
     """Inside, the encoder answers as in evaluation, in this format."""
     training, device = encoder.training, next(encoder.parameters()).device
     encoder.eval()
@@ -217,7 +217,7 @@ def probing(encoder: nn.Module, precision: torch.dtype) -> Iterator[None]:
         encoder.train(training)
 
 
-def alike(found: Tensor, wanted: Tensor, precision: torch.dtype) -> bool:
+def nearly_equal(found: Tensor, wanted: Tensor, precision: torch.dtype) -> bool:
     """Whether states differ by no more than the order of additions may in this format."""
     tolerance = 1e-4 if precision == torch.float32 else 2e-2
     return bool((found - wanted).float().abs().mean() <= tolerance * wanted.float().abs().mean())

@@ -17,7 +17,16 @@ import torch
 from torch import Tensor, nn
 
 from psy_agents.agents.encoders.loading import layers_of
-from psy_agents.agents.encoders.packing import Packing, alike, attend_within, attending, packed, packed_inputs, probe, probing
+from psy_agents.agents.encoders.packing import (
+    Packing,
+    attend_per_window,
+    attention_replaced_by,
+    evaluation_mode,
+    nearly_equal,
+    packed_attention_in,
+    packed_inputs,
+    sample_windows,
+)
 
 
 class _Reached(Exception):
@@ -27,7 +36,7 @@ class _Reached(Exception):
         self.key, self.value = key, value
 
 
-class LastLayer:
+class ShortLastLayer:
     """The last layer of an encoder that reads packed windows.
 
     Its forward method is replaced on the instance and runs the layer's own twice: with all tokens, up to its attention, and with
@@ -41,7 +50,7 @@ class LastLayer:
         layer.forward = self._run
 
     @contextmanager
-    def first_tokens_alone(self, packing: Packing) -> Iterator[None]:
+    def first_tokens_only(self, packing: Packing) -> Iterator[None]:
         """Inside, the encoder's last states are (1, B, H), of each window's first token."""
         self._packing = packing
         try:
@@ -54,12 +63,12 @@ class LastLayer:
         if packing is None:
             return self._forward(states_1NH, *args, **kwargs)
         key, value = self._keys_and_values(states_1NH, *args, **kwargs)
-        first_1BH = states_1NH.index_select(1, packing.bounds[:-1])
+        first_1BH = states_1NH.index_select(1, packing.cu_seqlens[:-1])
 
         def attend(query: Tensor, _key: Tensor, _value: Tensor, scale: float) -> Tensor:
-            return attend_within(query, key, value, scale, packing.of_first_tokens, packing)
+            return attend_per_window(query, key, value, scale, packing.first_tokens, packing)
 
-        with attending(attend):
+        with attention_replaced_by(attend):
             return self._forward(first_1BH, *args, **kwargs)
 
     def _keys_and_values(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
@@ -67,30 +76,30 @@ class LastLayer:
             raise _Reached(key, value)
 
         try:
-            with attending(stop):
+            with attention_replaced_by(stop):
                 self._forward(*args, **kwargs)
         except _Reached as reached:
             return reached.key, reached.value
         raise RuntimeError("The encoder's last layer did not attend.")
 
 
-def with_short_last_layer(encoder: nn.Module, device: torch.device, precision: torch.dtype) -> LastLayer | None:
+def shorten_last_layer(encoder: nn.Module, device: torch.device, precision: torch.dtype) -> ShortLastLayer | None:
     """Prepare an encoder that can be packed; None, and the encoder as it was, where its last layer cannot be run so."""
-    last = LastLayer(encoder)
-    if _gives_the_same(encoder, last, device, precision):
+    last = ShortLastLayer(encoder)
+    if _is_equivalent(encoder, last, device, precision):
         return last
     del layers_of(encoder)[-1].forward
     return None
 
 
-def _gives_the_same(encoder: nn.Module, last: LastLayer, device: torch.device, precision: torch.dtype) -> bool:
-    ids_BT, _, packing = probe(encoder, device)
+def _is_equivalent(encoder: nn.Module, last: ShortLastLayer, device: torch.device, precision: torch.dtype) -> bool:
+    ids_BT, _, packing = sample_windows(encoder, device)
     inputs = packed_inputs(encoder, packing, ids_BT, None)
-    with probing(encoder, precision), packed(encoder, packing):
-        wanted = encoder(**inputs).last_hidden_state[0, packing.bounds[:-1]]
+    with evaluation_mode(encoder, precision), packed_attention_in(encoder, packing):
+        wanted = encoder(**inputs).last_hidden_state[0, packing.cu_seqlens[:-1]]
         try:
-            with last.first_tokens_alone(packing):
+            with last.first_tokens_only(packing):
                 found = encoder(**inputs).last_hidden_state[0]
         except (TypeError, ValueError, IndexError, RuntimeError):
             return False  # Something in the layer goes by all tokens' places.
-    return found.shape == wanted.shape and alike(found, wanted, precision)
+    return found.shape == wanted.shape and nearly_equal(found, wanted, precision)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.evidence.spec import SPEC
-from psy_agents.agents.heads import head
+from psy_agents.agents.heads import new_head
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.model import AgentModel, AgentOutput
 
@@ -18,7 +18,7 @@ class Model(AgentModel):
 
     def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
         super().__init__(config, encoder_folders)
-        self.span_head = head(config, self.hidden, 2)
+        self.span_head = new_head(config, self.hidden, 2)
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
         states_BTH = self.encode(self.encoder, windows)

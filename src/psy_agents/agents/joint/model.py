@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from psy_agents.agents.config import ModelConfig
-from psy_agents.agents.heads import Fusion, head
+from psy_agents.agents.heads import Fusion, new_head
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.joint.spec import SPEC
 from psy_agents.agents.model import AgentModel, AgentOutput
@@ -25,9 +25,9 @@ class Model(AgentModel):
     def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
         super().__init__(config, encoder_folders)
         self.pooling = new_pooling(config.pooling, self.hidden)
-        self.criterion_head = head(config, self.hidden, 1)
+        self.criterion_head = new_head(config, self.hidden, 1)
         self.fusion = Fusion(config.fusion, self.hidden, self.hidden)
-        self.span_head = head(config, self.hidden, 2)
+        self.span_head = new_head(config, self.hidden, 2)
 
     @property
     def read_at_first_tokens(self) -> list[nn.Module]:

@@ -9,7 +9,7 @@ import numpy as np
 from psy_agents.agents.decoding import Candidates
 
 
-def averaged(parts: Sequence[Candidates]) -> Candidates:
+def average_candidates(parts: Sequence[Candidates]) -> Candidates:
     """Every span that a member offers, with the mean of the members' margins.
 
     Spans are matched by their characters, so that members may have other tokenizers and windows; a span that two windows of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from psy_agents.agents.config import ModelConfig
-from psy_agents.agents.heads import head
+from psy_agents.agents.heads import new_head
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.model import AgentModel, AgentOutput
 from psy_agents.agents.pooling import new_pooling
@@ -20,8 +20,8 @@ class Model(AgentModel):
     def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
         super().__init__(config, encoder_folders)
         self.pooling = new_pooling(config.pooling, self.hidden)
-        self.criterion_head = head(config, self.hidden, 1)
-        self.span_head = head(config, self.hidden, 2)
+        self.criterion_head = new_head(config, self.hidden, 1)
+        self.span_head = new_head(config, self.hidden, 2)
 
     def forward(self, windows: WindowTensors) -> AgentOutput:
         states_BTH = self.encode(self.encoder, windows)

@@ -51,10 +51,10 @@ class ConfirmingObjective:
 
     def __init__(self, setup: RefitSetup) -> None:
         self.setup = setup
-        self.reader = setup.new_reader()
+        self.data = setup.new_training_data()
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
-        run = new_run(self.setup, self.setup.params(spec), self.reader, spec)
+        run = new_run(self.setup, self.setup.params(spec), self.data, spec)
         epochs_run = report_each(scored_epochs(run), report)
         spec.checkpoint.mkdir(parents=True, exist_ok=True)
         run.best_answers.save(spec.checkpoint / ANSWERS)
@@ -70,11 +70,11 @@ class MemberObjective:
 
     def __init__(self, setup: RefitSetup) -> None:
         self.setup = setup
-        self.reader = setup.new_reader(train=("train", "validation"), scored=None)
+        self.data = setup.new_training_data(train=("train", "validation"), scored=None)
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
         final = self.setup.finals[spec.params["candidate"]]
-        run = new_run(self.setup, self.setup.params(spec), self.reader, spec)
+        run = new_run(self.setup, self.setup.params(spec), self.data, spec)
         losses: list[float] = []
 
         def epochs() -> Iterator[EpochReport]:
