@@ -1,12 +1,12 @@
-"""How often `align` finds damaged sentences, how often at the right place, and how fast.
+"""Recall, precision and speed of `align` on damaged sentences.
 
     python benchmarks/alignment.py FOLDER [--sentences 1000] [--seed 0]
 
-FOLDER holds posts.csv and annotations.csv. Sentences that are annotated with status 1 and stand verbatim, and once, in
-their post are damaged in known ways and looked for again. The last kind are sentences of other posts, which the post
-does not hold in any typing: each one that is found is wrong.
+FOLDER holds posts.csv and annotations.csv. The benchmark takes sentences with status 1 that occur exactly once in their
+post, damages them in known ways and aligns them. The last kind are sentences of other posts, which do not occur in the post:
+each match is wrong.
 
-A threshold only sets aside places of a lower score, so each kind is aligned once, at the lowest threshold.
+A threshold only removes matches of a lower score, so each kind is aligned once, at the lowest threshold.
 
     recall       sentences with a place that shares at least 0.8 of the characters of its union with the true one
     right        places that do so, of all places: the precision

@@ -1,4 +1,4 @@
-"""An encoder of BERT base's size with random weights and a tokenizer learned from the bundled corpus: enough to measure speed.
+"""Saves an encoder of the size of BERT base, with random weights and a tokenizer of the bundled corpus, to measure speed.
 
 python benchmarks/base_encoder.py FOLDER
 """

@@ -1,4 +1,4 @@
-"""CPU seconds of this process and of all that it starts, also of those that it never waits for."""
+"""CPU seconds of this process and all its descendants, including processes that it does not wait for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EVERY = 0.25
 
 
 class CpuMeter:
-    """Looks at the processes four times a second, while it is open; what one did after the last look is not counted."""
+    """Samples the processes four times a second while it is open. CPU time after the last sample is not counted."""
 
     def __init__(self) -> None:
         self._seconds: dict[tuple[int, float], float] = {}

@@ -1,9 +1,9 @@
-"""From how many positive validation pairs on a threshold by criterion is worth having.
+"""The number of positive validation pairs from which thresholds by criterion pay off.
 
 Nine simulated criteria, each with the same number of positive pairs on validation and a prevalence of 5 to 20 %. A pair's log
-odds are normal (standard deviation 1), those of positives 2 higher; each criterion is shifted by a normal number of its own,
-because one agent judges some criteria more strictly than others. Thresholds are chosen on validation and scored on test,
-which has 400 positives a criterion. Printed: macro-F1 on test with the pooled threshold, and what thresholds by criterion add.
+odds are normal (standard deviation 1), those of positives 2 higher. Each criterion has a normally distributed shift, because
+an agent judges some criteria more strictly than others. Thresholds are chosen on validation and scored on test,
+which has 400 positives a criterion. Prints macro-F1 on test with the pooled threshold, and the gain of thresholds by criterion.
 
     python benchmarks/criterion_thresholds.py --repetitions 200
 """
@@ -34,8 +34,8 @@ def draw(
 
 def macro_f1(labels: np.ndarray, predicted: np.ndarray, criterion: np.ndarray) -> float:
     """Mean F1 over the criteria, which all have positives."""
-    hits, told, gold = (np.bincount(criterion[flags], minlength=CRITERIA) for flags in (labels & predicted, predicted, labels))
-    return float(np.mean(2 * hits / (told + gold)))
+    hits, flagged, gold = (np.bincount(criterion[flags], minlength=CRITERIA) for flags in (labels & predicted, predicted, labels))
+    return float(np.mean(2 * hits / (flagged + gold)))
 
 
 def compare(rng: np.random.Generator, positives: int, spread: float) -> tuple[float, float]:

@@ -1,20 +1,20 @@
-"""What the search engine itself costs: time per trial beyond the objective, start-up of workers, and the parent's CPU time.
+"""Overhead of the search engine: time per trial without the objective, start of workers, CPU time of the parent.
 
-A surrogate objective reports its epochs at once, or sleeps in each, so that all that is measured is the engine: asking,
-storing, reporting, pruning, telling, and moving weights aside. Nothing is trained.
+A surrogate objective reports its epochs at once, or sleeps in each. The figures measure only the engine: ask, tell, storage,
+reports, pruning and moving checkpoints. Nothing is trained.
 
     python benchmarks/engine_overhead.py --parts trials growth callbacks start-up
 
 - ``trials``: milliseconds of engine a trial with 1, 2 and 4 workers and with 3 and 15 epochs: wall-clock time of all workers, from
   their first trial's start to their last one's end, over trials, less what the objective slept; the parent's CPU time of the
   whole stage, and transactions of the store, over trials. Median and range over repeats.
-- ``growth``: wall-clock and CPU time within one stage of 1,200 trials, hundred by hundred, and the CPU time of the sampler's and
-  the pruner's part, which look at all earlier trials by their nature.
-- ``callbacks``: as ``trials``, with one worker and MLflow, in an sqlite file, hearing of all trials and epochs.
-- ``start-up``: seconds from a worker's start to its being ready, of the first one, whose fork server has yet to import, and of
-  later ones; with nothing, with torch and transformers, and with the package's own training preloaded as well, as in a search.
+- ``growth``: wall-clock and CPU time within one stage of 1,200 trials, hundred by hundred, and the CPU time of sampler and
+  pruner, which read all earlier trials.
+- ``callbacks``: as ``trials``, with one worker and the MLflow callback on an sqlite file.
+- ``start-up``: seconds from a worker's start until it is ready: of the first one, which includes the imports of the fork server, and
+  of later ones; with nothing preloaded, with torch and transformers, and with the package's training code, as in a search.
 
-Other work on the machine shows in all figures: compare medians, and run it again.
+Other load on the machine affects all figures: compare medians and repeat the run.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def run(place: Place, n_trials: int, workers: int, epochs: int, pause: float, ca
     return Ran(worker_times, ends, cpu, count)
 
 
-def told(values: list[float]) -> str:
+def spread(values: list[float]) -> str:
     """Median and range."""
     return f"{statistics.median(values):7.1f} ({min(values):.1f} to {max(values):.1f})"
 
@@ -145,14 +145,14 @@ def measure(place: Place, n_trials: int, workers: int, epochs: int, repeats: int
         cpu.append(ran.cpu / n_trials * 1000)
         commits.append(ran.commits / n_trials)
     print(
-        f"  {epochs:2d} epochs, {workers} workers: {told(engine)}; parent's CPU ms a trial {told(cpu)}; "
+        f"  {epochs:2d} epochs, {workers} workers: {spread(engine)}; parent's CPU ms a trial {spread(cpu)}; "
         f"{statistics.median(commits):.1f} transactions",
         flush=True,
     )
 
 
 def mlflow_callback(place: Place, n_trials: int, repeats: int, pause: float) -> None:
-    """Engine time a trial while MLflow hears of it."""
+    """Engine time a trial with the MLflow callback."""
     import mlflow
 
     from psy_agents.tracking.callback import MlflowCallback
@@ -178,7 +178,7 @@ def growth(place: Place, n_trials: int) -> None:
 
 
 def differences(clock: list[float]) -> list[float]:
-    """From each to the next; of the first, before which the stage began, it is taken to be none."""
+    """Differences of successive times; 0 for the first."""
     return [later - earlier for earlier, later in zip([clock[0], *clock], clock, strict=False)]
 
 
@@ -235,7 +235,7 @@ def start_up(modules: tuple[str, ...], workers: int) -> None:
             list(worker.messages())
         seconds.append(time.monotonic() - started)
         worker.retire()
-    name, later = ", ".join(modules) or "nothing", told([s * 1000 for s in seconds[1:]])
+    name, later = ", ".join(modules) or "nothing", spread([s * 1000 for s in seconds[1:]])
     print(f"worker start-up with {name} preloaded: first {seconds[0]:.2f} s, later {later} ms", flush=True)
 
 
@@ -252,7 +252,7 @@ def main() -> None:
     args = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    # The fork server imports only once, so each kind of start-up has a process of its own; one without a main file, which
+    # The fork server imports only once, so each kind of start-up runs in a separate process, without a main file, which
     # workers would import again.
     if "start-up" in args.parts:
         for modules in ((), ("torch", "transformers"), ("torch", "transformers.modeling_utils", "psy_agents.hpo.objective")):

@@ -1,12 +1,12 @@
-"""Seconds and memory of `cluster_near_duplicates`, and what it finds of known copies.
+"""Time, memory and recall of `cluster_near_duplicates` on known copies.
 
     python benchmarks/near_duplicates.py [--posts 1000 10000 100000] [--threshold 0.8] [--seed 0]
 
-Posts of about 250 words are drawn from 30,000 words by Zipf's law. One post in 20 is an earlier one with a word
-changed, one in 50 quotes forty words of an earlier one and says nothing else.
+Posts of about 250 words are drawn from 30,000 words by Zipf's law. One post in 20 is an earlier one with one
+changed word. One post in 50 consists of forty words of an earlier one.
 
     found        changed and quoted posts that are in the cluster of their source
-    clusters     what is left of the posts
+    clusters     number of clusters
     seconds      wall time
     memory       peak of the process so far, less the peak before clustering, in MB
 """

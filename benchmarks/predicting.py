@@ -1,17 +1,16 @@
-"""Memory and speed of predicting a file of posts: does the peak grow with the number of posts, and what does a very long one take?
+"""Memory and speed of prediction, by the number of posts in a file and by the length of the longest.
 
-Each measurement runs in a process of its own, with an untrained encoder of two layers and 32 units, so that what is
-measured is the way of the posts and not an encoder's weights. The posts are made up of the bundled corpus's sentences.
+Each measurement runs in a separate process. The encoder is untrained and tiny (two layers, 32 units), so the figures show
+the memory of posts and not of weights. The posts consist of sentences of the bundled corpus.
 
     PYTHONPATH=tests python benchmarks/predicting.py --posts 2000 20000 --words 30 --long 0 100000
     PYTHONPATH=tests python benchmarks/predicting.py --agent criteria --posts 20000 100000 1000000 --words 8 --long
 
 - ``--posts``: files of so many posts of ``--words`` words.
-- ``--long``: a file of one post of so many words beside ten short ones.
+- ``--long``: a file with one post of so many words and ten short ones.
 
-All figures are of the resident set, in MiB: with the model, which has predicted one post; the most while the file was
-checked; the most in each tenth of the posts; the most while the shards were merged. Seconds depend on what else the
-machine does; memory does not.
+All figures are resident memory, in MiB: with the model after one post, and the peak while the file is checked, in each
+tenth of the posts, and while shards are merged. Seconds depend on the load of the machine; memory does not.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def write_posts(file: Path, words: list[str], lengths: list[int]) -> None:
 
 
 def measure(agent: str, model: Path, project: Path, file: str, posts: int, answers: multiprocessing.Queue) -> None:
-    """Predict the file; answer with what was seen of the memory, and with the seconds."""
+    """Predict the file; return memory by phase, and seconds."""
     import torch
 
     from psy_agents.inference.config import PredictConfig
@@ -76,7 +75,7 @@ def measure(agent: str, model: Path, project: Path, file: str, posts: int, answe
 
 
 class Seen(threading.Thread):
-    """Reads the resident set five times a second, and the progress from the folder.
+    """Samples the resident memory five times a second, and reads the progress from the folder.
 
     Args:
         shards: their least number.
@@ -92,7 +91,7 @@ class Seen(threading.Thread):
             self._look()
 
     def stop(self) -> str:
-        """End looking; what was seen, phase by phase in their order."""
+        """Stop sampling; return the samples by phase, in order."""
         self._ended.set()
         self.join()
         whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -1,10 +1,10 @@
-"""Seconds and peak memory of the whole preprocessing, by the number of posts.
+"""Time and peak memory of preprocessing, by the number of posts.
 
     python benchmarks/preprocessing.py [--posts 1000 10000 100000] [--seed 0]
 
-Posts are as long as ReDSM5's: log-normal, 295 words in the mean, from 2 to 6,990. Each holds a post of the synthetic
-corpus, which brings its annotations, among words drawn by Zipf's law; every tenth annotated sentence is typed otherwise
-(case and white space), every hundredth has a word replaced. Each size runs in a process of its own.
+Posts are as long as ReDSM5's: log-normal, 295 words in the mean, from 2 to 6,990. Each contains an annotated
+post of the synthetic corpus among words drawn by Zipf's law. Every tenth annotated sentence differs in case and white space,
+every hundredth in one word. Each size runs in a separate process.
 
     read, prepare, split   wall seconds of `read_table`, `prepare_corpus` and `split_corpus`
     peak                   resident memory of that process, in MB, its imports (about 200 MB) included

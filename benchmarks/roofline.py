@@ -1,4 +1,4 @@
-"""The least that a training step can take: its matrix products, at the best rate that this machine reaches in them.
+"""Lower bound of the time of a training step: its matrix products at the peak rate of this machine.
 
 L: layers, H: hidden size, I: size of the feed-forward layer, T: tokens of a window. A product of (T, a) and (a, b) matrices is
 2 T a b floating-point operations.
@@ -56,7 +56,7 @@ def _rate(wide: int, out: int, precision: torch.dtype, device: str) -> float:
 
 
 def seconds(device: str) -> float:
-    """A clock: CPU seconds of this process, or on a GPU wall-clock seconds, after it has done all that it was given."""
+    """A clock: CPU seconds of this process, or wall-clock seconds after synchronising with the GPU."""
     if device == "cpu":
         return time.process_time()
     torch.cuda.synchronize()

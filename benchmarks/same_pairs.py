@@ -1,4 +1,4 @@
-"""Corpora for the benchmarks of speed: every pair in one window, and every epoch of every method on the same pairs."""
+"""Corpora for the speed benchmarks: each pair fits one window, and all epochs of all methods use the same pairs."""
 
 from __future__ import annotations
 

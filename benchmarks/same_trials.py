@@ -1,4 +1,4 @@
-"""Trials that are the same for all that the benchmarks of speed compare: pairs, hyper-parameters, epochs, learning rates."""
+"""The trial that the speed benchmarks compare: pairs, hyper-parameters, epochs, learning rates."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ LIKE_BERT = {
 
 
 def read_corpus(arguments: argparse.Namespace, posts: int | None = None) -> Corpus:
-    """The pairs that were asked for, or those of another number of posts."""
+    """The corpus of the given number of posts; None: of the number in the arguments."""
     return same_pairs(posts or arguments.posts, arguments.encoder, arguments.negatives)
 
 
 def like_bert(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What is the same for all trials, ours and the Trainer's."""
+    """Hyper-parameters of all trials, ours and the Trainer's."""
     return LIKE_BERT | {
         "encoder": arguments.encoder,
         "batch_size": arguments.batch,
@@ -51,13 +51,12 @@ def like_bert(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def learning_rates(arguments: argparse.Namespace) -> list[float]:
-    """One a trial."""
+    """The learning rates, one for each trial."""
     return np.geomspace(LOWEST_RATE, HIGHEST_RATE, arguments.trials).tolist()
 
 
 def alone(device: str, function: Callable, *args: Any) -> Any:
-    """Call it in a process of its own, as nothing else could show what memory that is kept or given back costs; on a GPU, where
-    neither matters, in this one."""
+    """Call the function in a new process, to measure the cost of kept and freed memory. On a GPU, which has none, call it here."""
     if device == "cuda":
         return function(*args)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as pool:

@@ -1,4 +1,4 @@
-"""How fast a trial is: beside `Trainer.hyperparameter_search`, against the machine's peak, and what each lever gives.
+"""Speed of a trial, compared with `Trainer.hyperparameter_search` and the machine's peak, and the gain of each lever.
 
     python benchmarks/speed.py search [--posts 30] [--rounds 2] [--arms ours dynamic max_length] [--out FILE]
     python benchmarks/speed.py levers [--posts 30] [--rounds 2]
@@ -6,30 +6,30 @@
     python benchmarks/speed.py growth [--rounds 2]
     python benchmarks/speed.py workers  [--posts 30] [--rounds 2]
 
-``search``: one search of four learning rates (``--trials``), three epochs each, by each of three ways in turn, each in a process of its own
-with one thread: ours (`hpo.search.run_stage`: engine, store, worker and all), and the Trainer's with dynamic padding and with
-``max_length`` (`trainer_search.py`; ``--padded-rounds`` of it, as it takes longest), and if asked for with ``bf16=True``. The same
-encoder, pairs, splits, learning rates, epochs, batch size, dropout and warm-up; no similarity, the first token
-pooled, as in BERT's classifier; with ``--frozen-layers 4`` the lowest ones are not trained by either, as in the space that stage 0
-searches on a CPU. Seconds and CPU seconds of a trial are the whole search's over its trials, without the imports of
-the first process; with the start of our worker. "until" is when our search first reached the value that the Trainer's had at its
-end.
+``search``: three arms take turns, each in a separate process with one thread: ours (`hpo.run_stage.run_stage`, with engine,
+store and worker), and the Trainer's with dynamic padding and with ``max_length`` (`trainer_search.py`; the latter
+``--padded-rounds`` times, as it takes longest; optionally with ``bf16=True``). Each searches four learning rates
+(``--trials``) of three epochs. Encoder, pairs, splits, learning rates, epochs, batch size, dropout and warm-up are the same;
+the first token is pooled, without similarity, as in BERT's classifier. ``--frozen-layers 4`` freezes the lowest layers in
+all arms, as in the space of stage 0. Seconds and CPU seconds of a trial are those of the whole search divided by its trials,
+without the imports of the first process, but with the start of our worker. "until" is the time at which our search first
+reached the final value of the Trainer's.
 
 ``levers``: CPU seconds of one trial (3 epochs: training, evaluation, scoring) with all levers on and with each switched off.
 
-``trial``: where a trial's time goes, and the share of the matrix peak: floating-point operations that the real tokens need
-(`roofline.py`), over seconds of training steps and the best rate of a matrix product at the encoder's shapes, in the
-precision used.
+``trial``: the parts of a trial's time, and the share of the matrix peak: floating-point operations of the real tokens
+(`roofline.py`), divided by the seconds of training steps and by the peak rate of matrix products at the encoder's shapes, in
+the same precision.
 
-``growth``: CPU seconds of a trial against the number of pairs, and a token's against the length of the windows.
+``growth``: CPU seconds of a trial by the number of pairs, and of a token by the length of the windows.
 
-``workers``: trials an hour of a whole search by workers and threads; on a GPU, of several trials on it at a time.
+``workers``: trials an hour of a whole search by workers and threads; on a GPU, with several trials at a time.
 
-With ``--device cuda`` all of it runs on a GPU, and seconds are wall-clock seconds. A GPU without the bundled encoder, or for which
-that is too small, takes another by ``--encoder``: `base_encoder.py` makes one with random weights, for speed only.
+``--device cuda`` runs on a GPU, with wall-clock seconds. ``--encoder`` chooses another encoder than the bundled one:
+`base_encoder.py` makes a larger one with random weights, for speed only.
 
-Run by hand, on an idle machine; the methods take turns within a round, so that other work meets all of them. Figures are
-medians over rounds, with the lowest and the highest.
+Run it on an idle machine. The methods take turns within a round, so other load affects all of them. Figures are medians over
+rounds, with the lowest and the highest.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS[:3])
     parser.add_argument("--layouts", nargs="+", default=["2x1", "1x2"], help="workers: each as workers x threads")
     parser.add_argument("--arm", choices=ARMS)
-    parser.add_argument("--out", type=Path, help="search: a line a run; the same command goes on where it was stopped")
+    parser.add_argument("--out", type=Path, help="search: one line for each run; the same command resumes an interrupted run")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     parts = {"search": search, "levers": levers, "trial": where_time_goes, "growth": growth, "workers": workers, "arm": run_arm}

@@ -1,4 +1,4 @@
-"""What each lever gives: a trial with all of them, and with each switched off (`speed.py levers`)."""
+"""Gain of each lever: a trial with all levers on, and with each switched off (`speed.py levers`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole searches: ours beside the Trainer's, and ours by workers and threads (`speed.py search|workers`)."""
+"""Whole searches: ours and the Trainer's, and ours by workers and threads (`speed.py search|workers`)."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def search(arguments: argparse.Namespace) -> None:
                 continue
             names = ("posts", "trials", "precision", "encoder", "device", "batch", "frozen_layers", "negatives")
             options = [word for name in names for word in ("--" + name.replace("_", "-"), str(getattr(arguments, name)))]
-            # Without a main file, which our worker would import again, with all that only its parent needs.
+            # Without a main file: our worker would import it again, with everything that only the parent needs.
             command = [sys.executable, "-c", "import speed; speed.main()", "arm", "--arm", arm, *options]
-            told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent).stdout
-            runs.append({"arm": arm, "round": number, **json.loads(told.splitlines()[-1])})
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent).stdout
+            runs.append({"arm": arm, "round": number, **json.loads(output.splitlines()[-1])})
             with out.open("a") as file:
                 file.write(json.dumps(runs[-1]) + "\n")
             print(f"round {number}, {arm}: {runs[-1]['wall']:.0f} s, CPU {runs[-1]['cpu']:.0f} s", flush=True)
@@ -58,8 +58,8 @@ def search(arguments: argparse.Namespace) -> None:
         print(f"{arm:16} {spread(wall, 1):16} {spread(cpu, 1):16} {spread(best, 3):28} {spread(times, 1)}")
     for arm in [arm for arm in arguments.arms if arm != "ours"]:
         mine = {run["round"]: run for run in runs if run["arm"] == arm}
-        beside = [(run, mine[run["round"]]) for run in runs if run["arm"] == "ours" and run["round"] in mine]
-        until = [_until(run, max(value for _, value in other["trials"])) for run, other in beside]
+        paired = [(run, mine[run["round"]]) for run in runs if run["arm"] == "ours" and run["round"] in mine]
+        until = [_until(run, max(value for _, value in other["trials"])) for run, other in paired]
         reached = [seconds for seconds in until if seconds is not None]
         print(
             f"until ours had the value that {arm} ended with: {spread(reached, 0)} s, in {len(reached)} of {len(until)} rounds; "
@@ -68,7 +68,7 @@ def search(arguments: argparse.Namespace) -> None:
 
 
 def _until(run: dict[str, Any], value: float) -> float | None:
-    """Seconds until a search first had a trial as good as that."""
+    """Seconds until a search first reached the value."""
     return min((seconds for seconds, reached in run["trials"] if reached >= value), default=None)
 
 
@@ -127,7 +127,7 @@ def our_search(
 
 
 def workers(arguments: argparse.Namespace) -> None:
-    """Print trials an hour of whole searches, by workers and threads, the layouts in turn."""
+    """Print trials an hour of whole searches, by workers and threads."""
     split = {layout: tuple(map(int, layout.split("x"))) for layout in arguments.layouts}
     if max(workers for workers, _ in split.values()) >= arguments.trials:
         raise SystemExit("More trials than workers are needed: --trials.")

@@ -1,4 +1,4 @@
-"""Where a trial's time goes, and how it grows (`speed.py trial|growth`)."""
+"""Parts of a trial's time, and its growth (`speed.py trial|growth`)."""
 
 from __future__ import annotations
 

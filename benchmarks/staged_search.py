@@ -1,4 +1,4 @@
-"""Staged search against one study, on the bundled corpus, each with the same number of trained epochs.
+"""Staged search compared with one study, on the bundled corpus, with the same number of trained epochs.
 
     python benchmarks/staged_search.py --out FOLDER [--agent criteria] [--stages 8x2,10x3,10x5] [--seeds 3]
         [--methods staged whole random tpe] [--startup 5] [--top 5] [--enqueue 3] [--confirm 3] [--posts 160]
@@ -6,35 +6,33 @@
 
 A stage of `8x2` is 8 trials of 2 epochs. The budget of every method is E, the sum of trials x epochs over the stages:
 
-    staged   stage0, stage1, stage2 of conf/base/parameters_hpo.yml, each in the box of the best trials of the one before
-    whole    the same stages, each in the whole space (`refine: none`); its stage0 is the study that `staged` has
+    staged   stage0, stage1, stage2 of conf/base/parameters_hpo.yml, each in the bounding box of the previous one
+    whole    the same stages, each in the whole space (`refine: none`); its stage0 is that of `staged`
     random   one study of random trials in the whole space
     tpe      one study of TPE in the whole space
 
-`random` and `tpe` run as many trials of the last stage's epochs as fit into E; fewer epochs than one trial's may be left
-over. Samplers and refinement are the configuration's, but for what small stages need: TPE proposes after --startup trials,
-the --top best trials of a stage span the next one's box, and the --enqueue best go first in it. No trial ends early: no
-pruner, patience as long as the epochs. The two hand-made baselines go first in every study that is not refined, so that no
-method alone knows them. Space: `small`. A study's seed is the number of the seed, in every stage, as the configuration's
-stages have one seed. The methods are run in turn, seed by seed, another one first for each seed.
+`random` and `tpe` run as many trials of the last stage's epochs as fit into E; less than one trial remains. Samplers and
+refinement are those of the configuration, except in small stages: TPE starts after --startup trials, the --top best trials of
+a stage span the next box, and the --enqueue best run first. No trial ends early: there is no pruner, and patience equals the
+epochs. The first trials of the configuration run first in every study that is not refined, so all methods know them. The space
+is `small`. All stages of a run have the same seed. The methods take turns, seed by seed, and start with another one each time.
 
-Objectives are those of the validation split; the test split is not read. A method's best so far counts trials of every
-stage: a model of 2 epochs is a model, and its value a value. Budgets are laid out one trial after another in the order in
-which trials ended, though workers run them side by side. What the tables say:
+Values are those of the validation split; the test split is not read. The best value so far counts trials of every stage, also
+those of few epochs. Epochs are counted trial by trial, in the order in which trials ended, although workers run in parallel.
+Columns of the tables:
 
     after epochs    best value so far at 25, 50, 75 and 100 % of E
-    after seconds   the same at shares of the least time that a method took with that seed: seconds of the trials, over
-                    the workers, without the starts of workers
-    best            best value so far at the end, of whatever fidelity
+    after seconds   the same at shares of the shortest time of a method with that seed: seconds of the trials divided by
+                    the workers, without the start of workers
+    best            best value at the end, of any fidelity
     last            best value among trials of the last stage's epochs: the same fidelity in all methods
-    again           mean value of the trial behind `last`, trained --confirm times more with seeds that no search used and
-                    as many epochs (not in E). `last` is the highest of several noisy values, the higher the more there
-                    are; this is not, although the split is the same
-    epochs, wall    epochs trained, and seconds with the starts of workers, in the median
+    again           mean value of the trial of `last`, trained --confirm more times with new seeds (not in E). `last` is the
+                    maximum of noisy values and grows with their number; `again` does not
+    epochs, wall    medians of trained epochs, and of seconds with the start of workers
 
 Figures are medians over seeds, with the lowest and the highest. Each run is written to FOLDER/runs.jsonl when it ends; the
-same command goes on where it was stopped. Nothing runs with --table, which prints what there is, and with --plan, which prints
-the runs in their order and the stages of each, one JSON line a run.
+same command resumes an interrupted benchmark. --table prints the tables of finished runs, --plan prints the runs and their
+stages as JSON lines; neither runs anything.
 """
 
 from __future__ import annotations
@@ -70,14 +68,14 @@ CONFIRM_SEED = 1000  # Of no search.
 
 
 class Budget(NamedTuple):
-    """Trials of a study, and the epochs of each."""
+    """Number of trials of a study, and epochs of each trial."""
 
     trials: int
     epochs: int
 
 
 class Trial(NamedTuple):
-    """What a trial took: its value in each epoch, nan where it failed, and its seconds on a worker."""
+    """A trial: its value in each epoch, nan if it failed, and its seconds on a worker."""
 
     values: list[float]
     seconds: float
@@ -152,7 +150,7 @@ def turns(seeds: int, methods: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The runs of a JSON lines file, of which there may be none yet."""
+    """The runs of a JSON lines file; none if it does not exist."""
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
@@ -170,12 +168,12 @@ def bundled_corpus(max_posts: int | None) -> Corpus:
 
 
 def parameters(name: str) -> dict[str, Any]:
-    """A section of conf/base, as it stands there."""
+    """A section of conf/base."""
     return yaml.safe_load((PROJECT / f"conf/base/parameters_{name}.yml").read_text())
 
 
 def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Run a method to its end: its trials in the order in which they ended, its seconds, its winner and what that is worth."""
+    """Run a method; return its trials in the order in which they ended, its seconds, its winner and the winner's values."""
     from psy_agents.hpo.paths import StoragePaths
     from psy_agents.hpo.run_stage import run_stage
 
@@ -283,7 +281,7 @@ def after_seconds(best: np.ndarray, seconds: np.ndarray, limit: float) -> float:
 
 
 def show(runs: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> None:
-    """The tables, of the runs that there are."""
+    """Print the tables of the finished runs."""
     budget, single = total_epochs(arguments.stages), single_study(arguments.stages)
     stages = ", ".join(f"{stage.trials} x {stage.epochs}" for stage in arguments.stages)
     posts = arguments.posts or "all"

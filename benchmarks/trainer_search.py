@@ -1,9 +1,9 @@
-"""The search that users would write: `transformers.Trainer.hyperparameter_search(backend="optuna")`, as its documentation shows it.
+"""The reference search: `transformers.Trainer.hyperparameter_search(backend="optuna")`, as in its documentation.
 
-Needs accelerate, which the Trainer asks for. Texts are tokenised with ``truncation=True`` and, in the arm "max_length", with
+The Trainer needs accelerate. Texts are tokenised with ``truncation=True`` and, in the arm "max_length", with
 ``padding="max_length"``, which pads to the tokenizer's longest input; the arm "dynamic" leaves the padding to
-`DataCollatorWithPadding`. Everything that the documentation leaves to defaults is left to them: float32 (unless ``bf16`` is
-asked for), AdamW, batches in random order. What both searches share is given: encoder, pairs, splits, learning rates, epochs,
+`DataCollatorWithPadding`. Other settings have the Trainer's defaults: float32 (unless ``bf16`` is set), AdamW, batches in
+random order. Both searches share encoder, pairs, splits, learning rates, epochs,
 batch size, warm-up, weight decay, thresholds chosen on validation.
 """
 
@@ -36,7 +36,7 @@ def trainer_search(
     device: str,
     scored: Callable[[int, float], None],
 ) -> None:
-    """Search the learning rates, one trial each; ``scored`` hears a trial's number and its best macro-F1 so far after each epoch.
+    """Search the learning rates, one trial each; ``scored`` receives a trial's number and its best macro-F1 after each epoch.
 
     Args:
         padding: max_length or dynamic.

@@ -1,6 +1,6 @@
-"""What MkDocs does to the pages: the tables of the parameters are made anew, and formulas become MathML.
+"""MkDocs hooks: generate the tables of parameters and convert formulas to MathML.
 
-Formulas stand in fences named ``math``, which other renderers of Markdown know too; no script of another site is needed.
+Formulas are fenced blocks named ``math``, as on GitHub. The pages need no script of another site.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TABLES = {"parameters": parameters_reference, "hyper-parameters": hyperparameter
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Put the tables at their marks, such as ``<!-- table of the parameters -->``, and formulas into MathML."""
+    """Replace marks such as ``<!-- table of the parameters -->`` by tables, and formulas by MathML."""
     markdown = re.sub(r"^<!-- table of the ([\w-]+) -->$", lambda mark: TABLES[mark[1]](CONF), markdown, flags=re.M)
     return re.sub(
         r"^```math\n(.*?)^```$",

@@ -1,8 +1,8 @@
-"""Every parameter in words, as Markdown: name, type, limits, defaults and what it does, read from the types themselves.
+"""The configuration reference as Markdown tables: name, type, limits, defaults and description of each parameter.
 
-The tables come from `Parameters`, which refuses every name that it does not hold, so that none can be missing here. What
-a field does is its ``description``, or its entry in the ``Attributes`` of its class, or, for a section, what its class says
-of itself.
+The tables are generated from `Parameters`, which refuses unknown names: the reference is complete. The description of a
+field is its ``description``, its entry in the ``Attributes`` of its class, or, for a section, the first paragraph of the
+class's docstring.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ LIMITS = {name: f"{sign}&nbsp;{{}}" for name, sign in SIGNS.items()} | {"min_len
 
 @dataclass(frozen=True)
 class Section:
-    """A type of parameters and every place at which it stands, such as ``hpo.stage0``.
+    """A model of parameters and all its keys, such as ``hpo.stage0``.
 
     Attributes:
-        variant: of a section that may be of several types, what tells this one, such as "name: median".
+        variant: the field that selects this model in a union, such as "name: median".
     """
 
     model: type[BaseModel]
@@ -46,12 +46,12 @@ class Section:
 
     @property
     def title(self) -> str:
-        """The first place, and the variant where there is one."""
+        """The first key, and the variant if there is one."""
         return f"{self.places[0]} ({self.variant})" if self.variant else self.places[0]
 
 
 def sections() -> list[Section]:
-    """Every type of parameters that has names of its own, in the order in which they are met."""
+    """All models of parameters, in the order of the fields."""
     places: dict[type[BaseModel], list[str]] = {}
     for place, model in _walk(Parameters, ""):
         places.setdefault(model, []).append(place)
@@ -60,25 +60,25 @@ def sections() -> list[Section]:
 
 
 def _variant(model: type[BaseModel]) -> str:
-    """The field with one possible value, by which the section's other types differ."""
+    """The field with one possible value, which selects the model in its union."""
     fields = ((name, get_args(field.annotation)) for name, field in model.model_fields.items() if get_origin(field.annotation) is Literal)
     return next(f"{name}: {choices[0]}" for name, choices in fields if len(choices) == 1)
 
 
 def description(model: type[BaseModel], name: str) -> str:
-    """What a field does, in Markdown; empty where nobody has said it."""
+    """The description of a field as Markdown; empty if there is none."""
     field = model.model_fields[name]
-    said = field.description or next(filter(None, (_attributes(base).get(name) for base in model.__mro__)), "")
+    text = field.description or next(filter(None, (_attributes(base).get(name) for base in model.__mro__)), "")
     inner = _models(field.annotation)
-    if not said and inner:
-        said = inspect.cleandoc(inner[0].__doc__ or "").split("\n\n")[0].replace("\n", " ")
-    said = re.sub(r"\bNone\b", "null", said.replace("``", "`"))
-    # What begins with the choices that it is about, such as "tpe:", keeps their spelling.
-    return said if re.match(r"\w+(, \w+)*:", said) else said[:1].upper() + said[1:]
+    if not text and inner:
+        text = inspect.cleandoc(inner[0].__doc__ or "").split("\n\n")[0].replace("\n", " ")
+    text = re.sub(r"\bNone\b", "null", text.replace("``", "`"))
+    # A description that starts with choices, such as "tpe:", keeps their spelling.
+    return text if re.match(r"\w+(, \w+)*:", text) else text[:1].upper() + text[1:]
 
 
 def base_values(conf: Path) -> dict[str, Any]:
-    """What stands in the parameter files of ``conf/base``, with ``${...}`` as it is written."""
+    """The contents of the parameter files of ``conf/base``, with unresolved ``${...}``."""
     values: dict[str, Any] = {}
     for file in sorted((conf / "base").glob("parameters*.yml")):
         values |= yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -106,7 +106,7 @@ def parameters_reference(conf: Path) -> str:
 
 
 def hyperparameters_reference(conf: Path) -> str:
-    """What a trial is: the three groups of hyper-parameters, who reads each, and where the two search spaces look."""
+    """The hyper-parameters in three groups: the agents that read them, and their ranges in both search spaces."""
     space = base_values(conf)["search_space"]
     parts = []
     for group, title in ((ModelConfig, "Model"), (LossConfig, "Losses"), (OptimisationConfig, "Optimisation")):
@@ -124,7 +124,7 @@ def hyperparameters_reference(conf: Path) -> str:
 
 
 def kind_of(field: FieldInfo) -> str:
-    """A field's type and limits in words."""
+    """The type and limits of a field."""
     limits = []
     for constraint in field.metadata:
         for name, words in LIMITS.items():
@@ -161,14 +161,14 @@ def _walk(model: type[BaseModel], place: str) -> Iterator[tuple[str, type[BaseMo
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
-    """The types of parameters within an annotation."""
+    """The models within an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models(part)]
 
 
 def _attributes(model: type) -> dict[str, str]:
-    """The entries of a docstring's section ``Attributes``."""
+    """The entries of the section ``Attributes`` of a docstring."""
     docstring = inspect.cleandoc(model.__doc__ or "")
     _, found, section = docstring.partition("Attributes:\n")
     entries: dict[str, str] = {}
@@ -191,7 +191,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _given(places: list[str], values: Mapping[str, Any]) -> str:
-    """The value at each place, told apart where they differ; empty where no file gives one."""
+    """The values at the places, labelled if they differ; empty if no file sets one."""
     given = {place: _shown(found) for place in places if (found := _at(values, place)) is not PydanticUndefined}
     if len(set(given.values())) <= 1:
         return next(iter(given.values()), "")
@@ -207,7 +207,7 @@ def _at(values: Any, place: str) -> Any:
 
 
 def _searched(space: Mapping[str, Any], name: str) -> str:
-    """Where a space of one size looks."""
+    """The range of a hyper-parameter in a space."""
     return "fixed" if space.get(name) is None else _range(space[name])
 
 
@@ -221,7 +221,7 @@ def _range(spec: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as YAML writes it; of a mapping too long for a cell, how many names it has."""
+    """A value as YAML, or the number of its entries if it is too long for a cell."""
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""Hyper-parameters that had other names in version 0.1, and their names of today, which are those of Hugging Face's Trainer."""
+"""Hyper-parameters of version 0.1 that were renamed to the names of Hugging Face's `TrainingArguments`."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ NEW_NAMES = {
     "label_smoothing": "label_smoothing_factor",
 }
 NEW_VALUES = {"lr_scheduler_type": {"cosine_restarts": "cosine_with_restarts", "constant": "constant_with_warmup"}}
-"""By today's name of the hyper-parameter: a value's name in version 0.1, and its name of today."""
+"""By new name of the hyper-parameter: old values and their new names."""
 
 
 def new_name(name: str, value: Any = None) -> str | None:
-    """What an old name, or an old value of a hyper-parameter, is called today; None where nothing was renamed."""
+    """The new name of a hyper-parameter, or of its value; None if neither was renamed."""
     if name in NEW_NAMES:
         return NEW_NAMES[name]
     return NEW_VALUES.get(name, {}).get(value) if isinstance(value, str) else None
 
 
 def renamings(names: Iterable[str]) -> str:
-    """The old ones of the names with their new ones, such as "schedule is now lr_scheduler_type"; empty where none is old."""
+    """The renamed ones of the names, such as "schedule is now lr_scheduler_type"; empty if there are none."""
     return ", ".join(f"{name} is now {NEW_NAMES[name]}" for name in names if name in NEW_NAMES)
 
 
 def with_new_names(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyper-parameters that a model saved by version 0.1 holds, under today's names."""
+    """Hyper-parameters of a model that version 0.1 saved, under their new names."""
     renamed = {}
     for old, value in hyperparameters.items():
         name = NEW_NAMES.get(old, old)

@@ -1,4 +1,4 @@
-"""Parameters of version 0.1 that are elsewhere, or are called otherwise, today."""
+"""Parameters of version 0.1 that were moved or renamed."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ NEW_PLACES: dict[Key, str] = {
     **_IN_STAGES,
     **_IN_SPACES,
 }
-"""By the old key: what to write instead."""
+"""By old key: the new place."""
 
 
 def old_parameters(values: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
-    """The keys of version 0.1 that the values hold, each with what to write instead."""
+    """The old keys among the values, each with its new place."""
     for key, new in NEW_PLACES.items():
         if _holds(values, key):
             yield key, new

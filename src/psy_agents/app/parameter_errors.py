@@ -1,4 +1,4 @@
-"""Mistakes in the parameters in one sentence: the file or the option, the dotted name, what is wrong."""
+"""Error messages for parameters: the file or option, the dotted name, the problem."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ Key = tuple[str, ...]
 
 
 class Places:
-    """Where each parameter was given: on the command line, or in the last file that has it.
+    """The source of each parameter: the command line, or the last file that sets it.
 
     Args:
-        given: parameters of the command line.
-        files: YAML files of parameters by the names to show; a later one overrides an earlier one.
+        given: parameters from the command line.
+        files: parameter files by their displayed names. A later file overrides an earlier one.
     """
 
     def __init__(self, given: Mapping[str, Any], files: Mapping[str, Path]) -> None:
         self._given, self._files = given, files
 
     def of(self, key: Key) -> str:
-        """``--params``, the file and a colon, or ``conf:`` where neither has the parameter; then its dotted name."""
+        """The source and the dotted name, such as ``--params a.b`` or ``conf/base/x.yml: a.b``; ``conf:`` if no source sets it."""
         dotted = ".".join(key)
         if _depth(self._given, key) == len(key):
             return f"--params {dotted}"
@@ -42,7 +42,7 @@ class Places:
 
 
 def parameter_files(loader: AbstractConfigLoader) -> dict[str, Path]:
-    """The files of parameters that the loader reads, in the order of their precedence, by names such as conf/base/x.yml."""
+    """The parameter files that the loader reads, by names such as conf/base/x.yml; the last has precedence."""
     source = Path(loader.conf_source)
     folders = dict.fromkeys([loader.base_env, loader.env or loader.default_run_env])
     patterns = loader.config_patterns["parameters"]
@@ -55,7 +55,7 @@ def parameter_files(loader: AbstractConfigLoader) -> dict[str, Path]:
 
 
 def closest(name: object, names: Iterable[object]) -> str:
-    """``, did you mean 'x'?``, or the choices where none is near, or a full stop where there is no choice."""
+    """The end of a message: ``, did you mean 'x'?``, or all choices if none is similar, or a full stop if there are none."""
     names = [str(each) for each in names]
     near = difflib.get_close_matches(str(name), names, n=1)
     if near:
@@ -65,7 +65,7 @@ def closest(name: object, names: Iterable[object]) -> str:
 
 @contextlib.contextmanager
 def named(places: Places) -> Iterator[None]:
-    """Begin the message of a parameter that does not fit with where it was given."""
+    """Add the source of a parameter to the message of its `ParameterError`."""
     try:
         yield
     except ParameterError as error:
@@ -74,14 +74,14 @@ def named(places: Places) -> Iterator[None]:
 
 
 def describe(error: ValidationError, model: type[BaseModel], values: Mapping[str, Any], above: Key, places: Places) -> str:
-    """The first mistake in a sentence, and how many more there are.
+    """The first problem as a sentence, and the number of further ones.
 
     Args:
-        values: what was validated.
-        above: the place of the values among the parameters.
+        values: the validated values.
+        above: key of the section that holds the values.
     """
     problems = error.errors(include_url=False)
-    # A misspelt name is also a missing one: the misspelling is the mistake.
+    # A misspelt name is unknown, and the right name may be missing: report the misspelling.
     first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     loc = tuple(map(str, first["loc"]))
     key = (*above, *_without_tags(loc, values, missing=first["type"] == "missing"))
@@ -105,7 +105,7 @@ def describe(error: ValidationError, model: type[BaseModel], values: Mapping[str
 
 
 def _unknown(model: type[BaseModel], loc: Key, key: Key, places: Places) -> str:
-    """A name that is not there: renamed, of another variant of its section, or misspelt."""
+    """The message for an unknown name: it is renamed, belongs to another variant of the section, or is misspelt."""
     new = new_name(key[-1])
     if new is not None:
         return f"{places.of(key)} is now called {new}."
@@ -124,7 +124,7 @@ def _problem(found: Mapping[str, Any]) -> str:
 
 
 def _without_tags(loc: Key, values: Any, *, missing: bool) -> Key:
-    """The place without what pydantic adds to it: the tags of unions, and the word for a mapping's key."""
+    """The location without pydantic's additions: tags of unions, and the marker of a mapping's key."""
     key: list[str] = []
     for number, part in enumerate(loc):
         last = missing and number == len(loc) - 1
@@ -136,13 +136,13 @@ def _without_tags(loc: Key, values: Any, *, missing: bool) -> Key:
         elif isinstance(values, Sequence) and not isinstance(values, str) and part.isdigit() and int(part) < len(values):
             key.append(part)
             values = values[int(part)]
-        elif isinstance(values, str) and part == "name":  # A name alone stands for its section.
+        elif isinstance(values, str) and part == "name":  # A bare name was expanded to its section.
             key.append(part)
     return tuple(key)
 
 
 def _models_at(model: type[BaseModel], loc: Key, *, tagged: bool = True) -> list[type[BaseModel]]:
-    """The types of a section; of a union the one with the tag, or all of them."""
+    """The models at a location. Of a union it is the one that the location's tag selects, or all of them if not ``tagged``."""
     models = [model]
     for part in loc:
         below = [inner for each in models if part in each.model_fields for inner in models_of(each.model_fields[part].annotation)]
@@ -151,12 +151,12 @@ def _models_at(model: type[BaseModel], loc: Key, *, tagged: bool = True) -> list
         elif tagged and (chosen := [each for each in models if part in _tags(each)]):
             models = chosen
         elif models == [model]:
-            return []  # A mapping of names that are not fields.
+            return []  # A mapping: its keys are not fields.
     return models
 
 
 def models_of(annotation: Any) -> list[type[BaseModel]]:
-    """The types of sections within an annotation."""
+    """The models within an annotation."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in models_of(part)]
@@ -168,7 +168,7 @@ def _tags(model: type[BaseModel]) -> set[str]:
 
 
 def _depth(values: Any, key: Key) -> int:
-    """How many parts of the key the values have; all of them where a value stands for a whole section."""
+    """Number of leading parts of the key that the values hold; all of them if a value replaces a whole section."""
     for depth, name in enumerate(key):
         if isinstance(values, Sequence) and not isinstance(values, str) and name.isdigit() and int(name) < len(values):
             values = values[int(name)]

@@ -1,4 +1,4 @@
-"""One stage of the search, typed: how many trials, how long, on what, and what ends a trial early."""
+"""Configuration of the search: stages, workers, refit."""
 
 from __future__ import annotations
 
@@ -43,65 +43,67 @@ TrialCount = Annotated[int | dict[str, int] | None, BeforeValidator(_count_or_co
 
 
 def _by_name(value: Any) -> Any:
-    """A name alone stands for the section with its defaults."""
+    """Expand a bare name to a section with defaults."""
     return {"name": value} if isinstance(value, str) else value
 
 
 class NoPruner(Schema):
-    """Every trial trains its epochs."""
+    """No pruning."""
 
-    name: Literal["none"] = Field("none", description="No trial is stopped.")
+    name: Literal["none"] = Field("none", description="Stops no trial.")
 
 
 class MedianPruner(Schema):
-    """Optuna's `MedianPruner`: stops a trial whose best value so far is below the others' median at this epoch."""
+    """Optuna's `MedianPruner`: stops a trial if its best value so far is below the median of the others at this epoch."""
 
-    name: Literal["median"] = Field("median", description="A trial below the median of the others is stopped.")
-    n_startup_trials: int = Field(5, ge=0, description="Complete trials before any is stopped.")
-    warmup_ratio: float = Field(1 / 3, ge=0, le=1, description="Share of the epochs in which none is stopped.")
+    name: Literal["median"] = Field("median", description="Stops a trial below the median of the others.")
+    n_startup_trials: int = Field(5, ge=0, description="Number of complete trials before the first is stopped.")
+    warmup_ratio: float = Field(1 / 3, ge=0, le=1, description="Share of the epochs at the start in which no trial is stopped.")
 
 
 Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="name"), BeforeValidator(_by_name)]
 
 
 class NoRefinement(Schema):
-    """The stage searches its whole space, as if there were no earlier stage."""
+    """The stage searches its whole space."""
 
-    name: Literal["none"] = Field("none", description="The whole space.")
+    name: Literal["none"] = Field("none", description="Searches the whole space.")
 
 
 class BoundingBox(Schema):
-    """The box that the best trials of the stage before span.
+    """The stage searches the bounding box of the best trials of the previous stage.
 
-    Perrone et al., "Learning search spaces for Bayesian optimization", NeurIPS 2019, section 4.1, of one earlier study.
+    Perrone et al., "Learning search spaces for Bayesian optimization", NeurIPS 2019, section 4.1, with one earlier study.
     """
 
-    name: Literal["bounding_box"] = Field("bounding_box", description="The box of the best trials.")
-    top: int = Field(5, ge=2, description="Best complete trials that span the box.")
-    padding: float = Field(0.1, ge=0, le=1, description="Share of a parameter's width added on either side.")
-    enqueue: int = Field(3, ge=0, description="Best trials whose parameters go first in the new study.")
+    name: Literal["bounding_box"] = Field("bounding_box", description="Searches the bounding box of the best trials.")
+    top: int = Field(5, ge=2, description="Number of best trials that span the box.")
+    padding: float = Field(0.1, ge=0, le=1, description="Share of a parameter's width that is added on either side.")
+    enqueue: int = Field(3, ge=0, description="Number of best trials whose parameters run first in the new study.")
 
 
 Refine = Annotated[NoRefinement | BoundingBox, Field(discriminator="name"), BeforeValidator(_by_name)]
 
 
 class Timeouts(Schema):
-    """Seconds after which a worker counts as hung, and a trial as too long; None is no limit."""
+    """Timeouts of workers and trials, in seconds; None: no limit."""
 
-    startup: float = Field(300, gt=0, description="From a worker's start to its objective being built.")
-    silence: float | None = Field(3600, gt=0, description="Between two reports: the worker is replaced, the trial retried.")
-    total: float | None = Field(None, gt=0, description="For a whole trial: it fails for good.")
+    startup: float = Field(300, gt=0, description="Longest start of a worker, until its objective is built.")
+    silence: float | None = Field(
+        3600, gt=0, description="Longest time between two reports. Then the worker is replaced and the trial is retried."
+    )
+    total: float | None = Field(None, gt=0, description="Longest trial. Then the trial fails and is not retried.")
 
 
 class ExecutorConfig(Schema):
-    """Where the trials' processes run: on this machine, or on a Dask cluster (docs/cluster.md)."""
+    """Where the workers run: on this machine, or on a Dask cluster (docs/cluster.md)."""
 
-    name: Literal["local", "dask"] = Field("local", description="This machine, or a Dask cluster.")
+    name: Literal["local", "dask"] = Field("local", description="Runs workers on this machine, or on a Dask cluster.")
     scheduler: str | None = Field(
-        None, pattern=r"^[a-z]+://", description="dask: address such as tcp://host:8786; null: a cluster of this machine's own."
+        None, pattern=r"^[a-z]+://", description="dask: address of the scheduler, such as tcp://host:8786; null: a cluster on this machine."
     )
     gpus: float | None = Field(
-        None, ge=0, description="dask: of a worker's resource GPU, for each trial; null: 1 where the workers declare it, else 0."
+        None, ge=0, description="dask: amount of the resource GPU for each trial; null: 1 if the Dask workers declare it, else 0."
     )
 
     @model_validator(mode="after")
@@ -112,26 +114,28 @@ class ExecutorConfig(Schema):
 
 
 class WorkersConfig(Schema):
-    """The processes that run trials: where, how many, with what, and what happens when one is lost.
+    """The processes that run trials.
 
-    ``hpo.workers`` holds for all stages and the refit; a stage's own ``workers`` holds what differs there.
+    ``hpo.workers`` applies to all stages and the refit. The ``workers`` of a stage overrides it there.
     """
 
     executor: Annotated[ExecutorConfig, BeforeValidator(_by_name)] = ExecutorConfig()
     count: AutoOrCount = Field(
         "auto",
-        description="Trials at a time; auto: per_gpu for each GPU, else the fastest split of the CPU's cores, timed before the "
+        description="Number of workers; auto: per_gpu for each GPU, or the fastest split of the CPU's cores, which is timed before the "
         "first trial; dask: as many as fit the cluster.",
     )
-    threads: AutoOrCount = Field("auto", description="Threads of a worker; auto: the cores, shared evenly by the workers.")
-    per_gpu: int = Field(1, ge=1, description="Trials at a time on one GPU, where count is auto.")
-    memory_gib: float = Field(4.0, gt=0, description="Of a worker, on CPU: auto makes no more workers than there is free memory for.")
+    threads: AutoOrCount = Field("auto", description="Threads of a worker; auto: an even share of the cores.")
+    per_gpu: int = Field(1, ge=1, description="Workers on one GPU, if count is auto.")
+    memory_gib: float = Field(
+        4.0, gt=0, description="Memory of a worker on a CPU, in GiB. If count is auto, free memory limits the number of workers."
+    )
     timeouts: Timeouts = Timeouts()
-    max_retries: int = Field(3, ge=0, description="Times a trial is run again after its worker died or hung.")
-    trials_per_worker: int = Field(50, ge=1, description="Trials after which a worker process is replaced.")
+    max_retries: int = Field(3, ge=0, description="Number of retries of a trial after its worker died or hung.")
+    trials_per_worker: int = Field(50, ge=1, description="Number of trials after which a worker process is replaced.")
 
     def overridden_by(self, other: WorkersConfig) -> WorkersConfig:
-        """These settings with those that ``other`` was given; its executor replaces this one whole."""
+        """These settings, overridden by those that are set in ``other``. An executor is replaced as a whole."""
         given = {name: getattr(other, name) for name in other.model_fields_set}
         if "timeouts" in given:
             limits = {name: getattr(other.timeouts, name) for name in other.timeouts.model_fields_set}
@@ -140,67 +144,67 @@ class WorkersConfig(Schema):
 
 
 class _RunsTrials(Schema):
-    """A part of the search that has workers."""
+    """A stage or the refit: it runs trials in workers."""
 
-    workers: WorkersConfig = Field(WorkersConfig(), description="What differs from hpo.workers here.")
+    workers: WorkersConfig = Field(WorkersConfig(), description="Overrides hpo.workers.")
 
     def with_workers(self, shared: WorkersConfig) -> Self:
-        """The same on the workers that all parts share, but for what this one says itself."""
+        """A copy whose workers are the shared ones, with the overrides of this part."""
         return self.model_copy(update={"workers": shared.overridden_by(self.workers)})
 
 
 class StageConfig(_RunsTrials):
-    """A stage: its budget, its sampler and its pruner."""
+    """A stage of the search: budget, space, sampler and pruner."""
 
-    name: str = Field(pattern=r"^[a-z0-9_]+$", description="Such as stage0.")
-    label: str = Field(pattern=r"^[a-z0-9_]*$", description="Such as sanity.")
-    space: Literal["small", "large"] = Field("small", description="Which size of search_space.")
-    n_trials: TrialCount = Field(description="Or one for each agent, and default for those left out; null: as many as fit into timeout.")
+    name: str = Field(pattern=r"^[a-z0-9_]+$", description="Name, such as stage0.")
+    label: str = Field(pattern=r"^[a-z0-9_]*$", description="Second part of the study's name, such as sanity.")
+    space: Literal["small", "large"] = Field("small", description="Size of search_space.")
+    n_trials: TrialCount = Field(description="Number of trials, or one by agent with default for the others; null: limited by timeout.")
     timeout: float | None = Field(
-        None, gt=0, description="Seconds of search, all runs of the stage together, after which no trial is started."
+        None, gt=0, description="Seconds after which no trial starts, summed over all runs of the stage."
     )
-    refine: Refine = Field(NoRefinement(), description="How the space comes from the best trials of the stage before.")
-    epochs: int = Field(ge=1, description="The most epochs that a trial trains.")
-    patience: int = Field(ge=1, description="Epochs without a better value after which a trial ends.")
-    top_k: int = Field(5, ge=1, description="Trials in the stage's list of the best.")
-    keep_checkpoints: int = Field(1, ge=0, description="Best trials whose weights stay on disk.")
-    seed: int = Field(0, ge=0, description="Of what is proposed and of each trial's training.")
-    sampler: AnySampler = Field(Tpe(), description="What proposes the parameters that no baseline fixes.")
-    pruner: Pruner = Field(NoPruner(), description="When a trial that is worse than the others is stopped.")
+    refine: Refine = Field(NoRefinement(), description="Narrows the space by the best trials of the previous stage.")
+    epochs: int = Field(ge=1, description="Largest number of epochs of a trial.")
+    patience: int = Field(ge=1, description="Epochs without improvement after which a trial ends.")
+    top_k: int = Field(5, ge=1, description="Length of the stage's list of best trials.")
+    keep_checkpoints: int = Field(1, ge=0, description="Number of best trials whose checkpoints stay on disk.")
+    seed: int = Field(0, ge=0, description="Seed of the sampler and of training.")
+    sampler: AnySampler = Field(Tpe(), description="Proposes the parameters of trials, after the first trials.")
+    pruner: Pruner = Field(NoPruner(), description="Stops trials that are worse than others.")
 
     @model_validator(mode="after")
     def _ends(self) -> StageConfig:
         if self.n_trials is None and self.timeout is None:
-            raise ValueError("n_trials and timeout are both null, so the stage would never end: give one of them")
+            raise ValueError("n_trials and timeout are both null, so the stage would never end: set one of them")
         return self
 
     def of_agent(self, agent: str) -> StageConfig:
-        """The stage with the agent's own number of trials."""
+        """The stage with the agent's number of trials."""
         if isinstance(self.n_trials, dict):
             return self.model_copy(update={"n_trials": self.n_trials.get(agent, self.n_trials.get(DEFAULT))})
         return self
 
 
 class RefitConfig(_RunsTrials):
-    """Confirming the best trials over fixed seeds, training the winner on train + validation, testing it once."""
+    """Confirms the best trials over fixed seeds, trains the winner on train and validation, and tests it once."""
 
-    stage: Literal["stage0", "stage1", "stage2", "maximal"] = Field("stage2", description="Whose top-k is confirmed.")
-    candidates: int = Field(5, ge=1, description="Best trials that are confirmed.")
+    stage: Literal["stage0", "stage1", "stage2", "maximal"] = Field("stage2", description="Stage whose best trials are confirmed.")
+    candidates: int = Field(5, ge=1, description="Number of best trials that are confirmed.")
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
-        (11, 23, 47, 83, 131), min_length=1, description="Of the confirming runs; the winner is refitted with the first."
+        (11, 23, 47, 83, 131), min_length=1, description="Seeds of the confirming runs. The winner is refitted with the first."
     )
-    n_seeds: int | None = Field(None, ge=1, description="How many of the seeds are used, from the first on; null: all.")
+    n_seeds: int | None = Field(None, ge=1, description="Number of seeds that are used, from the first; null: all.")
     calibration: Calibration = Field(
-        "platt", description="Of the probabilities, on validation. temperature: divides log odds; platt: and shifts them; none."
+        "platt", description="Calibration of probabilities on validation: temperature divides log odds, platt also shifts them."
     )
     min_support: int | None = Field(
-        20, ge=1, description="Positive validation pairs with which a criterion has a threshold of its own; null: none has."
+        20, ge=1, description="Positive validation pairs that a criterion needs for a separate threshold; null: one threshold for all."
     )
     ensemble: Literal["none", "seeds", "top_k"] = Field(
-        "none", description="The final model: the winner alone, with each of the seeds, or beside the next best candidates."
+        "none", description="Members of the final model: the winner alone, the winner with each seed, or the best candidates."
     )
-    ensemble_size: int | None = Field(None, ge=2, description="seeds, top_k: most members; null: all seeds, all candidates.")
-    mlflow_model: bool = Field(True, description="Whether the refitted model is logged in MLflow, which copies it there.")
+    ensemble_size: int | None = Field(None, ge=2, description="seeds, top_k: largest number of members; null: all seeds, all candidates.")
+    mlflow_model: bool = Field(True, description="Logs the refitted model in MLflow, which stores a copy.")
 
     @model_validator(mode="after")
     def _different(self) -> RefitConfig:
@@ -217,7 +221,7 @@ class RefitConfig(_RunsTrials):
 
     @property
     def final_trainings(self) -> int:
-        """How many models are trained for good."""
+        """Number of members of the final model."""
         if self.ensemble == "none":
             return 1
         available = len(self.fixed_seeds) if self.ensemble == "seeds" else self.candidates
@@ -225,5 +229,5 @@ class RefitConfig(_RunsTrials):
 
     @property
     def fixed_seeds(self) -> tuple[int, ...]:
-        """The seeds that are used."""
+        """The first ``n_seeds`` seeds."""
         return self.seeds[: self.n_seeds]

@@ -1,4 +1,4 @@
-"""What a run of several stages and agents will take, before it starts."""
+"""The expected time and disk space of a run of several stages and agents, as the pipeline `budget` shows them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pydantic import Field, FiniteFloat
 from rich.filesize import decimal
 
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.budget import Pace, best_pace, duration, estimate
 from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.estimate import Pace, best_pace, duration, estimate_stage
 from psy_agents.hpo.workers.executor import worker_count
 
 
@@ -21,26 +21,25 @@ class PlannedStage(Schema):
     stage: str
     trials: int
     epochs: int
-    hours: tuple[FiniteFloat, FiniteFloat] | None = Field(description="At the quartiles of measured seconds per epoch.")
+    hours: tuple[FiniteFloat, FiniteFloat] | None = Field(description="Expected hours at the quartiles of the measured seconds per epoch.")
     disk_bytes: int | None
 
 
 class Plan(Schema):
-    """A run in sum; agents of which no epoch has been measured on these data are left out of its sums."""
+    """The stages of a run and their sums. The sums leave out agents without a measured epoch on this corpus."""
 
     stages: tuple[PlannedStage, ...]
     trials: int
     hours: tuple[FiniteFloat, FiniteFloat]
     disk_bytes: int
-    measured_in: dict[str, str] = Field(description="The study in which an agent's epochs were measured.")
+    measured_in: dict[str, str] = Field(description="By agent: the study in which its epochs were measured.")
     not_measured: tuple[str, ...]
 
     def sentence(self) -> str:
-        """The sums in words."""
+        """The sums as one line."""
         if not self.measured_in:
             return (
-                f"{self.trials:,} trials; no epoch has been measured on these data yet: each stage tells its time once stage 0 of "
-                f"its agent has run"
+                f"{self.trials:,} trials; no epoch has been measured on this corpus yet: run stage 0 of an agent to estimate its time"
             )
         rest = f"; not measured yet, and left out: {', '.join(self.not_measured)}" if self.not_measured else ""
         return f"{self.trials:,} trials and the refits, {duration(*self.hours)}, {decimal(self.disk_bytes)} of weights{rest}"
@@ -53,10 +52,10 @@ def plan(
     data_hash: str,
     settings_hash: str,
 ) -> Plan:
-    """Add up the stages of each agent and its refit, as if nothing were done yet.
+    """Sum the stages of each agent and its refit. Finished trials count as well.
 
     Args:
-        stages: of each agent, in their order; the refit trains as long as the last.
+        stages: by agent, in their order. The refit trains as many epochs as the last stage.
     """
     planned, measured, missing = [], {}, []
     for agent, configs in stages.items():
@@ -82,10 +81,10 @@ def plan(
 
 
 def _planned(agent: str, stage: StageConfig, pace: Pace | None) -> PlannedStage:
-    told = {"agent": agent, "stage": stage.name, "trials": stage.n_trials, "epochs": stage.epochs}
+    fields = {"agent": agent, "stage": stage.name, "trials": stage.n_trials, "epochs": stage.epochs}
     if pace is None:
-        return PlannedStage(**told, hours=None, disk_bytes=None)
-    budget = estimate(
+        return PlannedStage(**fields, hours=None, disk_bytes=None)
+    estimate = estimate_stage(
         pace,
         n_trials=stage.n_trials,
         done=0,
@@ -93,4 +92,4 @@ def _planned(agent: str, stage: StageConfig, pace: Pace | None) -> PlannedStage:
         workers=worker_count(stage, pace.workers),
         keep_checkpoints=stage.keep_checkpoints,
     )
-    return PlannedStage(**told, hours=(budget.low_hours, budget.high_hours), disk_bytes=budget.disk_bytes)
+    return PlannedStage(**fields, hours=(estimate.low_hours, estimate.high_hours), disk_bytes=estimate.disk_bytes)

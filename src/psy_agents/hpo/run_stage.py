@@ -14,9 +14,10 @@ from psy_agents.agents.encoders.licences import log_licence
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.renamed import renamings
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.budget import best_pace, check_space, encoder_bytes, estimate, size_of
 from psy_agents.hpo.config import NoRefinement, StageConfig
+from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
 from psy_agents.hpo.engine.stage_runner import StageRunner
+from psy_agents.hpo.estimate import best_pace, estimate_stage
 from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.space.config import SearchSpaceConfig
@@ -149,7 +150,7 @@ def _log_estimate(
     if stage.n_trials is None:
         log.info("%s: as many trials as fit into %.0f s; an epoch takes %.1f s", name, stage.timeout, pace.seconds_per_epoch)
         return
-    budget = estimate(
+    estimate = estimate_stage(
         pace,
         n_trials=stage.n_trials,
         done=done,
@@ -157,7 +158,7 @@ def _log_estimate(
         workers=workers,
         keep_checkpoints=stage.keep_checkpoints,
     )
-    log.info("%s: %s", name, budget.sentence())
+    log.info("%s: %s", name, estimate.sentence())
 
 
 def _refinement(

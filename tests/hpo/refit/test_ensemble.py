@@ -24,8 +24,8 @@ from psy_agents.agents.saved.ensemble import ENSEMBLE, read_ensemble
 from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import calibrated
 from psy_agents.evaluation.significance import compare
-from psy_agents.hpo.budget import best_pace
 from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.estimate import best_pace
 from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS
 from psy_agents.hpo.refit.run_refit import RefitOutput, RefitSummary, run_refit
 from psy_agents.hpo.study.store import read_studies

@@ -19,7 +19,7 @@ from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.evaluation.results import EnsembleResult, ModelCost
 from psy_agents.evaluation.significance import compare
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.budget import size_of
+from psy_agents.hpo.disk import size_of
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, TEST_SECONDS, EnsembleSetup, Final, RefitSetup
 from psy_agents.hpo.refit.runs import RefitRuns, answers_of, decide, final_of
 from psy_agents.hpo.study.records import TrialRecord

@@ -17,8 +17,8 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.budget import check_space, encoder_bytes
 from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.disk import check_space, encoder_bytes
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.ensemble import EnsembleSummary, run_ensemble
 from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS, SPAN_LENGTHS, TEST_SECONDS, RefitSetup

@@ -1,4 +1,4 @@
-"""The search space of ``parameters_search_space.yml``: two sizes, from which each agent takes the parameters that it reads."""
+"""The search space of ``parameters_search_space.yml``: ranges in two sizes, and first trials."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SIZES = ("small", "large")
 
 
 class SearchSpaceConfig(Schema):
-    """Ranges of hyper-parameters in two sizes, and the trials that go first.
+    """Ranges of hyper-parameters in two sizes, and the first trials of each agent.
 
-    Parameters are drawn in the order of the file. One that is null is not searched: it has its value of ``training.fixed``, or
-    its default.
+    Parameters are drawn in the order of the file. A parameter that is null is not searched: its value is that of
+    ``training.fixed``, or its default.
     """
 
-    small: dict[str, Range | None] = Field(description="Of a first search on any machine: parameters by name.")
-    large: dict[str, Range | None] = Field(description="Of a long search on a GPU: parameters by name.")
+    small: dict[str, Range | None] = Field(description="Ranges by hyper-parameter, for a first search on any machine.")
+    large: dict[str, Range | None] = Field(description="Ranges by hyper-parameter, for a long search on a GPU.")
     first_trials: dict[str, list[dict[str, Scalar]]] = Field(
-        {}, description="Of each agent, trials that go first in every study of a whole space; what they leave out has its default."
+        {}, description="By agent: trials that run first in a study of a whole space. Missing hyper-parameters have defaults."
     )
 
     def space(self, agent: str, size: Literal["small", "large"], settings: TrainingSettings) -> SearchSpace:
-        """The parameters that the agent reads, in their order.
+        """The search space of an agent: the parameters that it reads, in the order of the file.
 
         Raises:
             ParameterError: a condition does not fit.
@@ -44,26 +44,26 @@ class SearchSpaceConfig(Schema):
         return SearchSpace.from_config(ranges, settings.hyperparameters({}).model_dump(), ("search_space", size))
 
     def firsts(self, agent: str, space: SearchSpace) -> list[dict[str, Any]]:
-        """The trials of the agent that go first, complete.
+        """The agent's first trials, completed by defaults.
 
         Raises:
-            ParameterError: one does not fit the space.
+            ParameterError: a trial does not fit the space.
         """
         given = self.first_trials.get(agent, [])
         return [space.complete(trial, ("search_space", "first_trials", agent, str(number))) for number, trial in enumerate(given)]
 
     def encoders(self, agent: str, size: Literal["small", "large"], settings: TrainingSettings) -> list[str]:
-        """Every encoder that a trial of the agent may use."""
+        """All encoders that a trial of the agent may use."""
         for parameter in self.space(agent, size, settings).parameters:
             if parameter.name == "encoder":
                 return list(parameter.distribution.choices)
         return [settings.hyperparameters({}).encoder]
 
     def check(self, settings: TrainingSettings) -> None:
-        """Check names, values and conditions of both sizes, and names and values of the first trials.
+        """Check names, ranges and conditions of both sizes, and names and values of the first trials.
 
         Raises:
-            ParameterError: one is wrong.
+            ParameterError: a name, range, condition or value is wrong.
         """
         for size in SIZES:
             for name, each in getattr(self, size).items():
@@ -92,7 +92,7 @@ def _check_name(name: str, known: Any, key: tuple[str, ...]) -> None:
 
 
 def _check_range(name: str, each: Range, key: tuple[str, ...]) -> None:
-    """Every value that may be drawn is one that the hyper-parameter may have."""
+    """Check that the hyper-parameter accepts every value of its range."""
     if isinstance(each, Choices):
         for value in each.choices:
             _check_value(name, value, (*key, "choices"))

@@ -1,4 +1,4 @@
-"""The range of one hyper-parameter in ``parameters_search_space.yml``: numbers or choices, and when it exists."""
+"""The range of one hyper-parameter in ``parameters_search_space.yml``: numbers or choices, and the condition for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _number(value: Any) -> Any:
-    """YAML reads 1e-5 as a text, and would read 1.0e-5 as a number."""
+    """Refuse text with a hint: YAML reads 1e-5 as text, and 1.0e-5 as a number."""
     if isinstance(value, bool):
         raise ValueError("must be a number")
     if isinstance(value, str):
@@ -54,7 +54,7 @@ Values = Annotated[tuple[Scalar, ...], Field(min_length=1), BeforeValidator(_sev
 
 class _Range(Schema):
     when: dict[str, Values] = Field(
-        {}, description="Values of earlier parameters with which this one exists, such as {loss: [focal]}; all must hold."
+        {}, description="Condition: allowed values of earlier parameters, such as {loss: [focal]}. All of them must hold."
     )
 
 
@@ -64,7 +64,7 @@ class FloatRange(_Range):
     type: Literal["float"] = Field(description="Numbers.")
     low: Number = Field(description="The smallest value.")
     high: Number = Field(description="The largest value.")
-    log: StrictBool = Field(False, description="Whether values are drawn on a log scale.")
+    log: StrictBool = Field(False, description="Draws values on a log scale.")
     step: Number | None = Field(None, description="Distance between values; null: any number.")
 
     @model_validator(mode="after")
@@ -73,7 +73,7 @@ class FloatRange(_Range):
         return self
 
     def distribution(self) -> FloatDistribution:
-        """As Optuna draws it."""
+        """The range as an Optuna distribution."""
         from optuna.distributions import FloatDistribution
 
         return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
@@ -85,7 +85,7 @@ class IntRange(_Range):
     type: Literal["int"] = Field(description="Whole numbers.")
     low: StrictInt = Field(description="The smallest value.")
     high: StrictInt = Field(description="The largest value.")
-    log: StrictBool = Field(False, description="Whether values are drawn on a log scale.")
+    log: StrictBool = Field(False, description="Draws values on a log scale.")
     step: StrictInt | None = Field(None, description="Distance between values; null: 1.")
 
     @model_validator(mode="after")
@@ -94,7 +94,7 @@ class IntRange(_Range):
         return self
 
     def distribution(self) -> IntDistribution:
-        """As Optuna draws it."""
+        """The range as an Optuna distribution."""
         from optuna.distributions import IntDistribution
 
         return IntDistribution(self.low, self.high, log=self.log, step=self.step or 1)
@@ -107,7 +107,7 @@ class Choices(_Range):
     choices: Annotated[tuple[Scalar, ...], Field(min_length=1), AfterValidator(_different)] = Field(description="The values.")
 
     def distribution(self) -> CategoricalDistribution:
-        """As Optuna draws it."""
+        """The range as an Optuna distribution."""
         from optuna.distributions import CategoricalDistribution
 
         return CategoricalDistribution(self.choices)

@@ -1,4 +1,4 @@
-"""A smaller search space from the best trials of an earlier stage: their bounding box, parameter by parameter."""
+"""Refinement of a search space: the bounding box of the best trials of an earlier stage."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Refinement:
-    """A space drawn from an earlier study.
+    """A search space that was refined by an earlier study.
 
     Attributes:
         space: the refined space.
-        first: parameters of the earlier study's best trials, which go first in the new one; best first.
-        parent: the earlier study's name.
+        first: parameters of the earlier study's best trials, best first. The new study runs them first.
+        parent: name of the earlier study.
         trials: numbers of the trials that span the box, best first.
         box: (low, high) of each parameter whose range was narrowed.
-        whole: (low, high) that it had before.
+        whole: (low, high) of the same parameters before.
     """
 
     space: SearchSpace
@@ -39,7 +39,7 @@ class Refinement:
     whole: Mapping[str, Range]
 
     def describe(self) -> dict[str, Any]:
-        """Plain data, as the new study and its top-k keep it."""
+        """Plain data for the new study and its top-k list."""
         return {
             "study": self.parent,
             "trials": list(self.trials),
@@ -49,7 +49,7 @@ class Refinement:
         }
 
     def sentence(self) -> str:
-        """The box in words."""
+        """The refinement as one line."""
         narrowed = [f"{name} {low:.3g} to {high:.3g} (of {self._of(name)})" for name, (low, high) in self.box.items()]
         return (
             f"refines {self.parent} (trials {', '.join(map(str, self.trials))}): {'; '.join(narrowed) or 'no range is narrowed'}; "
@@ -62,12 +62,12 @@ class Refinement:
 
 
 def refine(space: SearchSpace, parent: TopK, config: BoundingBox) -> Refinement:
-    """Narrow each numeric parameter to the box that the parent's best trials span.
+    """Narrow each numeric parameter to the bounding box of the parent's best trials.
 
     Perrone et al., NeurIPS 2019, section 4.1: the box is the minimum and maximum over the best configurations. Here
-    they are the ``top`` best trials of one study; the box is taken in the parameter's own scale (logarithms for log
-    ones), padded on either side by ``padding`` of the whole width and clipped to the space. A parameter that fewer
-    than two of those trials have keeps its whole range; categorical ones keep all their choices.
+    these are the ``top`` best trials of one study. The box uses the parameter's scale (linear or log). It is padded on
+    either side by ``padding`` of the whole width and clipped to the space. A parameter keeps its whole range if fewer
+    than two of these trials have it. Categorical parameters keep all their choices.
     """
     best = parent.trials[: config.top]
     parameters, box, whole = [], {}, {}
@@ -95,7 +95,7 @@ def _narrowed(parameter: Parameter, values: list[float], padding: float) -> Para
     bottom, top = scale(distribution.low), scale(distribution.high)
     room = padding * (top - bottom)
     lowest, highest = scale(min(values)) - room, scale(max(values)) + room
-    # exp(log(x)) may miss x by a rounding error: neither a value nor the range's end may fall out by it.
+    # exp(log(x)) may differ from x by a rounding error, which must not cut off a value or the end of the range.
     low = distribution.low if lowest <= bottom else max(distribution.low, min(min(values), back(lowest)))
     high = distribution.high if highest >= top else min(distribution.high, max(max(values), back(highest)))
     low, high = _on_grid(distribution, low, high)
@@ -106,20 +106,20 @@ def _narrowed(parameter: Parameter, values: list[float], padding: float) -> Para
 
 
 def _on_grid(distribution: FloatDistribution | IntDistribution, low: float, high: float) -> Range:
-    """Move the box outwards to values that the distribution can draw."""
+    """Widen the box to values that the distribution can draw."""
     step = distribution.step
     if step is None:
         return low, high
     down = math.floor((low - distribution.low) / step + 1e-9)
     up = math.ceil((high - distribution.low) / step - 1e-9)
-    # In decimals, as optuna counts: 0.1 + 2 * 0.1 is no step of 0.1 from 0.1 in binary fractions.
+    # In decimals, as Optuna counts: in binary fractions 0.1 + 2 * 0.1 is not on the grid of 0.1.
     first, width = Decimal(str(distribution.low)), Decimal(str(step))
     kind = int if isinstance(distribution, IntDistribution) else float
     return kind(first + down * width), min(distribution.high, kind(first + up * width))
 
 
 def _adopted(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The parameters as a trial of the space; None where what they lack, or have otherwise, has no default in it."""
+    """The parameters as a trial of the space. Defaults replace values outside of it; None if a default is outside, too."""
     taken: dict[str, Any] = {}
     for parameter in space.parameters:
         value = params.get(parameter.name)

@@ -1,4 +1,4 @@
-"""The search space: what a trial's parameters may be, and when each of them exists."""
+"""The search space: distributions of the parameters and their conditions."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _RANGE = TypeAdapter(Range)
 
 @dataclass(frozen=True)
 class Parameter:
-    """One hyper-parameter: its distribution, and the earlier parameters' values with which it exists."""
+    """One hyper-parameter: its distribution, and its condition on earlier parameters."""
 
     name: str
     distribution: BaseDistribution
     when: Mapping[str, tuple[Any, ...]]
 
     def active(self, params: Mapping[str, Any]) -> bool:
-        """Whether every condition holds; an earlier parameter that is itself off meets none."""
+        """Whether the condition holds. It does not if an earlier parameter is inactive."""
         return all(earlier in params and params[earlier] in allowed for earlier, allowed in self.when.items())
 
     def allows(self, value: Any) -> bool:
-        """Whether the value is one that a trial may have."""
+        """Whether a trial may have this value."""
         distribution = self.distribution
         if isinstance(distribution, CategoricalDistribution):
             return any(value == choice and type(value) is type(choice) for choice in distribution.choices)
@@ -41,7 +41,7 @@ class Parameter:
         return distribution.step is None or on_grid(value - distribution.low, distribution.step)
 
     def describe(self) -> str:
-        """The allowed values in words."""
+        """The allowed values, for error messages."""
         distribution = self.distribution
         if isinstance(distribution, CategoricalDistribution):
             return "one of " + ", ".join(map(str, distribution.choices))
@@ -51,7 +51,7 @@ class Parameter:
 
 
 class SearchSpace:
-    """Parameters in the order in which they are drawn; a condition looks only at earlier ones."""
+    """Parameters in the order in which they are drawn. A condition refers to earlier parameters only."""
 
     def __init__(self, parameters: Sequence[Parameter], known: Mapping[str, Any]) -> None:
         self.parameters = tuple(parameters)
@@ -62,9 +62,9 @@ class SearchSpace:
         """Read a space such as ``{learning_rate: {type: float, low: 1.0e-5, high: 1.0e-3, log: true}}``.
 
         Args:
-            ranges: of each parameter a `Range`, or what becomes one.
-            known: every parameter that the objective understands, with its default.
-            place: of the ranges among the parameters, for messages.
+            ranges: by parameter a `Range`, or a mapping that validates as one.
+            known: all parameters that the objective knows, with their defaults.
+            place: key of the ranges in the configuration, for error messages.
 
         Raises:
             ParameterError: a name, range or condition is wrong.
@@ -91,10 +91,10 @@ class SearchSpace:
         return params
 
     def complete(self, given: Mapping[str, Any], place: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Check a trial's parameters and fill in the defaults of the active ones that it leaves out.
+        """Check a trial's parameters and add the defaults of missing active ones.
 
         Args:
-            place: of the trial among the parameters, for messages.
+            place: key of the trial in the configuration, for error messages.
 
         Raises:
             ParameterError: a name, a value, a condition or a needed default does not fit the space.
@@ -123,11 +123,11 @@ class SearchSpace:
         return params
 
     def distributions(self, params: Mapping[str, Any]) -> dict[str, BaseDistribution]:
-        """The distributions of resolved parameters."""
+        """The distributions of a trial's parameters."""
         return {p.name: p.distribution for p in self.parameters if p.name in params}
 
     def canonical(self) -> list[dict[str, Any]]:
-        """Plain data that is equal exactly for equal spaces; the order counts, since draws follow it."""
+        """Plain data that is equal for equal spaces only. The order counts, because parameters are drawn in it."""
         return [
             {
                 "name": parameter.name,
@@ -155,7 +155,7 @@ def _range(key: tuple[str, ...], given: Any) -> FloatRange | IntRange | Choices:
         return _RANGE.validate_python(given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        inner = tuple(map(str, first["loc"]))[1:]  # Behind the type.
+        inner = tuple(map(str, first["loc"]))[1:]  # Without the union's tag.
         raise ParameterError((*key, *inner), first["msg"].removeprefix("Value error, ")) from None
 
 

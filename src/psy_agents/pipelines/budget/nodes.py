@@ -23,7 +23,7 @@ def estimate_budget(
     *stages: StageConfig,
 ) -> dict:
     """Add up time and disk from what epochs took in earlier studies; refuse a disk without room for the weights."""
-    from psy_agents.hpo.budget import check_space
+    from psy_agents.hpo.disk import check_space
     from psy_agents.hpo.plan import plan
     from psy_agents.hpo.study.identity import settings_hash
     from psy_agents.hpo.study.store import read_studies

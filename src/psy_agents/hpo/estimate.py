@@ -1,37 +1,33 @@
-"""How long a stage will take and what it will write, from what trials of the same agent on the same data took."""
+"""Estimates of a stage's time and disk space, from finished trials of the same agent on the same corpus."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import optuna
 from rich.filesize import decimal
 
-from psy_agents.agents.registry import spec
-from psy_agents.errors import UserError
+from psy_agents.hpo.disk import size_of
 from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.hpo.study.topk import stage_records
 
 UNITS = (("days", 48.0, 24.0), ("hours", 1.0, 1.0), ("minutes", 1 / 60, 1 / 60))
-"""Of a duration: its name, the hours from which it is used, and its hours."""
+"""Units of a duration: name, least hours at which it is used, hours of one unit."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What the complete trials of one study took.
+    """Measurements of the complete trials of one study.
 
     Attributes:
-        seconds_per_epoch: median over the trials, everything between start and end of a trial included.
-        quantiles: the 25 % and 75 % quantiles of the same.
-        epoch_share: mean share of the epochs that a trial could train and did; below 1 where trials ended early.
-        workers: number of workers that the study's trials ran on.
-        checkpoint_bytes: of the largest weights that are kept; None where none are.
+        seconds_per_epoch: median over the trials. Everything between start and end of a trial counts.
+        quantiles: 25 % and 75 % quantiles of the seconds per epoch.
+        epoch_share: mean share of the allowed epochs that a trial trained; below 1 if trials ended early.
+        workers: number of the study's workers.
+        checkpoint_bytes: size of the largest checkpoint on disk; None if there is none.
     """
 
     study: str
@@ -44,15 +40,15 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Budget:
-    """An estimate of what is left of a stage.
+class StageEstimate:
+    """Expected time and disk space of the unfinished trials of a stage.
 
     Attributes:
-        trials: those that are left.
-        low_hours, median_hours, high_hours: at the 25 %, 50 % and 75 % quantiles of seconds per epoch, each trial ending
+        trials: number of unfinished trials.
+        low_hours, median_hours, high_hours: at the 25 %, 50 % and 75 % quantiles of seconds per epoch. Each trial ends
             as early as measured.
-        most_hours: at the 75 % quantile, every trial training all its epochs.
-        disk_bytes: of the weights when the most are there, those of earlier runs included; None where not measured.
+        most_hours: at the 75 % quantile. Every trial trains all its epochs.
+        disk_bytes: largest size of all checkpoints of the stage at one time; None if no size was measured.
     """
 
     pace: Pace
@@ -66,7 +62,7 @@ class Budget:
     disk_bytes: int | None
 
     def sentence(self) -> str:
-        """The estimate and what it rests on."""
+        """The estimate and its measurements as one line."""
         disk = "disk not measured" if self.disk_bytes is None else f"{decimal(self.disk_bytes)} on disk"
         if not self.trials:
             return f"no trial is left to run, {disk}"
@@ -83,7 +79,7 @@ class Budget:
 
 
 def pace_of(study: optuna.Study) -> Pace | None:
-    """What a study's complete trials took; None where none has completed."""
+    """The pace of a study; None if no trial is complete."""
     complete = [record for record in stage_records(study) if record.state == "complete"]
     if not complete:
         return None
@@ -101,7 +97,7 @@ def pace_of(study: optuna.Study) -> Pace | None:
 
 
 def best_pace(studies: Iterable[optuna.Study], agent: str, data_hash: str, settings_hash: str) -> Pace | None:
-    """The pace of the newest study of the agent on the same data, with the same training settings, that has one."""
+    """The pace of the agent's newest study with complete trials on the same corpus and with the same training settings."""
     same = []
     for study in studies:
         attrs = study.user_attrs
@@ -112,16 +108,14 @@ def best_pace(studies: Iterable[optuna.Study], agent: str, data_hash: str, setti
     return next((pace for study in newest_first if (pace := pace_of(study)) is not None), None)
 
 
-def estimate(
+def estimate_stage(
     pace: Pace, *, n_trials: int, done: int, epochs: int, workers: int, pruned_share: float = 0.0, keep_checkpoints: int
-) -> Budget:
-    """What the trials that are left will take, in as many rounds as the workers need for them.
-
-    Failures and retries are not foreseen.
+) -> StageEstimate:
+    """Estimate the unfinished trials. The workers run them in rounds; failures and retries are left out.
 
     Args:
-        n_trials, done: the stage's trials, and those that are finished.
-        epochs: the most that a trial trains.
+        n_trials, done: number of the stage's trials, and of those that are finished.
+        epochs: largest number of epochs of a trial.
         pruned_share: share of the epochs that pruning is expected to save.
     """
     left = max(0, n_trials - done)
@@ -134,31 +128,7 @@ def estimate(
         disk = weights * pace.checkpoint_bytes
     else:
         disk = None if weights else 0
-    return Budget(pace, left, epochs, workers, low, median, high, most_hours=hours[-1], disk_bytes=disk)
-
-
-def free_bytes(path: str | Path) -> int:
-    """Free space where the path is, or will be made."""
-    return shutil.disk_usage(_existing(path)).free
-
-
-def check_space(path: str | Path, needed: int) -> None:
-    """Refuse to begin what the disk has no room for.
-
-    Raises:
-        UserError: fewer bytes are free than are needed.
-    """
-    free = free_bytes(path)
-    if free < needed:
-        raise UserError(
-            f"The disk of {path} has {decimal(free)} free, but {decimal(needed)} may be needed: free some space, "
-            "keep fewer checkpoints, or choose another folder."
-        )
-
-
-def _existing(path: str | Path) -> Path:
-    path = Path(path).absolute()
-    return next(place for place in (path, *path.parents) if place.exists())
+    return StageEstimate(pace, left, epochs, workers, low, median, high, most_hours=hours[-1], disk_bytes=disk)
 
 
 def _largest(records: Iterable[TrialRecord]) -> int | None:
@@ -166,22 +136,8 @@ def _largest(records: Iterable[TrialRecord]) -> int | None:
     return max(sizes, default=None)
 
 
-def encoder_bytes(agent: str, folders: Iterable[Path]) -> int:
-    """Bytes of one trial's weights at most: the largest encoder that it may choose, once for each encoder of the agent."""
-    return len(spec(agent).encoders) * max((size_of(folder) for folder in folders), default=0)
-
-
-def size_of(folder: Path) -> int:
-    """Bytes of the files in a folder and below; 0 where there is none."""
-    size = 0
-    for file in folder.rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # A search that goes on may delete it meanwhile.
-            size += file.lstat().st_size if file.is_file() else 0
-    return size
-
-
 def duration(low: float, high: float) -> str:
-    """Hours in the unit that suits the higher one: "about 3.2 to 4.1 hours"."""
+    """Hours in the largest unit that fits the higher one, such as "about 3.2 to 4.1 hours"."""
     for unit, least, hours in UNITS:
         if high >= least:
             first, last = (f"{each / hours:.1f}" if each < 10 * hours else f"{each / hours:.0f}" for each in (low, high))

@@ -3,12 +3,12 @@
 import pytest
 
 from psy_agents.errors import UserError
-from psy_agents.hpo import budget
+from psy_agents.hpo import disk
 from psy_agents.hpo import run_stage as searching
-from psy_agents.hpo.budget import encoder_bytes, size_of
 from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.disk import encoder_bytes, size_of
 
-STAGE = {"name": "stage0", "label": "test", "n_trials": 8, "epochs": 3, "patience": 3, "workers": 2, "keep_checkpoints": 3}
+STAGE = {"name": "stage0", "label": "test", "n_trials": 8, "epochs": 3, "patience": 3, "workers": {"count": 2}, "keep_checkpoints": 3}
 ATTRIBUTES = {"data_hash": "d", "settings_hash": "s"}
 
 
@@ -52,7 +52,7 @@ def test_the_encoders_tell_the_size_of_weights_that_were_never_measured(tmp_path
 
 @pytest.mark.parametrize("free", [599, 600])
 def test_a_stage_needs_room_for_its_workers_its_kept_weights_and_one_more(tmp_path, monkeypatch, free):
-    monkeypatch.setattr(budget, "free_bytes", lambda _: free)
+    monkeypatch.setattr(disk, "free_bytes", lambda _: free)
 
     def begin():
         searching._log_estimate([], "criteria", StageConfig(**STAGE), "study", ATTRIBUTES, tmp_path, unmeasured=100)
@@ -66,7 +66,7 @@ def test_a_stage_needs_room_for_its_workers_its_kept_weights_and_one_more(tmp_pa
 
 def test_a_stage_that_is_done_needs_no_room(tmp_path, monkeypatch, search):
     search.run(n_trials=2, workers=1)
-    monkeypatch.setattr(budget, "free_bytes", lambda _: 0)
+    monkeypatch.setattr(disk, "free_bytes", lambda _: 0)
     stage = StageConfig(**{**STAGE, "n_trials": 2})
     searching._log_estimate([search.study()], "criteria", stage, "study", ATTRIBUTES, tmp_path, unmeasured=100)
     with pytest.raises(UserError, match="free some space"):

@@ -7,7 +7,8 @@ import pytest
 from optuna.trial import TrialState
 
 from psy_agents.errors import UserError
-from psy_agents.hpo.budget import Pace, best_pace, check_space, estimate, free_bytes, pace_of
+from psy_agents.hpo.disk import check_space, free_bytes
+from psy_agents.hpo.estimate import Pace, best_pace, estimate_stage, pace_of
 from psy_agents.hpo.study.store import StudyStore
 
 PACE = Pace("criteria-stage0-sanity-1234abcd", 21.0, (18.0, 24.0), 8, epoch_share=1.0, workers=2, checkpoint_bytes=36_000_000)
@@ -66,33 +67,33 @@ def test_the_hours_are_those_of_workers_that_take_the_next_trial_when_free(n_tri
     free_at = [0.0] * workers
     for _ in range(n_trials - done):
         heapq.heappush(free_at, heapq.heappop(free_at) + 10 * 21.0)
-    budget = estimate(PACE, n_trials=n_trials, done=done, epochs=10, workers=workers, keep_checkpoints=0)
-    assert budget.median_hours == pytest.approx(max(free_at) / 3600)
-    assert (budget.low_hours, budget.high_hours) == pytest.approx((max(free_at) / 3600 * 18 / 21, max(free_at) / 3600 * 24 / 21))
+    estimate = estimate_stage(PACE, n_trials=n_trials, done=done, epochs=10, workers=workers, keep_checkpoints=0)
+    assert estimate.median_hours == pytest.approx(max(free_at) / 3600)
+    assert (estimate.low_hours, estimate.high_hours) == pytest.approx((max(free_at) / 3600 * 18 / 21, max(free_at) / 3600 * 24 / 21))
 
 
 def test_early_ends_and_pruning_shorten_the_estimate_but_not_its_upper_bound():
-    whole = estimate(PACE, **STAGE1)
-    early = estimate(replace(PACE, epoch_share=0.8), **STAGE1, pruned_share=0.25)
+    whole = estimate_stage(PACE, **STAGE1)
+    early = estimate_stage(replace(PACE, epoch_share=0.8), **STAGE1, pruned_share=0.25)
     assert early.median_hours == pytest.approx(whole.median_hours * 0.6)
     assert early.most_hours == whole.most_hours == whole.high_hours
 
 
 def test_the_disk_holds_the_kept_weights_and_one_partial_of_each_busy_worker():
-    assert estimate(PACE, **STAGE1).disk_bytes == (3 + 2) * 36_000_000
-    assert estimate(PACE, **STAGE1 | {"n_trials": 1}).disk_bytes == (1 + 1) * 36_000_000
-    assert estimate(PACE, **STAGE1 | {"keep_checkpoints": 0}).disk_bytes == 0
+    assert estimate_stage(PACE, **STAGE1).disk_bytes == (3 + 2) * 36_000_000
+    assert estimate_stage(PACE, **STAGE1 | {"n_trials": 1}).disk_bytes == (1 + 1) * 36_000_000
+    assert estimate_stage(PACE, **STAGE1 | {"keep_checkpoints": 0}).disk_bytes == 0
     unmeasured = replace(PACE, checkpoint_bytes=None)
-    assert estimate(unmeasured, **STAGE1).disk_bytes is None
-    assert estimate(unmeasured, **STAGE1 | {"keep_checkpoints": 0}).disk_bytes == 0
+    assert estimate_stage(unmeasured, **STAGE1).disk_bytes is None
+    assert estimate_stage(unmeasured, **STAGE1 | {"keep_checkpoints": 0}).disk_bytes == 0
 
 
 def test_the_sentence_tells_the_estimate_and_what_it_rests_on():
-    assert estimate(PACE, **STAGE1).sentence() == (
+    assert estimate_stage(PACE, **STAGE1).sentence() == (
         "about 1.9 to 2.5 hours for 50 trials of at most 15 epochs on 2 workers "
         "(measured: 21 s an epoch in 8 trials of criteria-stage0-sanity-1234abcd), 180.0 MB on disk"
     )
-    early = estimate(replace(PACE, epoch_share=0.5, checkpoint_bytes=None), **STAGE1 | {"workers": 1}).sentence()
+    early = estimate_stage(replace(PACE, epoch_share=0.5, checkpoint_bytes=None), **STAGE1 | {"workers": 1}).sentence()
     assert early == (
         "about 1.9 to 2.5 hours (up to 5.0 hours if no trial ends early) for 50 trials of at most 15 epochs on 1 worker "
         "(measured: 21 s an epoch on 2 workers in 8 trials of criteria-stage0-sanity-1234abcd, which ran 50% of their "
@@ -110,7 +111,7 @@ def test_the_sentence_tells_the_estimate_and_what_it_rests_on():
     ],
 )
 def test_the_time_is_told_in_a_unit_that_suits_it(changes, start):
-    assert estimate(PACE, **STAGE1 | changes).sentence().startswith(start)
+    assert estimate_stage(PACE, **STAGE1 | changes).sentence().startswith(start)
 
 
 def test_a_disk_without_room_is_refused_before_the_folder_is_made(tmp_path):
