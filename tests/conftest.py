@@ -72,7 +72,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Finished:
     """Shared by all tests and workers: only looked at."""
-    return made_once(tmp_path_factory, "finished", lambda folder: build_finished(folder / "project", tiny_encoder))
+    return made_once(tmp_path_factory, "finished_project", lambda folder: build_finished(folder / "project", tiny_encoder))
 
 
 @pytest.fixture
