@@ -5,11 +5,11 @@ import pytest
 from scipy.special import expit, logit
 
 from psy_agents.evaluation.calibration import (
-    COLDEST,
-    HOTTEST,
-    ProbabilityFigures,
-    calibrated,
-    fit,
+    MAX_TEMPERATURE,
+    MIN_TEMPERATURE,
+    ProbabilityStatistics,
+    calibrate,
+    fit_calibration,
     fit_platt,
     fit_temperature,
     log_odds,
@@ -31,23 +31,23 @@ def test_the_temperature_that_spoilt_the_probabilities_is_found(temperature):
     labels, probabilities = confident_pairs(temperature)
     found = fit_temperature(labels, probabilities)
     assert found == pytest.approx(temperature, rel=0.05)
-    assert ECE.value(labels, calibrated(probabilities, found)) < 0.015
+    assert ECE.value(labels, calibrate(probabilities, found)) < 0.015
 
 
 def test_no_other_temperature_is_likelier():
     labels, probabilities = confident_pairs(2.5, n=150)
     found = fit_temperature(labels, probabilities)
-    least = negative_log_likelihood(labels, calibrated(probabilities, found))
+    least = negative_log_likelihood(labels, calibrate(probabilities, found))
     for factor in (0.5, 0.9, 0.999, 1.001, 1.1, 2):
-        assert negative_log_likelihood(labels, calibrated(probabilities, factor * found)) > least
-    assert least == pytest.approx(-np.mean(np.log(np.where(labels, *(p := calibrated(probabilities, found), 1 - p)))))
+        assert negative_log_likelihood(labels, calibrate(probabilities, factor * found)) > least
+    assert least == pytest.approx(-np.mean(np.log(np.where(labels, *(p := calibrate(probabilities, found), 1 - p)))))
 
 
 def test_what_can_be_parted_wholly_or_not_at_all_stays_within_the_bounds():
     labels = np.array([0, 0, 1, 1])
-    assert fit_temperature(labels, np.array([0.1, 0.2, 0.6, 0.9])) == COLDEST
-    assert fit_temperature(labels, np.array([0.9, 0.6, 0.2, 0.1])) == HOTTEST
-    assert fit_temperature(np.ones(2), np.array([0.2, 0.3])) == HOTTEST
+    assert fit_temperature(labels, np.array([0.1, 0.2, 0.6, 0.9])) == MIN_TEMPERATURE
+    assert fit_temperature(labels, np.array([0.9, 0.6, 0.2, 0.1])) == MAX_TEMPERATURE
+    assert fit_temperature(np.ones(2), np.array([0.2, 0.3])) == MAX_TEMPERATURE
 
 
 def test_platts_shift_undoes_that_training_saw_more_positives_than_there_are():
@@ -56,8 +56,8 @@ def test_platts_shift_undoes_that_training_saw_more_positives_than_there_are():
     labels, probabilities = (rng.random(len(logits)) < expit(logits)).astype(int), expit(2.0 * logits + 3.0)
     temperature, shift = fit_platt(labels, probabilities)
     assert (temperature, shift) == (pytest.approx(2.0, rel=0.05), pytest.approx(-1.5, abs=0.1))
-    assert ECE.value(labels, calibrated(probabilities, temperature, shift)) < 0.015
-    assert ECE.value(labels, calibrated(probabilities, fit_temperature(labels, probabilities))) > 0.1
+    assert ECE.value(labels, calibrate(probabilities, temperature, shift)) < 0.015
+    assert ECE.value(labels, calibrate(probabilities, fit_temperature(labels, probabilities))) > 0.1
 
 
 def test_platts_scaling_is_likeliest_for_its_targets_and_finite_for_parted_pairs():
@@ -66,39 +66,39 @@ def test_platts_scaling_is_likeliest_for_its_targets_and_finite_for_parted_pairs
     targets = np.where(labels, (n + 1) / (n + 2), 1 / (len(labels) - n + 2))
 
     def likelihood(temperature, shift):
-        given = calibrated(probabilities, temperature, shift)
+        given = calibrate(probabilities, temperature, shift)
         return np.mean(targets * np.log(given) + (1 - targets) * np.log1p(-given))
 
     temperature, shift = fit_platt(labels, probabilities)
     for factor, moved in ((0.99, 0), (1.01, 0), (1, 0.02), (1, -0.02), (1.5, 0.5)):
         assert likelihood(factor * temperature, shift + moved) < likelihood(temperature, shift)
     parted = fit_platt(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.6, 0.9]))
-    assert COLDEST < parted[0] < HOTTEST and np.isfinite(parted[1])
-    assert fit_platt(np.array([0, 0, 1, 1]), np.array([0.9, 0.6, 0.2, 0.1]))[0] == pytest.approx(HOTTEST)
+    assert MIN_TEMPERATURE < parted[0] < MAX_TEMPERATURE and np.isfinite(parted[1])
+    assert fit_platt(np.array([0, 0, 1, 1]), np.array([0.9, 0.6, 0.2, 0.1]))[0] == pytest.approx(MAX_TEMPERATURE)
 
 
 def test_each_method_fits_its_own_numbers():
     labels, probabilities = confident_pairs(2.5, n=150)
-    assert fit("none", labels, probabilities) == (1.0, 0.0)
-    assert fit("temperature", labels, probabilities) == (fit_temperature(labels, probabilities), 0.0)
-    assert fit("platt", labels, probabilities) == fit_platt(labels, probabilities)
+    assert fit_calibration("none", labels, probabilities) == (1.0, 0.0)
+    assert fit_calibration("temperature", labels, probabilities) == (fit_temperature(labels, probabilities), 0.0)
+    assert fit_calibration("platt", labels, probabilities) == fit_platt(labels, probabilities)
 
 
 def test_calibrating_keeps_the_order_and_one_half_and_temperature_one_keeps_every_bit():
     probabilities = np.concatenate([[0.0, 1.0, 0.5], np.random.default_rng(0).random(50)])
     for temperature in (0.3, 4.0):
-        given = calibrated(probabilities, temperature)
+        given = calibrate(probabilities, temperature)
         assert (np.argsort(given, kind="stable") == np.argsort(probabilities, kind="stable")).all()
         assert given[2] == 0.5 and 0 <= given.min() and given.max() <= 1
         np.testing.assert_allclose(given[3:], expit(logit(probabilities[3:]) / temperature))
-    assert calibrated(probabilities, 1.0) is probabilities
+    assert calibrate(probabilities, 1.0) is probabilities
     assert np.isfinite(log_odds(probabilities)).all()
 
 
 def test_figures_under_weights_are_those_of_pairs_that_stand_there_as_often(random_corpus):
     made = random_corpus(12)
-    pairs = ScoredPairs.of_table(made.system(0.7), made.texts, made.criteria)
-    figures = ProbabilityFigures(pairs, pairs.probabilities)
+    pairs = ScoredPairs.from_table(made.system(0.7), made.texts, made.criteria)
+    figures = ProbabilityStatistics(pairs, pairs.probabilities)
     weights = np.random.default_rng(1).integers(0, 4, (3, pairs.n_posts)).astype(float)
     for ece, brier, each in zip(*figures(weights).values(), weights.astype(int), strict=True):
         rows = np.repeat(np.arange(len(pairs.labels)), each[pairs.post])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.effort import counted
 
-from psy_agents.evaluation.evidence import EvidenceScorer, evidence_figures, evidence_metrics
+from psy_agents.evaluation.evidence import EvidenceScorer, evidence_metrics, evidence_metrics_of_sums
 from psy_agents.evaluation.spans import sentence_spans, word_spans
 
 TEXT = "I cannot sleep. Every day is grey. I eat well."
@@ -66,7 +66,7 @@ def test_sums_of_the_counts_of_any_pairs_give_their_figures():
     assert not counts[4].any()
     for rows in ([0], [1, 2], [3, 0, 0, 2], [0, 1, 2, 3]):
         expected = evidence_metrics([TEXT] * len(rows), [gold[i] for i in rows], [predicted[i] for i in rows])
-        assert evidence_figures(counts[rows].sum(axis=0)) == pytest.approx(expected)
+        assert evidence_metrics_of_sums(counts[rows].sum(axis=0)) == pytest.approx(expected)
 
 
 def test_no_pairs_and_texts_without_words_score_zero():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from psy_agents.evaluation.calibration import calibrated
+from psy_agents.evaluation.calibration import calibrate
 from psy_agents.evaluation.gains import gains
 from psy_agents.evaluation.metrics.criteria.ece import ECE
 from psy_agents.evaluation.predictions import GOLD, predictions_table
@@ -14,7 +14,7 @@ def chosen_table(made, temperature=2.0, own=None):
     """An agent's predictions with these choices; the pooled threshold is 0.5."""
     table = made.system(0.7)
     uncalibrated = table["probability"].clip(0.01, 0.99).to_numpy()
-    probabilities = calibrated(uncalibrated, temperature)
+    probabilities = calibrate(uncalibrated, temperature)
     thresholds = table["criterion"].map(own or {}).fillna(0.5).to_numpy(dtype=float)
     return predictions_table(
         table[GOLD], probabilities=probabilities, predicted=probabilities >= thresholds, spans=None, uncalibrated=uncalibrated,

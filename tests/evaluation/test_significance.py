@@ -119,10 +119,10 @@ def test_only_metrics_that_both_predict_are_compared(corpus):
 
 def test_the_wanted_comparisons_and_no_others_are_made(corpus):
     tables = {name: corpus.system(0.5, seed=i) for i, name in enumerate("abc")}
-    found = compare(tables, corpus.texts, corpus.criteria, pairs_of_names=[("c", "a")], permutations=99, resamples=0)
+    found = compare(tables, corpus.texts, corpus.criteria, system_pairs=[("c", "a")], permutations=99, resamples=0)
     assert {(c.first, c.second) for c in found} == {("c", "a")}
     with pytest.raises(ValueError, match="no predictions of d"):
-        compare(tables, corpus.texts, corpus.criteria, pairs_of_names=[("a", "d")])
+        compare(tables, corpus.texts, corpus.criteria, system_pairs=[("a", "d")])
     assert compare({"a": tables["a"]}, corpus.texts, corpus.criteria) == ()
 
 

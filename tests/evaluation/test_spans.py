@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from psy_agents.evaluation.spans import covered_below, merge, sentence_spans, shared_lengths, word_spans
+from psy_agents.evaluation.spans import covered_length_below, merge, overlap_lengths, sentence_spans, word_spans
 
 intervals = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)).map(sorted), max_size=8)
 
@@ -31,12 +31,12 @@ def test_merging_keeps_the_numbers_and_leaves_gaps_between_sorted_intervals(span
 def test_shared_lengths_count_the_numbers_in_both(a, b):
     left, right = merge(*as_arrays(a)), merge(*as_arrays(b))
     expected = [len(numbers([span]) & numbers(b)) for span in zip(*left, strict=True)]
-    assert shared_lengths(left, right).tolist() == expected
+    assert overlap_lengths(left, right).tolist() == expected
 
 
 @given(intervals, st.integers(0, 35))
 def test_covered_below_counts_the_covered_numbers_below_a_point(spans, point):
-    covered = covered_below(np.array([point]), *merge(*as_arrays(spans)))
+    covered = covered_length_below(np.array([point]), *merge(*as_arrays(spans)))
     assert covered.tolist() == [len({number for number in numbers(spans) if number < point})]
 
 

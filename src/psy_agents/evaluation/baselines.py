@@ -1,4 +1,4 @@
-"""Baselines: simple rules on the same pairs, which an agent must beat.
+"""Baselines: simple rules, evaluated on the same pairs as the agents, that an agent should beat.
 
 Criteria: ``all_positive``; ``majority``, each criterion's more frequent label in train; ``tfidf_logistic``, one
 logistic regression per criterion on TF-IDF. Evidence: ``whole_post`` and ``first_sentence``, for every pair;
@@ -29,11 +29,11 @@ Spans = list[list[Offsets]]
 
 @dataclass(frozen=True)
 class SplitPairs:
-    """The pairs of one split. ``text`` and ``criterion`` are indices of each pair into ``texts`` and the criteria."""
+    """The pairs of one split. ``text_index`` and ``criterion_index`` are each pair's indices in ``texts`` and in the criteria."""
 
     texts: list[str]
-    text: np.ndarray
-    criterion: np.ndarray
+    text_index: np.ndarray
+    criterion_index: np.ndarray
     labels: np.ndarray
     gold: Spans
     known: np.ndarray
@@ -45,7 +45,7 @@ def baseline_table(
     """The metrics of every baseline on one split, by the name of the baseline.
 
     Criteria baselines have the keys of `classification_metrics`, evidence baselines the keys of `EvidenceScorer.score`,
-    which leaves out pairs with unknown evidence.
+    without pairs whose evidence is unknown.
 
     Args:
         posts, pairs, splits, criteria: the tables of preprocessing.
@@ -53,7 +53,7 @@ def baseline_table(
     """
     predictions = baseline_predictions(posts, pairs, splits, criteria, split)
     texts = dict(zip(posts["post_id"], posts["text"], strict=True))
-    scored = {name: ScoredPairs.of_table(table, texts, list(criteria)) for name, table in predictions.items()}
+    scored = {name: ScoredPairs.from_table(table, texts, list(criteria)) for name, table in predictions.items()}
     scorer = next(iter(scored.values())).evidence_scorer()
     return {
         name: classification_metrics(found.labels, found.probabilities, found.predicted, found.criterion, list(criteria))
@@ -68,7 +68,7 @@ def baseline_predictions(
 ) -> dict[str, pd.DataFrame]:
     """The predictions table (`psy_agents.evaluation.predictions`) of every baseline on one split, by the name of the baseline.
 
-    Criteria baselines predict no spans; evidence baselines predict spans alone. For the arguments see `baseline_table`.
+    Criteria baselines predict no spans; evidence baselines predict only spans. For the arguments see `baseline_table`.
     """
     train, validation, scored = (
         _split_pairs(posts, pairs, splits, criteria, name) for name in ("train", "validation", split)
@@ -77,22 +77,22 @@ def baseline_predictions(
     vectorizer.fit(train.texts)
 
     logistic, tuning = logistic_probabilities(vectorizer, train, [scored, validation])
-    threshold = best_threshold(validation.labels, tuning, validation.criterion)
-    in_train = np.bincount(train.criterion, minlength=len(criteria))
-    prevalence = np.bincount(train.criterion, train.labels, len(criteria)) / np.maximum(in_train, 1)
+    threshold = best_threshold(validation.labels, tuning, validation.criterion_index)
+    in_train = np.bincount(train.criterion_index, minlength=len(criteria))
+    prevalence = np.bincount(train.criterion_index, train.labels, len(criteria)) / np.maximum(in_train, 1)
     decisions = {
         "all_positive": (np.ones(len(scored.labels)), 0.5),
-        "majority": (prevalence[scored.criterion], 0.5),
+        "majority": (prevalence[scored.criterion_index], 0.5),
         "tfidf_logistic": (logistic, threshold),
     }
 
     nearest, similarity = nearest_sentences(vectorizer, scored, criteria)
-    least = nearest_sentence_threshold(vectorizer, validation, criteria)
+    cutoff = nearest_sentence_threshold(vectorizer, validation, criteria)
     spans = {
-        "whole_post": _of_pairs([[(0, len(text))] for text in scored.texts], scored.text),
-        "first_sentence": _of_pairs([sentence_spans(text)[:1] for text in scored.texts], scored.text),
-        "tfidf_sentence": _where(nearest, similarity >= least),
-        "tfidf_logistic_sentence": _where(nearest, logistic >= threshold),
+        "whole_post": _spans_of_pairs([[(0, len(text))] for text in scored.texts], scored.text_index),
+        "first_sentence": _spans_of_pairs([sentence_spans(text)[:1] for text in scored.texts], scored.text_index),
+        "tfidf_sentence": _spans_where(nearest, similarity >= cutoff),
+        "tfidf_logistic_sentence": _spans_where(nearest, logistic >= threshold),
     }
 
     gold = gold_table(pairs, splits, split)
@@ -106,25 +106,25 @@ def baseline_predictions(
     }
 
 
-# Criteria and evidence baselines of one mind, so that both halves of an objective come from the same rule.
-PAIRED = {"all_positive": "whole_post", "tfidf_logistic": "tfidf_logistic_sentence"}
+EVIDENCE_BASELINES = {"all_positive": "whole_post", "tfidf_logistic": "tfidf_logistic_sentence"}
+"""The evidence baseline that follows the same rule as a criteria baseline. An objective of both sides takes both from one rule."""
 
 
 def baseline_objectives(table: Mapping[str, Mapping[str, float]], metrics: Sequence[str], evidence_weight: float) -> dict[str, float]:
-    """What baselines reach in an agent's objective: macro-F1, token-F1, or the weighted mean of both.
+    """The value of each baseline in an agent's objective: macro-F1, token-F1, or the weighted mean of both.
 
     Args:
-        table: as `baseline_table` returns it.
+        table: the result of `baseline_table`.
         metrics: those of the agent's objective (`AgentSpec.objective_metrics`): one or both of `OBJECTIVES`.
         evidence_weight: weight of token-F1 in the mean.
     """
     if len(metrics) == 1:
         (metric,) = metrics
-        return {name: figures[metric] for name, figures in table.items() if metric in figures}
+        return {name: scores[metric] for name, scores in table.items() if metric in scores}
     decisions, spans = OBJECTIVES["criteria"], OBJECTIVES["evidence"]
     return {
         name: (1 - evidence_weight) * table[name][decisions] + evidence_weight * table[evidence][spans]
-        for name, evidence in PAIRED.items()
+        for name, evidence in EVIDENCE_BASELINES.items()
     }
 
 
@@ -133,40 +133,40 @@ def logistic_probabilities(
 ) -> list[np.ndarray]:
     """Probabilities for the pairs of each target, of one logistic regression per criterion fitted on train.
 
-    Classes have equal total weights, so one threshold suits rare and frequent criteria; the probabilities are not calibrated. A
-    criterion with one class in train gives the label of this class.
+    Both classes have the same total weight, so one threshold suits rare and frequent criteria. The probabilities are not
+    calibrated. For a criterion with one class in train the probability is the label of this class.
     """
     features = vectorizer.transform(train.texts)
     target_features = [vectorizer.transform(target.texts) for target in targets]
     probabilities = [np.zeros(len(target.labels)) for target in targets]
-    for criterion in np.unique(train.criterion):
-        rows = train.criterion == criterion
+    for criterion in np.unique(train.criterion_index):
+        rows = train.criterion_index == criterion
         labels = train.labels[rows]
         one_class = labels.min() == labels.max()
         if not one_class:
             model = LogisticRegression(class_weight="balanced", max_iter=1000)
-            model.fit(features[train.text[rows]], labels)
+            model.fit(features[train.text_index[rows]], labels)
         for target, matrix, values in zip(targets, target_features, probabilities, strict=True):
-            wanted = target.criterion == criterion
+            target_rows = target.criterion_index == criterion
             if one_class:
-                values[wanted] = labels[0]
-            elif wanted.any():
-                values[wanted] = model.predict_proba(matrix[target.text[wanted]])[:, 1]
+                values[target_rows] = labels[0]
+            elif target_rows.any():
+                values[target_rows] = model.predict_proba(matrix[target.text_index[target_rows]])[:, 1]
     return probabilities
 
 
 def nearest_sentences(
     vectorizer: TfidfVectorizer, pairs: SplitPairs, criteria: Mapping[str, str]
 ) -> tuple[Spans, np.ndarray]:
-    """Each pair's sentence with the highest TF-IDF cosine to the criterion's text, and that cosine."""
+    """For each pair, the sentence with the highest TF-IDF cosine to the criterion's text, and its cosine."""
     sentences = [sentence_spans(text) for text in pairs.texts]
     first = np.cumsum([0, *map(len, sentences)])
     pieces = [text[s:e] for text, spans in zip(pairs.texts, sentences, strict=True) for s, e in spans]
     cosine = (vectorizer.transform(pieces) @ vectorizer.transform(criteria.values()).T).toarray()
     best = np.array([cosine[a:b].argmax(axis=0) for a, b in zip(first[:-1], first[1:], strict=True)])
-    chosen = best[pairs.text, pairs.criterion]
-    spans = [[sentences[text][i]] for text, i in zip(pairs.text, chosen, strict=True)]
-    return spans, cosine[first[pairs.text] + chosen, pairs.criterion]
+    chosen = best[pairs.text_index, pairs.criterion_index]
+    spans = [[sentences[text][i]] for text, i in zip(pairs.text_index, chosen, strict=True)]
+    return spans, cosine[first[pairs.text_index] + chosen, pairs.criterion_index]
 
 
 def nearest_sentence_threshold(vectorizer: TfidfVectorizer, validation: SplitPairs, criteria: Mapping[str, str]) -> float:
@@ -174,7 +174,7 @@ def nearest_sentence_threshold(vectorizer: TfidfVectorizer, validation: SplitPai
     spans, similarity = nearest_sentences(vectorizer, validation, criteria)
     scorer = _evidence_scorer(validation)
     metric = OBJECTIVES["evidence"]
-    return best_no_answer_threshold(similarity, lambda cutoff: scorer.score(_where(spans, similarity >= cutoff))[metric])
+    return best_no_answer_threshold(similarity, lambda cutoff: scorer.score(_spans_where(spans, similarity >= cutoff))[metric])
 
 
 def _split_pairs(
@@ -185,8 +185,8 @@ def _split_pairs(
     rows = pairs[pairs["post_id"].isin(members)]
     return SplitPairs(
         texts=chosen["text"].tolist(),
-        text=pd.Index(chosen["post_id"]).get_indexer(rows["post_id"]),
-        criterion=pd.Index(list(criteria)).get_indexer(rows["criterion"]),
+        text_index=pd.Index(chosen["post_id"]).get_indexer(rows["post_id"]),
+        criterion_index=pd.Index(list(criteria)).get_indexer(rows["criterion"]),
         labels=rows["label"].to_numpy(dtype=np.int64),
         gold=[list(zip(starts, ends, strict=True)) for starts, ends in zip(rows["starts"], rows["ends"], strict=True)],
         known=rows["evidence_known"].to_numpy(dtype=bool),
@@ -194,12 +194,12 @@ def _split_pairs(
 
 
 def _evidence_scorer(pairs: SplitPairs) -> EvidenceScorer:
-    return EvidenceScorer([pairs.texts[i] for i in pairs.text], pairs.gold, pairs.known)
+    return EvidenceScorer([pairs.texts[i] for i in pairs.text_index], pairs.gold, pairs.known)
 
 
-def _of_pairs(spans_of_texts: Spans, text: np.ndarray) -> Spans:
+def _spans_of_pairs(spans_of_texts: Spans, text: np.ndarray) -> Spans:
     return [spans_of_texts[i] for i in text]
 
 
-def _where(spans: Spans, flags: np.ndarray) -> Spans:
+def _spans_where(spans: Spans, flags: np.ndarray) -> Spans:
     return [span if flag else [] for span, flag in zip(spans, flags.tolist(), strict=True)]

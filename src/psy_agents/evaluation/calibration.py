@@ -1,10 +1,10 @@
-"""Calibration: one or two numbers, chosen on validation, correct the probabilities.
+"""Calibration: one or two parameters, chosen on validation, correct the probabilities.
 
 Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, section 4.2): one positive scalar T
 divides the logits, chosen by the negative log likelihood. Here the logit is the log odds of one class, "met". Platt scaling
 (Platt, "Probabilistic outputs for support vector machines", 1999; Guo et al., section 4.1) also adds a shift. If training sees a
-larger share of positives than the data have, as with negatives drawn at a ratio, all log odds are too high. A temperature cannot
-correct that: it moves them towards 0, a probability of one half. Both methods keep the order of the pairs.
+larger share of positives than the data have, because negatives are sampled at a ratio, all log odds are too high. A temperature
+cannot correct that: it only moves log odds to or from 0, a probability of one half. Both methods keep the order of the pairs.
 """
 
 from __future__ import annotations
@@ -17,59 +17,62 @@ from psy_agents.evaluation.metrics.kinds import ProbabilityMetric
 from psy_agents.evaluation.metrics.registry import of_kind
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 
-COLDEST, HOTTEST = 0.05, 20.0
-"""Bounds of T. The optimum is 0 for validation pairs that a logit of 0 separates perfectly, and infinite for pairs in random order."""
-LEAST = 1e-15
-Calibration = Literal["none", "temperature", "platt"]
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
+"""Bounds of T. The optimum is 0 if a logit of 0 separates the validation pairs perfectly, and infinite if their order is random."""
+EPSILON = 1e-15
+"""Probabilities are clipped to [EPSILON, 1 - EPSILON] before their log odds are taken."""
+CalibrationMethod = Literal["none", "temperature", "platt"]
 
 
 def log_odds(probabilities: np.ndarray) -> np.ndarray:
     """Logits of probabilities (pairs,); finite also for probabilities of exactly 0 or 1."""
-    clipped = np.clip(probabilities.astype(np.float64), LEAST, 1 - LEAST)
+    clipped = np.clip(probabilities.astype(np.float64), EPSILON, 1 - EPSILON)
     return np.log(clipped) - np.log1p(-clipped)
 
 
-def calibrated(probabilities: np.ndarray, temperature: float, shift: float = 0.0) -> np.ndarray:
-    """Divide the log odds of probabilities (pairs,) by the temperature, then add the shift. At 1 and 0 nothing changes."""
+def calibrate(probabilities: np.ndarray, temperature: float, shift: float = 0.0) -> np.ndarray:
+    """Divide the log odds of probabilities (pairs,) by the temperature, then add the shift. Temperature 1 and shift 0 change nothing."""
     return probabilities if (temperature, shift) == (1, 0) else _sigmoid(log_odds(probabilities) / temperature + shift)
 
 
-def fit(method: Calibration, labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
-    """Temperature and shift of the method; 1 and 0 for "none". Arguments as for `fit_temperature`."""
+def fit_calibration(method: CalibrationMethod, labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
+    """Fit the temperature and the shift of a method; 1 and 0 for "none". For the arguments see `fit_temperature`."""
     if method == "platt":
         return fit_platt(labels, probabilities)
     return (fit_temperature(labels, probabilities) if method == "temperature" else 1.0), 0.0
 
 
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature with the least negative log likelihood, between `COLDEST` and `HOTTEST`.
+    """Fit the temperature with the least negative log likelihood, between `MIN_TEMPERATURE` and `MAX_TEMPERATURE`.
 
     With logits z, labels y and b = 1 / T, the slope of the likelihood in b is the sum of (sigmoid(b z) - y) z. It grows with b,
     so the optimum is its only zero, or the bound that is nearer to it.
 
     Args:
-        labels: (pairs,) 0 or 1. probabilities: (pairs,) of 1, uncalibrated.
+        labels: (pairs,) 0 or 1.
+        probabilities: (pairs,) uncalibrated, of label 1.
     """
-    from scipy.optimize import brentq  # Every command imports this module for its configuration.
+    from scipy.optimize import brentq  # Not at the top: every command imports this module.
 
     logits, labels = log_odds(probabilities), labels.astype(np.float64)
 
     def slope(inverse: float) -> float:
         return float(np.sum((_sigmoid(inverse * logits) - labels) * logits))
 
-    low, high = 1 / HOTTEST, 1 / COLDEST
+    low, high = 1 / MAX_TEMPERATURE, 1 / MIN_TEMPERATURE
     if slope(low) >= 0:
-        return HOTTEST
+        return MAX_TEMPERATURE
     if slope(high) <= 0:
-        return COLDEST
+        return MIN_TEMPERATURE
     return 1 / brentq(slope, low, high, xtol=1e-12)
 
 
 def fit_platt(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
-    """Temperature, between `COLDEST` and `HOTTEST`, and shift with the least negative log likelihood of Platt's targets.
+    """Fit temperature, between `MIN_TEMPERATURE` and `MAX_TEMPERATURE`, and shift by the negative log likelihood of Platt's targets.
 
     The targets are (n1 + 1) / (n1 + 2) for the n1 positive pairs and 1 / (n0 + 2) for the n0 others (Platt 1999, section
-    2.2): with few pairs that a logit separates perfectly, the optimum is not certainty. Arguments as for `fit_temperature`.
+    2.2): if a logit separates few pairs perfectly, the fitted probabilities do not reach 0 or 1. For the arguments see
+    `fit_temperature`.
     """
     from scipy.optimize import minimize
 
@@ -77,14 +80,14 @@ def fit_platt(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, flo
     positives = met.sum()
     targets = np.where(met, (positives + 1) / (positives + 2), 1 / (len(met) - positives + 2))
 
-    def likelihood(numbers: np.ndarray) -> tuple[float, np.ndarray]:
-        inner = numbers[0] * logits + numbers[1]
-        wrong = (_sigmoid(inner) - targets) / len(targets)
-        return float(np.mean(np.logaddexp(0.0, inner) - targets * inner)), np.array([wrong @ logits, wrong.sum()])
+    def likelihood(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        shifted = parameters[0] * logits + parameters[1]
+        residuals = (_sigmoid(shifted) - targets) / len(targets)
+        return float(np.mean(np.logaddexp(0.0, shifted) - targets * shifted)), np.array([residuals @ logits, residuals.sum()])
 
-    bounds = [(1 / HOTTEST, 1 / COLDEST), (None, None)]
-    found = minimize(likelihood, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-10})
-    return float(1 / found.x[0]), float(found.x[1])
+    bounds = [(1 / MAX_TEMPERATURE, 1 / MIN_TEMPERATURE), (None, None)]
+    optimum = minimize(likelihood, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-10})
+    return float(1 / optimum.x[0]), float(optimum.x[1])
 
 
 def negative_log_likelihood(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -93,19 +96,19 @@ def negative_log_likelihood(labels: np.ndarray, probabilities: np.ndarray) -> fl
     return float(np.mean(np.logaddexp(0.0, np.where(labels.astype(bool), -logits, logits))))
 
 
-class ProbabilityFigures:
-    """Every `ProbabilityMetric` (n,) of pairs under weights of posts (n, posts)."""
+class ProbabilityStatistics:
+    """The statistics for `bootstrap` that are a `ProbabilityMetric`: (n,) each, from weights of posts (n, posts)."""
 
     def __init__(self, pairs: ScoredPairs, probabilities: np.ndarray) -> None:
         self._metrics = of_kind(ProbabilityMetric)
         self._sizes = pairs.sum_by_post(np.ones((len(probabilities), 1)))
         self._sums = {
-            name: pairs.sum_by_post(metric.of_pairs(pairs.labels, probabilities)) for name, metric in self._metrics.items()
+            name: pairs.sum_by_post(metric.per_pair(pairs.labels, probabilities)) for name, metric in self._metrics.items()
         }
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         size = (weights @ self._sizes)[:, 0]
-        return {name: metric.of_sums(weights @ self._sums[name], size) for name, metric in self._metrics.items()}
+        return {name: metric.compute(weights @ self._sums[name], size) for name, metric in self._metrics.items()}
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

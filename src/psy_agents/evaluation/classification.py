@@ -1,4 +1,4 @@
-"""The metrics of decisions and probabilities that training computes after each epoch."""
+"""The metrics of criteria that training computes after each epoch."""
 
 from __future__ import annotations
 
@@ -17,46 +17,46 @@ def classification_metrics(
     criterion_index: np.ndarray,
     criteria: Sequence[str],
 ) -> dict[str, float]:
-    """Return the metrics that are marked ``in_epochs``, from (pairs,) arrays.
+    """Return the metrics with ``in_epochs``, from (pairs,) arrays.
 
-    - ``macro_<metric>``: the mean over the criteria that have a positive in the labels. Elsewhere recall is undefined.
+    - ``macro_<metric>``: the mean over the criteria that have a positive in the labels. Without one, recall is undefined.
     - ``micro_<metric>``: the metric of the counts summed over all criteria.
-    - ``<metric>/<criterion>``: of each criterion that has a positive in the labels.
-    - a `ProbabilityMetric` under its name: of all pairs.
+    - ``<metric>/<criterion>``: the metric of each criterion that has a positive in the labels.
+    - ``<metric>``: each `ProbabilityMetric`, of all pairs.
 
     A metric is 0 where it is undefined.
 
     Args:
         labels: 0 or 1.
-        probabilities: of label 1.
+        probabilities: probability of label 1.
         predictions: 0 or 1, or bool.
         criterion_index: each pair's criterion as an index into ``criteria``.
-        criteria: ids.
+        criteria: ids of the criteria.
     """
     labels, predictions = labels.astype(bool), predictions.astype(bool)
-    flags = (labels & predictions, predictions, labels, np.ones(len(labels), dtype=bool))
-    counts = Counts(*(np.bincount(criterion_index[flag], minlength=len(criteria)) for flag in flags))
+    masks = (labels & predictions, predictions, labels, np.ones(len(labels), dtype=bool))
+    counts = Counts(*(np.bincount(criterion_index[mask], minlength=len(criteria)) for mask in masks))
     present = np.flatnonzero(counts.gold)
-    of_present = Counts(*(count[present] for count in counts))
+    present_counts = Counts(*(count[present] for count in counts))
     totals = Counts(*(count.sum(keepdims=True) for count in counts))
 
-    metrics, of_criteria = {}, {}
+    metrics, by_criterion = {}, {}
     for name, metric in of_kind(ClassMetric).items():
         if isinstance(metric, CountMetric):
-            values, micro = metric.compute(of_present), metric.compute(totals)
+            values, micro = metric.compute(present_counts), metric.compute(totals)
         else:
-            values = [_ranked(metric, labels[rows], probabilities[rows]) for rows in (criterion_index == i for i in present)]
-            micro = _ranked(metric, labels, probabilities) if "micro" in metric.in_epochs else np.nan
+            values = [_ranking_value(metric, labels[rows], probabilities[rows]) for rows in (criterion_index == i for i in present)]
+            micro = _ranking_value(metric, labels, probabilities) if "micro" in metric.in_epochs else np.nan
         if "macro" in metric.in_epochs:
             defined = np.asarray(values)[~np.isnan(values)]
             metrics[f"macro_{name}"] = float(np.mean(defined)) if len(defined) else 0.0
         if "micro" in metric.in_epochs:
             metrics[f"micro_{name}"] = float(np.nan_to_num(micro).item())
         if "criterion" in metric.in_epochs:
-            of_criteria |= {f"{name}/{criteria[i]}": float(value) for i, value in zip(present, values, strict=True) if not np.isnan(value)}
+            by_criterion |= {f"{name}/{criteria[i]}": float(value) for i, value in zip(present, values, strict=True) if not np.isnan(value)}
     probability_metrics = of_kind(ProbabilityMetric).values()
     metrics |= {metric.name: metric.value(labels, probabilities) for metric in probability_metrics if metric.in_epochs}
-    return metrics | of_criteria
+    return metrics | by_criterion
 
 
 def mean_of_defined(values: np.ndarray) -> np.ndarray:
@@ -66,5 +66,5 @@ def mean_of_defined(values: np.ndarray) -> np.ndarray:
     return np.where(count > 0, np.where(defined, values, 0).sum(axis=-1) / np.maximum(count, 1), np.nan)
 
 
-def _ranked(metric: RankingMetric, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def _ranking_value(metric: RankingMetric, labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return metric.compute(labels, probabilities, np.ones((1, len(labels))))[0]

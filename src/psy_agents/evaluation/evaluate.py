@@ -1,7 +1,7 @@
-"""Every metric of one model or baseline, from its predictions table.
+"""Evaluate one model or baseline: every metric, from its predictions table.
 
-All metrics but ranking metrics are functions of sums over posts. One product with the weights of posts (`bootstrap`) gives these sums
-for all resamples.
+All metrics but ranking metrics are functions of sums over posts. One matrix product with the weights of posts (`bootstrap`) gives
+these sums for all resamples.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import pandas as pd
 
 from psy_agents.corpus.origins import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
 from psy_agents.evaluation.bootstrap import as_estimate, bootstrap
-from psy_agents.evaluation.calibration import ProbabilityFigures
+from psy_agents.evaluation.calibration import ProbabilityStatistics
 from psy_agents.evaluation.classification import mean_of_defined
-from psy_agents.evaluation.evidence import COUNTS, evidence_figures
+from psy_agents.evaluation.evidence import COUNTS, evidence_metrics_of_sums
 from psy_agents.evaluation.metrics.criteria.ece import BINS, calibration_bins
 from psy_agents.evaluation.metrics.evidence.token_overlap import TOKEN_F1
 from psy_agents.evaluation.metrics.kinds import CountMetric, Counts, PostMetric, ProbabilityMetric, RankingMetric
@@ -46,37 +46,37 @@ def evaluate(
 ) -> Evaluation:
     """Compute every metric with its 95 % interval over resamples of whole posts.
 
-    A resample without a positive of a criterion leaves the criterion out of its means, as `classification_metrics` does, and out of the
-    criterion's interval. A criterion without any positive scores 0 and has no interval.
+    If a resample has no positive of a criterion, its means leave the criterion out, as in `classification_metrics`, and the criterion's
+    interval leaves the resample out. A criterion without any positive scores 0 and has no interval.
 
     Args:
-        predictions: a table as in `psy_agents.evaluation.predictions`.
-        texts: post_id -> text.
+        predictions: a table with the columns of `psy_agents.evaluation.predictions.SCORED_SCHEMA`.
+        texts: the text of each post, by post_id.
         criteria: ids, in the order of the report.
         resamples: 0 for no intervals.
 
     Raises:
-        ValueError: see `ScoredPairs.of_table`.
+        ValueError: see `ScoredPairs.from_table`.
     """
-    pairs = ScoredPairs.of_table(predictions, texts, criteria)
+    pairs = ScoredPairs.from_table(predictions, texts, criteria)
     counts = None if pairs.spans is None else pairs.evidence_scorer().counts(pairs.spans)
-    evidence_alone = kind == "baseline" and pairs.derived
+    evidence_only = kind == "baseline" and pairs.derived
     return Evaluation(
         name=name,
         kind=kind,
         posts=pairs.n_posts,
         pairs=len(predictions),
-        criterion=None if evidence_alone else _criterion_evaluation(pairs, criteria, resamples, seed),
+        criterion=None if evidence_only else _criterion_evaluation(pairs, criteria, resamples, seed),
         evidence=None if counts is None else _evidence_evaluation(pairs, counts, criteria, resamples, seed),
         errors=_errors(pairs, counts, predictions["origin"].to_numpy(), criteria),
     )
 
 
 def _criterion_evaluation(pairs: ScoredPairs, criteria: Sequence[str], resamples: int, seed: int) -> CriterionEvaluation:
-    figures = _CriterionFigures(pairs)
+    statistics = _CriterionStatistics(pairs)
     width = max(pairs.n_posts, len(Counts._fields) * pairs.n_criteria, 0 if pairs.probabilities is None else len(pairs.labels))
-    estimated = bootstrap(figures, pairs.n_posts, resamples=resamples, seed=seed, width=width)
-    totals = Counts(*figures.counts.sum(axis=1).astype(int))
+    estimated = bootstrap(statistics, pairs.n_posts, resamples=resamples, seed=seed, width=width)
+    totals = Counts(*statistics.counts.sum(axis=1).astype(int))
     predicted, gold = totals.predicted, totals.gold
     present = gold[:-1] > 0
 
@@ -98,10 +98,10 @@ def _criterion_evaluation(pairs: ScoredPairs, criteria: Sequence[str], resamples
     )
 
 
-class _CriterionFigures:
-    """Metrics of criteria under weights of posts (n, posts): class metrics (n, classes) and the others (n,).
+class _CriterionStatistics:
+    """The metrics of criteria as statistics for `bootstrap`: class metrics (n, classes) and the others (n,), from weights (n, posts).
 
-    Classes are the criteria, no symptoms, macro and micro. Metrics that need probabilities are NaN without them.
+    Classes are the criteria, no symptoms, macro and micro. Metrics of probabilities are NaN for a model without probabilities.
     """
 
     def __init__(self, pairs: ScoredPairs) -> None:
@@ -113,38 +113,38 @@ class _CriterionFigures:
         of_posts = Counts(*(count.sum(axis=1) for count in decisions))
         self._of_posts = {name: metric.compute(of_posts)[:, None] for name, metric in of_kind(PostMetric).items()}
         if pairs.probabilities is not None:
-            self._probability_figures = ProbabilityFigures(pairs, pairs.probabilities)
+            self._probability_statistics = ProbabilityStatistics(pairs, pairs.probabilities)
             self._highest = np.zeros(pairs.n_posts)
             np.maximum.at(self._highest, pairs.post, pairs.probabilities)
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         counts = weights @ self.counts
         classes, all_criteria = Counts(*counts), Counts(*counts[:, :, :-1].sum(axis=2))
-        figures = {
+        statistics = {
             name: _with_means(metric.compute(classes), metric.compute(all_criteria)) for name, metric in of_kind(CountMetric).items()
         }
-        figures |= {name: (weights @ values)[:, 0] / self._pairs.n_posts for name, values in self._of_posts.items()}
+        statistics |= {name: (weights @ values)[:, 0] / self._pairs.n_posts for name, values in self._of_posts.items()}
         if self._pairs.probabilities is None:
             undefined = np.full((len(weights), self._pairs.n_criteria + 3), np.nan)
-            figures |= dict.fromkeys(of_kind(RankingMetric), undefined)
-            return figures | dict.fromkeys(of_kind(ProbabilityMetric), undefined[:, 0])
-        figures |= self._probability_figures(weights)
-        return figures | {name: self._ranked(metric, weights) for name, metric in of_kind(RankingMetric).items()}
+            statistics |= dict.fromkeys(of_kind(RankingMetric), undefined)
+            return statistics | dict.fromkeys(of_kind(ProbabilityMetric), undefined[:, 0])
+        statistics |= self._probability_statistics(weights)
+        return statistics | {name: self._ranking_values(metric, weights) for name, metric in of_kind(RankingMetric).items()}
 
-    def _ranked(self, metric: RankingMetric, weights: np.ndarray) -> np.ndarray:
+    def _ranking_values(self, metric: RankingMetric, weights: np.ndarray) -> np.ndarray:
         pairs = self._pairs
-        of_pairs = weights[:, pairs.post]
-        each = []
+        pair_weights = weights[:, pairs.post]
+        classes = []
         for number in range(pairs.n_criteria):
             rows = np.flatnonzero(pairs.criterion == number)
-            each.append(metric.compute(pairs.labels[rows], pairs.probabilities[rows], of_pairs[:, rows]))
-        # A post without symptoms is one whose most probable criterion is improbable: one threshold decides in that order.
-        each.append(metric.compute(self.counts[2, :, -1] > 0, 1 - self._highest, weights))
-        return _with_means(np.stack(each, axis=1), metric.compute(pairs.labels, pairs.probabilities, of_pairs))
+            classes.append(metric.compute(pairs.labels[rows], pairs.probabilities[rows], pair_weights[:, rows]))
+        # Ranks posts as having no symptoms by the probability of their most probable criterion, from low to high.
+        classes.append(metric.compute(self.counts[2, :, -1] > 0, 1 - self._highest, weights))
+        return _with_means(np.stack(classes, axis=1), metric.compute(pairs.labels, pairs.probabilities, pair_weights))
 
 
 def _with_means(classes: np.ndarray, micro: np.ndarray) -> np.ndarray:
-    """Append macro and micro to (n, criteria + 1) values, of which the last is no symptoms; (n, criteria + 3)."""
+    """Append macro and micro to (n, criteria + 1) values, the last of them no symptoms; (n, criteria + 3)."""
     return np.column_stack([classes, mean_of_defined(classes[:, :-1]), micro])
 
 
@@ -169,7 +169,7 @@ def _evidence_evaluation(
 ) -> EvidenceEvaluation:
     by_post = pairs.sum_by_post(counts)
     width = max(pairs.n_posts, len(COUNTS))
-    estimated = bootstrap(lambda w: evidence_figures(w @ by_post), pairs.n_posts, resamples=resamples, seed=seed, width=width)
+    estimated = bootstrap(lambda w: evidence_metrics_of_sums(w @ by_post), pairs.n_posts, resamples=resamples, seed=seed, width=width)
     with_evidence = counts[:, COUNTS.index("answer_gold")] > 0
     return EvidenceEvaluation(
         pairs=pairs.known.sum(),
@@ -177,7 +177,7 @@ def _evidence_evaluation(
         pairs_unknown=(~pairs.known).sum(),
         scores={name: as_estimate(values) for name, values in estimated.items()},
         per_criterion={
-            criterion: {name: float(value) for name, value in evidence_figures(counts[rows].sum(axis=0)).items()}
+            criterion: {name: float(value) for name, value in evidence_metrics_of_sums(counts[rows].sum(axis=0)).items()}
             for criterion, rows in zip(criteria, np.arange(len(criteria))[:, None] == pairs.criterion, strict=True)
             if with_evidence[rows].any()
         },
@@ -189,7 +189,7 @@ def _errors(
 ) -> tuple[ErrorSlice, ...]:
     slices = [
         *(("criterion", criterion, pairs.criterion == number) for number, criterion in enumerate(criteria)),
-        *(("length", name, rows) for name, rows in _length_quartiles(pairs).items()),
+        *(("length", name, rows) for name, rows in _pairs_by_length(pairs).items()),
         *(("origin", name, origin == name) for name in (POSITIVE, EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE)),
     ]
     return tuple(
@@ -208,11 +208,11 @@ def _errors(
 
 
 def _token_f1(sums: np.ndarray) -> float | None:
-    return float(evidence_figures(sums)[TOKEN_F1.name]) if sums[COUNTS.index("answer_gold")] else None
+    return float(evidence_metrics_of_sums(sums)[TOKEN_F1.name]) if sums[COUNTS.index("answer_gold")] else None
 
 
-def _length_quartiles(pairs: ScoredPairs) -> dict[str, np.ndarray]:
-    """The pairs in each quarter of the posts by number of words; fewer quarters if many posts have the same length."""
+def _pairs_by_length(pairs: ScoredPairs) -> dict[str, np.ndarray]:
+    """The pairs in each quarter of the posts by number of words. There are fewer groups if many posts have the same length."""
     words = {text: len(word_spans(text)) for text in set(pairs.texts)}
     length = np.array([words[text] for text in pairs.texts])
     _, first = np.unique(pairs.post, return_index=True)

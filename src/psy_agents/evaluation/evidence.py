@@ -1,4 +1,4 @@
-"""How well predicted evidence spans agree with the annotated ones."""
+"""Agreement of predicted evidence spans with the annotated ones."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 
 from psy_agents.evaluation.metrics.kinds import ratio
 from psy_agents.evaluation.metrics.registry import EVIDENCE_METRICS
-from psy_agents.evaluation.spans import Offsets, merge, sentence_spans, shared_lengths, touched, word_spans
+from psy_agents.evaluation.spans import Offsets, merge, overlap_lengths, sentence_spans, touched_units, word_spans
 
-# The columns of `EvidenceScorer.counts`: units in both, predicted and gold, and what the other metrics sum.
 COUNTS = (
     *(f"{unit}_{part}" for unit in ("token", "sentence", "character", "answer") for part in ("both", "predicted", "gold")),
     "exact",
     "f1",
     "pairs",
 )
+"""The columns of `EvidenceScorer.counts`: the number of units in both, predicted and gold, and the terms of the other metrics."""
 
 
 def evidence_metrics(
@@ -28,8 +28,8 @@ def evidence_metrics(
     return EvidenceScorer(texts, gold).score(predicted)
 
 
-def evidence_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
-    """Every evidence metric of sums of pairs' counts.
+def evidence_metrics_of_sums(sums: np.ndarray) -> dict[str, np.ndarray]:
+    """Every evidence metric, from sums over pairs of their counts.
 
     Args:
         sums: (..., COUNTS) of `EvidenceScorer.counts`.
@@ -42,23 +42,23 @@ def evidence_figures(sums: np.ndarray) -> dict[str, np.ndarray]:
 
 
 class EvidenceScorer:
-    """Scores predictions for the same pairs many times; the gold side is prepared once.
+    """Scores predictions for the same pairs many times; it prepares the gold spans once.
 
     Args:
         texts: each pair's post.
-        gold: each pair's annotated evidence, as character spans of the post; empty where there is none.
-        known: (pairs) False where the place of the annotated evidence is unknown, at least in part: such a pair is
+        gold: each pair's annotated evidence, as character spans of the post; empty if there is none.
+        known: (pairs) False if the position of the annotated evidence is unknown, at least in part: such a pair is
             left out of every metric. None: all are known.
     """
 
     def __init__(
         self, texts: Sequence[str], gold: Sequence[Sequence[Offsets]], known: Sequence[bool] | np.ndarray | None = None
     ) -> None:
-        self._n_given = len(texts)
-        self._kept = np.flatnonzero(np.ones(len(texts), dtype=bool) if known is None else np.asarray(known, dtype=bool))
+        self._n_pairs = len(texts)
+        self._known_rows = np.flatnonzero(np.ones(len(texts), dtype=bool) if known is None else np.asarray(known, dtype=bool))
         # Pairs of one post share its text, which is cut into words and sentences once.
-        code = {text: number for number, text in enumerate(dict.fromkeys(texts[i] for i in self._kept))}
-        text_of_pair = np.array([code[texts[i]] for i in self._kept], dtype=np.int64)
+        code = {text: number for number, text in enumerate(dict.fromkeys(texts[i] for i in self._known_rows))}
+        text_of_pair = np.array([code[texts[i]] for i in self._known_rows], dtype=np.int64)
         lengths = np.array([len(text) for text in code], dtype=np.int64)
         self._lengths = lengths[text_of_pair]
         self._words = _Axis.of_units([word_spans(text) for text in code], lengths, text_of_pair)
@@ -66,65 +66,65 @@ class EvidenceScorer:
         self._sentences = _Axis.of_units(sentences, lengths, text_of_pair)
         self._characters = _Axis.of_characters(self._lengths)
 
-        spans = self._flat(gold)
+        spans = self._flatten(gold)
         self._gold = {axis: axis.intervals(*spans) for axis in (self._words, self._sentences, self._characters)}
-        self._gold_codes = self._codes(*spans)
-        self._has_answer = np.bincount(spans[0], minlength=len(self._kept)) > 0
+        self._gold_codes = self._span_codes(*spans)
+        self._has_answer = np.bincount(spans[0], minlength=len(self._known_rows)) > 0
 
     def score(self, predicted: Sequence[Sequence[Offsets]]) -> dict[str, float]:
-        """Return every evidence metric by name; a metric is 0 where no pair defines it.
+        """Return every evidence metric by name; a metric is 0 if no pair defines it.
 
         Args:
-            predicted: spans of each pair given to the constructor, in any order; they may overlap.
+            predicted: spans of each pair, in the order of ``texts``. The spans of a pair may overlap, in any order.
         """
         sums = self.counts(predicted).sum(axis=0)
-        return {name: float(value) for name, value in evidence_figures(sums).items()}
+        return {name: float(value) for name, value in evidence_metrics_of_sums(sums).items()}
 
     def counts(self, predicted: Sequence[Sequence[Offsets]]) -> np.ndarray:
-        """What each pair adds to the sums that `evidence_figures` reads.
+        """The terms of each pair in the sums for `evidence_metrics_of_sums`.
 
         Returns:
-            (pairs, COUNTS) ``exact`` and ``f1`` are 0 for pairs without evidence, ``pairs`` is 1. The row of a pair with unknown
-            evidence is 0.
+            (pairs, COUNTS) ``exact`` and ``f1`` are 0 for pairs without evidence; ``pairs`` is 1. All are 0 for a pair with unknown
+            evidence.
         """
-        if len(predicted) != self._n_given:
-            raise ValueError(f"There are {len(predicted)} predictions for {self._n_given} pairs.")
-        spans = self._flat(predicted)
-        token, sentence, character = (self._counts(axis, spans) for axis in (self._words, self._sentences, self._characters))
-        answered = np.bincount(spans[0], minlength=len(self._kept)) > 0
+        if len(predicted) != self._n_pairs:
+            raise ValueError(f"There are {len(predicted)} predictions for {self._n_pairs} pairs.")
+        spans = self._flatten(predicted)
+        token, sentence, character = (self._unit_counts(axis, spans) for axis in (self._words, self._sentences, self._characters))
+        answered = np.bincount(spans[0], minlength=len(self._known_rows)) > 0
         answer = (answered & self._has_answer, answered, self._has_answer)
-        exact, f1 = self._exact(spans) & self._has_answer, ratio(2 * token[0], token[1] + token[2]) * self._has_answer
-        counts = np.zeros((self._n_given, len(COUNTS)))
-        counts[self._kept] = np.stack([*token, *sentence, *character, *answer, exact, f1, np.ones(len(self._kept))], axis=1)
+        exact, f1 = self._exact_matches(spans) & self._has_answer, ratio(2 * token[0], token[1] + token[2]) * self._has_answer
+        counts = np.zeros((self._n_pairs, len(COUNTS)))
+        counts[self._known_rows] = np.stack([*token, *sentence, *character, *answer, exact, f1, np.ones(len(self._known_rows))], axis=1)
         return counts
 
-    def _flat(self, spans_of_pairs: Sequence[Sequence[Offsets]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pair, start and end of every non-empty span of the kept pairs."""
-        kept = [spans_of_pairs[i] for i in self._kept]
-        pair = np.repeat(np.arange(len(kept)), np.fromiter(map(len, kept), np.int64, len(kept)))
-        flat = np.fromiter(chain.from_iterable(chain.from_iterable(kept)), np.int64).reshape(-1, 2)
+    def _flatten(self, spans_of_pairs: Sequence[Sequence[Offsets]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pair, start and end of every non-empty span of the pairs with known evidence."""
+        known = [spans_of_pairs[i] for i in self._known_rows]
+        pair = np.repeat(np.arange(len(known)), np.fromiter(map(len, known), np.int64, len(known)))
+        flat = np.fromiter(chain.from_iterable(chain.from_iterable(known)), np.int64).reshape(-1, 2)
         start, end = flat[:, 0], flat[:, 1]
         if (start < 0).any() or (end > self._lengths[pair]).any():
             raise ValueError("A span reaches outside its post.")
-        filled = end > start
-        return pair[filled], start[filled], end[filled]
+        non_empty = end > start
+        return pair[non_empty], start[non_empty], end[non_empty]
 
-    def _counts(self, axis: _Axis, spans: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _unit_counts(self, axis: _Axis, spans: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """For each pair, the number of units that are both, predicted and gold."""
-        gold, marked = self._gold[axis], axis.intervals(*spans)
+        gold, predicted = self._gold[axis], axis.intervals(*spans)
         return (
-            axis.sum_by_pair(marked[0], shared_lengths(marked, gold)),
-            axis.sum_by_pair(marked[0], marked[1] - marked[0]),
+            axis.sum_by_pair(predicted[0], overlap_lengths(predicted, gold)),
+            axis.sum_by_pair(predicted[0], predicted[1] - predicted[0]),
             axis.sum_by_pair(gold[0], gold[1] - gold[0]),
         )
 
-    def _codes(self, pair: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    def _span_codes(self, pair: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
         """A distinct integer for each span of each pair."""
         first = self._characters.first[pair]
         return np.unique((first + start) * (self._lengths.max(initial=0) + 1) + end)
 
-    def _exact(self, spans: tuple[np.ndarray, ...]) -> np.ndarray:
-        codes = self._codes(*spans)
+    def _exact_matches(self, spans: tuple[np.ndarray, ...]) -> np.ndarray:
+        codes = self._span_codes(*spans)
         wrong = np.setxor1d(codes, self._gold_codes, assume_unique=True) // (self._lengths.max(initial=0) + 1)
         return self._characters.sum_by_pair(wrong, np.ones(len(wrong))) == 0
 
@@ -133,11 +133,11 @@ class EvidenceScorer:
 class _Axis:
     """The units of all pairs on one axis, one pair after another, with a gap after each.
 
-    A span of a pair is an interval of integers on it: the units that it touches. So all pairs are counted at once.
+    A span of a pair is an interval of integers on the axis: the units that it touches. All pairs are counted together.
 
     Attributes:
         first: (pairs) position of the first unit of each pair.
-        locate: from pair, start and end of spans, the positions of the first unit touched and of the unit after the last.
+        locate: from pair, start and end of spans, the position of the first unit that each touches, and of the unit after the last.
     """
 
     first: np.ndarray
@@ -146,21 +146,21 @@ class _Axis:
     @classmethod
     def of_characters(cls, lengths: np.ndarray) -> _Axis:
         """Every character of a text is a unit."""
-        first = _firsts(lengths + 1)
+        first = _starts_of_sizes(lengths + 1)
         return cls(first, lambda pair, start, end: (first[pair] + start, first[pair] + end))
 
     @classmethod
     def of_units(cls, units: Sequence[np.ndarray], lengths: np.ndarray, text_of_pair: np.ndarray) -> _Axis:
-        """Units of texts, each (units, 2) character offsets: sorted, without overlap."""
+        """The units of each text are (units, 2) character offsets, sorted, without overlap."""
         n_units = np.array([len(unit) for unit in units], dtype=np.int64)
-        first = _firsts(n_units[text_of_pair] + 1)
-        shift = first - _firsts(n_units)[text_of_pair]
-        text_start = _firsts(lengths)
+        first = _starts_of_sizes(n_units[text_of_pair] + 1)
+        shift = first - _starts_of_sizes(n_units)[text_of_pair]
+        text_start = _starts_of_sizes(lengths)
         character = text_start[text_of_pair]
         flat = np.concatenate([np.empty((0, 2), np.int64), *units]) + np.repeat(text_start, n_units)[:, None]
 
         def locate(pair: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            low, high = touched(flat, character[pair] + start, character[pair] + end)
+            low, high = touched_units(flat, character[pair] + start, character[pair] + end)
             return low + shift[pair], high + shift[pair]
 
         return cls(first, locate)
@@ -169,11 +169,12 @@ class _Axis:
         """Merged intervals of the units that the spans touch."""
         return merge(*self.locate(pair, start, end))
 
-    def sum_by_pair(self, places: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def sum_by_pair(self, positions: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Sum values at positions of the axis over each pair."""
-        pair = np.searchsorted(self.first, places, side="right") - 1
+        pair = np.searchsorted(self.first, positions, side="right") - 1
         return np.bincount(pair, weights=values, minlength=len(self.first))
 
 
-def _firsts(sizes: np.ndarray) -> np.ndarray:
+def _starts_of_sizes(sizes: np.ndarray) -> np.ndarray:
+    """Start of each of consecutive pieces with these sizes."""
     return np.cumsum(sizes) - sizes

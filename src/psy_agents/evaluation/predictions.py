@@ -1,8 +1,8 @@
-"""The schema of predictions: one row a (post, criterion), in files, in tables and in MLflow, and its object in Python.
+"""The schema of predictions: one row for each (post, criterion), in files, in tables and in MLflow, and as a Python object.
 
-``predict``, the model in MLflow and ``psy_agents.load(...).predict()`` give the columns of `SCHEMA`. Predictions of a split
-whose annotation is known, a refit's on test and a baseline's, have the columns of `SCORED_SCHEMA`: the same ones, the gold
-annotation, and what was chosen on validation.
+``predict``, the model in MLflow and ``psy_agents.load(...).predict()`` return the columns of `SCHEMA`. Predictions of an
+annotated split, by a refit or a baseline, have the columns of `SCORED_SCHEMA`: the same ones, the gold annotation, and the choices
+made on validation.
 """
 
 from __future__ import annotations
@@ -29,18 +29,19 @@ _CHOICES = {"uncalibrated": pa.float64(), "threshold": pa.float64(), "pooled_thr
 SCHEMA = pa.schema({**_PAIR, "probability": pa.float64(), "predicted": pa.bool_(), "spans": _SPANS})
 """Predictions of posts.
 
-- ``probability``: of the criterion being met, calibrated; null for an agent of evidence alone.
-- ``predicted``: whether the criterion is predicted to be met, which an agent of evidence alone predicts by giving a span.
-- ``spans``: start, end, score and quote of each, see `psy_agents.evaluation.spans.Span`; null for an agent of criteria alone.
+- ``probability``: calibrated probability that the criterion is met; null for an agent that predicts only spans.
+- ``predicted``: whether the criterion is predicted to be met. For an agent that predicts only spans: whether it predicts one.
+- ``spans``: start, end, score and quote of each span (`psy_agents.evaluation.spans.Span`); null for an agent without spans.
 """
 
 SCORED_SCHEMA = pa.schema({**_PAIR, **_GOLD, "probability": pa.float64(), **_CHOICES, "predicted": pa.bool_(), "spans": _SPANS})
 """Predictions with the gold annotation.
 
-- ``label``: 1 where the criterion is met, else 0. ``origin``: positive, explicit_negative or implicit_negative.
-- ``evidence_known``: whether the places of all the evidence are known. ``gold_spans``: start and end of each.
-- ``uncalibrated``: the probability before its temperature. ``threshold``: the one that decides this pair.
-  ``pooled_threshold``: that of criteria without their own. All three are null for baselines and for agents of evidence alone.
+- ``label``: 1 if the criterion is met, else 0. ``origin``: positive, explicit_negative or implicit_negative.
+- ``evidence_known``: whether the position of all annotated evidence is known. ``gold_spans``: start and end of each span.
+- ``uncalibrated``: the probability before calibration. ``threshold``: the decision threshold of this pair.
+  ``pooled_threshold``: the threshold of criteria without a separate one. All three are null for baselines and for agents that
+  predict only spans.
 """
 
 GOLD = [*_PAIR, *_GOLD]
@@ -51,9 +52,9 @@ class Prediction:
     """An agent's prediction of one (post, criterion), under the names of `SCHEMA`.
 
     Attributes:
-        probability: that the criterion is met, calibrated; None for an agent of evidence alone.
-        predicted: whether the criterion is predicted to be met; for an agent of evidence alone, whether there is a span.
-        spans: the evidence, in the order of the post; None for an agent of criteria alone.
+        probability: calibrated probability that the criterion is met; None for an agent that predicts only spans.
+        predicted: whether the criterion is predicted to be met. For an agent that predicts only spans: whether it predicts one.
+        spans: the predicted evidence, in the order of the post; None for an agent without spans.
     """
 
     probability: float | None
@@ -65,7 +66,7 @@ def prediction_rows(post_ids: Sequence[str], predictions: Sequence[Mapping[str, 
     """The predictions of the posts with these ids as a table of `SCHEMA`.
 
     Args:
-        predictions: of each post, by criterion, as `psy_agents.load(...).predict()` returns them.
+        predictions: the prediction for each post and criterion, as `psy_agents.load(...).predict()` returns them.
     """
     rows = [
         {"post_id": post_id, "criterion": criterion, **vars(each), "spans": span_rows(each.spans)}
@@ -76,7 +77,7 @@ def prediction_rows(post_ids: Sequence[str], predictions: Sequence[Mapping[str, 
 
 
 def gold_table(pairs: pd.DataFrame, splits: pd.DataFrame, split: str) -> pd.DataFrame:
-    """The gold columns of one split's pairs, in the order of ``pairs``."""
+    """The gold columns of the pairs of one split, in the order of ``pairs``."""
     members = splits.loc[splits["split"] == split, "post_id"]
     chosen = pairs[pairs["post_id"].isin(members)]
     spans = [
@@ -99,9 +100,11 @@ def predictions_table(
     """Add predictions to the gold columns; the table has the columns of `SCORED_SCHEMA`.
 
     Args:
-        probabilities, predicted: (pairs,), both None for a model of evidence alone.
-        uncalibrated, thresholds: (pairs,) and pooled_threshold: an agent's choices on validation.
-        spans: of each pair; None for a model of criteria alone.
+        probabilities, predicted: (pairs,) both None for a model that predicts only spans.
+        spans: the spans of each pair; None for a model without spans.
+        uncalibrated: (pairs,) an agent's probabilities before calibration.
+        thresholds: (pairs,) an agent's decision thresholds.
+        pooled_threshold: an agent's threshold for criteria without a separate one.
     """
     if spans is None and predicted is None:
         raise ValueError("There are neither decisions nor spans.")
@@ -110,10 +113,10 @@ def predictions_table(
         predicted = np.array([len(found) > 0 for found in spans], dtype=bool)
     rows = [None] * n if spans is None else [span_rows(found) for found in spans]
     table = gold.assign(
-        probability=_numbers(probabilities, n),
-        uncalibrated=_numbers(uncalibrated, n),
-        threshold=_numbers(thresholds, n),
-        pooled_threshold=_numbers(pooled_threshold, n),
+        probability=_float_column(probabilities, n),
+        uncalibrated=_float_column(uncalibrated, n),
+        threshold=_float_column(thresholds, n),
+        pooled_threshold=_float_column(pooled_threshold, n),
         predicted=np.asarray(predicted, dtype=bool),
         spans=pd.Series(rows, index=gold.index, dtype=object),
     )
@@ -121,28 +124,28 @@ def predictions_table(
 
 
 def span_rows(spans: Sequence[Span] | None) -> list[dict[str, Any]] | None:
-    """Spans as a cell of a table holds them."""
+    """Spans as the value of a table's cell."""
     return None if spans is None else [span._asdict() for span in spans]
 
 
 def offsets_of(cells: Iterable[Iterable[dict[str, Any]]]) -> list[list[Offsets]]:
-    """Start and end of each span, from a column of spans."""
+    """Start and end of each span in a column of spans."""
     return [[(span["start"], span["end"]) for span in cell] for cell in cells]
 
 
 def write_predictions(table: pd.DataFrame, file: Path) -> None:
     """Write predictions with the gold annotation as Parquet."""
-    import pyarrow.parquet as pq  # not at the top: every kedro command would load it
+    import pyarrow.parquet as pq  # Not at the top: every kedro command imports this module.
 
     with atomic_write(file) as part:
         pq.write_table(pa.Table.from_pandas(table, schema=SCORED_SCHEMA, preserve_index=False), part)
 
 
 def read_predictions(file: Path) -> pd.DataFrame:
-    """Read what `write_predictions` wrote.
+    """Read predictions that `write_predictions` wrote.
 
     Raises:
-        UserError: the file has other columns or types, such as one that an earlier version wrote.
+        UserError: the file has other columns or types; an earlier version may have written it.
     """
     import pyarrow.parquet as pq
 
@@ -155,5 +158,5 @@ def read_predictions(file: Path) -> pd.DataFrame:
     return table.to_pandas()
 
 
-def _numbers(values: np.ndarray | float | None, n: int) -> np.ndarray:
+def _float_column(values: np.ndarray | float | None, n: int) -> np.ndarray:
     return np.broadcast_to(np.asarray(np.nan if values is None else values, dtype=np.float64), n).copy()

@@ -1,7 +1,6 @@
 """Schemas of a report: results of models and baselines on the test pairs.
 
-Everything is computed from predictions tables (`psy_agents.evaluation.predictions`), so every figure can be computed again from the
-saved tables.
+All results are computed from predictions tables (`psy_agents.evaluation.predictions`), and can be computed again from the saved tables.
 """
 
 from __future__ import annotations
@@ -16,21 +15,21 @@ from psy_agents.evaluation.metrics.registry import CLASS_METRICS, EVIDENCE_METRI
 from psy_agents.files.schema import Schema
 
 
-def _names_in(metrics: Mapping[str, Metric], names: Iterable[str]) -> None:
+def _check_names(metrics: Mapping[str, Metric], names: Iterable[str]) -> None:
     if unknown := sorted(set(names) - set(metrics)):
         raise ValueError(f"There is no metric {unknown[0]} (there are: {', '.join(metrics)}).")
 
 
 class Estimate(Schema):
-    """A figure with its 95 % percentile interval from a bootstrap by post; no interval with 0 resamples."""
+    """A value with its 95 % percentile interval from a bootstrap by post; low and high are None without resamples."""
 
     value: FiniteFloat
     low: FiniteFloat | None = None
     high: FiniteFloat | None = None
 
 
-class _WithMetrics(Schema):
-    """A field for each metric of the table ``metrics``: its estimate, or None where the metric is undefined."""
+class _MetricFields(Schema):
+    """A schema with a field for each metric in ``metrics``: its estimate, or None if the metric is undefined."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Estimate | None]
@@ -38,21 +37,21 @@ class _WithMetrics(Schema):
 
     @model_validator(mode="after")
     def _metrics_are_known(self) -> Self:
-        _names_in(self.metrics, self.__pydantic_extra__)
+        _check_names(self.metrics, self.__pydantic_extra__)
         return self
 
     def estimate(self, name: str) -> Estimate | None:
-        """The metric's estimate; None where it is undefined, or was not computed."""
+        """The metric's estimate; None if it is undefined or was not computed."""
         return self.__pydantic_extra__.get(name)
 
 
-class ClassScores(_WithMetrics):
+class ClassScores(_MetricFields):
     """Every class metric of one class, or of a mean of classes. A ranking metric is None without probabilities or positives."""
 
     metrics = CLASS_METRICS
 
-    support: int = Field(ge=0, description="Positive pairs (no_symptoms: posts) in the gold labels.")
-    predicted: int = Field(ge=0, description="Predicted positive pairs (posts).")
+    support: int = Field(ge=0, description="Positive pairs in the gold labels; posts for no_symptoms.")
+    predicted: int = Field(ge=0, description="Predicted positive pairs; posts for no_symptoms.")
 
 
 class ReliabilityBin(Schema):
@@ -65,12 +64,12 @@ class ReliabilityBin(Schema):
     share_positive: FiniteFloat
 
 
-class CriterionEvaluation(_WithMetrics):
-    """How well a system decides which criteria are met, with every metric of all posts or pairs."""
+class CriterionEvaluation(_MetricFields):
+    """The metrics of a system's decisions which criteria are met."""
 
     metrics = OVERALL_METRICS
 
-    derived: bool = Field(description="True where the model predicts spans only: a criterion with a span counts as met.")
+    derived: bool = Field(description="True if the model predicts only spans: a criterion with a span counts as met.")
     per_criterion: dict[str, ClassScores]
     macro: ClassScores = Field(description="Mean over the criteria with a positive pair.")
     micro: ClassScores
@@ -80,23 +79,23 @@ class CriterionEvaluation(_WithMetrics):
 
 
 class EvidenceEvaluation(Schema):
-    """How well a system finds the evidence, by the metrics of evidence."""
+    """The metrics of a system's evidence spans."""
 
     pairs: int
     pairs_with_evidence: int
-    pairs_unknown: int = Field(description="Left out: evidence that is annotated without a known place.")
+    pairs_unknown: int = Field(description="Pairs left out, since the position of their annotated evidence is unknown.")
     scores: dict[str, Estimate]
-    per_criterion: dict[str, dict[str, FiniteFloat]] = Field(description="The same metrics of each criterion with evidence.")
+    per_criterion: dict[str, dict[str, FiniteFloat]] = Field(description="The same metrics for each criterion with evidence.")
 
     @model_validator(mode="after")
     def _metrics_are_known(self) -> Self:
         for scores in (self.scores, *self.per_criterion.values()):
-            _names_in(EVIDENCE_METRICS, scores)
+            _check_names(EVIDENCE_METRICS, scores)
         return self
 
 
 class ErrorSlice(Schema):
-    """Errors in one part of the pairs."""
+    """Errors in one group of pairs."""
 
     group: Literal["criterion", "length", "origin"]
     name: str
@@ -104,7 +103,7 @@ class ErrorSlice(Schema):
     positives: int
     false_positives: int
     false_negatives: int
-    token_f1: FiniteFloat | None = Field(description="None without evidence in the slice or without predicted spans.")
+    token_f1: FiniteFloat | None = Field(description="None if the group has no evidence or the system predicts no spans.")
 
 
 class Evaluation(Schema):
@@ -114,12 +113,12 @@ class Evaluation(Schema):
     kind: Literal["agent", "baseline"]
     posts: int
     pairs: int
-    criterion: CriterionEvaluation | None = Field(description="None for a baseline of evidence alone.")
-    evidence: EvidenceEvaluation | None = Field(description="None where no spans are predicted.")
+    criterion: CriterionEvaluation | None = Field(description="None for a baseline that predicts only spans.")
+    evidence: EvidenceEvaluation | None = Field(description="None for a system that predicts no spans.")
     errors: tuple[ErrorSlice, ...]
 
     def estimate(self, name: str) -> Estimate | None:
-        """The estimate in the column ``name`` of the summary; None if the system does not have it."""
+        """The estimate in column ``name`` of the summary; None if the system does not have it."""
         column = SUMMARY[name]
         if column.metric.side == "evidence":
             return None if self.evidence is None else self.evidence.scores.get(column.metric.name)
@@ -130,21 +129,21 @@ class Evaluation(Schema):
 
     @property
     def objectives(self) -> dict[str, float]:
-        """The value of each metric in `OBJECTIVES` that the system predicts; decisions that are derived from spans are left out."""
+        """The value of each metric in `OBJECTIVES` that the system has; decisions that are derived from spans are left out."""
         derived = self.criterion is not None and self.criterion.derived
         estimates = {metric: self.estimate(metric) for side, metric in OBJECTIVES.items() if not (derived and side == "criteria")}
         return {metric: estimate.value for metric, estimate in estimates.items() if estimate is not None}
 
 
 class Comparison(Schema):
-    """A paired permutation test by post: the probability of such a difference by chance."""
+    """The difference of two systems in a metric, with a paired permutation test by post."""
 
     metric: MetricName
     first: str
     second: str
     difference: Estimate = Field(description="first minus second, with its bootstrap interval.")
     p_value: FiniteFloat
-    p_holm: FiniteFloat = Field(description="Holm's correction over the comparisons of one metric.")
+    p_holm: FiniteFloat = Field(description="p_value after Holm's correction over the comparisons of one metric.")
     permutations: int
 
 
@@ -162,7 +161,7 @@ class CriterionThreshold(Schema):
     """Decision threshold of a criterion, on calibrated probabilities."""
 
     threshold: FiniteFloat
-    own: bool = Field(description="False: the pooled threshold, since validation has too few positive pairs.")
+    own: bool = Field(description="False: it has the pooled threshold, since validation has too few positive pairs.")
     validation_positives: int
 
 
@@ -170,9 +169,9 @@ class AgentDecisions(Schema):
     """Choices made on validation for an agent that predicts criteria."""
 
     agent: str
-    temperature: FiniteFloat = Field(gt=0, description="1 where probabilities are not calibrated.")
-    shift: FiniteFloat = Field(description="Of the log odds, after the temperature; 0 where there is none.")
-    threshold: FiniteFloat = Field(description="The pooled one.")
+    temperature: FiniteFloat = Field(gt=0, description="1 if probabilities are not calibrated.")
+    shift: FiniteFloat = Field(description="Added to the log odds after the temperature; 0 without Platt scaling.")
+    threshold: FiniteFloat = Field(description="The pooled threshold.")
     criteria: dict[str, CriterionThreshold]
 
 
@@ -182,7 +181,7 @@ class Gain(Schema):
     agent: str
     choice: Literal["calibration", "thresholds"]
     metric: MetricName
-    criterion: str | None = Field(description="Of f1.")
+    criterion: str | None = Field(description="Set only if the metric is the F1 of a criterion.")
     without: Estimate
     chosen: Estimate
     difference: Estimate = Field(description="chosen minus without, on the same resamples.")
@@ -193,7 +192,7 @@ class ModelCost(Schema):
 
     members: int = Field(ge=1, description="1: a single agent.")
     train_seconds: FiniteFloat = Field(description="Sum over the members' final runs; the winner's run includes its test.")
-    test_seconds: FiniteFloat = Field(description="To predict the test split, once loaded.")
+    test_seconds: FiniteFloat = Field(description="Time to predict the test split, without loading.")
     parameters: int
     disk_bytes: int
 
@@ -202,7 +201,7 @@ class EnsembleResult(Schema):
     """Gain of an ensemble over the single winner on test, and its cost."""
 
     kind: Literal["seeds", "top_k"]
-    gain: tuple[Comparison, ...] = Field(description="ensemble minus single, on the same test pairs.")
+    gain: tuple[Comparison, ...] = Field(description="Ensemble minus single winner, on the same test pairs.")
     cost: ModelCost
     single_cost: ModelCost
 
@@ -219,7 +218,7 @@ class SeedScores(Schema):
     agent: str
     values: tuple[FiniteFloat, ...]
     mean: FiniteFloat
-    standard_deviation: FiniteFloat = Field(description="Of the sample (n - 1); 0 for one seed.")
+    standard_deviation: FiniteFloat = Field(description="Sample standard deviation (n - 1); 0 for one seed.")
 
 
 class StageCost(Schema):
@@ -248,7 +247,7 @@ class Report(Schema):
     alarms: tuple[Alarm, ...]
     decisions: tuple[AgentDecisions, ...]
     gains: tuple[Gain, ...]
-    ensembles: tuple[AgentEnsemble, ...] = Field(description="Of agents whose model is an ensemble.")
+    ensembles: tuple[AgentEnsemble, ...] = Field(description="Empty if no agent's model is an ensemble.")
     seeds: tuple[SeedScores, ...]
     stages: tuple[StageCost, ...]
     missing: tuple[str, ...] = Field(description="Agents without a refit on these data.")

@@ -1,4 +1,4 @@
-"""A predictions table as arrays, and the counts of each post."""
+"""The arrays of a predictions table that metrics need, and sums of them by post."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from psy_agents.evaluation.spans import Offsets
 
 @dataclass(frozen=True, eq=False)
 class ScoredPairs:
-    """The columns of `psy_agents.evaluation.predictions.SCORED_SCHEMA` that metrics need.
+    """The columns of `psy_agents.evaluation.predictions.SCORED_SCHEMA` that metrics need, as arrays.
 
     Attributes:
-        post, criterion: (pairs,) numbers from 0: of posts in the order of their first row, and of criteria in the given order.
+        post: (pairs,) the post's index, in the order of first rows.
+        criterion: (pairs,) the criterion's index.
         texts: each pair's post.
         labels, predicted: (pairs,) bool.
-        probabilities: (pairs,) None where the criterion is not predicted.
-        uncalibrated, pooled: (pairs,) the probabilities before calibration, and the decisions with the pooled threshold for all
-            criteria; None for baselines, and where the criterion is not predicted.
-        gold: each pair's evidence. known: (pairs,) False where its place is unknown.
-        spans: each pair's predicted evidence; None for a model of criteria alone.
+        probabilities: (pairs,) None for a model that predicts only spans.
+        uncalibrated: (pairs,) the probabilities before calibration; None for baselines and models that predict only spans.
+        pooled: (pairs,) the decisions with the pooled threshold for all criteria; None in the same cases.
+        gold: each pair's annotated evidence.
+        known: (pairs,) False if the position of the annotated evidence is unknown.
+        spans: each pair's predicted evidence; None for a model that predicts only criteria.
     """
 
     post: np.ndarray
@@ -43,7 +45,7 @@ class ScoredPairs:
     spans: list[list[Offsets]] | None
 
     @classmethod
-    def of_table(cls, table: pd.DataFrame, texts: Mapping[str, str], criteria: Sequence[str]) -> ScoredPairs:
+    def from_table(cls, table: pd.DataFrame, texts: Mapping[str, str], criteria: Sequence[str]) -> ScoredPairs:
         """Read a predictions table.
 
         Raises:
@@ -58,8 +60,8 @@ class ScoredPairs:
         criterion = pd.Index(list(criteria)).get_indexer(table["criterion"])
         if (criterion < 0).any():
             raise ValueError(f"The predictions table names other criteria than {', '.join(criteria)}.")
-        probabilities = _numbers(table, "probability")
-        pooled_threshold = _numbers(table, "pooled_threshold")
+        probabilities = _float_column(table, "probability")
+        pooled_threshold = _float_column(table, "pooled_threshold")
         return cls(
             post=post,
             n_posts=len(posts),
@@ -69,16 +71,16 @@ class ScoredPairs:
             labels=table["label"].to_numpy(dtype=bool),
             predicted=table["predicted"].to_numpy(dtype=bool),
             probabilities=probabilities,
-            uncalibrated=_numbers(table, "uncalibrated"),
+            uncalibrated=_float_column(table, "uncalibrated"),
             pooled=None if pooled_threshold is None else probabilities >= pooled_threshold,
             gold=offsets_of(table["gold_spans"]),
             known=table["evidence_known"].to_numpy(dtype=bool),
-            spans=offsets_of(table["spans"]) if _given(table, "spans") else None,
+            spans=offsets_of(table["spans"]) if _has_values(table, "spans") else None,
         )
 
     @property
     def derived(self) -> bool:
-        """Whether the model predicts spans only; then a criterion with a span counts as met."""
+        """Whether decisions are derived from spans: the model predicts only spans, and a criterion with a span counts as met."""
         return self.probabilities is None and self.spans is not None
 
     def evidence_scorer(self) -> EvidenceScorer:
@@ -86,13 +88,13 @@ class ScoredPairs:
         return EvidenceScorer(self.texts, self.gold, self.known)
 
     def decision_counts(self, predicted: np.ndarray | None = None) -> np.ndarray:
-        """(4, posts, criteria) the `Counts` of each post and criterion, with ``predicted`` or else these pairs' own decisions."""
+        """(4, posts, criteria) the `Counts` of each post and criterion; ``predicted``: decisions other than those of the table."""
         predicted = self.predicted if predicted is None else predicted
         cell = self.post * self.n_criteria + self.criterion
-        flags = (self.labels & predicted, predicted, self.labels, np.ones(len(self.labels), dtype=bool))
+        masks = (self.labels & predicted, predicted, self.labels, np.ones(len(self.labels), dtype=bool))
         size = self.n_posts * self.n_criteria
-        counts = [np.bincount(cell[flag], minlength=size) for flag in flags]
-        return np.reshape(counts, (len(flags), self.n_posts, self.n_criteria)).astype(np.float64)
+        counts = [np.bincount(cell[mask], minlength=size) for mask in masks]
+        return np.reshape(counts, (len(masks), self.n_posts, self.n_criteria)).astype(np.float64)
 
     def sum_by_post(self, values: np.ndarray) -> np.ndarray:
         """(posts, k) sums of (pairs, k) values."""
@@ -101,11 +103,11 @@ class ScoredPairs:
         return np.bincount(cell.ravel(), values.ravel(), minlength=self.n_posts * k).reshape(self.n_posts, k)
 
 
-def _numbers(table: pd.DataFrame, column: str) -> np.ndarray | None:
-    return table[column].to_numpy(dtype=np.float64) if _given(table, column) else None
+def _float_column(table: pd.DataFrame, column: str) -> np.ndarray | None:
+    return table[column].to_numpy(dtype=np.float64) if _has_values(table, column) else None
 
 
-def _given(table: pd.DataFrame, column: str) -> bool:
+def _has_values(table: pd.DataFrame, column: str) -> bool:
     missing = table[column].isna()
     if missing.any() and not missing.all():
         raise ValueError(f"The predictions table has {column} of some pairs only.")

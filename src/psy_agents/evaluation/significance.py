@@ -1,9 +1,9 @@
-"""Permutation tests: whether one model is better than another by more than chance.
+"""Permutation tests: is one model better than another by more than chance?
 
 The test is approximate randomisation (Yeh, "More accurate tests for the statistical significance of result
 differences", COLING 2000; recommended for F1 by Dror et al., "The Hitchhiker's Guide to Testing Statistical
-Significance in NLP", ACL 2018), by post: pairs of one post are not independent. All comparisons of one metric are
-one family for the correction of Holm ("A simple sequentially rejective multiple test procedure", 1979).
+Significance in NLP", ACL 2018), by post: pairs of one post are not independent. Holm's correction treats all comparisons of one metric as
+one family ("A simple sequentially rejective multiple test procedure", 1979).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from psy_agents.evaluation.bootstrap import as_estimate, bootstrap, rows_at_once
+from psy_agents.evaluation.bootstrap import as_estimate, bootstrap, chunk_rows
 from psy_agents.evaluation.classification import mean_of_defined
 from psy_agents.evaluation.evidence import COUNTS
 from psy_agents.evaluation.metrics.criteria.f1 import f1_of
@@ -22,8 +22,8 @@ from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.results import Comparison
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 
-TOKENS = [COUNTS.index(f"token_{part}") for part in ("both", "predicted", "gold")]
-EQUAL = 1e-12
+TOKEN_COLUMNS = [COUNTS.index(f"token_{part}") for part in ("both", "predicted", "gold")]
+TOLERANCE = 1e-12
 
 
 def compare(
@@ -31,31 +31,31 @@ def compare(
     texts: Mapping[str, str],
     criteria: Sequence[str],
     *,
-    pairs_of_names: Sequence[tuple[str, str]] | None = None,
+    system_pairs: Sequence[tuple[str, str]] | None = None,
     permutations: int = 10_000,
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[Comparison, ...]:
-    """Test the difference of each two systems in macro-F1 of decisions and in token-F1 of spans.
+    """Test the difference of every pair of systems in macro-F1 of decisions and in token-F1 of spans.
 
-    Decisions derived from spans are not compared. A metric without gold positives is not compared.
+    Decisions derived from spans are not compared, nor is a metric without gold positives.
 
     Args:
-        predictions: by the system's name, as `psy_agents.evaluation.predictions` says.
-        texts: post_id -> text.
-        criteria: ids.
-        pairs_of_names: which systems to compare; None: every pair of systems.
-        resamples: of posts, for the difference's interval; the same for both systems.
+        predictions: the predictions table of each system, by its name.
+        texts: the text of each post, by post_id.
+        criteria: ids of the criteria.
+        system_pairs: which systems to compare; None: every pair of systems.
+        resamples: number of resamples of posts for the difference's interval; both systems have the same resamples.
 
     Raises:
         ValueError: the tables differ in their pairs, their order or their annotation, or see
-            `ScoredPairs.of_table`.
+            `ScoredPairs.from_table`.
     """
-    wanted = list(combinations(predictions, 2)) if pairs_of_names is None else list(pairs_of_names)
+    wanted = list(combinations(predictions, 2)) if system_pairs is None else list(system_pairs)
     if unknown := sorted({name for pair in wanted for name in pair} - set(predictions)):
         raise ValueError(f"There are no predictions of {', '.join(unknown)}.")
     systems = {
-        name: ScoredPairs.of_table(predictions[name], texts, criteria)
+        name: ScoredPairs.from_table(predictions[name], texts, criteria)
         for name in dict.fromkeys(name for pair in wanted for name in pair)
     }
     _check_same_pairs(predictions, systems)
@@ -100,12 +100,12 @@ def _decision_counts(systems: Mapping[str, ScoredPairs]) -> dict[str, np.ndarray
 
 
 def _token_counts(systems: Mapping[str, ScoredPairs]) -> dict[str, np.ndarray]:
-    """(3, posts, 1) words that are both, predicted and gold, of each system with spans."""
+    """(3, posts, 1) the number of words that are both predicted and gold, predicted, and gold, for each system with spans."""
     with_spans = {name: pairs for name, pairs in systems.items() if pairs.spans is not None}
     if not with_spans:
         return {}
     scorer = next(iter(with_spans.values())).evidence_scorer()
-    counts = {name: pairs.sum_by_post(scorer.counts(pairs.spans))[:, TOKENS].T[:, :, None] for name, pairs in with_spans.items()}
+    counts = {name: pairs.sum_by_post(scorer.counts(pairs.spans))[:, TOKEN_COLUMNS].T[:, :, None] for name, pairs in with_spans.items()}
     return {name: count for name, count in counts.items() if count[2].any()}
 
 
@@ -143,25 +143,25 @@ def _compare(
 
 
 def _p_values(stacked: np.ndarray, first: np.ndarray, second: np.ndarray, permutations: int, seed: int) -> np.ndarray:
-    """(comparisons,) two-sided: (1 + permutations with a difference as great) / (1 + permutations)."""
-    n_posts, rows = stacked.shape[2], rows_at_once(_width(stacked))
+    """(comparisons,) two-sided: (1 + permutations with at least the observed difference) / (1 + permutations)."""
+    n_posts, rows = stacked.shape[2], chunk_rows(_width(stacked))
     total = stacked.sum(axis=2)[:, :, None]
     f1 = _mean_f1(total)[:, 0]
     observed = np.abs(f1[first] - f1[second])
     generator = np.random.default_rng(seed)
-    as_great = np.zeros(len(first), dtype=np.int64)
-    for done in range(0, permutations, rows):
-        swapped = generator.integers(2, size=(min(rows, permutations - done), n_posts), dtype=np.int8).astype(np.float64)
-        moved = swapped @ stacked  # (systems, 3, permutations, classes)
+    at_least_observed = np.zeros(len(first), dtype=np.int64)
+    for start in range(0, permutations, rows):
+        swapped = generator.integers(2, size=(min(rows, permutations - start), n_posts), dtype=np.int8).astype(np.float64)
+        swapped_sums = swapped @ stacked  # (systems, 3, permutations, classes)
         for number, (a, b) in enumerate(zip(first, second, strict=True)):
-            exchange = moved[b] - moved[a]
+            exchange = swapped_sums[b] - swapped_sums[a]
             difference = np.abs(_mean_f1(total[a] + exchange) - _mean_f1(total[b] - exchange))
-            as_great[number] += (difference >= observed[number] - EQUAL).sum()
-    return (1 + as_great) / (1 + permutations)
+            at_least_observed[number] += (difference >= observed[number] - TOLERANCE).sum()
+    return (1 + at_least_observed) / (1 + permutations)
 
 
 def _mean_f1(sums: np.ndarray) -> np.ndarray:
-    """(..., n) of (..., 3, n, classes): mean F1 of the classes that have a gold positive."""
+    """Mean F1 of the classes that have a gold positive: (..., n), from sums (..., 3, n, classes)."""
     hits, predicted, gold = np.moveaxis(sums, -3, 0)
     return mean_of_defined(f1_of(hits, predicted, gold))
 

@@ -1,4 +1,4 @@
-"""Spans of a text, the words and sentences of a text, and arithmetic of sorted spans.
+"""Spans of a text, the words and sentences of a text, and operations on sorted spans.
 
 A span is half open: ``start`` is its first character and ``end`` is one past its last. Offsets count characters.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 Offsets = tuple[int, int]
-"""Start and end of a span, such as an annotated one."""
+"""Start and end of a span."""
 
 
 class Span(NamedTuple):
@@ -19,9 +19,9 @@ class Span(NamedTuple):
 
     Attributes:
         start, end: character offsets into the post; ``post[start:end]`` is the span.
-        score: what the decoding rule compares with its threshold (`psy_agents.agents.decoding.DecodingRule`); None of a
-            baseline, which gives no scores.
-        quote: the text of the span, if the caller asked for quotes, else None.
+        score: the score that the decoding rule compares with its threshold (`psy_agents.agents.decoding.DecodingRule`); None
+            for a baseline.
+        quote: the text of the span; None if the caller does not ask for quotes.
     """
 
     start: int
@@ -31,7 +31,7 @@ class Span(NamedTuple):
 
     @property
     def offsets(self) -> Offsets:
-        """Start and end alone."""
+        """Start and end."""
         return self.start, self.end
 
 
@@ -40,29 +40,29 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
 
 
 def merge(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sort spans, join those that overlap or touch, and drop empty ones."""
-    filled = ends > starts
-    order = np.argsort(starts[filled], kind="stable")
-    starts, ends = starts[filled][order], np.maximum.accumulate(ends[filled][order])
-    opens = np.ones(len(starts), dtype=bool)
-    opens[1:] = starts[1:] > ends[:-1]
-    return starts[opens], ends[np.roll(opens, -1)]
+    """Sort spans, merge those that overlap or touch, and drop empty ones."""
+    non_empty = ends > starts
+    order = np.argsort(starts[non_empty], kind="stable")
+    starts, ends = starts[non_empty][order], np.maximum.accumulate(ends[non_empty][order])
+    starts_new = np.ones(len(starts), dtype=bool)
+    starts_new[1:] = starts[1:] > ends[:-1]
+    return starts[starts_new], ends[np.roll(starts_new, -1)]
 
 
-def covered_below(points: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def covered_length_below(points: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """For each point, the number of characters below it that lie in any of the merged spans."""
-    begun = np.searchsorted(starts, points, side="right")
+    n_started = np.searchsorted(starts, points, side="right")
     length_of_first = np.concatenate([[0], np.cumsum(ends - starts)])
-    end_of_last = np.concatenate([[np.iinfo(np.int64).min], ends])[begun]
-    return length_of_first[begun] - (np.maximum(end_of_last, points) - points)
+    end_of_last = np.concatenate([[np.iinfo(np.int64).min], ends])[n_started]
+    return length_of_first[n_started] - (np.maximum(end_of_last, points) - points)
 
 
-def shared_lengths(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def overlap_lengths(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """For each span of merged ``a``, the length of its intersection with merged ``b``."""
-    return covered_below(a[1], *b) - covered_below(a[0], *b)
+    return covered_length_below(a[1], *b) - covered_length_below(a[0], *b)
 
 
-def touched(units: np.ndarray, starts: np.ndarray | int, ends: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
+def touched_units(units: np.ndarray, starts: np.ndarray | int, ends: np.ndarray | int) -> tuple[np.ndarray, np.ndarray]:
     """The units (words, sentences) that each span touches: index of the first, and one past the index of the last.
 
     Args:

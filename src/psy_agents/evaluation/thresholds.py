@@ -1,4 +1,4 @@
-"""Decision thresholds, chosen on validation. "Yes" is a score at or above the threshold."""
+"""Decision thresholds, chosen on validation. A score at or above the threshold is a "yes"."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def best_threshold(labels: np.ndarray, probabilities: np.ndarray, criterion_inde
 
     F1 can only rise when the threshold falls to the probability of a positive. The candidates are therefore the probabilities of
     positives: all of them, which makes the optimum exact, or 200 at equal steps of rank if there are more. The threshold lies halfway
-    to the next lower probability. Of equal optima the highest wins. Macro-F1 is the mean over the criteria that have a positive;
-    without any positive the threshold is 0.5. Takes O(n log n) time.
+    to the next lower probability; the highest of several optimal ones is chosen. Macro-F1 is the mean over the criteria that have a
+    positive; without any positive the threshold is 0.5. Takes O(n log n) time.
 
     Args:
         labels, probabilities, criterion_index: (pairs,).
@@ -35,8 +35,8 @@ def best_threshold(labels: np.ndarray, probabilities: np.ndarray, criterion_inde
     macro_f1 = np.zeros(len(cuts))
     for criterion in np.unique(criterion_index[labels]):
         chosen = criterion_index == criterion
-        everyone, positives = np.sort(probabilities[chosen]), np.sort(probabilities[chosen & labels])
-        predicted = len(everyone) - np.searchsorted(everyone, cuts)
+        of_criterion, positives = np.sort(probabilities[chosen]), np.sort(probabilities[chosen & labels])
+        predicted = len(of_criterion) - np.searchsorted(of_criterion, cuts)
         hits = len(positives) - np.searchsorted(positives, cuts)
         macro_f1 += 2 * hits / (predicted + len(positives))
     return float(cuts[_last_maximum(macro_f1)])
@@ -47,13 +47,13 @@ def criterion_thresholds(
 ) -> dict[int, float]:
     """The threshold of the highest F1 for each criterion with enough positives; see `best_threshold`.
 
-    With few positives, the best threshold of these pairs depends on chance, and is worse on other pairs than a pooled one
+    With few positives, the best threshold depends on chance, and is worse on other pairs than the pooled one
     (Fan and Lin, "A study on threshold selection for multi-label classification", 2007; Lipton, Elkan and Naryanaswamy,
     "Optimal thresholding of classifiers to maximize F1 measure", ECML PKDD 2014).
 
     Args:
         labels, probabilities, criterion_index: (pairs,) of all runs, concatenated.
-        min_support: the least positive pairs.
+        min_support: the fewest positive pairs with which a criterion has a separate threshold.
         runs: number of runs; a pair is counted once.
 
     Returns:
@@ -68,7 +68,7 @@ def criterion_thresholds(
 
 
 def best_no_answer_threshold(scores: np.ndarray, value_at: Callable[[float], float]) -> float:
-    """Return the threshold on answer scores with the highest ``value_at``; of equal optima the highest.
+    """Return the threshold on answer scores with the highest ``value_at``; the highest of several optimal ones.
 
     Args:
         scores: (pairs,) score of the best answer of each pair; at most 50 of them, at equal steps of rank, are tried.

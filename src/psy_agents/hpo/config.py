@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from psy_agents.agents.registry import AGENTS
-from psy_agents.evaluation.calibration import Calibration
+from psy_agents.evaluation.calibration import CalibrationMethod
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.engine.sampler_registry import AnySampler
 from psy_agents.hpo.engine.samplers.tpe import Tpe
@@ -194,7 +194,7 @@ class RefitConfig(_RunsTrials):
         (11, 23, 47, 83, 131), min_length=1, description="Seeds of the confirming runs. The winner is refitted with the first."
     )
     n_seeds: int | None = Field(None, ge=1, description="Number of seeds that are used, from the first; null: all.")
-    calibration: Calibration = Field(
+    calibration: CalibrationMethod = Field(
         "platt", description="Calibration of probabilities on validation: temperature divides log odds, platt also shifts them."
     )
     min_support: int | None = Field(

@@ -15,7 +15,7 @@ from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.averaging import average_candidates
 from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows
-from psy_agents.evaluation.calibration import Calibration, calibrated, fit, log_odds
+from psy_agents.evaluation.calibration import CalibrationMethod, calibrate, fit_calibration, log_odds
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
@@ -42,7 +42,7 @@ class Answers:
         """The answers with calibrated probabilities; those without any stay as they are."""
         if self.probabilities_P is None:
             return self
-        return replace(self, probabilities_P=calibrated(self.probabilities_P, temperature, shift))
+        return replace(self, probabilities_P=calibrate(self.probabilities_P, temperature, shift))
 
     @classmethod
     def averaged(cls, members: Sequence[Answers]) -> Answers:
@@ -126,7 +126,7 @@ class SplitScorer:
             self._evidence = EvidenceScorer(self.data.texts, self.data.spans, self.data.known)
         return self._evidence
 
-    def choose(self, *runs: Answers, calibration: Calibration = "none", min_support: int | None = None) -> Decisions:
+    def choose(self, *runs: Answers, calibration: CalibrationMethod = "none", min_support: int | None = None) -> Decisions:
         """Choose threshold and decoding rule on this split, for one run's answers or for several runs' together.
 
         Args:
@@ -136,7 +136,7 @@ class SplitScorer:
         chosen, n = {}, len(runs)
         if runs[0].probabilities_P is not None:
             labels, criterion = np.tile(self.data.labels, n), np.tile(self.data.criterion, n)
-            temperature, shift = fit(calibration, labels, np.concatenate([run.probabilities_P for run in runs]))
+            temperature, shift = fit_calibration(calibration, labels, np.concatenate([run.probabilities_P for run in runs]))
             chosen |= {"temperature": temperature, "shift": shift}
             runs = tuple(run.calibrated(temperature, shift) for run in runs)
             probabilities = np.concatenate([run.probabilities_P for run in runs])

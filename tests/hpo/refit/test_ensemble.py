@@ -22,7 +22,7 @@ from psy_agents.agents.saved.agent import load_agent
 from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.agents.saved.ensemble import ENSEMBLE, read_ensemble
 from psy_agents.errors import UserError
-from psy_agents.evaluation.calibration import calibrated
+from psy_agents.evaluation.calibration import calibrate
 from psy_agents.evaluation.significance import compare
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.estimate import best_pace
@@ -102,7 +102,7 @@ def test_its_probability_is_the_calibrated_mean_of_the_members_calibrated_ones(e
     members, decisions = read_ensemble(output.model)
     alone = [Predictor(member).predict_pairs(data) for member in members]
     assert not np.allclose(alone[0].probabilities, alone[1].probabilities)
-    expected = calibrated(np.mean([each.probabilities for each in alone], axis=0), decisions.temperature, decisions.shift)
+    expected = calibrate(np.mean([each.probabilities for each in alone], axis=0), decisions.temperature, decisions.shift)
     np.testing.assert_allclose(output.predictions["probability"], expected, rtol=1e-12)
     np.testing.assert_allclose(output.predictions["uncalibrated"], np.mean([each.uncalibrated for each in alone], axis=0))
 

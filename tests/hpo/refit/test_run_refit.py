@@ -24,7 +24,7 @@ import psy_agents
 from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent import Decisions
 from psy_agents.errors import UserError
-from psy_agents.evaluation.calibration import HOTTEST, calibrated, fit_platt
+from psy_agents.evaluation.calibration import MAX_TEMPERATURE, calibrate, fit_platt
 from psy_agents.evaluation.evidence import evidence_metrics
 from psy_agents.evaluation.predictions import offsets_of
 from psy_agents.hpo.config import RefitConfig
@@ -123,7 +123,7 @@ def test_calibration_thresholds_and_rule_are_those_of_all_seeds_answers_together
     uncalibrated = np.concatenate([run.probabilities_P for run in answers])
     labels, criterion = np.tile(data.labels, 2), np.tile(data.criterion, 2)
     assert (summary.temperature, summary.shift) == fit_platt(labels, uncalibrated)
-    probabilities = calibrated(uncalibrated, summary.temperature, summary.shift)
+    probabilities = calibrate(uncalibrated, summary.temperature, summary.shift)
     rows = [criterion == c for c in range(2)]
     f1 = [[f1_score(labels[of], probabilities[of] >= cut, zero_division=0) for cut in np.unique(probabilities)] for of in rows]
     pooled = [f1_score(labels[of], probabilities[of] >= summary.threshold) for of in rows]
@@ -190,7 +190,7 @@ def test_the_figures_of_the_summary_are_those_of_the_predictions(refit, corpus):
         own = table["criterion"].map(summary.thresholds).fillna(summary.threshold)
         assert (table["predicted"] == (table["probability"] >= own)).all() and (table["threshold"] == own).all()
         assert (table["pooled_threshold"] == summary.threshold).all()
-        expected = calibrated(table["uncalibrated"].to_numpy(), summary.temperature, summary.shift)
+        expected = calibrate(table["uncalibrated"].to_numpy(), summary.temperature, summary.shift)
         np.testing.assert_array_equal(table["probability"], expected)
         assert summary.test_metrics["brier"] == pytest.approx(np.mean((table["probability"] - table["label"]) ** 2))
         objectives.append(macro)
@@ -216,10 +216,10 @@ def test_neither_calibration_nor_thresholds_by_criterion_where_they_are_not_want
 
 
 def test_a_temperature_at_its_bound_is_told_with_what_helps(caplog):
-    for decisions in (Decisions(temperature=19.0), Decisions(temperature=HOTTEST, shift=-1.0)):
+    for decisions in (Decisions(temperature=19.0), Decisions(temperature=MAX_TEMPERATURE, shift=-1.0)):
         warn_of_flat_probabilities("share", decisions)
     assert not caplog.messages
-    warn_of_flat_probabilities("share", Decisions(temperature=HOTTEST))
+    warn_of_flat_probabilities("share", Decisions(temperature=MAX_TEMPERATURE))
     (told,) = caplog.messages
     assert told.startswith("share: its temperature is 20") and "hpo.refit.calibration=platt" in told
 

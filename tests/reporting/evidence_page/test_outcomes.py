@@ -22,7 +22,7 @@ def scored(gold, predicted, known=True):
         }
     )  # fmt: skip
     found = predictions_table(table, probabilities=None, predicted=None, spans=[[Span(*offsets, 1.0) for offsets in predicted]])
-    return ScoredPairs.of_table(found, {"a": TEXT}, ["c"])
+    return ScoredPairs.from_table(found, {"a": TEXT}, ["c"])
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,6 @@ def test_a_model_of_criteria_is_judged_by_its_decisions():
         }
     )  # fmt: skip
     found = predictions_table(table, probabilities=np.full(4, 0.5), predicted=np.array([1, 0, 1, 0]), spans=None)
-    judged = outcomes(ScoredPairs.of_table(found, {"a": TEXT}, list("cdef")))
+    judged = outcomes(ScoredPairs.from_table(found, {"a": TEXT}, list("cdef")))
     assert (judged.right.tolist(), judged.missed.tolist(), judged.wrong.tolist()) == ([1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0])
     assert not judged.unknown.any()

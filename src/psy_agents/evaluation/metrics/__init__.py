@@ -1,1 +1,1 @@
-"""Every metric, one file each; `registry` finds them."""
+"""Metrics, one file each; `registry` finds them."""

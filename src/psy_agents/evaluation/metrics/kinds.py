@@ -1,7 +1,7 @@
-"""What a metric declares, and the kinds of metrics by what they are computed from.
+"""The kinds of metrics, by the data that they are computed from, and what a metric declares.
 
-A metric is one constant in a file of `psy_agents.evaluation.metrics.criteria` or `.evidence`. `registry` finds it there, and the
-report page, the LaTeX and CSV tables, the model card and the tracking of epochs show it as it declares.
+A metric is one constant in a file of `psy_agents.evaluation.metrics.criteria` or `.evidence`, where `registry` finds it. Its fields
+say where the report page, the LaTeX and CSV tables, the model card and the metrics of each epoch show it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 Side = Literal["criteria", "evidence"]
+"""The two sides of a prediction: which criteria are met, and which spans are the evidence."""
 Mean = Literal["macro", "micro"]
 
 
@@ -30,12 +31,12 @@ class Metric:
     """One metric.
 
     Attributes:
-        name: in files, in MLflow and in trials.
-        title: on pages and in the model card.
+        name: name in files, in MLflow and in trials.
+        title: title on pages and in the model card.
         short: heading in LaTeX tables; None: the title.
-        higher_is_better: the direction.
+        higher_is_better: False for an error, such as Brier's score.
         hub_type: the metric's id on the Hugging Face Hub, for the header of the model card; None: not in the header.
-        position: tables list metrics by it, then by name.
+        position: tables sort metrics by position, then by name.
     """
 
     side: ClassVar[Side]
@@ -72,7 +73,7 @@ class ClassMetric(Metric):
 
 @dataclass(frozen=True, kw_only=True)
 class CountMetric(ClassMetric):
-    """Of the counts of a class.
+    """A metric of the counts of a class.
 
     Attributes:
         compute: an array of the counts' shape; NaN where a class has no gold positive.
@@ -83,11 +84,11 @@ class CountMetric(ClassMetric):
 
 @dataclass(frozen=True, kw_only=True)
 class RankingMetric(ClassMetric):
-    """Of the order in which probabilities put the pairs of a class.
+    """A metric of the ranking of the pairs of a class by probability.
 
     Attributes:
-        compute: from labels and probabilities (pairs,), and from weights (n, pairs) that say how often each pair counts, the
-            values (n,); NaN where no positive has a weight.
+        compute: the metric (n,) from labels and probabilities (pairs,) and weights (n, pairs), the number of times each pair
+            counts; NaN where no positive has a weight.
     """
 
     compute: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -110,38 +111,38 @@ class PostMetric(Metric):
 
 @dataclass(frozen=True, kw_only=True)
 class ProbabilityMetric(Metric):
-    """Of the probabilities of all pairs, so that calibration changes it.
+    """A metric of the probabilities of all pairs; calibration changes it.
 
     Attributes:
-        of_pairs: from labels and probabilities (pairs,), what each pair adds to the sums, (pairs, k).
-        of_sums: the metric (n,) from sums (n, k) over pairs and their number (n,).
+        per_pair: the (pairs, k) terms of the pairs from their labels and probabilities (pairs,).
+        compute: the metric (n,) from the sums (n, k) of the terms and the number of pairs (n,).
         in_summary: whether it is a column of the summary.
         in_epochs: whether training computes it after each epoch.
     """
 
     side: ClassVar[Side] = "criteria"
 
-    of_pairs: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    of_sums: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    per_pair: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    compute: Callable[[np.ndarray, np.ndarray], np.ndarray]
     in_summary: bool = True
     in_epochs: bool = False
 
     def value(self, labels: np.ndarray, probabilities: np.ndarray) -> float:
-        """The metric of these pairs; 0 of none."""
+        """The metric of these pairs; 0 if there are none."""
         if not len(labels):
             return 0.0
-        sums = self.of_pairs(labels, probabilities).sum(axis=0)
-        return float(self.of_sums(sums[None], np.array([len(labels)]))[0])
+        sums = self.per_pair(labels, probabilities).sum(axis=0)
+        return float(self.compute(sums[None], np.array([len(labels)]))[0])
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvidenceMetric(Metric):
-    """Of predicted spans; training computes it after each epoch too.
+    """A metric of predicted spans; training computes it after each epoch too.
 
     Attributes:
-        compute: from sums over pairs by the names of `psy_agents.evaluation.evidence.COUNTS`, an array of their shape.
+        compute: the metric from sums over pairs by the names in `psy_agents.evaluation.evidence.COUNTS`, in the shape of the sums.
         in_summary: whether it is a column of the summary.
-        summary_name: its name there, where a metric of the criteria has the same name; None: ``name``.
+        summary_name: its name in the summary, if a metric of the criteria has the same ``name``; None: ``name``.
     """
 
     side: ClassVar[Side] = "evidence"

@@ -1,4 +1,4 @@
-"""Every metric, found in the folders `criteria` and `evidence`, and the names under which tables show them."""
+"""The registry of metrics: it finds them in the folders `criteria` and `evidence`, and has their names and titles in tables."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Kind = TypeVar("Kind", bound=Metric)
 
 @dataclass(frozen=True)
 class SummaryColumn:
-    """A metric as the summary shows it: a mean of a class metric, or a metric as it is.
+    """A column of the summary: a mean of a class metric, or a metric of another kind.
 
     Attributes:
-        name: in the summary; unique there.
+        name: name of the column, unique in the summary.
         metric: the metric.
-        mean: of a class metric; None of the others.
+        mean: which mean of a class metric; None for metrics of other kinds.
     """
 
     name: str
@@ -39,17 +39,17 @@ class SummaryColumn:
 
     @property
     def title(self) -> str:
-        """On pages."""
+        """Title on pages."""
         return _with_mean(self.metric.title, self.mean)
 
     @property
     def heading(self) -> str:
-        """In LaTeX tables."""
+        """Heading in LaTeX tables."""
         return _with_mean(self.metric.heading, self.mean)
 
     @property
     def card_title(self) -> str:
-        """In the model card, where both sides stand in one list."""
+        """Title in the model card, which lists both sides together."""
         return f"{self.title} of {self.metric.side}"
 
 
@@ -73,8 +73,8 @@ def find_metrics(folders: tuple[str, ...] = FOLDERS) -> tuple[Metric, ...]:
             found |= {id(value): value for value in values if isinstance(value, Metric)}
     metrics = sorted(found.values(), key=lambda metric: (metric.position, metric.name))
     names = [(metric.side, metric.name) for metric in metrics]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"Two metrics of {twice[0][0]} are named {twice[0][1]}.")
+    if duplicates := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"Two metrics of {duplicates[0][0]} are named {duplicates[0][1]}.")
     return tuple(metrics)
 
 
@@ -102,30 +102,30 @@ CLASS_METRICS = of_kind(ClassMetric)
 OVERALL_METRICS = of_kind(PostMetric) | of_kind(ProbabilityMetric)
 EVIDENCE_METRICS = of_kind(EvidenceMetric)
 SUMMARY = _summary()
-"""By the name in the summary: those of the criteria, then those of the evidence."""
+"""The columns of the summary by name: metrics of criteria, then metrics of evidence."""
 OBJECTIVES: dict[Side, str] = {"criteria": "macro_f1", "evidence": "token_f1"}
-"""The metric of each side that training maximises, and in which systems are compared."""
+"""The metric of each side that training maximises. Reports compare systems by it."""
 TITLES = {name: column.title for name, column in SUMMARY.items()}
 TITLES |= {name: metric.title for name, metric in (EVIDENCE_METRICS | CLASS_METRICS).items() if name not in TITLES}
-"""The title of each name that a table of the report may have."""
+"""The title of each metric name in the tables of the report."""
 
 
 def summary_of(side: Side) -> dict[str, SummaryColumn]:
-    """The summary's columns of one side."""
+    """The columns of the summary for one side."""
     return {name: column for name, column in SUMMARY.items() if column.metric.side == side}
 
 
 def lower_is_better(side: Side) -> str:
-    """Which of the summary's metrics are better when lower, as a phrase; empty if none is."""
+    """A phrase that names the metrics of the summary for which less is better; empty if there are none."""
     titles = [column.title for column in summary_of(side).values() if not column.metric.higher_is_better]
     return f"for {' and '.join(titles)} less is better" if titles else ""
 
 
-def _known(name: str) -> str:
+def _check_metric_name(name: str) -> str:
     if name not in TITLES:
         raise ValueError(f"There is no metric {name} (there are: {', '.join(TITLES)}).")
     return name
 
 
-MetricName = Annotated[str, AfterValidator(_known)]
+MetricName = Annotated[str, AfterValidator(_check_metric_name)]
 """The name of a metric in a table of the report."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from psy_agents.agents.saved.agent import Decisions
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.evaluation.calibration import HOTTEST
+from psy_agents.evaluation.calibration import MAX_TEMPERATURE
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.objective import SearchSetup
@@ -125,7 +125,7 @@ def final_of(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, re
 
 def warn_of_flat_probabilities(agent: str, decisions: Decisions) -> None:
     """Warn where no temperature calibrates the log odds, and the best one makes all probabilities nearly one half."""
-    if decisions.temperature == HOTTEST and not decisions.shift:
+    if decisions.temperature == MAX_TEMPERATURE and not decisions.shift:
         log.warning(
             "%s: its temperature is %g, the highest there is, so that its probabilities are all near one half: too few pairs are "
             "in order, or all log odds are too high, which hpo.refit.calibration=platt mends",

@@ -96,7 +96,7 @@ def evidence_page(
         criteria: criterion id -> wording.
         salt: salt of the hashed post ids.
     """
-    pairs = ScoredPairs.of_table(table, texts, list(criteria))
+    pairs = ScoredPairs.from_table(table, texts, list(criteria))
     judged, spans = outcomes(pairs), pairs.spans is not None
     scores = [[] if spans is None else [round(span["score"], 2) for span in spans] for spans in table["spans"]]
     ids = [hashed_id(post_id, salt) for post_id in pd.unique(table["post_id"])]

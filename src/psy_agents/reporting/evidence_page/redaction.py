@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from psy_agents.evaluation.spans import Offsets, touched
+from psy_agents.evaluation.spans import Offsets, touched_units
 
 WORDS_A_BLOCK = 5
 
@@ -38,7 +38,7 @@ def block_flags(words: np.ndarray, spans: Sequence[Offsets]) -> np.ndarray:
     ends = np.minimum(starts + WORDS_A_BLOCK, len(words))
     flags = np.zeros(len(starts), dtype=bool)
     for start, end in spans:
-        low, high = touched(words, start, end)
+        low, high = touched_units(words, start, end)
         if low >= high or start >= end:
             continue
         shared = np.minimum(high, ends) - np.maximum(low, starts)

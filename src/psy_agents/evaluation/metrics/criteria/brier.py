@@ -8,7 +8,7 @@ from psy_agents.evaluation.metrics.kinds import ProbabilityMetric
 
 
 def squared_errors(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """(pairs, 1) of (pairs,)."""
+    """(pairs, 1) the squared error of each pair."""
     return ((probabilities.astype(np.float64) - labels) ** 2)[:, None]
 
 
@@ -17,7 +17,7 @@ BRIER = ProbabilityMetric(
     title="Brier",
     position=30,
     higher_is_better=False,
-    of_pairs=squared_errors,
-    of_sums=lambda sums, pairs: sums[:, 0] / pairs,
+    per_pair=squared_errors,
+    compute=lambda sums, pairs: sums[:, 0] / pairs,
     in_epochs=True,
 )

@@ -8,7 +8,7 @@ from psy_agents.evaluation.metrics.kinds import Counts, PostMetric
 
 
 def exact_match(counts: Counts) -> np.ndarray:
-    """1 where a post has neither a missed nor a wrongly predicted criterion, else 0."""
+    """1 for a post with neither a missed nor a wrongly predicted criterion, else 0."""
     return ((counts.hits == counts.predicted) & (counts.hits == counts.gold)).astype(np.float64)
 
 

@@ -1,6 +1,6 @@
 """Has-answer F1: the mean token F1 of the pairs with evidence.
 
-SQuAD compares bags of words; here a word counts at its place.
+SQuAD compares bags of words; here words are compared by position.
 """
 
 from __future__ import annotations
