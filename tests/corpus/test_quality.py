@@ -11,6 +11,7 @@ import pytest
 from support import tiny_agents
 
 from psy_agents.corpus.config import CorpusSettings
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.prepare import prepare_corpus, split_corpus
 from psy_agents.corpus.quality import DataQuality, Windowing, check_sums, describe_quality
 from psy_agents.errors import UserError
@@ -61,7 +62,7 @@ def prepared(posts, annotations, criteria=CRITERIA, **settings):
     settings = CorpusSettings.model_validate(settings)
     corpus = prepare_corpus(posts, annotations, criteria, settings, salt="salt")
     splits = split_corpus(corpus.posts, corpus.pairs, settings.splits)
-    return corpus.account, corpus.posts, corpus.pairs, splits, corpus.criteria, settings
+    return corpus.account, Corpus(corpus.posts, corpus.pairs, corpus.sentences, splits, corpus.criteria), settings
 
 
 def described(*tables, criteria=CRITERIA, windowing=WINDOWING, **settings):
@@ -159,18 +160,19 @@ def test_a_count_that_does_not_add_up_is_an_error_of_the_program(path, value):
 
 
 def test_tables_of_another_run_are_refused():
-    account, posts, pairs, splits, criteria, settings = prepared(*raw())
+    account, corpus, settings = prepared(*raw())
+    fewer = replace(corpus, posts=corpus.posts.head(39), pairs=corpus.pairs.head(78), splits=corpus.splits.head(39))
     with pytest.raises(RuntimeError, match="does not add up"):
-        describe_quality(account, posts.head(39), pairs.head(78), splits.head(39), criteria, settings, WINDOWING)
+        describe_quality(account, fewer, settings, WINDOWING)
 
 
 def test_no_text_and_no_id_of_a_post_is_in_any_output():
     posts, annotations = raw()
     annotations.loc[0, "sentence_text"] = f"{CANARY} is nowhere in this form, not in any post at all."
     annotations["explanation"] = CANARY
-    tables = prepared(posts, annotations)
-    assert CANARY in tables[1]["text"][0]
-    report = describe_quality(*tables, WINDOWING)
+    account, corpus, settings = prepared(posts, annotations)
+    assert CANARY in corpus.posts["text"][0]
+    report = describe_quality(account, corpus, settings, WINDOWING)
     shown = [report.model_dump_json(), quality_page(report, *figures(report)), *(figure.to_json() for figure in figures(report))]
     for output in shown:
         assert CANARY not in output

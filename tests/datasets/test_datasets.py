@@ -16,15 +16,15 @@ from pydantic import BaseModel
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.datasets import (
+    AtomicCSVDataset,
+    AtomicJSONDataset,
+    AtomicParquetDataset,
+    AtomicTextDataset,
     CheckedJSONDataset,
     EvidencePageDataset,
     ModelFolderDataset,
-    MovedFolderDataset,
     PredictionsDataset,
-    WholeCSVDataset,
-    WholeJSONDataset,
-    WholeParquetDataset,
-    WholeTextDataset,
+    ResultsFolderDataset,
 )
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import GOLD, predictions_table
@@ -64,7 +64,7 @@ def test_data_that_does_not_fit_is_neither_saved_nor_loaded_nor_quoted(dataset, 
 
 def test_a_torn_file_is_named(dataset, tmp_path):
     (tmp_path / "it.json").write_text('{"number":')
-    with pytest.raises(DatasetError, match="is not whole JSON"):
+    with pytest.raises(DatasetError, match="is not valid JSON"):
         dataset.load()
 
 
@@ -93,17 +93,17 @@ PREDICTIONS = [
     predictions_table(PAIR, probabilities=np.array([value]), predicted=np.array([True]), spans=None) for value in (0.25, 0.75)
 ]
 WHOLE = [
-    (WholeCSVDataset, *TABLES),
-    (WholeParquetDataset, *TABLES),
+    (AtomicCSVDataset, *TABLES),
+    (AtomicParquetDataset, *TABLES),
     (PredictionsDataset, *PREDICTIONS),
-    (WholeJSONDataset, {"a": 1}, {"a": 2}),
-    (WholeTextDataset, "one", "two"),
+    (AtomicJSONDataset, {"a": 1}, {"a": 2}),
+    (AtomicTextDataset, "one", "two"),
 ]
 
 
 @pytest.mark.parametrize(("dataset_class", "old", "new"), WHOLE)
 def test_other_files_are_whole_or_not_there_as_well(tmp_path, monkeypatch, dataset_class, old, new):
-    options = {"save_args": {"index": False}} if dataset_class is WholeCSVDataset else {}
+    options = {"save_args": {"index": False}} if dataset_class is AtomicCSVDataset else {}
     dataset = dataset_class(filepath=(tmp_path / "below" / "it").as_posix(), **options)
     dataset.save(old)
 
@@ -128,7 +128,7 @@ OLDER, NEWER = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
 def test_versions_of_other_files_stand_beside_each_other_and_a_torn_one_leaves_none(
     tmp_path, monkeypatch, dataset_class, old, new
 ):
-    options = {"save_args": {"index": False}} if dataset_class is WholeCSVDataset else {}
+    options = {"save_args": {"index": False}} if dataset_class is AtomicCSVDataset else {}
 
     def version(load, save=None):
         return dataset_class(filepath=(tmp_path / "it").as_posix(), version=Version(load, save), **options)
@@ -307,7 +307,7 @@ def test_a_folder_of_results_is_moved_into_a_version_whole_or_stays_where_it_is(
         raise OSError(errno.EXDEV, "another disk")
 
     def dataset(save=None):
-        return MovedFolderDataset(filepath=(tmp_path / "results" / "share").as_posix(), version=Version(None, save))
+        return ResultsFolderDataset(filepath=(tmp_path / "results" / "share").as_posix(), version=Version(None, save))
 
     if another_disk:
         monkeypatch.setattr("os.rename", elsewhere)

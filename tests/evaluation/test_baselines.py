@@ -1,10 +1,13 @@
 """Baselines: what each one must and cannot reach."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from psy_agents.corpus.config import SplitSettings
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.pairs import build_pairs
 from psy_agents.corpus.prepare import split_corpus
 from psy_agents.evaluation.baselines import baseline_objectives, baseline_predictions, baseline_table
@@ -30,12 +33,12 @@ def corpus():
     annotations = pd.DataFrame(annotations, columns=["post_id", "sentence_text", "criterion", "status"])
     pairs = build_pairs(posts, annotations.astype({"status": "int8"}), CRITERIA).pairs
     settings = SplitSettings(train=0.6, validation=0.2, test=0.2, near_duplicates=None)
-    return posts, pairs, split_corpus(posts, pairs, settings)
+    return Corpus(posts, pairs, pd.DataFrame(), split_corpus(posts, pairs, settings), CRITERIA)
 
 
 @pytest.fixture(scope="module")
 def table(corpus):
-    return baseline_table(*corpus, CRITERIA, "test")
+    return baseline_table(corpus, "test")
 
 
 def test_every_baseline_of_both_kinds_is_there(table):
@@ -46,7 +49,7 @@ def test_every_baseline_of_both_kinds_is_there(table):
 
 
 def test_all_positive_finds_everything_at_the_prevalence(table, corpus):
-    posts, pairs, splits = corpus
+    pairs, splits = corpus.pairs, corpus.splits
     scored = pairs.merge(splits[splits["split"] == "test"])
     assert table["all_positive"]["macro_recall"] == 1.0
     assert table["all_positive"]["micro_precision"] == pytest.approx(scored["label"].mean())
@@ -73,14 +76,14 @@ def test_the_nearest_sentence_is_the_evidence_here(table):
 
 
 def test_the_table_is_the_same_again(table, corpus):
-    assert baseline_table(*corpus, CRITERIA, "test") == table
+    assert baseline_table(corpus, "test") == table
 
 
 def test_baselines_learn_nothing_from_the_scored_split(table, corpus):
-    posts, pairs, splits = corpus
+    pairs, splits = corpus.pairs, corpus.splits
     in_test = pairs["post_id"].isin(splits.loc[splits["split"] == "test", "post_id"])
     flipped = pairs.assign(label=np.where(in_test, 1 - pairs["label"], pairs["label"]))
-    other = baseline_table(posts, flipped, splits, CRITERIA, "test")
+    other = baseline_table(replace(corpus, pairs=flipped), "test")
     # The same predictions against opposite labels: right and wrong change places.
     assert other["tfidf_logistic"]["micro_precision"] == pytest.approx(1 - table["tfidf_logistic"]["micro_precision"])
 
@@ -99,11 +102,11 @@ def test_an_agent_of_both_answers_is_compared_with_the_weighted_mean(table):
 
 @pytest.fixture(scope="module")
 def predictions(corpus):
-    return baseline_predictions(*corpus, CRITERIA, "test")
+    return baseline_predictions(corpus, "test")
 
 
 def test_every_baseline_predicts_each_pair_of_the_split_in_order(predictions, table, corpus):
-    posts, pairs, splits = corpus
+    pairs, splits = corpus.pairs, corpus.splits
     expected = pairs[pairs["post_id"].isin(splits.loc[splits["split"] == "test", "post_id"])]
     assert list(predictions) == list(table)
     for found in predictions.values():
@@ -121,7 +124,7 @@ def test_criteria_baselines_predict_no_spans_and_evidence_baselines_spans_alone(
 
 
 def test_evaluations_of_the_predictions_are_the_table(predictions, table, corpus):
-    texts = dict(zip(corpus[0]["post_id"], corpus[0]["text"], strict=True))
+    texts = dict(zip(corpus.posts["post_id"], corpus.posts["text"], strict=True))
     for name, found in predictions.items():
         evaluation = evaluate(name, "baseline", found, texts, list(CRITERIA), resamples=0)
         if evaluation.criterion is None:

@@ -58,7 +58,7 @@ def small_export(agent: str, encoder: Path, root: Path) -> Trained:
     made, splits = prepared()
     corpus = Corpus(made.posts, made.pairs, made.sentences, splits, made.criteria)
     reading = Windowing("tiny", 32, 8, 0.25, lambda texts: (np.arange(1, 1 + len(text.split())) for text in texts))
-    quality = describe_quality(made.account, made.posts, made.pairs, splits, made.criteria, SETTINGS, reading).model_dump(mode="json")
+    quality = describe_quality(made.account, corpus, SETTINGS, reading).model_dump(mode="json")
     settings, params = training_settings(encoder), {"learning_rate": 5e-3}
     setup = RefitSetup(agent, settings, corpus, (params,), {0: Final(epochs=2, decisions=Decisions(0.4))})
     root.mkdir()

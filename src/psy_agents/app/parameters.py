@@ -10,13 +10,13 @@ from pydantic import Field, ValidationError
 from psy_agents.app.old_parameters import old_parameters
 from psy_agents.app.parameter_errors import Places, describe, named
 from psy_agents.corpus.config import CorpusSettings
+from psy_agents.corpus.synthetic.config import SyntheticCorpusConfig
 from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import AutoOrCount, RefitConfig, StageConfig, WorkersConfig
 from psy_agents.hpo.paths import SearchPaths
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.inference.config import PredictConfig
-from psy_agents.pipelines.synthetic_corpus.nodes import SyntheticCorpusParameters
 from psy_agents.release.config import ExportConfig, PublishConfig
 from psy_agents.reporting.config import EvidencePageConfig, ReportConfig
 from psy_agents.training.config import HyperParameters, TrainingSettings
@@ -52,7 +52,7 @@ class Parameters(Schema):
     publish: PublishConfig
     report: ReportConfig
     search_space: SearchSpaceConfig
-    synthetic_corpus: SyntheticCorpusParameters
+    synthetic_corpus: SyntheticCorpusConfig
     training: TrainingSettings
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import ConfigDict, Field, FiniteFloat
 
 from psy_agents.corpus.config import SPLITS, CorpusSettings
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.origins import POSITIVE
 from psy_agents.corpus.prepare import check_account
 from psy_agents.corpus.splitting.splits import coverage
@@ -185,25 +186,17 @@ class Windowing:
         return int(self.overlap * self.room)
 
 
-def describe_quality(
-    account: Mapping[str, Any],
-    posts: pd.DataFrame,
-    pairs: pd.DataFrame,
-    splits: pd.DataFrame,
-    criteria: Mapping[str, str],
-    settings: CorpusSettings,
-    windowing: Windowing,
-) -> DataQuality:
+def describe_quality(account: Mapping[str, Any], corpus: Corpus, settings: CorpusSettings, windowing: Windowing) -> DataQuality:
     """Compute the figures on a corpus, and check that they add up.
 
     Args:
-        account, posts, pairs, criteria: as `prepare_corpus` makes them.
-        splits: as `split_corpus` makes them, with the clusters.
-        settings: by which they were made.
+        account: what preprocessing did with the rows, from `prepare_corpus`.
+        settings: the settings of that preprocessing.
 
     Raises:
         RuntimeError: a count does not add up: the tables are of different runs, or this is a bug.
     """
+    posts, pairs, splits = corpus.posts, corpus.pairs, corpus.splits
     clusters = splits.set_index("post_id")["cluster"].reindex(posts["post_id"]).to_numpy()
     covered = coverage(posts, pairs, splits, clusters)
     nothing = {
@@ -213,7 +206,7 @@ def describe_quality(
         "absent_because": dict.fromkeys(SPLITS, "all its pairs are set aside"),
     }
     by_criterion = {
-        criterion: CriterionFigures(**covered["criteria"].get(criterion, nothing)) for criterion in criteria
+        criterion: CriterionFigures(**covered["criteria"].get(criterion, nothing)) for criterion in corpus.criteria
     }
     tokens, first_window = _tokenised(posts["text"].tolist(), windowing)
     report = DataQuality(

@@ -1,4 +1,4 @@
-"""Datasets of the libraries whose files are whole or not there."""
+"""Datasets of kedro-datasets that save with an atomic write."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from kedro_datasets.text import TextDataset
 from psy_agents.files.atomic import atomic_write
 
 
-class _Whole:
-    """Lets a dataset of a local file save to a temporary name first."""
+class _AtomicSave:
+    """Saves a local file under a temporary name, then renames it."""
 
     def save(self, data: Any) -> None:
         with atomic_write(Path(self._get_save_path())) as part:
             self._get_save_path = lambda: PurePosixPath(part)
             try:
-                super().save.__wrapped__(self, data)  # Kedro's wrapper looks for the file, which has its name later.
+                super().save.__wrapped__(self, data)  # Kedro's wrapper checks that the file exists, and it is renamed later.
             finally:
                 del self._get_save_path
 
 
-class WholeCSVDataset(_Whole, CSVDataset):
+class AtomicCSVDataset(_AtomicSave, CSVDataset):
     """A pandas table as CSV."""
 
 
-class WholeParquetDataset(_Whole, ParquetDataset):
+class AtomicParquetDataset(_AtomicSave, ParquetDataset):
     """A pandas table as Parquet."""
 
 
-class WholeJSONDataset(_Whole, JSONDataset):
+class AtomicJSONDataset(_AtomicSave, JSONDataset):
     """Plain data as JSON."""
 
 
-class WholeTextDataset(_Whole, TextDataset):
+class AtomicTextDataset(_AtomicSave, TextDataset):
     """Text."""

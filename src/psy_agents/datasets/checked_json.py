@@ -1,4 +1,4 @@
-"""JSON that is checked when it is saved and when it is loaded, and never half-written."""
+"""JSON that a pydantic model checks when it is saved and when it is loaded."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from typing import Any
 from kedro.io import Version
 from kedro.utils import load_obj
 
-from psy_agents.datasets.local import LocalVersionedDataset, nothing_yet
+from psy_agents.datasets.local import LocalVersionedDataset
 from psy_agents.errors import UserError
 from psy_agents.files.atomic import atomic_write
 
 
 class CheckedJSONDataset(LocalVersionedDataset[dict[str, Any], dict[str, Any] | None]):
-    """JSON of a pydantic model, written to a temporary name and renamed.
+    """JSON of a pydantic model, saved with an atomic write.
 
     Args:
-        filepath: where; relative to the project.
-        model: dotted name of the pydantic model that the data must fit.
-        optional: load None where there is no file yet, for a node that can do without. A version that was asked for
-            must be there.
+        filepath: relative to the project.
+        model: dotted name of the pydantic model that validates the data.
+        optional: load None if there is no file yet. A version that was asked for must exist.
     """
 
     def __init__(
@@ -33,8 +32,7 @@ class CheckedJSONDataset(LocalVersionedDataset[dict[str, Any], dict[str, Any] | 
         version: Version | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__(filepath=filepath, there=Path.is_file, version=version, metadata=metadata)
-        self.optional = optional
+        super().__init__(filepath=filepath, is_saved=Path.is_file, optional=optional, version=version, metadata=metadata)
         self._model = model
 
     def _check(self, data: Any) -> dict[str, Any]:
@@ -44,17 +42,17 @@ class CheckedJSONDataset(LocalVersionedDataset[dict[str, Any], dict[str, Any] | 
             return load_obj(self._model).model_validate(data).model_dump(mode="json")
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
-            place = ".".join(map(str, first["loc"])) or "the whole"
+            place = ".".join(map(str, first["loc"])) or "the file"
             raise UserError(f"{self._filepath.name} does not fit its schema: {place}: {first['msg']}.") from None
 
     def load(self) -> dict[str, Any] | None:
-        if nothing_yet(self):
+        if self._is_optional_and_missing():
             return None
         path = Path(self._get_load_path())
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
-            raise UserError(f"{path} is not whole JSON (line {error.lineno}): delete it and run its stage again.") from None
+            raise UserError(f"{path} is not valid JSON (line {error.lineno}): delete it and run its stage again.") from None
         return self._check(data)
 
     def save(self, data: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The prepared corpus as one dataset, whose tables are datasets too."""
+"""The prepared corpus as one dataset, made of the datasets of its tables."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from psy_agents.files.atomic import atomic_write
 
 
 class CorpusDataset(AbstractDataset[Corpus, Corpus]):
-    """Loads the tables of a corpus together; their own entries save them.
+    """Loads the tables of a corpus together. Saves the fingerprint; the tables' catalog entries save the tables.
 
-    The file holds the fingerprint of the corpus. Loading refuses tables with another one: an interrupted preprocessing
-    leaves new tables beside old ones. Data prepared before this file existed has none, and passes the audit alone.
+    Loading refuses tables that do not have the saved fingerprint: an interrupted preprocessing leaves new tables next to
+    old ones. Data prepared by version 0.1 has no fingerprint file; only its splits are audited.
 
     Args:
-        filepath: of the fingerprint; relative to the project.
-        tables: the catalog's entries of posts, pairs, sentences, splits and criteria.
+        filepath: the file with the fingerprint; relative to the project.
+        tables: the catalog entries of posts, pairs, sentences, splits and criteria.
     """
 
     def __init__(self, *, filepath: str, tables: dict[str, dict[str, Any]], metadata: dict[str, Any] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A page of evidence as a dataset: one with text of posts goes nowhere but where git ignores it."""
+"""The evidence page of an agent as a dataset; a page with post text is saved only where git ignores it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from psy_agents.reporting.evidence_page.page import EvidencePage
 
 
 class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):
-    """HTML in one of two places: what the page holds decides which.
+    """HTML in one of two places: a page with post text goes to ``private``.
 
     Args:
-        filepath: of pages without text of posts; relative to the project.
-        private: ``filepath`` of pages with it. git must ignore it, and only the owner may read what is there. It has the
-            name by which Kedro knows the paths that are the project's.
+        filepath: of pages without post text; relative to the project.
+        private: a mapping with the ``filepath`` of pages with post text, which git must ignore. Only the owner can read
+            these pages. (Kedro resolves a path of the project by its key ``filepath``.)
     """
 
     def __init__(
         self, *, filepath: str, private: dict[str, str], version: Version | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
-        super().__init__(filepath=filepath, there=Path.is_file, version=version, metadata=metadata)
+        super().__init__(filepath=filepath, is_saved=Path.is_file, version=version, metadata=metadata)
         self._private = local_path(private["filepath"])
 
     def load(self) -> str:
@@ -35,10 +35,10 @@ class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):
 
     def save(self, data: EvidencePage) -> None:
         if data.reveals_text:
-            self._filepath = self._private  # From here on it is where this dataset lies, also for who asks.
+            self._filepath = self._private  # The output hook logs this path.
         path = Path(self._get_save_path())
         if data.reveals_text:
-            check_ignored(path)
+            check_git_ignores(path)
         with atomic_write(path) as part:
             part.touch(mode=0o600 if data.reveals_text else 0o666)
             part.write_text(data.html, encoding="utf-8")
@@ -47,20 +47,20 @@ class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):
         return {"filepath": str(self._filepath), "private": str(self._private), "version": self._version}
 
 
-def check_ignored(path: Path) -> None:
-    """Refuse a file that git would take into a commit.
+def check_git_ignores(path: Path) -> None:
+    """Refuse a file that git could commit.
 
     Raises:
-        UserError: it lies in a working tree of git and is not ignored there, or git cannot be asked.
+        UserError: the file is in a git working tree and not ignored, or git is not installed.
     """
-    there = next(folder for folder in path.parents if folder.is_dir())
-    if not any((folder / ".git").exists() for folder in (there, *there.parents)):
+    nearest = next(folder for folder in path.parents if folder.is_dir())
+    if not any((folder / ".git").exists() for folder in (nearest, *nearest.parents)):
         return
     try:
-        asked = subprocess.run(["git", "check-ignore", "--quiet", str(path)], cwd=there, capture_output=True)
+        checked = subprocess.run(["git", "check-ignore", "--quiet", str(path)], cwd=nearest, capture_output=True)
     except FileNotFoundError:
-        raise UserError(f"{shown_path(path)}: git is not on the PATH, so nobody can tell whether it ignores this file.") from None
-    if asked.returncode != 0:
+        raise UserError(f"{shown_path(path)}: git is not on the PATH, and only git knows whether it ignores this file.") from None
+    if checked.returncode != 0:
         raise UserError(
             f"{shown_path(path)} would hold the text of posts, and git does not ignore it: add its folder to .gitignore, or set "
             f"evidence_page.reveal_text to false."

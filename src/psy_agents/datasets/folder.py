@@ -1,4 +1,4 @@
-"""A folder as a versioned dataset, whatever way it comes to its place."""
+"""The base of datasets that are folders."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from psy_agents.errors import UserError
 
 
 class FolderDataset(LocalVersionedDataset[Path, Path]):
-    """A folder that is given by its path, and loaded as one.
+    """A versioned folder. Its path is what is saved and loaded.
 
     Args:
-        filepath: where; relative to the project.
+        filepath: relative to the project.
     """
 
     HOLDS: ClassVar[str]
-    """What is in it, in words."""
+    """What the folder holds, for error messages."""
 
     def __init__(self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath=filepath, there=Path.is_dir, version=version, metadata=metadata)
+        super().__init__(filepath=filepath, is_saved=Path.is_dir, version=version, metadata=metadata)
 
     def load(self) -> Path:
         folder = Path(self._get_load_path())
         if not folder.is_dir():
-            raise UserError(f"{shown_path(folder)} is no folder of {self.HOLDS}: run the pipeline that makes it.")
+            raise UserError(f"{shown_path(folder)} is not a folder with {self.HOLDS}: run the pipeline that makes it.")
         return folder
 
     def _describe(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The project's secret for hashed ids, as a dataset: made when it is first needed, and never logged."""
+"""The secret salt of hashed ids as a dataset. The first load creates it; it is never logged."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ BYTES = 32
 
 
 class IdSaltDataset(AbstractDataset[None, str]):
-    """Random hex digits in a file that only its owner reads.
+    """Random hex digits in a file that only its owner can read.
 
-    Whoever knows the salt can test whether a post of a known id is behind a hashed one, so it stays on this
-    machine: the file lies in conf/local, which git ignores.
+    With the salt, anyone can test whether a hashed id belongs to a known post. It stays on this machine: the file is in
+    conf/local, which git ignores.
 
     Args:
-        filepath: where; relative to the project.
+        filepath: relative to the project.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -36,18 +36,18 @@ class IdSaltDataset(AbstractDataset[None, str]):
             part.touch(mode=0o600)
             part.write_text(secrets.token_hex(BYTES), encoding="ascii")
             try:
-                os.link(part, self._filepath)  # Unlike a rename this leaves another process's salt alone.
+                os.link(part, self._filepath)  # Unlike a rename, a link never replaces the salt of another process.
             except FileExistsError:
-                pass  # It was first; its salt is read below.
+                pass  # Another process was first; its salt is read below.
             finally:
                 part.unlink()
         return self._filepath.read_text(encoding="ascii")
 
     def save(self, data: None) -> None:
-        raise DatasetError("The salt of hashed ids is made, never saved.")
+        raise DatasetError("The salt of hashed ids is created when it is first loaded; it cannot be saved.")
 
     def _exists(self) -> bool:
-        return True  # It is made when it is read.
+        return True  # Loading creates it.
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": Path(self._filepath).as_posix()}

@@ -1,7 +1,8 @@
-"""What datasets of our own share: files of the project, their versions, and those that need not be there yet."""
+"""The base of datasets on the local file system: paths of the project, versions, optional files."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -19,41 +20,45 @@ def local_path(filepath: str) -> PurePosixPath:
     return PurePosixPath((path if path.is_absolute() else PROJECT / path).as_posix())
 
 
-def nothing_yet(dataset: Any) -> bool:
-    """Whether an ``optional`` dataset has no file to load; a version that was asked for must be there."""
-    pinned = dataset._version is not None and dataset._version.load is not None
-    return dataset.optional and not pinned and not dataset.exists()
-
-
-# Functions by name: a model in MLflow holds a pickled dataset, and a lambda would bring the path of this file along.
-def _is_there(path: str) -> bool:
-    return Path(path).exists()
-
-
-def _matches(pattern: str) -> list[str]:
+# A named function: an MLflow model holds a pickled dataset, and a pickled lambda contains the path of this file.
+def _matching_paths(pattern: str) -> list[str]:
     return [path.as_posix() for path in Path("/").glob(pattern.lstrip("/"))]
 
 
 class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded]):
-    """A versioned dataset on this machine's file system.
+    """A versioned dataset on the local file system.
 
     Args:
-        filepath: where; relative to the project.
-        there: whether a path holds a saved version.
+        filepath: relative to the project.
+        is_saved: tells whether a path holds a saved version.
+        optional: whether a file that does not exist yet loads as None.
     """
 
-    def __init__(self, *, filepath: str, there: Callable[[Path], bool], version: Version | None, metadata: dict[str, Any] | None) -> None:
-        self.metadata = metadata
-        self._there = there
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        is_saved: Callable[[Path], bool],
+        version: Version | None,
+        metadata: dict[str, Any] | None,
+        optional: bool = False,
+    ) -> None:
+        self.metadata, self.optional = metadata, optional
+        self._is_saved = is_saved
         super().__init__(
             filepath=local_path(filepath),
             version=version,
-            exists_function=_is_there,
-            glob_function=_matches,
+            exists_function=os.path.exists,
+            glob_function=_matching_paths,
         )
 
     def _exists(self) -> bool:
         try:
-            return self._there(Path(self._get_load_path()))
+            return self._is_saved(Path(self._get_load_path()))
         except DatasetError:
             return False
+
+    def _is_optional_and_missing(self) -> bool:
+        """True if `load` returns None; a version that was asked for must exist."""
+        version_asked_for = self._version is not None and self._version.load is not None
+        return self.optional and not version_asked_for and not self.exists()

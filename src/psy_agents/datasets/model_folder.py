@@ -1,4 +1,4 @@
-"""A saved model as a versioned dataset: a folder that is whole or not there."""
+"""A saved model as a versioned folder."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from psy_agents.files.atomic import atomic_folder, link_or_copy
 
 
 class ModelFolderDataset(FolderDataset):
-    """Saving gives the files a second name in the new version where the disk can (hard links), so that a model that lies
-    elsewhere on the same disk takes no more room; else it copies them."""
+    """Saves with an atomic write: hard links where the disk allows them, which take no space, else copies."""
 
     HOLDS = "a model"
 

@@ -1,4 +1,4 @@
-"""A refit's predictions on test, in the schema of predictions."""
+"""A refit's predictions on test as Parquet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import Version
 
-from psy_agents.datasets.local import LocalVersionedDataset, nothing_yet
+from psy_agents.datasets.local import LocalVersionedDataset
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,13 +24,12 @@ class PredictionsDataset(LocalVersionedDataset["pd.DataFrame", "pd.DataFrame | N
     def __init__(
         self, *, filepath: str, optional: bool = False, version: Version | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
-        super().__init__(filepath=filepath, there=Path.is_file, version=version, metadata=metadata)
-        self.optional = optional
+        super().__init__(filepath=filepath, is_saved=Path.is_file, optional=optional, version=version, metadata=metadata)
 
     def load(self) -> pd.DataFrame | None:
         from psy_agents.evaluation.predictions import read_predictions
 
-        return None if nothing_yet(self) else read_predictions(Path(self._get_load_path()))
+        return None if self._is_optional_and_missing() else read_predictions(Path(self._get_load_path()))
 
     def save(self, data: pd.DataFrame) -> None:
         from psy_agents.evaluation.predictions import write_predictions

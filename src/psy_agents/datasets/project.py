@@ -1,4 +1,4 @@
-"""Where this project is, and its paths as messages show them."""
+"""The folder of the project, and paths inside it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ PROJECT = find_kedro_project(Path(__file__).resolve().parent) or find_kedro_proj
 
 
 def project_path(relative: str, project: Path = PROJECT) -> str:
-    """An absolute path in the project: the same from every working directory."""
+    """The absolute path of a file of the project."""
     return (project / relative).as_posix()
 
 
 def shown_path(path: str | Path) -> str:
-    """A path as messages show it: relative to the project where it lies inside."""
+    """A path for messages: relative to the project if it is inside."""
     path = Path(path)
     return (path.relative_to(PROJECT) if path.is_relative_to(PROJECT) else path).as_posix()

@@ -1,4 +1,4 @@
-"""Raw files of a corpus in the catalog: read to the letter, never written."""
+"""Raw files of a corpus as read-only datasets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from psy_agents.errors import UserError
 
 
 class RawTableDataset(AbstractDataset[Any, pd.DataFrame | dict[str, Any]]):
-    """A table as `read_table` reads it, or a JSON object as `read_json` does where the suffix is ``.json``.
+    """Loads a table with `read_table`, or a JSON object with `read_json` if the suffix is ``.json``.
 
     Args:
-        filepath: where; relative to the project. Its suffix says what the file is.
-        agreement: name and url of the data agreement without whose confirmation the file is not read.
+        filepath: relative to the project. The suffix gives the format.
+        agreement: name and url of the data agreement that must be confirmed before the file is read.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class RawTableDataset(AbstractDataset[Any, pd.DataFrame | dict[str, Any]]):
         return read(path, shown_path(path))
 
     def save(self, data: Any) -> None:
-        raise UserError(f"{shown_path(self._filepath)} is raw data, which is never written: save to another dataset.")
+        raise UserError(f"{shown_path(self._filepath)} is raw data and cannot be written: save to another dataset.")
 
     def _exists(self) -> bool:
         try:
             Path(self._filepath).stat()
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError:  # Something is there that may not be looked at: loading it says why.
+        except OSError:  # It exists but cannot be read; loading reports why.
             return True
         return True
 

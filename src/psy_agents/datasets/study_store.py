@@ -1,4 +1,4 @@
-"""Where the studies are, as a dataset: a file of the project, or a database whose URL stands in the credentials."""
+"""The address of the study store as a dataset: a file of the project, or a database URL from the credentials."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from psy_agents.errors import UserError
 
 
 class StudyStoreDataset(AbstractDataset[None, str]):
-    """Loads the address for `StudyStore`; studies are written by the search itself, one process a study.
+    """Loads the address for `StudyStore`. The search writes the studies, one process for each study.
 
     Args:
         filepath: of the sqlite file, on a local disk; relative to the project.
-        credentials: ``url`` of a PostgreSQL database, in place of the file. It never becomes a parameter, so that its
-            password reaches neither MLflow nor a log.
+        credentials: ``url`` of a PostgreSQL database, used in place of the file. It is never a parameter, so the password
+            reaches neither MLflow nor a log.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class StudyStoreDataset(AbstractDataset[None, str]):
         return self._url or str(self._filepath)
 
     def save(self, data: None) -> None:
-        raise DatasetError("Studies are written by the search, never saved as a dataset.")
+        raise DatasetError("The search writes the studies; the dataset cannot be saved.")
 
     def _exists(self) -> bool:
-        return True  # It is made when a search begins.
+        return True  # The first search creates it.
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)} if self._url is None else {"url": "from credentials"}

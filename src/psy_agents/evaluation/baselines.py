@@ -16,6 +16,7 @@ import pandas as pd
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
@@ -39,40 +40,34 @@ class SplitPairs:
     known: np.ndarray
 
 
-def baseline_table(
-    posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, criteria: Mapping[str, str], split: str
-) -> dict[str, dict[str, float]]:
+def baseline_table(corpus: Corpus, split: str) -> dict[str, dict[str, float]]:
     """The metrics of every baseline on one split, by the name of the baseline.
 
     Criteria baselines have the keys of `classification_metrics`, evidence baselines the keys of `EvidenceScorer.score`,
     without pairs whose evidence is unknown.
 
     Args:
-        posts, pairs, splits, criteria: the tables of preprocessing.
         split: the split to score; the baselines are fitted on train.
     """
-    predictions = baseline_predictions(posts, pairs, splits, criteria, split)
-    texts = dict(zip(posts["post_id"], posts["text"], strict=True))
-    scored = {name: ScoredPairs.from_table(table, texts, list(criteria)) for name, table in predictions.items()}
+    predictions, criteria = baseline_predictions(corpus, split), list(corpus.criteria)
+    texts = dict(zip(corpus.posts["post_id"], corpus.posts["text"], strict=True))
+    scored = {name: ScoredPairs.from_table(table, texts, criteria) for name, table in predictions.items()}
     scorer = next(iter(scored.values())).evidence_scorer()
     return {
-        name: classification_metrics(found.labels, found.probabilities, found.predicted, found.criterion, list(criteria))
+        name: classification_metrics(found.labels, found.probabilities, found.predicted, found.criterion, criteria)
         if found.spans is None
         else scorer.score(found.spans)
         for name, found in scored.items()
     }
 
 
-def baseline_predictions(
-    posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, criteria: Mapping[str, str], split: str
-) -> dict[str, pd.DataFrame]:
+def baseline_predictions(corpus: Corpus, split: str) -> dict[str, pd.DataFrame]:
     """The predictions table (`psy_agents.evaluation.predictions`) of every baseline on one split, by the name of the baseline.
 
     Criteria baselines predict no spans; evidence baselines predict only spans. For the arguments see `baseline_table`.
     """
-    train, validation, scored = (
-        _split_pairs(posts, pairs, splits, criteria, name) for name in ("train", "validation", split)
-    )
+    criteria = corpus.criteria
+    train, validation, scored = (_split_pairs(corpus, name) for name in ("train", "validation", split))
     vectorizer = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", ngram_range=(1, 2), sublinear_tf=True)
     vectorizer.fit(train.texts)
 
@@ -95,7 +90,7 @@ def baseline_predictions(
         "tfidf_logistic_sentence": _spans_where(nearest, logistic >= threshold),
     }
 
-    gold = gold_table(pairs, splits, split)
+    gold = gold_table(corpus.pairs, corpus.splits, split)
     tables = {
         name: predictions_table(gold, probabilities=values, predicted=values >= cut, spans=None)
         for name, (values, cut) in decisions.items()
@@ -177,16 +172,14 @@ def nearest_sentence_threshold(vectorizer: TfidfVectorizer, validation: SplitPai
     return best_no_answer_threshold(similarity, lambda cutoff: scorer.score(_spans_where(spans, similarity >= cutoff))[metric])
 
 
-def _split_pairs(
-    posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, criteria: Mapping[str, str], name: str
-) -> SplitPairs:
-    members = splits.loc[splits["split"] == name, "post_id"]
-    chosen = posts[posts["post_id"].isin(members)]
-    rows = pairs[pairs["post_id"].isin(members)]
+def _split_pairs(corpus: Corpus, split: str) -> SplitPairs:
+    members = corpus.members(split)
+    chosen = corpus.posts[corpus.posts["post_id"].isin(members)]
+    rows = corpus.pairs[corpus.pairs["post_id"].isin(members)]
     return SplitPairs(
         texts=chosen["text"].tolist(),
         text_index=pd.Index(chosen["post_id"]).get_indexer(rows["post_id"]),
-        criterion_index=pd.Index(list(criteria)).get_indexer(rows["criterion"]),
+        criterion_index=pd.Index(list(corpus.criteria)).get_indexer(rows["criterion"]),
         labels=rows["label"].to_numpy(dtype=np.int64),
         gold=[list(zip(starts, ends, strict=True)) for starts, ends in zip(rows["starts"], rows["ends"], strict=True)],
         known=rows["evidence_known"].to_numpy(dtype=bool),

@@ -103,7 +103,7 @@ def build_report(
     found = [evaluate(agent, "agent", table, texts, criteria, **bootstrap) for agent, table in predictions.items()]
     for evaluation in found:
         _check_whole(evaluation, refits[evaluation.name].summary)
-    rules = baseline_predictions(corpus.posts, corpus.pairs, corpus.splits, corpus.criteria, SPLIT)
+    rules = baseline_predictions(corpus, SPLIT)
     found += [evaluate(name, "baseline", table, texts, criteria, **bootstrap) for name, table in rules.items()]
     return Report(
         data_hash=data_hash,

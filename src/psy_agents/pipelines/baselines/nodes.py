@@ -1,4 +1,4 @@
-"""What simple rules reach on the pairs that the search is scored on."""
+"""The scores of simple baselines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from psy_agents.corpus.corpus import Corpus
 
 
 def score_baselines(corpus: Corpus) -> dict[str, dict[str, float]]:
-    """Score every baseline on validation, the split on which a search chooses."""
+    """Score every baseline on validation, the split that a search optimises."""
     from psy_agents.evaluation.baselines import baseline_table
 
-    return baseline_table(corpus.posts, corpus.pairs, corpus.splits, corpus.criteria, "validation")
+    return baseline_table(corpus, "validation")

@@ -1,20 +1,14 @@
-"""Making the bundled corpus."""
+"""The synthetic corpus, as a node."""
+
+from __future__ import annotations
 
 import pandas as pd
-from pydantic import Field
 
 from psy_agents.corpus.synthetic import generate_corpus
-from psy_agents.files.schema import Schema
+from psy_agents.corpus.synthetic.config import SyntheticCorpusConfig
 
 
-class SyntheticCorpusParameters(Schema):
-    """How large, and which."""
-
-    n_posts: int = Field(ge=1, description="Posts that are made.")
-    seed: int = Field(ge=0, description="Another seed makes another corpus.")
-
-
-def make_corpus(parameters: SyntheticCorpusParameters) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+def make_corpus(config: SyntheticCorpusConfig) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     """Generate posts, annotations and criteria."""
-    corpus = generate_corpus(parameters.n_posts, parameters.seed)
+    corpus = generate_corpus(config.n_posts, config.seed)
     return corpus.posts, corpus.annotations, corpus.criteria

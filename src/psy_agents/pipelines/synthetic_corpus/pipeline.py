@@ -1,4 +1,4 @@
-"""synthetic_corpus: writes the bundled corpus anew."""
+"""synthetic_corpus: a seed -> the bundled corpus."""
 
 from kedro.pipeline import Pipeline, node
 

@@ -26,7 +26,7 @@ TOKENIZER_BATCH = 256
 def measure_quality(account: Mapping[str, Any], corpus: Corpus, settings: CorpusSettings, parameters: HyperParameters) -> DataQuality:
     """Count what the corpus holds, in tokens and windows of the encoder."""
     windowing = encoder_windowing(list(corpus.criteria.values()), parameters)
-    return describe_quality(account, corpus.posts, corpus.pairs, corpus.splits, corpus.criteria, settings, windowing)
+    return describe_quality(account, corpus, settings, windowing)
 
 
 def quality_figures(quality: DataQuality) -> tuple[Figure, Figure, Figure]:

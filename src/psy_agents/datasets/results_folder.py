@@ -1,4 +1,4 @@
-"""A folder of results as a versioned dataset: it is moved to its version, and nothing stays where it was made."""
+"""Results as a versioned folder, moved to its place when it is saved."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from psy_agents.datasets.folder import FolderDataset
 from psy_agents.files.atomic import atomic_folder, remove_leftovers
 
 
-class MovedFolderDataset(FolderDataset):
-    """Saving moves the folder; it is whole or not there."""
+class ResultsFolderDataset(FolderDataset):
+    """Saves by moving the folder: one rename, or an atomic copy to another disk."""
 
     HOLDS = "results"
 
@@ -29,7 +29,7 @@ class MovedFolderDataset(FolderDataset):
 
     @staticmethod
     def _copy(data: Path, target: Path) -> None:
-        """To another disk, and only then away from the first one."""
+        """Copy to another disk, then delete the original."""
         with atomic_folder(target) as part:
             shutil.copytree(data, part, dirs_exist_ok=True)
         shutil.rmtree(data)
