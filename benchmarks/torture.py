@@ -1,22 +1,24 @@
-"""Random faults at random moments over many short searches in real processes, and a count of what went wrong.
+"""Kills and faults in many short searches in real processes, and a count of broken promises.
 
-    PYTHONPATH=tests python -m support.search.torture [--kills 200] [--faults 500] [--seed 0] [--workers 2] [--folder FOLDER]
+    python benchmarks/torture.py [--kills 200] [--faults 500] [--seed 0] [--workers 2] [--writes 1 2 3] [--folder FOLDER]
+    python benchmarks/torture.py --check PLAN FOLDER...
 
-Every study has 10 trials of 3 epochs on a surrogate of training. Its workers fault at random: they are killed, exit, hang
-asleep or busy, report a device error, a full memory, a full disk, a loss that is not a number, or raise. Its parent is
-killed (-9), or stopped by SIGTERM or SIGINT, at random moments from its start on, and run again until the study is done.
-Before that, one study of 3 trials is killed before its first write to the store, another before its second, and so on
-through all writes that a search makes: each goes on to its end when it is run again. After each study its store, its files
-and the machine's processes are held against what a search promises:
+Every study has 10 trials of 3 epochs on a surrogate of training. Its workers fail at random: they are killed, exit, hang
+asleep or busy, report a device error, a full memory, a full disk or a loss that is not a number, or raise. Its parent is
+killed (SIGKILL) or stopped (SIGTERM, SIGINT) at random moments, and run again until the study is done. Before that, one
+study of 3 trials is killed before its first write to the store, another before its second, and so on through all writes of a
+search, or those of ``--writes``; each resumes and ends when it is run again. After each study its store, its files and the
+processes are checked:
 
-    trials       exactly the asked number, one deciding attempt for each index, none running or waiting
-    settled      no attempt after one that settled its index; a lost attempt is run again, at most three times
-    parameters   those of a search without any fault, index by index, with the same seeds; values that follow from them
-    files        weights of the best two trials and of no others, nothing half written
-    processes    none left after a parent's end
+    trials       exactly the requested number, one final attempt for each index, none running or waiting
+    settled      no attempt after the final one of an index; a lost attempt is retried, at most three times
+    parameters   those of a search without faults, with the same seeds, for each index; values that follow from them
+    files        weights of the best two trials only, complete
+    processes    none left after the end of a parent
 
-Prints the count of each fault that really happened and of violations, and exits with 1 where there is a violation.
-Studies go on until there were as many kills and faults as asked; kills before a write count apart.
+Prints the number of each fault that happened and the violations; exits with 1 if there are any. Studies run until the
+requested numbers of kills and faults are reached; kills before a write count separately. ``--check`` checks the store and the
+files of finished studies: PLAN is the folder of a study without faults, such as FOLDER/plan.
 """
 
 from __future__ import annotations
@@ -38,9 +40,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
-from support.search.faults import KINDS, die_before_write, go_wrong
-from support.search.program import environment
-from support.waiting import PATIENCE
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
@@ -51,7 +50,12 @@ from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.history import INFRASTRUCTURE, MEMORY_ATTEMPTS, PERMANENT
 from psy_agents.hpo.study.store import StudyStore, read_study
 
-MARK = "PSY_AGENTS_TORTURE"  # In the environment of a study's parent, and so of all that it starts.
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from support.search.faults import KINDS, die_before_write, go_wrong
+from support.waiting import PATIENCE
+
+MARK = "PSY_AGENTS_TORTURE"  # In the environment of a study's parent and its descendants.
 TRIALS, EPOCHS, KEEP, RETRIES = 10, 3, 2, 3
 SPACE = {
     "x": {"type": "float", "low": 0.0, "high": 1.0},
@@ -60,8 +64,8 @@ SPACE = {
 }
 DEFAULTS = {"x": 0.5, "loss": "plain", "gamma": 2.0}
 FIRST = [{"x": 0.2}]  # Enqueued.
-FAULTY = 0.35  # Share of trials that go wrong.
-MEAN_LIFE = 2.5  # Seconds that a parent lives, on average, before it is killed.
+FAULTY = 0.35  # Share of trials with a fault.
+MEAN_LIFE = 2.5  # Mean seconds before a parent is killed.
 SILENCE = 1.0
 KILLS = {signal.SIGKILL: 0.7, signal.SIGTERM: 0.15, signal.SIGINT: 0.15}
 SHORT = 3  # Trials of a study that is killed before each of its writes.
@@ -73,7 +77,7 @@ def value_of(x: float, epoch: int) -> float:
 
 
 class Surrogate:
-    """Trains nothing for a few hundredths of a second; whether and how a trial goes wrong depends on its number alone."""
+    """An objective that sleeps for a few hundredths of a second. The fault of a trial depends only on its number."""
 
     def __init__(self, setup: dict) -> None:
         self.setup = setup
@@ -95,7 +99,7 @@ class Surrogate:
 
 
 def search(folder: Path, *, seed: int, workers: int, faulty: float, trials: int = TRIALS, dies_before: int = 0) -> None:
-    """Run, or go on with, the study of a folder; ``dies_before`` a write, where that is not 0."""
+    """Run or resume the study of a folder; ``dies_before``: the write before which this process is killed, or 0."""
     if dies_before:
         die_before_write(dies_before)
     with StudyStore(folder / "studies.db") as store:
@@ -112,22 +116,20 @@ def search(folder: Path, *, seed: int, workers: int, faulty: float, trials: int 
             FIRST,
             store,
             "study",
-            objective="support.search.torture:Surrogate",
+            objective="torture:Surrogate",
             setup={"seed": seed, "faulty": faulty, "diary": str(folder / "diary")},
             checkpoint_root=folder / "weights",
             preload_modules=(),
         ).run()  # fmt: skip
 
 
-def expected(folder: Path) -> list[tuple[dict, int]]:
-    """Parameters and seed of each index, of a search without any fault."""
-    folder.mkdir(exist_ok=True)
-    search(folder, seed=0, workers=1, faulty=0.0)
+def plan_of(folder: Path) -> list[tuple[dict, int]]:
+    """Parameters and seed of each index, from a study without faults."""
     return [(trial.params, trial.user_attrs["seed"]) for trial in read_study(folder / "studies.db", "study").trials]
 
 
 def torment(folder: Path, chance: random.Random, *, seed: int, workers: int, kills: int) -> tuple[Counter, list[str]]:
-    """Run a study to its end through so many kills; what was done to its parents, and the processes that these left."""
+    """Run a study to its end with so many kills; return counts of kills, and violations by processes."""
     mark, done, wrong = uuid.uuid4().hex, Counter(), []
     options = {"seed": seed, "workers": workers, "faulty": FAULTY}
     while True:
@@ -152,7 +154,7 @@ def torment(folder: Path, chance: random.Random, *, seed: int, workers: int, kil
 
 
 def kill_before_writes(root: Path, plan: list[tuple[dict, int]], writes: Iterable[int]) -> tuple[int, list[str]]:
-    """One study for each of the writes to the store, up to the last that a search makes; kills, and what went wrong."""
+    """Run one study for each of the writes, up to the last write of a search; return the number of kills, and violations."""
     kills, wrong, options = 0, [], {"seed": 0, "workers": 1, "faulty": 0.0, "trials": SHORT}
     for write in writes:
         folder, mark = root / f"write_{write:03d}", uuid.uuid4().hex
@@ -171,9 +173,9 @@ def kill_before_writes(root: Path, plan: list[tuple[dict, int]], writes: Iterabl
 
 def start(folder: Path, mark: str, options: dict) -> subprocess.Popen:
     """Start a study's parent."""
-    command = [sys.executable, "-m", "support.search.torture", "--search", str(folder), json.dumps(options)]
+    command = [sys.executable, __file__, "--search", str(folder), json.dumps(options)]
     with (folder / "output").open("ab") as output:
-        return subprocess.Popen(command, env={**environment(), MARK: mark}, stdout=output, stderr=output)
+        return subprocess.Popen(command, env={**os.environ, MARK: mark}, stdout=output, stderr=output)
 
 
 def run_to_its_end(folder: Path, mark: str, options: dict) -> int:
@@ -187,7 +189,7 @@ def run_to_its_end(folder: Path, mark: str, options: dict) -> int:
 
 
 def survivors(mark: str, patience: float = PATIENCE) -> list[int]:
-    """Processes that carry the mark and do not end in time."""
+    """Processes with the mark that do not end in time."""
     deadline = time.monotonic() + patience
     while (left := _marked(mark)) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -200,13 +202,13 @@ def _marked(mark: str) -> list[int]:
         try:
             if folder.name.isdigit() and wanted in (folder / "environ").read_bytes():
                 found.append(int(folder.name))
-        except (FileNotFoundError, ProcessLookupError, PermissionError):  # It has ended, or is another user's.
+        except (FileNotFoundError, ProcessLookupError, PermissionError):  # It has ended, or belongs to another user.
             continue
     return found
 
 
 def violations(folder: Path, plan: list[tuple[dict, int]]) -> list[str]:
-    """What a finished study's store and files do not keep of the promises above."""
+    """Violations in the store and the files of a finished study."""
     wrong, attempts = [], {}
     for trial in read_study(folder / "studies.db", "study").trials:
         if not trial.state.is_finished():
@@ -251,7 +253,9 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--folder", type=Path, help="keeps every study; else each is deleted that kept all promises")
+    parser.add_argument("--folder", type=Path, help="folder of all studies; default: a temporary one, for studies with violations")
+    parser.add_argument("--writes", type=int, nargs="+", help="writes before which a study is killed; default: all")
+    parser.add_argument("--check", type=Path, nargs="+", metavar=("PLAN", "FOLDER"), help="checks finished studies, and runs none")
     parser.add_argument("--search", nargs=2, metavar=("FOLDER", "JSON"), help=argparse.SUPPRESS)  # A study's parent.
     arguments = parser.parse_args()
     if arguments.search:
@@ -261,17 +265,24 @@ def main() -> int:
             print(error, file=sys.stderr)
             return 2
         return 0
+    if arguments.check:
+        plan, *folders = arguments.check
+        found = [f"{folder}: {line}" for folder in folders for line in violations(folder, plan_of(plan))]
+        print("\n".join([*found, f"{len(found)} violations"]))
+        return 1 if found else 0
     root = arguments.folder or Path(tempfile.mkdtemp(prefix="torture-"))
     root.mkdir(parents=True, exist_ok=True)
-    plan = expected(root / "plan")
-    writes, wrong = kill_before_writes(root, plan, itertools.count(1))
+    (root / "plan").mkdir()
+    search(root / "plan", seed=0, workers=1, faulty=0.0)
+    plan = plan_of(root / "plan")
+    writes, wrong = kill_before_writes(root, plan, arguments.writes or itertools.count(1))
     print(f"{writes} kills before a write, {len(wrong)} violations", file=sys.stderr, flush=True)
     counts, found, studies = torture(root, arguments, plan)
     wrong += found
     print(f"{studies} studies of {TRIALS} trials, {arguments.workers} workers, seed {arguments.seed}")
     for name, count in sorted(counts.items()):
         print(f"{count:6d} {name}")
-    print(f"{writes:6d} parent killed before a write to the store, once before each")
+    print(f"{writes:6d} parent killed before a write to the store")
     print(f"{len(wrong):6d} violations")
     for line in wrong:
         print("      ", line)
@@ -281,7 +292,7 @@ def main() -> int:
 
 
 def torture(root: Path, arguments: argparse.Namespace, plan: list[tuple[dict, int]]) -> tuple[Counter, list[str], int]:
-    """Studies until there were as many kills and faults as asked: counts, violations, number of studies."""
+    """Run studies until the requested kills and faults are reached; return counts, violations and the number of studies."""
     chance, counts, wrong = random.Random(arguments.seed), Counter(), []
     number = 0
     while True:
