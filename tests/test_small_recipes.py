@@ -25,12 +25,12 @@ root, formats = Path(sys.argv[1]), tuple(sys.argv[2:])
 trained = small_export("criteria", build_encoder(root / "encoder"), root / "refit")
 facts = trained.facts(CONFIG.model_copy(update={"formats": formats}))
 
-from psy_agents.release.package import packed
+from psy_agents.release.export_folder import exported_folder
 from psy_agents.reporting.latex import latex_tables
 from psy_agents.reporting.report_page.page import report_page
 from psy_agents.reporting.tables import criteria_table, summary_table
 
-with packed(facts, trained.model) as folder:
+with exported_folder(facts, trained.model) as folder:
     card, files = (folder / "README.md").read_text(), [file.name for file in folder.iterdir()]
 found = {
     "card": card,

@@ -10,7 +10,7 @@ import pytest
 from psy_agents.app.parameter_errors import Places
 from psy_agents.app.parameters import check_parameters
 from psy_agents.errors import UserError
-from psy_agents.release.config import CorpusFacts
+from psy_agents.release.config import CorpusDescription
 
 
 def export_of(session, env=None, **params):
@@ -26,17 +26,17 @@ def test_it_knows_how_the_run_was_called(session):
 
 
 def test_an_environment_of_another_corpus_inherits_nothing_that_is_known_of_this_one(session):
-    assert export_of(session).facts.languages == ("en",) and export_of(session).agreement is None
-    assert export_of(session, "contract_nli").facts == CorpusFacts()
+    assert export_of(session).corpus_description.languages == ("en",) and export_of(session).agreement is None
+    assert export_of(session, "contract_nli").corpus_description == CorpusDescription()
     gated = export_of(session, "redsm5")
-    assert gated.agreement.name == "ReDSM5 data agreement" and "psychologist" in gated.facts.labels
-    assert gated.facts.languages == (), "its paper's abstract names no language"
+    assert gated.agreement.name == "ReDSM5 data agreement" and "psychologist" in gated.corpus_description.labels
+    assert gated.corpus_description.languages == (), "its paper's abstract names no language"
 
 
 def test_safety_critical_criteria_are_criteria(session, project):
     criteria = json.loads((project / "data/01_raw/synthetic/criteria.json").read_text(encoding="utf-8"))
     for env in (None, "redsm5"):
-        critical = export_of(session, env).facts.safety_critical
+        critical = export_of(session, env).corpus_description.safety_critical
         assert critical and set(critical) <= set(criteria)
 
 

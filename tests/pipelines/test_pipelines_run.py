@@ -318,7 +318,7 @@ def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_run
     assert trials(copied) == after
     for agent in AGENTS:
         assert (latest(copied, f"data/test/06_models/export/{agent}") / "README.md").is_file()
-    with pytest.raises(UserError, match=r"^Nothing was published: say where with --params publish\.repository=user/name"):
+    with pytest.raises(UserError, match=r"^Nothing was published: name the repository with --params publish\.repository=user/name"):
         resumed(agent="joint").run(pipeline_names=["publish"])
     with pytest.raises(UserError, match="uploads one agent at a time: say which with --params agent=NAME"):
         resumed().run(pipeline_names=["publish"])

@@ -20,13 +20,13 @@ from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.errors import UserError
 from psy_agents.release.config import PublishConfig
 from psy_agents.release.data_statement import HEADINGS
-from psy_agents.release.files import exported_hashes
+from psy_agents.release.export_folder import exported_folder
+from psy_agents.release.files import file_checksums
 from psy_agents.release.known_failures import CRISIS, misses
 from psy_agents.release.markdown import cell, table
 from psy_agents.release.model_card import model_card
-from psy_agents.release.package import packed
 from psy_agents.release.publish import publish
-from psy_agents.release.reproduce import commands
+from psy_agents.release.reproduce import reproduction_commands
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def card_of(trained):
     def card(agent: str) -> tuple[str, str]:
         if agent not in read:
             made = trained(agent)
-            with packed(made.facts(), made.model) as folder:
+            with exported_folder(made.facts(), made.model) as folder:
                 assert files_with(folder, CANARY) == [], "no text of a post"
                 read[agent] = tuple((folder / name).read_text(encoding="utf-8") for name in ("README.md", "DATA_STATEMENT.md"))
         return read[agent]
@@ -113,7 +113,7 @@ def test_misses_that_may_endanger_somebody_are_told_with_a_note_on_crisis_resour
 
 
 def test_the_corpus_names_them_and_the_code_knows_none(trained):
-    misspelt = CONFIG.facts.model_copy(update={"safety_critical": ("SLEP",)})
+    misspelt = CONFIG.corpus_description.model_copy(update={"safety_critical": ("SLEP",)})
     with pytest.raises(UserError, match=r"export\.corpora\.meadow\.safety_critical: SLEP is no criterion of the corpus .*SLEEP, FATIGUE"):
         trained("criteria").facts(CONFIG.model_copy(update={"corpora": {"meadow": misspelt}}))
 
@@ -131,11 +131,11 @@ def test_the_data_statement_has_every_heading_and_says_what_is_not_known(card_of
 
 def test_of_a_corpus_that_is_not_described_nothing_is_claimed(trained, caplog):
     made = trained("criteria")
-    other = {"meadows": CONFIG.facts}
+    other = {"meadows": CONFIG.corpus_description}
     bare = CONFIG.model_copy(update={"corpora": other, "agreement": None, "licence": None})
-    with packed(made.facts(bare), made.model) as folder:
+    with exported_folder(made.facts(bare), made.model) as folder:
         card, statement = ((folder / name).read_text(encoding="utf-8") for name in ("README.md", "DATA_STATEMENT.md"))
-    assert "export.corpora describes meadows, not meadow: its card says that nothing is known of it" in caplog.text
+    assert "export.corpora describes meadows, but not meadow: the card says that nothing is known of this corpus" in caplog.text
     header = ModelCard(card).data.to_dict()
     assert "language" not in header and "license" not in header
     assert "names no criterion whose misses may endanger somebody" in card and "findahelpline" not in card
@@ -145,8 +145,8 @@ def test_of_a_corpus_that_is_not_described_nothing_is_claimed(trained, caplog):
 
 def test_the_hashes_are_those_of_the_files(trained):
     made = trained("joint")
-    with packed(made.facts(), made.model) as folder:
-        card, hashes = (folder / "README.md").read_text(encoding="utf-8"), exported_hashes(folder)
+    with exported_folder(made.facts(), made.model) as folder:
+        card, hashes = (folder / "README.md").read_text(encoding="utf-8"), file_checksums(folder)
         record = json.loads((folder / "export.json").read_text(encoding="utf-8"))
         told = {name: cells[-1].strip("`") for name, cells in rows(card, "## Files").items()}
     assert record["files"] == hashes == {name: told[name] for name in hashes}
@@ -176,14 +176,14 @@ def together(trained, tmp_path):
 
 def test_the_card_of_an_ensemble_says_who_answers_and_its_own_examples_open_it(together):
     folder, facts = together
-    with packed(facts, folder) as path:
+    with exported_folder(facts, folder) as path:
         card = (path / "README.md").read_text(encoding="utf-8")
         for example in re.findall(r"```python\n(.*?)```", card, re.S):
             exec(example.replace("path/of/this/folder", str(path)), {})
     assert "It is an ensemble: 2 agents answer together" in card
-    assert "of 2 members that were trained in this way: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
+    assert "of 2 members, all trained in this way: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
     assert "Gains on test over the winner alone: macro_f1 0.125 [-0.250, 0.500]." in card
-    refit, _ = commands(facts.summary, (), CONFIG, "unknown")[-2:]
+    refit, _ = reproduction_commands(facts.summary, (), CONFIG, "unknown")[-2:]
     assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")
 
 
@@ -202,7 +202,7 @@ def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(toget
     assert "- Encoder `forbidding`: cc-by-nc-4.0. **It allows no commercial use, and these weights are made from it.**" in card
     assert f"- Encoder `{facts.encoder}`: its folder states no licence" in card and str(encoder) not in card
     asked = []
-    with packed(facts, folder) as path, pytest.raises(UserError, match="Nothing was published"):
+    with exported_folder(facts, folder) as path, pytest.raises(UserError, match="Nothing was published"):
         publish(path, PublishConfig(repository="somebody/share"), api=lambda: None, ask=lambda question: asked.append(question) or "no")
     assert "of the encoder forbidding: cc-by-nc-4.0" in asked[0] and f"of the encoder {facts.encoder}: " in asked[0]
     save_ensemble(tmp_path / "of_one", [first, first], Decisions(0.4))
@@ -220,7 +220,7 @@ def test_the_commands_name_stages_seeds_environment_and_agreement(trained):
     given = {"preprocessing.max_posts": 30, "training.fixed.encoder": folder, "export.formats": "onnx"}
     config = CONFIG.model_copy(update={"environment": "meadow", "given": given, "formats": ("onnx",)})
     more = f"agent=criteria,preprocessing.max_posts=30,training.fixed.encoder={Path(folder).name},export.formats=onnx"
-    assert commands(facts.summary, searched, config, "abc123+changes") == [
+    assert reproduction_commands(facts.summary, searched, config, "abc123+changes") == [
         "git checkout abc123",
         "pip install -c requirements.lock -e .",
         'kedro run --env meadow --pipeline preprocessing --params data_agreement="YOUR NAME"',
@@ -245,7 +245,7 @@ def test_an_export_of_another_corpus_or_without_a_refit_is_refused(trained):
     with pytest.raises(UserError, match="another corpus or other splits"):
         made.facts(summary={**made.summary, "data_hash": "0"})
     other = made.predictions.assign(predicted=~made.predictions["predicted"])
-    with pytest.raises(UserError, match="not of one refit"):
+    with pytest.raises(UserError, match="files are of two refits"):
         made.facts(predictions=other)
 
 

@@ -15,7 +15,7 @@ import psy_agents
 from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.errors import UserError
-from psy_agents.release.package import packed
+from psy_agents.release.export_folder import exported_folder
 
 TEXTS = ["I barely slept all week. Then home.", "We walked to the market. " * 12 + "I have no energy left."]
 PROGRAM = """
@@ -59,7 +59,7 @@ def opened(folder: Path, *texts: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize("agent", ["criteria", "joint"])
 def test_a_copy_opens_in_an_empty_folder_in_a_fresh_process_without_unpickling(trained, tmp_path, agent):
     made = trained(agent)
-    with packed(made.facts(), made.model) as folder:
+    with exported_folder(made.facts(), made.model) as folder:
         copy = Path(shutil.copytree(folder, tmp_path / "model"))
     ended = opened(copy, *TEXTS)
     assert ended.returncode == 0, ended.stderr
@@ -110,5 +110,5 @@ def test_a_folder_with_a_file_that_would_be_unpickled_is_not_exported(trained, t
     folder = Path(shutil.copytree(made.model, tmp_path / "model"))
     (folder / name).write_bytes(b"anything")
     refused = pytest.raises(UserError, match=f"{name} is no file of an agent, and opening it could run code")
-    with refused, packed(made.facts(), folder):
+    with refused, exported_folder(made.facts(), folder):
         raise AssertionError("it was exported")

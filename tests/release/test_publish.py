@@ -13,7 +13,7 @@ from support.small_export import AGREEMENT, CONFIG
 from psy_agents.errors import UserError
 from psy_agents.files.checksums import file_names
 from psy_agents.release.config import PublishConfig
-from psy_agents.release.package import packed
+from psy_agents.release.export_folder import exported_folder
 from psy_agents.release.publish import publish
 
 NAME = "somebody/meadow-criteria"
@@ -69,7 +69,7 @@ def exported(trained):
 
     def export(agreement=None):
         config = CONFIG.model_copy(update={"agreement": agreement and CONFIG.agreement})
-        opened.append(packed(made.facts(config), made.model))
+        opened.append(exported_folder(made.facts(config), made.model))
         return opened[-1].__enter__()
 
     yield export
@@ -113,7 +113,7 @@ def test_a_terminal_that_is_closed_instead_of_answering_calls_nothing(exported):
 
 def test_without_a_terminal_the_name_has_to_be_repeated(exported):
     hub, folder = Hub(), exported()
-    with pytest.raises(UserError, match=rf'no terminal to ask, so confirm with --params "publish\.confirmed_repository={NAME}"'):
+    with pytest.raises(UserError, match=rf'no terminal to ask. Read this and confirm .* --params "publish\.confirmed_repository={NAME}"'):
         publish(folder, config(), hub, None)
     with pytest.raises(UserError, match="publish.confirmed_repository=somebody/other is not"):
         publish(folder, config(confirmed_repository="somebody/other"), hub, None)
@@ -127,7 +127,7 @@ def test_under_an_agreement_that_is_asked_for_by_its_own_name(exported):
     person = Person(NAME, "yes")
     with pytest.raises(UserError, match="it was not confirmed"):
         publish(folder, config(), hub, person)
-    assert "may forbid to share models" in person.asked[0] and AGREEMENT["url"] in person.asked[1]
+    assert "may forbid sharing models" in person.asked[0] and AGREEMENT["url"] in person.asked[1]
     with pytest.raises(UserError, match=f"publish.confirmed_agreement={name}"):
         publish(folder, config(confirmed_repository=NAME), hub, None)
     assert hub.made == 0
@@ -138,7 +138,7 @@ def test_under_an_agreement_that_is_asked_for_by_its_own_name(exported):
 
 def test_a_repository_that_is_there_and_public_gets_nothing_unless_that_is_asked_for(exported):
     hub, folder = Hub(there={NAME: False}), exported()
-    with pytest.raises(UserError, match="is there and public"):
+    with pytest.raises(UserError, match="exists and is public"):
         publish(folder, config(), hub, Person(NAME))
     assert "upload_folder" not in hub.names
     person = Person(NAME)
@@ -151,10 +151,10 @@ def test_only_a_whole_export_as_it_was_made_is_published_and_its_card_may_be_edi
     (folder / "README.md").write_text("# Ours\n", encoding="utf-8")
     publish(folder, config(), hub, Person(NAME))
     (folder / "agent.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(UserError, match="agent.json is not as it was exported"):
+    with pytest.raises(UserError, match="agent.json has changed since the export"):
         publish(folder, config(), hub, Person(NAME))
     (folder / "export.json").unlink()
-    with pytest.raises(UserError, match="only what the pipeline export has made can be published"):
+    with pytest.raises(UserError, match="only the output of the pipeline export can be published"):
         publish(folder, config(), hub, Person(NAME))
     assert hub.names.count("upload_folder") == 1
 
@@ -162,7 +162,7 @@ def test_only_a_whole_export_as_it_was_made_is_published_and_its_card_may_be_edi
 def test_a_file_that_was_added_is_not_published(exported):
     hub, folder = Hub(), exported()
     (folder / "posts.csv").write_text("a post", encoding="utf-8")
-    with pytest.raises(UserError, match="posts.csv is not as it was exported"):
+    with pytest.raises(UserError, match="posts.csv has changed since the export"):
         publish(folder, config(), hub, Person(NAME))
     assert hub.made == 0
 
@@ -173,7 +173,7 @@ def test_what_the_hub_refuses_is_one_sentence(exported):
 
 
 def test_where_to_is_asked_for_and_has_a_form(exported):
-    with pytest.raises(UserError, match="say where with --params publish.repository=user/name"):
+    with pytest.raises(UserError, match="name the repository with --params publish.repository=user/name"):
         publish(exported(), PublishConfig(), Hub(), Person())
     for wrong in ("meadow", "a/b/c", "https://huggingface.co/a/b"):
         with pytest.raises(ValidationError):

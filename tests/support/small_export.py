@@ -17,7 +17,7 @@ from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, Final, FinalObje
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.release.config import ExportConfig
-from psy_agents.release.facts import Facts, gather
+from psy_agents.release.facts import ReleaseFacts, gather_facts
 from psy_agents.reporting.config import ReportConfig
 
 AGREEMENT = {"name": "Meadow agreement", "url": "https://example.org/agreement"}
@@ -48,9 +48,9 @@ class Trained:
     def quality(self) -> dict:
         return self.given["quality"]
 
-    def facts(self, config: ExportConfig = CONFIG, **changes) -> Facts:
+    def facts(self, config: ExportConfig = CONFIG, **changes) -> ReleaseFacts:
         given = {**self.given, "summary": self.summary, "predictions": self.predictions, "config": config, **changes}
-        return gather(agent=self.agent, **given)
+        return gather_facts(agent=self.agent, **given)
 
 
 def small_export(agent: str, encoder: Path, root: Path) -> Trained:

@@ -1,1 +1,1 @@
-"""A refitted agent made ready for others: model card, data statement, ONNX, and publishing, which asks first."""
+"""Export and publication of a refitted agent: model card, data statement, export formats, upload after confirmation."""

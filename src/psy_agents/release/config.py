@@ -15,20 +15,20 @@ LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 REPOSITORY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
-class Statement(Schema):
-    """What is known of a corpus, under the headings of Bender and Friedman, "Data Statements for Natural Language
-    Processing" (TACL 6, 2018); None: nothing is known.
+class DataStatement(Schema):
+    """Information on a corpus, under the headings of Bender and Friedman, "Data Statements for Natural Language
+    Processing" (TACL 6, 2018). None: unknown.
 
     Attributes:
         curation_rationale: which texts were chosen, and why.
-        language_variety: in words, beside the tags of ``languages``.
-        speaker_demographic: of those who wrote the texts.
-        annotator_demographic: of those who labelled them.
-        speech_situation: when, where and for whom they were written.
+        language_variety: a description; the tags are in ``languages``.
+        speaker_demographic: demographic of the writers.
+        annotator_demographic: demographic of the annotators.
+        speech_situation: when, where and for whom the texts were written.
         text_characteristics: genre, topic and structure.
-        recording_quality: of recorded speech.
-        other: whatever else there is to know.
-        provenance: of which corpora it was made.
+        recording_quality: quality of recorded speech.
+        other: further information.
+        provenance: corpora that the corpus was made from.
     """
 
     curation_rationale: str | None = None
@@ -42,32 +42,33 @@ class Statement(Schema):
     provenance: str | None = None
 
 
-class CorpusFacts(Schema):
-    """Facts about a corpus that cannot be measured.
+class CorpusDescription(Schema):
+    """Information on a corpus that people state, because it cannot be measured.
 
     Attributes:
         labels: who decided on the labels, and how.
-        languages: BCP 47 tags, as the hub takes them.
-        safety_critical: ids of criteria whose misses may endanger somebody; the card tells them apart.
+        languages: BCP 47 tags, the form that the hub uses.
+        safety_critical: ids of criteria whose misses may endanger somebody. The card lists their misses separately.
+        statement: the texts of the data statement.
     """
 
     labels: str | None = None
     languages: tuple[Annotated[str, Field(pattern=LANGUAGE)], ...] = ()
     safety_critical: tuple[str, ...] = ()
-    statement: Statement = Statement()
+    statement: DataStatement = DataStatement()
 
 
 class ExportConfig(Schema):
     """``parameters_export.yml``.
 
     Attributes:
-        formats: further formats to write, by the names of the files in `psy_agents.release.formats`.
-        licence: of the weights, by the hub's name for it; None: not chosen.
-        environment: of the configuration, for the commands to reproduce.
-        given: the parameters of the command line, for the same.
-        corpus: its name in globals.yml.
-        agreement: under which the corpus is, if it is under one.
-        corpora: by the name that ``corpus`` has in globals.yml; nothing is known of one that is not there.
+        formats: names of export formats, which are the names of the modules in `psy_agents.release.formats`.
+        licence: licence of the weights, by its name on the hub. None: none has been chosen.
+        environment: Kedro environment, repeated in the commands that reproduce the model.
+        given: parameters of the command line, repeated in the same commands.
+        corpus: name of the corpus in globals.yml.
+        agreement: data agreement of the corpus, if it has one.
+        corpora: name of a corpus -> its description. A corpus without an entry has no description.
     """
 
     formats: FormatNames = ()
@@ -76,19 +77,19 @@ class ExportConfig(Schema):
     given: dict[str, Any] = {}
     corpus: str
     agreement: Agreement | None = None
-    corpora: dict[str, CorpusFacts] = {}
+    corpora: dict[str, CorpusDescription] = {}
 
     @model_validator(mode="before")
     @classmethod
-    def _onnx_is_a_format(cls, values: Any) -> Any:
+    def _refuse_former_onnx_parameter(cls, values: Any) -> Any:
         if isinstance(values, Mapping) and "onnx" in values:
             raise ValueError("onnx is now one of formats: write formats: [onnx] in place of onnx: true")
         return values
 
     @property
-    def facts(self) -> CorpusFacts:
-        """Of the corpus at hand."""
-        return self.corpora.get(self.corpus, CorpusFacts())
+    def corpus_description(self) -> CorpusDescription:
+        """The description of this corpus; empty without an entry in ``corpora``."""
+        return self.corpora.get(self.corpus, CorpusDescription())
 
 
 class PublishConfig(Schema):
@@ -96,10 +97,10 @@ class PublishConfig(Schema):
 
     Attributes:
         repository: user/name on the hub.
-        private: whether only its members see it.
-        confirmed_repository: the same once more, where no terminal can be asked.
-        confirmed_agreement: name of the corpus' data agreement, by someone who has read that it allows to share models
-            trained on it, where no terminal can be asked.
+        private: whether only members of the repository can see it.
+        confirmed_repository: ``repository`` again, as a confirmation without a terminal.
+        confirmed_agreement: name of the corpus' data agreement, as a confirmation without a terminal. It states that a person
+            has read the agreement, and that it allows sharing models trained on the corpus.
     """
 
     repository: str | None = Field(None, pattern=REPOSITORY)

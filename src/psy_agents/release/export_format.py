@@ -1,7 +1,7 @@
-"""An export format: a further file in an exported folder, in which other programs read the model.
+"""Export formats: further files in an exported folder, for other programs that run the model.
 
-The folder itself holds tokenizer and encoders in the Hugging Face layout, with weights as safetensors. A format is one class in a file
-of `psy_agents.release.formats`; the file's name is the name that ``export.formats`` takes.
+Every exported folder holds tokenizer and encoders in the Hugging Face layout, with weights as safetensors. A format is one class in a
+module of `psy_agents.release.formats`. The name of the module is its name in ``export.formats``.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from psy_agents.errors import UserError
 from psy_agents.release import formats
 from psy_agents.release.markdown import code
 
-HERE = "path/of/this/folder"
-"""What the card calls the exported folder."""
+FOLDER_PLACEHOLDER = "path/of/this/folder"
+"""The path of the exported folder in the card's examples."""
 
 
 @dataclass(frozen=True)
-class Exported:
-    """Result of an export.
+class FormatResult:
+    """The result of writing one format.
 
     Attributes:
-        text: for the card: how to use the file, or why there is none.
+        text: text of the card: how to use the file, or why there is none.
         written: whether there is a file.
-        deviation: largest absolute difference of a finite logit from torch's, where the format was run.
-        shapes: (windows, tokens) on which it was measured.
+        deviation: largest absolute difference of a finite logit from torch's. None if the format was not run.
+        shapes: shapes (windows, tokens) of the inputs on which it was measured.
     """
 
     text: str
@@ -43,13 +43,13 @@ class Exported:
 
 
 class ExportFormat(ABC):
-    """One format.
+    """Base class of the export formats.
 
     Attributes:
-        title: in sentences.
-        file: name of the file that it writes into an agent's folder.
-        packages: that it needs beyond those of the project.
-        extra: the extra in pyproject.toml with these packages.
+        title: name of the format in a sentence, with its article.
+        file: name of the file in an agent's folder.
+        packages: packages that the format needs in addition to those of the project.
+        extra: the extra in pyproject.toml that installs them.
     """
 
     title: ClassVar[str]
@@ -58,14 +58,18 @@ class ExportFormat(ABC):
     extra: ClassVar[str] = ""
 
     @abstractmethod
-    def export_agent(self, folder: Path, place: str) -> Exported:
-        """Write the file into the folder of one agent, or write nothing; ``place`` is what the card calls the folder."""
+    def export_agent(self, folder: Path, card_path: str) -> FormatResult:
+        """Write the file into an agent's folder, unless the format does not support the agent.
+
+        Args:
+            card_path: path of the folder in the card's examples.
+        """
 
     def check_packages(self) -> None:
-        """Refuse to begin without a package.
+        """Check that all packages are installed.
 
         Raises:
-            UserError: names the missing one.
+            UserError: the message names the missing package.
         """
         missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
         if missing:
@@ -74,34 +78,37 @@ class ExportFormat(ABC):
                 f'pip install -c requirements.lock -e ".[{self.extra}]"'
             )
 
-    def export(self, folder: Path) -> Exported:
-        """Write the file of an agent's folder. An ensemble has one in each member's folder, or none if one member can have none."""
-        from psy_agents.agents.saved.ensemble import is_ensemble, read_ensemble  # They import torch.
+    def export(self, folder: Path) -> FormatResult:
+        """Write the file into an agent's folder, or into the folder of each member of an ensemble.
+
+        If one member is not supported, no member has a file.
+        """
+        from psy_agents.agents.saved.ensemble import is_ensemble, read_ensemble  # Imports torch.
 
         self.check_packages()
         if not is_ensemble(folder):
-            return self.export_agent(folder, HERE)
+            return self.export_agent(folder, FOLDER_PLACEHOLDER)
         members, _ = read_ensemble(folder)
-        results = [self.export_agent(member, f"{HERE}/{member.name}") for member in members]
+        results = [self.export_agent(member, f"{FOLDER_PLACEHOLDER}/{member.name}") for member in members]
         failed = [(member, result) for member, result in zip(members, results, strict=True) if not result.written]
         if failed:
             for member in members:
                 (member / self.file).unlink(missing_ok=True)
             (member, result), *_ = failed
-            reason = f"No member of the ensemble has {self.title}, because {member.name} can have none. {result.text}"
-            return Exported(reason, written=False)
+            reason = f"No member of the ensemble has {self.title}, because {member.name} is not supported. {result.text}"
+            return FormatResult(reason, written=False)
         first = (
-            f"Each of the {len(members)} members has {self.title} of its own. The file does not combine their answers: "
+            f"Each of the {len(members)} members has {self.title}. The files do not combine their predictions: "
             "`psy_agents.inference.predictor` does, as `ensemble.json` describes."
         )
         texts = [f"{code(member.name)}: {result.text}" for member, result in zip(members, results, strict=True)]
         deviations = [result.deviation for result in results if result.deviation is not None]
         shapes = tuple(shape for result in results for shape in result.shapes)
-        return Exported("\n\n".join([first, *texts]), True, max(deviations, default=None), shapes)
+        return FormatResult("\n\n".join([first, *texts]), True, max(deviations, default=None), shapes)
 
 
 def format_names() -> list[str]:
-    """The names of all formats; their modules are not imported."""
+    """The names of all formats. Their modules are not imported."""
     return sorted(module.name for module in pkgutil.iter_modules(formats.__path__))
 
 
@@ -116,8 +123,8 @@ def export_format(name: str) -> ExportFormat:
     return found()
 
 
-def export_formats(names: Sequence[str], folder: Path) -> dict[str, Exported]:
-    """Write each format into an agent's folder; by the name of the file.
+def export_formats(names: Sequence[str], folder: Path) -> dict[str, FormatResult]:
+    """Write each format into an agent's folder, and return the results by the names of the files.
 
     Raises:
         UserError: a package is missing.
@@ -127,24 +134,24 @@ def export_formats(names: Sequence[str], folder: Path) -> dict[str, Exported]:
 
 
 def check_packages(names: Sequence[str]) -> None:
-    """Refuse to begin without a package of one of the formats.
+    """Check that the packages of all formats are installed.
 
     Raises:
-        UserError: names the missing one.
+        UserError: the message names the missing package.
     """
     for name in names:
         export_format(name).check_packages()
 
 
-def _known(name: str) -> str:
+def _check_format_name(name: str) -> str:
     if name not in format_names():
         raise ValueError(f"there is no export format {name} (there are: {', '.join(format_names())})")
     return name
 
 
-def _list_of(value: Any) -> Any:
-    """A list, also of names that the command line joins by ``+``."""
+def _split_names(value: Any) -> Any:
+    """Split names that are joined by ``+``, as on the command line."""
     return value.split("+") if isinstance(value, str) else value
 
 
-FormatNames = Annotated[tuple[Annotated[str, AfterValidator(_known)], ...], BeforeValidator(_list_of)]
+FormatNames = Annotated[tuple[Annotated[str, AfterValidator(_check_format_name)], ...], BeforeValidator(_split_names)]

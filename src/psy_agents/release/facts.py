@@ -1,4 +1,4 @@
-"""The facts behind a card and a data statement: measured, or stated by the configuration."""
+"""The content of the model card and the data statement: measured, or stated in the configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.release.config import ExportConfig
 from psy_agents.release.files import public_name
-from psy_agents.reporting.build import Refitted, build_report, fitting
+from psy_agents.reporting.build import RefitResult, evaluate_systems, refits_of_corpus
 from psy_agents.reporting.config import ReportConfig
 from psy_agents.reporting.search.studies import agent_studies, stage_costs
 from psy_agents.training.config import TrainingSettings
@@ -27,15 +27,15 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Facts about one agent.
+class ReleaseFacts:
+    """The facts about one agent that its model card and data statement show.
 
     Attributes:
-        report: report on this agent and the baselines only.
-        encoder: its `public_name`.
+        report: a report on this agent and the baselines only.
+        encoder: `public_name` of the encoder.
         on_hub: whether ``encoder`` is a name on the hub.
         searched: settings of each stage of the search: stage, trials, epochs, patience, seed.
-        training: the training settings, if they are still those of the refit.
+        training: the training settings; None if they have changed since the refit.
     """
 
     summary: RefitSummary
@@ -54,7 +54,7 @@ class Facts:
         return next(each for each in self.report.evaluations if each.kind == "agent")
 
 
-def gather(
+def gather_facts(
     agent: str,
     corpus: Corpus,
     quality: Mapping[str, Any],
@@ -65,8 +65,8 @@ def gather(
     reporting: ReportConfig,
     training: TrainingSettings,
     git_commit: str,
-) -> Facts:
-    """Score the agent's predictions on test as the report does, and collect the other facts.
+) -> ReleaseFacts:
+    """Evaluate the agent's predictions on test as the report does, and collect the other facts.
 
     Raises:
         UserError: there is no refit, or it belongs to another corpus or other splits, or a safety-critical criterion is not
@@ -74,23 +74,23 @@ def gather(
     """
     if summary is None or predictions is None:
         raise UserError(f"There is no refit of {agent}, so there is nothing to export: run the pipeline refit first.")
-    refitted, data = Refitted(RefitSummary.model_validate(summary), predictions), corpus.fingerprint
-    if not fitting({agent: refitted}, data):
+    refit, data_hash = RefitResult(RefitSummary.model_validate(summary), predictions), corpus.fingerprint
+    if not refits_of_corpus({agent: refit}, data_hash):
         raise UserError(f"The latest refit of {agent} is of another corpus or other splits: run the pipeline refit again.")
     if config.corpus not in config.corpora:
         described = ", ".join(config.corpora) or "no corpus"
-        log.warning("export.corpora describes %s, not %s: its card says that nothing is known of it", described, config.corpus)
-    unknown = sorted(set(config.facts.safety_critical) - set(corpus.criteria))
+        log.warning("export.corpora describes %s, but not %s: the card says that nothing is known of this corpus", described, config.corpus)
+    unknown = sorted(set(config.corpus_description.safety_critical) - set(corpus.criteria))
     if unknown:
         raise UserError(
             f"conf: parameter export.corpora.{config.corpus}.safety_critical: {unknown[0]} is no criterion of the corpus "
             f"(there are: {', '.join(corpus.criteria)})."
         )
-    studies = agent_studies(store, {agent: refitted.summary})
-    name = str(refitted.summary.hyperparameters["encoder"])
-    return Facts(
-        summary=refitted.summary,
-        report=build_report(corpus, data, {agent: refitted}, stage_costs(studies), reporting),
+    studies = agent_studies(store, {agent: refit.summary})
+    name = str(refit.summary.hyperparameters["encoder"])
+    return ReleaseFacts(
+        summary=refit.summary,
+        report=evaluate_systems(corpus, data_hash, {agent: refit}, stage_costs(studies), reporting),
         quality=DataQuality.model_validate(quality),
         config=config,
         encoder=public_name(name),
@@ -100,6 +100,6 @@ def gather(
             | {"trials": cost.trials, "seed": study.user_attrs.get("identity", {}).get("stage", {}).get("seed")}
             for study, cost in zip(studies[agent], stage_costs(studies), strict=True)
         ),
-        training=training if settings_hash(training) == refitted.summary.settings_hash else None,
+        training=training if settings_hash(training) == refit.summary.settings_hash else None,
         git_commit=git_commit,
     )

@@ -1,4 +1,4 @@
-"""The files of an exported folder: checksums, record of origin, and a check against pickles."""
+"""Files of an exported folder: names, checksums, the record ``export.json``, and a check for pickles."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CARD, STATEMENT, RECORD = "README.md", "DATA_STATEMENT.md", "export.json"
 PICKLES = {".bin", ".ckpt", ".dill", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth"}
 
 
-class EncoderUsed(Schema):
-    """An encoder's `public_name`, and its licence if one is stated."""
+class EncoderLicence(Schema):
+    """The `public_name` of an encoder, and its licence."""
 
     name: str
     licence: str
@@ -39,38 +39,38 @@ class ExportRecord(Schema):
     agreement: Agreement | None
     data_hash: str
     git_commit: str
-    encoders: list[EncoderUsed]
+    encoders: list[EncoderLicence]
     licence: str | None
     versions: dict[str, str]
     files: dict[str, str]
 
 
-def exported_hashes(folder: Path) -> dict[str, str]:
+def file_checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file but the card and the record."""
     return checksums(folder, (name for name in file_names(folder) if name not in (CARD, RECORD)))
 
 
-def encoders_of(folder: Path) -> list[str]:
-    """Sorted names of the encoders of an agent, or of each member of an ensemble, from ``agent.json``."""
+def encoder_names(folder: Path) -> list[str]:
+    """Sorted names of the encoders in each ``agent.json`` of the folder."""
     described = (json.loads(file.read_text(encoding="utf-8")) for file in folder.rglob("agent.json"))
     return sorted({str(agent["hyperparameters"]["encoder"]) for agent in described})
 
 
-def encoders_used(folder: Path) -> list[EncoderUsed]:
-    """Public name and licence of each encoder, without paths of this machine."""
-    return [EncoderUsed(name=public_name(each), licence=licence_of(locate_encoder(each))) for each in encoders_of(folder)]
+def encoder_licences(folder: Path) -> list[EncoderLicence]:
+    """Public name and licence of each encoder."""
+    return [EncoderLicence(name=public_name(each), licence=licence_of(locate_encoder(each))) for each in encoder_names(folder)]
 
 
 def public_name(encoder: str) -> str:
-    """A name on the hub, or the last part of a local path, which reveals nothing about this machine."""
+    """A name on the hub, or the last part of a local path. The full path would reveal details of this machine."""
     return Path(encoder).name if Path(encoder).is_dir() else encoder
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Refuse a folder with a file that may be unpickled, since unpickling can run code.
+    """Refuse a folder with a pickle: opening a pickle can run code.
 
     Raises:
-        UserError: names the first one.
+        UserError: the message names the first pickle.
     """
     found = [name for name in file_names(folder) if Path(name).suffix.lower() in PICKLES]
     if found:
@@ -79,29 +79,31 @@ def refuse_pickles(folder: Path) -> None:
 
 def write_record(folder: Path, **known: object) -> None:
     """Write ``export.json`` with the checksums of the folder's files."""
-    record = ExportRecord.model_validate({**known, "files": exported_hashes(folder)})
+    record = ExportRecord.model_validate({**known, "files": file_checksums(folder)})
     (folder / RECORD).write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def read_record(folder: Path) -> ExportRecord:
-    """The record of an exported folder with unchanged files.
+    """Read ``export.json``, and check that the files are unchanged.
 
     Raises:
-        UserError: it is not an exported folder, or a file was changed, added or removed.
+        UserError: the folder is no export, or a file was changed, added or removed.
     """
     try:
         record = ExportRecord.model_validate_json((folder / RECORD).read_bytes())
     except FileNotFoundError:
-        raise UserError(f"The folder has no {RECORD}: only what the pipeline export has made can be published.") from None
+        raise UserError(f"The folder has no {RECORD}: only the output of the pipeline export can be published.") from None
     except ValidationError:
         raise UserError(f"{RECORD} is damaged: run the pipeline export again.") from None
     if not (folder / CARD).is_file():
         raise UserError(f"The folder has no {CARD}, its model card: run the pipeline export again.")
-    _check_same(record.files, exported_hashes(folder))
+    _check_unchanged(record.files, file_checksums(folder))
     return record
 
 
-def _check_same(recorded: Mapping[str, str], found: Mapping[str, str]) -> None:
-    other = sorted(name for name in {*recorded, *found} if recorded.get(name) != found.get(name))
-    if other:
-        raise UserError(f"{other[0]} is not as it was exported ({len(other)} such in all): run the pipeline export again, or put it back.")
+def _check_unchanged(recorded: Mapping[str, str], found: Mapping[str, str]) -> None:
+    changed = sorted(name for name in {*recorded, *found} if recorded.get(name) != found.get(name))
+    if changed:
+        raise UserError(
+            f"{changed[0]} has changed since the export ({len(changed)} changed in all): run the pipeline export again, or restore it."
+        )

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from psy_agents.evaluation.results import ClassScores, ErrorSlice, Estimate, Evaluation, Report
 from psy_agents.release.markdown import code, render_markdown
+from psy_agents.reporting.texts import readable_name
 
 WORST = 3
 CRISIS = (
     "Anyone who may be at risk needs a person, not this model. [findahelpline.com](https://findahelpline.com) lists crisis lines by "
-    "country, free of charge; where a life is in danger, call the local emergency number. Nobody should be told that there is no "
-    "risk because the model found none, and no alarm should depend on it."
+    "country, free of charge; if a life is in danger, call the local emergency number. Do not tell "
+    "anyone that there is no risk because the model found none, and let no alarm depend on it."
 )
 
 
@@ -55,9 +56,9 @@ def least_recalled(evaluation: Evaluation) -> list[tuple[str, ClassScores]]:
 
 
 def failures_section(report: Report, evaluation: Evaluation, safety_critical: Sequence[str]) -> str:
-    """The section of the card."""
+    """The text of the card's section on known failures."""
     missed = misses(evaluation)
-    by_criterion = {} if evaluation.evidence is None else evaluation.evidence.per_criterion
+    evidence = {} if evaluation.evidence is None else evaluation.evidence.per_criterion
     return render_markdown(
         "known_failures.md",
         report=report,
@@ -67,11 +68,11 @@ def failures_section(report: Report, evaluation: Evaluation, safety_critical: Se
         rarest=rarest(evaluation),
         least_recalled=least_recalled(evaluation),
         absent=[name for name, scores in evaluation.criterion.per_criterion.items() if not scores.support],
-        worst_evidence=sorted((figures["token_f1"], name) for name, figures in by_criterion.items())[:WORST],
+        worst_evidence=sorted((scores["token_f1"], name) for name, scores in evidence.items())[:WORST],
         safety_critical=safety_critical,
         crisis=CRISIS,
         slice_rows=[
-            (each.name.replace("_", " "), each.pairs, each.positives, each.false_negatives, each.false_positives)
+            (readable_name(each.name), each.pairs, each.positives, each.false_negatives, each.false_positives)
             for each in evaluation.errors
             if each.group != "criterion"
         ],

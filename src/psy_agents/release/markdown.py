@@ -1,4 +1,4 @@
-"""Markdown of the documents that go with a model: templates, tables and escapes."""
+"""Markdown of the model card and the data statement: templates, tables and escaping."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from psy_agents.evaluation.results import Estimate
 from psy_agents.reporting.tables import estimate_text
 from psy_agents.reporting.templating import environment
+from psy_agents.reporting.texts import readable_name
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-NOTHING = "–"
+NO_VALUE = "–"
 
 
 def render_markdown(template: str, **values: Any) -> str:
@@ -24,23 +25,23 @@ def render_markdown(template: str, **values: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    made = environment("psy_agents.release")
-    made.filters |= {"cell": cell, "code": code, "epochs": _epochs, "json": _json, "words": lambda name: name.replace("_", " ")}
-    made.globals["table"] = table
-    return made
+    markdown = environment("psy_agents.release")
+    markdown.filters |= {"cell": cell, "code": code, "epochs": _epochs, "json": _json, "readable": readable_name}
+    markdown.globals["table"] = table
+    return markdown
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table. Every column but the first is aligned to the right."""
+    """A Markdown table. Every column but the first is aligned to the right."""
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *([cell(each) for each in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def cell(value: object) -> str:
-    """A value in a table: an estimate with its interval, None as a dash, counts with commas."""
+    """A value as the text of a cell: an estimate with its interval, None as a dash, counts with thousands separators."""
     match value:
         case None:
-            return NOTHING
+            return NO_VALUE
         case Estimate():
             return estimate_text(value.value, value.low, value.high)
         case bool() | str():
@@ -53,17 +54,17 @@ def cell(value: object) -> str:
 
 
 def code(text: str) -> str:
-    """A name in code style, which Markdown does not interpret."""
+    """A name in code style. Markdown does not interpret it."""
     return f"`{text.replace('`', '')}`"
 
 
 def bullets(lines: Iterable[str]) -> str:
-    """A list."""
+    """A bulleted list."""
     return "\n".join(f"- {line}" for line in lines)
 
 
 def fenced(lines: Iterable[str], language: str) -> str:
-    """A block of code."""
+    """A fenced code block."""
     return "\n".join([f"```{language}", *lines, "```"])
 
 

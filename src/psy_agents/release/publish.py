@@ -1,4 +1,4 @@
-"""Publishing an exported agent on the Hugging Face hub. Nothing is sent before a person confirms it by name."""
+"""Publish an exported agent on the Hugging Face hub. Nothing is sent before a person confirms it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.filesize import decimal
 from psy_agents.errors import UserError
 from psy_agents.files.checksums import file_names
 from psy_agents.release.config import PublishConfig
-from psy_agents.release.files import ExportRecord, encoders_of, read_record, refuse_pickles
+from psy_agents.release.files import ExportRecord, encoder_names, read_record, refuse_pickles
 
 log = logging.getLogger(__name__)
 
@@ -25,77 +25,78 @@ def publish(folder: Path, config: PublishConfig, api: Callable[[], Any], ask: As
 
     Args:
         folder: output of the pipeline export.
-        api: makes the hub's client, such as `huggingface_hub.HfApi`. Called only after all confirmations.
-        ask: shows a text to a person and returns the answer; None where there is no terminal.
+        api: makes the hub's client, such as `huggingface_hub.HfApi`. It is called only after all confirmations.
+        ask: shows a text to a person and returns the answer. None without a terminal.
 
     Raises:
-        UserError: the folder is no whole export, something is not confirmed, or the hub refuses; the last may leave an
-            empty repository, and never an upload into one that is open where a private one was asked for.
+        UserError: the export is not complete, a confirmation is missing, or the hub refuses. A refusal can leave an empty
+            repository. If a private repository is configured, nothing is uploaded into a public one.
     """
     if config.repository is None:
-        raise UserError(f"{NOTHING}: say where with --params publish.repository=user/name.")
+        raise UserError(f"{NOTHING}: name the repository with --params publish.repository=user/name.")
     record = read_record(folder)
     refuse_pickles(folder)
     files = file_names(folder)
-    _confirm(config.repository, config.confirmed_repository, "publish.confirmed_repository", ask, _what(folder, files, record, config))
+    upload = _upload_description(folder, files, record, config)
+    _confirm(config.repository, config.confirmed_repository, "publish.confirmed_repository", ask, upload)
     if record.agreement is not None:
         name = record.agreement.name
         _confirm(name, config.confirmed_agreement, "publish.confirmed_agreement", ask, _agreement_question(record))
     return _upload(folder, files, record, config, api)
 
 
-def meaning(record: ExportRecord) -> str:
+def sharing_implications(record: ExportRecord) -> str:
     """What the training data imply for sharing the weights."""
-    memory = "Weights can memorise texts that they were trained on, and give them back to whoever has the weights."
+    memory = "Weights can memorise texts that they were trained on. Anyone who has the weights may extract these texts."
     if record.agreement is None:
-        return f"{memory} The configuration names no data agreement of the corpus '{record.corpus}': whether it allows this, you must know."
+        return f"{memory} The configuration names no data agreement of the corpus '{record.corpus}'. Check that you may publish this model."
     return (
-        f"{memory} These were trained on the corpus '{record.corpus}', which only those may use who signed the "
-        f"{record.agreement.name} ({record.agreement.url}): the agreement may forbid to share models trained on it, and a private "
-        f"repository shares them too, with its members and with the hub's operator. If in doubt, ask the authors of the corpus first."
+        f"{memory} These weights were trained on the corpus '{record.corpus}'. Only those who signed the {record.agreement.name} "
+        f"({record.agreement.url}) may use it. The agreement may forbid sharing models trained on the corpus. A private repository "
+        f"shares them too, with its members and with the hub's operator. If in doubt, ask the authors of the corpus first."
     )
 
 
-def _what(folder: Path, files: list[str], record: ExportRecord, config: PublishConfig) -> str:
+def _upload_description(folder: Path, files: list[str], record: ExportRecord, config: PublishConfig) -> str:
     size = decimal(sum((folder / name).stat().st_size for name in files))
-    seen = "private: seen by its members only" if config.private else "PUBLIC: seen by everybody, and not to be taken back"
+    visibility = "private: visible to its members only" if config.private else "PUBLIC: visible to everybody, and it cannot be undone"
     licence = record.licence or "none has been chosen"
     encoders = [f"{each.name}: {each.licence}" for each in record.encoders]
-    here = [
-        f"agent.json names a folder of this machine, {encoder}, which others will read."
-        for encoder in encoders_of(folder)
+    local_paths = [
+        f"agent.json names a folder of this machine, {encoder}. Others will see its path."
+        for encoder in encoder_names(folder)
         if Path(encoder).is_absolute()
     ]
     return "\n".join(
         [
-            f"To be uploaded: the {record.agent} agent, to {config.repository} on the Hugging Face hub ({seen}).",
+            f"Upload of the {record.agent} agent to {config.repository} on the Hugging Face hub ({visibility}).",
             f"{len(files)} files, {size}: {', '.join(files)}.",
-            *here,
+            *local_paths,
             f"Licence of the weights: {licence}; of the encoder {', of the encoder '.join(encoders)}.",
-            meaning(record),
+            sharing_implications(record),
         ]
     )
 
 
 def _agreement_question(record: ExportRecord) -> str:
     return (
-        f"Does the {record.agreement.name} ({record.agreement.url}) allow to share models trained on the corpus '{record.corpus}', in "
-        f"this way? Whoever says so has read it."
+        f"Does the {record.agreement.name} ({record.agreement.url}) allow sharing models trained on the corpus '{record.corpus}' "
+        f"in this way? Confirm only if you have read it."
     )
 
 
 def _confirm(name: str, given: str | None, parameter: str, ask: Ask | None, question: str) -> None:
-    """Continue if the name was given as a parameter or is typed after the question."""
+    """Check that the name is given as a parameter, or typed in answer to the question."""
     if given == name:
         log.info("%s", question)
         return
     if given is not None:
         raise UserError(f"{NOTHING}: --params {parameter}={given} is not '{name}'.")
     if ask is None:
-        raise UserError(f'{NOTHING}: there is no terminal to ask, so confirm with --params "{parameter}={name}" what follows. {question}')
+        raise UserError(f'{NOTHING}: there is no terminal to ask. Read this and confirm it with --params "{parameter}={name}": {question}')
     try:
-        answer = ask(f"{question}\nType {name} to go on, anything else to stop: ")
-    except EOFError:  # The terminal was closed instead.
+        answer = ask(f"{question}\nType {name} to continue, anything else to stop: ")
+    except EOFError:  # The terminal was closed.
         answer = ""
     if answer.strip() != name:
         raise UserError(f"{NOTHING}: it was not confirmed.")
@@ -108,8 +109,8 @@ def _upload(folder: Path, files: list[str], record: ExportRecord, config: Publis
         hub = api()
         hub.create_repo(config.repository, repo_type="model", private=config.private, exist_ok=True)
         if config.private and not hub.model_info(config.repository).private:
-            raise UserError(f"{NOTHING}: {config.repository} is there and public; name another, or add publish.private=false.")
-        done = hub.upload_folder(
+            raise UserError(f"{NOTHING}: {config.repository} exists and is public: name another repository, or set publish.private=false.")
+        commit = hub.upload_folder(
             repo_id=config.repository,
             folder_path=folder,
             repo_type="model",
@@ -119,7 +120,7 @@ def _upload(folder: Path, files: list[str], record: ExportRecord, config: Publis
     except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OfflineModeIsEnabled, OSError) as error:
         raise UserError(
             f"The upload to {config.repository} failed ({type(error).__name__}): log in with 'hf auth login', unset HF_HUB_OFFLINE, "
-            f"and see whether you may write there."
+            f"and check that you may write to the repository."
         ) from None
-    log.info("published: %s", done.commit_url)
-    return done.commit_url
+    log.info("published: %s", commit.commit_url)
+    return commit.commit_url

@@ -17,11 +17,13 @@ PIPELINES = {
     "stage2": ("hpo_stage2", "stage2"),
     "max": ("maximal_hpo", "maximal"),
 }
-"""Pipeline and section below ``hpo`` of each stage's name."""
+"""Name of a stage -> its pipeline, and its section below ``hpo``."""
 DEFAULT_ENVIRONMENT = "local"
 
 
-def commands(summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], config: ExportConfig, git_commit: str) -> list[str]:
+def reproduction_commands(
+    summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], config: ExportConfig, git_commit: str
+) -> list[str]:
     """All commands from the checkout to the export, with the settings of each stage."""
     environment = "" if config.environment == DEFAULT_ENVIRONMENT else f" --env {config.environment}"
     run = f"kedro run{environment} --pipeline"
@@ -34,8 +36,8 @@ def commands(summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], con
             pipeline, section = PIPELINES[stage["stage"]]
             settings = {"n_trials": stage["trials"], "epochs": stage["epochs"], "patience": stage["patience"], "seed": stage["seed"]}
             lines.append(f"{run} {pipeline} {_params(summary, config, {f'hpo.{section}.{key}': each for key, each in settings.items()})}")
-    _, refitted = PIPELINES[summary.from_stage]
-    settings = {"stage": refitted, "candidates": len(summary.candidates), "n_seeds": len(summary.seeds)}
+    _, section = PIPELINES[summary.from_stage]
+    settings = {"stage": section, "candidates": len(summary.candidates), "n_seeds": len(summary.seeds)}
     if summary.ensemble is not None:
         settings |= {"ensemble": summary.ensemble.kind, "ensemble_size": len(summary.ensemble.members)}
     lines.append(f"{run} refit {_params(summary, config, {f'hpo.refit.{key}': each for key, each in settings.items()})}")
@@ -44,14 +46,14 @@ def commands(summary: RefitSummary, searched: tuple[Mapping[str, Any], ...], con
 
 
 def _params(summary: RefitSummary, config: ExportConfig, settings: Mapping[str, Any]) -> str:
-    """``--params`` of one command: the parameters of the export, and the settings of this step."""
-    every = {"agent": summary.agent, **config.given, **{name: value for name, value in settings.items() if value is not None}}
-    written = ",".join(f"{name}={_written(value)}" for name, value in every.items())
-    return f"--params {shlex.quote(written)}" if " " in written else f"--params {written}"
+    """``--params`` of one command: the command-line parameters of the export, and the settings of this step."""
+    parameters = {"agent": summary.agent, **config.given, **{name: value for name, value in settings.items() if value is not None}}
+    text = ",".join(f"{name}={_parameter_text(value)}" for name, value in parameters.items())
+    return f"--params {shlex.quote(text)}" if " " in text else f"--params {text}"
 
 
-def _written(value: Any) -> str:
-    """A value in the form of the command line. A folder is only its name, which reveals nothing about this machine."""
+def _parameter_text(value: Any) -> str:
+    """A value in the form of the command line. A folder is replaced by its name: the full path would reveal details of this machine."""
     if isinstance(value, str):
         return Path(value).name if Path(value).is_dir() else value
     return json.dumps(value)

@@ -1,4 +1,4 @@
-"""The report from what the refits and the searches have left: predictions on test, summaries, studies."""
+"""Build the report from the refits' predictions on test, their summaries, and the studies of the searches."""
 
 from __future__ import annotations
 
@@ -40,40 +40,40 @@ TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Refitted:
-    """One agent's refit: how it came about, and its predictions on test."""
+class RefitResult:
+    """The summary of one agent's refit, and its predictions on test."""
 
     summary: RefitSummary
     predictions: pd.DataFrame
 
 
-def fitting(refits: Mapping[str, Refitted], data_hash: str) -> dict[str, Refitted]:
-    """The refits that were made on these data, in the agents' order; others are of another corpus or other splits."""
+def refits_of_corpus(refits: Mapping[str, RefitResult], data_hash: str) -> dict[str, RefitResult]:
+    """The refits made on the corpus and splits with this hash, in the agents' order."""
     return {a: refits[a] for a in AGENTS if a in refits and refits[a].summary.data_hash == data_hash}
 
 
 def read_refits(
     agents: Sequence[str], summaries: Sequence[Mapping[str, Any] | None], predictions: Sequence[pd.DataFrame | None]
-) -> dict[str, Refitted]:
-    """The agents that have a refit; of the others summary or predictions are None."""
+) -> dict[str, RefitResult]:
+    """Pair summaries with predictions. Agents without a refit, whose summary or predictions are None, are left out."""
     return {
-        agent: Refitted(RefitSummary.model_validate(summary), table)
+        agent: RefitResult(RefitSummary.model_validate(summary), table)
         for agent, summary, table in zip(agents, summaries, predictions, strict=True)
         if summary is not None and table is not None
     }
 
 
-def report_on(corpus: Corpus, store: str, refits: Mapping[str, Refitted], config: ReportConfig) -> Report:
-    """Report on the refits that are of this corpus; the others, and agents no better than a baseline, are logged.
+def build_report(corpus: Corpus, store: str, refits: Mapping[str, RefitResult], config: ReportConfig) -> Report:
+    """Report on the refits made on this corpus. Log a warning for each other refit, and for each agent no better than a baseline.
 
     Args:
         store: address of the studies.
     """
-    chosen = fitting(refits, corpus.fingerprint)
+    chosen = refits_of_corpus(refits, corpus.fingerprint)
     for agent in sorted(set(refits) - set(chosen)):
-        log.warning("%s: its latest refit is of another corpus or other splits, so the report leaves it out", agent)
-    studies = agent_studies(store, {agent: refitted.summary for agent, refitted in chosen.items()})
-    report = build_report(corpus, corpus.fingerprint, chosen, stage_costs(studies), config)
+        log.warning("%s is left out of the report: its latest refit is of another corpus or other splits", agent)
+    studies = agent_studies(store, {agent: refit.summary for agent, refit in chosen.items()})
+    report = evaluate_systems(corpus, corpus.fingerprint, chosen, stage_costs(studies), config)
     for alarm in report.alarms:
         log.warning(
             "ALARM: %s is no better than the baseline %s: %s %.4f against %.4f on test",
@@ -82,16 +82,16 @@ def report_on(corpus: Corpus, store: str, refits: Mapping[str, Refitted], config
     return report
 
 
-def build_report(
-    corpus: Corpus, data_hash: str, refits: Mapping[str, Refitted], stages: Sequence[StageCost], config: ReportConfig
+def evaluate_systems(
+    corpus: Corpus, data_hash: str, refits: Mapping[str, RefitResult], stages: Sequence[StageCost], config: ReportConfig
 ) -> Report:
-    """Score every refitted agent and every baseline on the same test pairs.
+    """Evaluate every agent with a refit, and every baseline on the same test pairs.
 
     Args:
-        refits: of these data (see `fitting`).
+        refits: refits made on these data, as `refits_of_corpus` returns them.
 
     Raises:
-        UserError: no agent is refitted, or an agent's predictions are not those that its summary was made from.
+        UserError: there is no refit, or the scores of an agent's predictions differ from those in its summary.
     """
     if not refits:
         raise UserError("No agent has a refit on these data, so there is nothing to report: run the pipeline refit first.")
@@ -99,35 +99,39 @@ def build_report(
     criteria = list(corpus.criteria)
     gold = gold_table(corpus.pairs, corpus.splits, SPLIT)
     bootstrap = {"resamples": config.resamples, "seed": config.seed}
-    predictions = {agent: with_gold(refitted.predictions, gold) for agent, refitted in refits.items()}
-    found = [evaluate(agent, "agent", table, texts, criteria, **bootstrap) for agent, table in predictions.items()]
-    for evaluation in found:
-        _check_whole(evaluation, refits[evaluation.name].summary)
-    rules = baseline_predictions(corpus, SPLIT)
-    found += [evaluate(name, "baseline", table, texts, criteria, **bootstrap) for name, table in rules.items()]
+    predictions = {agent: with_gold(refit.predictions, gold) for agent, refit in refits.items()}
+    evaluations = [evaluate(agent, "agent", table, texts, criteria, **bootstrap) for agent, table in predictions.items()]
+    for evaluation in evaluations:
+        _check_one_refit(evaluation, refits[evaluation.name].summary)
+    baselines = baseline_predictions(corpus, SPLIT)
+    evaluations += [evaluate(name, "baseline", table, texts, criteria, **bootstrap) for name, table in baselines.items()]
     return Report(
         data_hash=data_hash,
         posts=gold["post_id"].nunique(),
         pairs=len(gold),
         resamples=config.resamples,
-        evaluations=found,
+        evaluations=evaluations,
         comparisons=compare(predictions, texts, criteria, permutations=config.permutations, **bootstrap),
-        alarms=alarms(found),
-        decisions=[_decisions(refits[each.name].summary) for each in found if each.kind == "agent" and not each.criterion.derived],
+        alarms=alarms(evaluations),
+        decisions=[
+            _agent_decisions(refits[each.name].summary)
+            for each in evaluations
+            if each.kind == "agent" and not each.criterion.derived
+        ],
         gains=[gain for agent, table in predictions.items() for gain in gains(agent, table, texts, criteria, **bootstrap)],
         ensembles=[
-            AgentEnsemble(agent=agent, **{name: getattr(made, name) for name in EnsembleResult.model_fields})
-            for agent, refitted in refits.items()
-            if (made := refitted.summary.ensemble) is not None
+            AgentEnsemble(agent=agent, **{name: getattr(ensemble, name) for name in EnsembleResult.model_fields})
+            for agent, refit in refits.items()
+            if (ensemble := refit.summary.ensemble) is not None
         ],
-        seeds=[_seeds(refitted.summary) for refitted in refits.values()],
+        seeds=[_seed_scores(refit.summary) for refit in refits.values()],
         stages=stages,
         missing=[agent for agent in AGENTS if agent not in refits],
     )
 
 
 def with_gold(predictions: pd.DataFrame, gold: pd.DataFrame) -> pd.DataFrame:
-    """The predictions beside the gold columns of today, whose lists are of one kind, whatever file they came from."""
+    """Replace the gold columns of saved predictions by those of the corpus. A file may return lists of another type."""
     if list(zip(predictions["post_id"], predictions["criterion"], strict=True)) != list(
         zip(gold["post_id"], gold["criterion"], strict=True)
     ):
@@ -135,22 +139,22 @@ def with_gold(predictions: pd.DataFrame, gold: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([gold, predictions.drop(columns=GOLD).reset_index(drop=True)], axis=1)
 
 
-def _check_whole(evaluation: Evaluation, summary: RefitSummary) -> None:
-    """A refit that was cut off between two files would leave predictions of one model beside the summary of another."""
-    told, again = summary.test_metrics, {}
+def _check_one_refit(evaluation: Evaluation, summary: RefitSummary) -> None:
+    """Check that predictions and summary are of one refit. An interrupted save can leave files of two."""
+    saved, computed = summary.test_metrics, {}
     if evaluation.criterion is not None and not evaluation.criterion.derived:
-        again |= {"macro_f1": evaluation.criterion.macro.f1.value, "brier": evaluation.criterion.brier.value}
+        computed |= {"macro_f1": evaluation.criterion.macro.f1.value, "brier": evaluation.criterion.brier.value}
     if evaluation.evidence is not None:
-        again["token_f1"] = evaluation.evidence.scores["token_f1"].value
-    for name, value in again.items():
-        if abs(told[name] - value) > TOLERANCE:
+        computed["token_f1"] = evaluation.evidence.scores["token_f1"].value
+    for name, value in computed.items():
+        if abs(saved[name] - value) > TOLERANCE:
             raise UserError(
-                f"The predictions of {summary.agent} give {name} {value:.6f} on test, its summary says {told[name]:.6f}: they "
-                f"are not of one refit; run the pipeline refit again."
+                f"The predictions of {summary.agent} give {name} {value:.6f} on test, its summary says {saved[name]:.6f}: the "
+                f"files are of two refits. Run the pipeline refit again."
             )
 
 
-def _decisions(summary: RefitSummary) -> AgentDecisions:
+def _agent_decisions(summary: RefitSummary) -> AgentDecisions:
     return AgentDecisions(
         agent=summary.agent,
         temperature=summary.temperature,
@@ -167,7 +171,7 @@ def _decisions(summary: RefitSummary) -> AgentDecisions:
     )
 
 
-def _seeds(summary: RefitSummary) -> SeedScores:
+def _seed_scores(summary: RefitSummary) -> SeedScores:
     values = [value for value in summary.candidates[summary.winner - 1].values if value is not None]
     return SeedScores(
         agent=summary.agent,

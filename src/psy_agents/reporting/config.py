@@ -1,4 +1,4 @@
-"""What a report is computed with, and what the page of evidence shows."""
+"""Parameters of the report and of the evidence page."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from psy_agents.files.schema import Schema
 class ReportConfig(Schema):
     """``parameters_report.yml``."""
 
-    resamples: int = Field(1000, ge=100, description="Of the bootstrap by post.")
-    permutations: int = Field(10_000, ge=100, description="Of the paired tests between agents.")
-    seed: int = Field(0, ge=0, description="Of both.")
+    resamples: int = Field(1000, ge=100, description="Resamples of the bootstrap by post.")
+    permutations: int = Field(10_000, ge=100, description="Permutations of the paired tests between agents.")
+    seed: int = Field(0, ge=0, description="Seed of the bootstrap and of the permutations.")
 
 
 class EvidencePageConfig(Schema):
     """``parameters_evidence_page.yml``."""
 
-    reveal_text: bool = Field(False, description="Show the posts' text; such a page goes into a folder that git ignores.")
-    max_posts: int = Field(1000, ge=1, description="The first ones in the order.")
+    reveal_text: bool = Field(False, description="Show the text of posts. Such a page is saved in a folder that git ignores.")
+    max_posts: int = Field(1000, ge=1, description="Number of posts on the page, the first in the order.")
     order: Literal["mistakes", "id"] = Field(
-        "mistakes", description="Most missed and wrong first, or by the hashed id, which is as good as at random."
+        "mistakes", description="mistakes: most missed and wrong first; id: by the hashed id, a random order."
     )
-    agreement: Agreement | None = Field(None, description="Under which the corpus is, if it is under one.")
+    agreement: Agreement | None = Field(None, description="Data agreement of the corpus, if it has one.")

@@ -1,4 +1,4 @@
-"""One look for all figures: colours, layout, and texts shown to the letter."""
+"""The style of all figures: colours, layout and escaped text."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from plotly.graph_objects.layout import Template
 
-# The colours of Okabe and Ito, which colour-blind readers can tell apart.
+# The palette of Okabe and Ito. Colour-blind readers can tell its colours apart.
 BLUE, ORANGE, GREEN, PURPLE, RED, SKY, GREY = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#7f7f7f"
 
-LEAST_HEIGHT = 320
+MIN_HEIGHT = 320
 MARGINS = {"l": 10, "r": 10, "t": 56, "b": 50}
 SUBTITLE_HEIGHT, LEGEND_ROW_HEIGHT = 18, 20
 LABEL_LENGTH, LINE_LENGTH = 24, 60
@@ -50,18 +50,21 @@ def lay_out(figure: Figure, title: str, *, subtitle: str = "", content_height: f
     top = MARGINS["t"] + (SUBTITLE_HEIGHT if subtitle else 0)
     figure.update_layout(
         template=_template(),
-        title={"text": title, "subtitle": {"text": plain(subtitle)}} if subtitle else {"text": title},
-        height=max(LEAST_HEIGHT, top + MARGINS["b"] + content_height) + LEGEND_ROW_HEIGHT * legend_rows,
+        title={"text": title, "subtitle": {"text": plotly_text(subtitle)}} if subtitle else {"text": title},
+        height=max(MIN_HEIGHT, top + MARGINS["b"] + content_height) + LEGEND_ROW_HEIGHT * legend_rows,
         margin={"t": top},
     )
 
 
-def rows_axis(figure: Figure, labels: list[str], **axis: object) -> None:
-    """Name the rows, the first on top. Rows have numbers: names like "1" or "2020-01-01" would give an axis of numbers or dates."""
+def label_rows(figure: Figure, labels: list[str], **axis: object) -> None:
+    """Label the rows of a plot, the first on top.
+
+    Rows lie at whole numbers: plotly would read labels such as "1" or "2020-01-01" as numbers or dates.
+    """
     figure.update_yaxes(tickvals=list(range(len(labels))), ticktext=labels, range=[len(labels) - 0.5, -0.5], **axis)
 
 
-def absent_plot(title: str, why: str) -> Figure:
+def empty_figure(title: str, reason: str) -> Figure:
     """An empty figure that says why there is nothing to show."""
     import plotly.graph_objects as go
 
@@ -71,20 +74,20 @@ def absent_plot(title: str, why: str) -> Figure:
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     place = {"x": 0, "y": 0.5, "xref": "paper", "yref": "paper", "xanchor": "left", "align": "left"}
-    figure.add_annotation(text=wrapped(why, 40), showarrow=False, **place)
+    figure.add_annotation(text=wrapped_text(reason, 40), showarrow=False, **place)
     return figure
 
 
-def plain(text: object) -> str:
-    """A text that plotly shows to the letter. Plotly interprets tags such as <b>."""
+def plotly_text(text: object) -> str:
+    """Text that plotly shows unchanged. Plotly interprets tags such as <b>, so they are escaped."""
     return escape(str(text), quote=False)
 
 
-def wrapped(text: str, length: int = LINE_LENGTH) -> str:
-    """Lines of at most that many characters. Plotly breaks no lines by itself."""
-    return "<br>".join(plain(line) for line in wrap(text, length))
+def wrapped_text(text: str, length: int = LINE_LENGTH) -> str:
+    """Text broken into lines of at most ``length`` characters. Plotly breaks no lines."""
+    return "<br>".join(plotly_text(line) for line in wrap(text, length))
 
 
 def short_label(name: str, length: int = LABEL_LENGTH) -> str:
-    """The start of a long name, shown to the letter."""
-    return plain(name if len(name) <= length else name[: length - 1] + "…")
+    """A name cut to ``length`` characters, escaped for plotly."""
+    return plotly_text(name if len(name) <= length else name[: length - 1] + "…")

@@ -1,6 +1,6 @@
-r"""Tables of a report for a paper, in LaTeX with booktabs.
+r"""Tables of a report in LaTeX, with booktabs.
 
-The table of criteria has the form of that in Bao, Pérez and Parapar, "ReDSM5: A Reddit Dataset for DSM-5 Depression
+The table of criteria has the layout of the one in Bao, Pérez and Parapar, "ReDSM5: A Reddit Dataset for DSM-5 Depression
 Detection" (CIKM 2025): symptoms with their support, precision, recall and F1 of each model, macro and micro means last.
 """
 
@@ -16,13 +16,13 @@ import pandas as pd
 from psy_agents.evaluation.metrics.criteria.f1 import F1
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, SUMMARY, TITLES, lower_is_better
 from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, Report
-from psy_agents.reporting.tables import NO_SYMPTOMS, classes, ordered, p_text, summary_figures
+from psy_agents.reporting.tables import NO_SYMPTOMS, agents_then_baselines, class_rows, p_text, summary_estimates
 
 PREAMBLE = r"% Needs \usepackage{booktabs}. A table that is too wide fits in {\small ...} or \resizebox (graphicx)."
 ENSEMBLES = {"seeds": "seeds", "top_k": "best candidates"}
 DAGGER = r"$^\dagger$"
 NO_HEAD = "{}"
-"""The upper head of a column that has none; it differs from the empty string, so that two such columns are not joined."""
+"""Upper head of a column without one. pandas would merge it with an empty neighbour."""
 
 # Brackets and stars have a meaning after the end of a row; the others are special characters of TeX.
 _ESCAPES = {
@@ -33,63 +33,63 @@ _ESCAPES = {
 
 
 def latex_text(text: str) -> str:
-    """Text that TeX prints character by character; white space, line ends included, becomes single spaces."""
+    """Text escaped for LaTeX. White space, including line ends, becomes single spaces."""
     return "".join(_ESCAPES.get(letter, letter) for letter in re.sub(r"\s+", " ", text).strip())
 
 
 def latex_tables(report: Report) -> str:
-    """Every table of the report as one file: criteria, their intervals, summary, comparisons, gains, ensembles."""
+    """All tables as the text of one file: criteria, their intervals, summary, comparisons, gains, ensembles."""
     tables = (criteria_latex, intervals_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex)
     return "\n".join([PREAMBLE, *(table(report) for table in tables)])
 
 
 def criteria_latex(report: Report, systems: Sequence[str] | None = None) -> str:
-    """The class metrics marked ``in_latex_classes``, with the best F1 of a row in bold (several if equal to two decimals).
+    """The class metrics marked ``in_latex_classes``. The best F1 of a row is bold; several are if they are equal to two decimals.
 
     Args:
-        systems: names, in order; None: the agents and the baseline with the best macro-F1.
+        systems: names of systems in order. By default the agents and the baseline with the best macro-F1.
     """
-    shown = _chosen(report, systems)
+    evaluations = _selected(report, systems)
     metrics = {name: metric for name, metric in CLASS_METRICS.items() if metric.in_latex_classes}
     rows = []
-    for key, scores in _by_class(shown).items():
-        best = max((_two(each.estimate(F1.name)) for each in scores if each and each.support), default="")
+    for key, scores in _by_class(evaluations).items():
+        best = max((_two_decimals(each.estimate(F1.name)) for each in scores if each and each.support), default="")
         cells = [_class_name(key), _support(scores)]
         for each in scores:
             if each is None or not each.support:  # The system does not have the class, or the class has no gold positive.
                 cells += ["" if each is None else "--"] * len(metrics)
             else:
-                texts = {name: _two(each.estimate(name)) for name in metrics}
+                texts = {name: _two_decimals(each.estimate(name)) for name in metrics}
                 cells += (texts | {F1.name: _bold(texts[F1.name], best)}).values()
         rows.append((key[0], cells))
     heads = [("", "Criterion"), (NO_HEAD, "Support")]
-    heads += [(_system(each), latex_text(metric.heading)) for each in shown for metric in metrics.values()]
+    heads += [(_system_name(each), latex_text(metric.heading)) for each in evaluations for metric in metrics.values()]
     short = ", ".join(f"{each.heading}: {each.title.lower()}" for each in metrics.values() if each.heading != each.title)
     note = (
         rf"Test pairs, by criterion. {latex_text(short)}; best F1 of a row in bold. "
         rf"{DAGGER} derived: a criterion with a predicted span counts as met."
     )
-    return _table(note, "criteria", "lr" + "r" * len(metrics) * len(shown), heads, rows)
+    return _table(note, "criteria", "lr" + "r" * len(metrics) * len(evaluations), heads, rows)
 
 
 def intervals_latex(report: Report, systems: Sequence[str] | None = None) -> str:
-    """F1 of each class with its interval; arguments as for `criteria_latex`."""
-    shown = _chosen(report, systems)
+    """F1 of each class with its interval. The arguments are those of `criteria_latex`."""
+    evaluations = _selected(report, systems)
     rows = [
         (key[0], [_class_name(key), _support(scores), *map(_f1_with_interval, scores)])
-        for key, scores in _by_class(shown).items()
+        for key, scores in _by_class(evaluations).items()
     ]
-    heads = ["Criterion", "Support", *map(_system, shown)]
+    heads = ["Criterion", "Support", *map(_system_name, evaluations)]
     note = rf"F1 with 95\,\% percentile intervals of a bootstrap by post ({report.resamples:,} resamples)."
-    return _table(note, "intervals", "lr" + "l" * len(shown), heads, rows)
+    return _table(note, "intervals", "lr" + "l" * len(evaluations), heads, rows)
 
 
 def summary_latex(report: Report) -> str:
-    """One row a system: agents, then baselines; intervals are in the files of the report."""
+    """One row a system, agents first. The report's CSV files hold the intervals."""
     rows = []
-    for each in ordered(report):
-        figures = summary_figures(each)
-        rows.append((each.kind, [_system(each), *(_two(figures[name]) if name in figures else "" for name in SUMMARY)]))
+    for each in agents_then_baselines(report):
+        estimates = summary_estimates(each)
+        rows.append((each.kind, [_system_name(each), *(_two_decimals(estimates[name]) if name in estimates else "" for name in SUMMARY)]))
     heads = [("", "System"), *((each.metric.side.capitalize(), latex_text(each.heading)) for each in SUMMARY.values())]
     directions = "; ".join(filter(None, ("All systems on the test pairs", *map(lower_is_better, ("criteria", "evidence")))))
     return _table(f"{directions}. {DAGGER} criteria derived from spans.", "summary", "l" + "r" * len(SUMMARY), heads, rows)
@@ -104,8 +104,8 @@ def comparisons_latex(report: Report) -> str:
                 latex_text(TITLES[each.metric]),
                 f"{latex_text(each.first)} $-$ {latex_text(each.second)}",
                 _with_interval(each.difference),
-                _p(each.p_value),
-                _p(each.p_holm),
+                _p_value(each.p_value),
+                _p_value(each.p_holm),
             ],
         )
         for each in report.comparisons
@@ -115,15 +115,15 @@ def comparisons_latex(report: Report) -> str:
 
 
 def gains_latex(report: Report) -> str:
-    """What calibration and thresholds by criterion change on test; F1 of single criteria is in the files of the report."""
+    """Effects of calibration and of thresholds by criterion on test. The report's CSV files hold F1 of single criteria."""
     rows = [
         (
             each.choice,
             [
                 latex_text(each.agent),
                 latex_text(TITLES[each.metric]),
-                _three(each.without),
-                _three(each.chosen),
+                _three_decimals(each.without),
+                _three_decimals(each.chosen),
                 _with_interval(each.difference),
             ],
         )
@@ -139,7 +139,7 @@ def gains_latex(report: Report) -> str:
 
 
 def ensembles_latex(report: Report) -> str:
-    """What each ensemble gains over its single winner, and how many times the winner's training and prediction it takes."""
+    """Gains of each ensemble over its single winner, and its costs in multiples of the winner's."""
     rows = [
         (
             each.agent,
@@ -149,8 +149,8 @@ def ensembles_latex(report: Report) -> str:
                 str(each.cost.members),
                 latex_text(TITLES[gain.metric]),
                 _with_interval(gain.difference),
-                _p(gain.p_value),
-                *(_times(getattr(each.cost, name), getattr(each.single_cost, name)) for name in ("train_seconds", "test_seconds")),
+                _p_value(gain.p_value),
+                *(_multiple(getattr(each.cost, name), getattr(each.single_cost, name)) for name in ("train_seconds", "test_seconds")),
             ],
         )
         for each in report.ensembles
@@ -161,12 +161,12 @@ def ensembles_latex(report: Report) -> str:
     return _table(note, "ensembles", "llrllrrr", heads, rows)
 
 
-def _times(cost: float, single: float) -> str:
+def _multiple(cost: float, single: float) -> str:
     return rf"$\times${cost / single:.1f}" if single else "--"
 
 
-def _chosen(report: Report, systems: Sequence[str] | None) -> list[Evaluation]:
-    with_criteria = {each.name: each for each in ordered(report) if each.criterion is not None}
+def _selected(report: Report, systems: Sequence[str] | None) -> list[Evaluation]:
+    with_criteria = {each.name: each for each in agents_then_baselines(report) if each.criterion is not None}
     if systems is None:
         baselines = [each for each in with_criteria.values() if each.kind == "baseline"]
         best = sorted(baselines, key=lambda each: each.criterion.macro.f1.value)[-1:]
@@ -174,9 +174,9 @@ def _chosen(report: Report, systems: Sequence[str] | None) -> list[Evaluation]:
     return [with_criteria[name] for name in systems]
 
 
-def _by_class(shown: Sequence[Evaluation]) -> dict[tuple[str, str], list[ClassScores | None]]:
+def _by_class(evaluations: Sequence[Evaluation]) -> dict[tuple[str, str], list[ClassScores | None]]:
     """Scores of every system by part and name of the class, in the order of the classes; means last."""
-    tables = [{(part, name): scores for part, name, scores in classes(each)} for each in shown]
+    tables = [{(part, name): scores for part, name, scores in class_rows(each)} for each in evaluations]
     keys = list(dict.fromkeys(key for table in tables for key in table))
     return {key: [table.get(key) for table in tables] for key in keys}
 
@@ -190,17 +190,17 @@ def _class_name(key: tuple[str, str]) -> str:
     return {"macro": "Macro", "micro": "Micro", "no_symptoms": latex_text(NO_SYMPTOMS)}.get(part, latex_text(name))
 
 
-def _system(evaluation: Evaluation) -> str:
+def _system_name(evaluation: Evaluation) -> str:
     derived = evaluation.criterion is not None and evaluation.criterion.derived
     return latex_text(evaluation.name) + (DAGGER if derived else "")
 
 
-def _two(figure: Estimate | None) -> str:
-    return "--" if figure is None else f"{figure.value:.2f}"
+def _two_decimals(estimate: Estimate | None) -> str:
+    return "--" if estimate is None else f"{estimate.value:.2f}"
 
 
-def _three(figure: Estimate) -> str:
-    return f"{figure.value:.3f}"
+def _three_decimals(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f}"
 
 
 def _bold(cell: str, best: str) -> str:
@@ -219,19 +219,19 @@ def _with_interval(figure: Estimate) -> str:
     return f"${figure.value:z.3f}_{{[{figure.low:z.3f},\\,{figure.high:z.3f}]}}$"
 
 
-def _p(p: float) -> str:
+def _p_value(p: float) -> str:
     return f"${p_text(p)}$"
 
 
 def _table(
     note: str, label: str, columns: str, heads: Sequence[str] | Sequence[tuple[str, str]], rows: Sequence[tuple[str, list[str]]]
 ) -> str:
-    """A floating table of cells that are LaTeX already.
+    """A floating table. Its cells are LaTeX.
 
     Args:
-        columns: the alignment of each.
-        heads: of each column; two levels where equal neighbours share an upper head.
-        rows: group and cells; a rule stands before a row of another group, but not between macro and micro.
+        columns: alignment of each column.
+        heads: head of each column, or pairs of upper and lower head; equal neighbours share an upper head.
+        rows: group and cells. A rule separates groups; macro and micro are one group.
     """
     cells = [list(row) for _, row in rows]
     groups = ["mean" if group in ("macro", "micro") else group for group, _ in rows]

@@ -1,4 +1,4 @@
-"""What pages are laid out from: tables, charts, and parts that open."""
+"""Parts of an HTML page: tables, charts, details and sections."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure.
+    """A figure of a page.
 
     Attributes:
-        name: its id in the page. A fixed id keeps the file the same from run to run.
+        name: id of the HTML element. A fixed id makes the page reproducible.
         title: heading of a figure that may be wider than the page.
     """
 
@@ -46,7 +46,12 @@ class Chart:
 
 @dataclass(frozen=True)
 class Details:
-    """Charts and tables below a line that opens and closes them."""
+    """Charts and tables in a collapsible HTML element.
+
+    Attributes:
+        summary: the line that opens and closes it.
+        opened: whether it is open when the page loads.
+    """
 
     summary: str
     charts: Sequence[Chart] = ()

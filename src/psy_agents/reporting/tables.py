@@ -1,6 +1,6 @@
-"""Tables of a report, one row a figure: its value and interval have columns of their own, so that files keep all digits.
+"""Tables of a report, one row a score, with its value and the ends of its interval in separate columns.
 
-Figures that a system does not have (an agent of evidence has no probabilities) have no row.
+A score that a system does not have has no row: an agent that predicts only spans has no Brier score, for example.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, Mod
 NO_SYMPTOMS = "NO_SYMPTOMS"
 STATES = ("complete", "pruned", "failed")
 
-_SYSTEM = ["system", "kind"]
-_FIGURE = ["metric", "value", "low", "high"]
+_SYSTEM_COLUMNS = ["system", "kind"]
+_ESTIMATE_COLUMNS = ["metric", "value", "low", "high"]
 
 
-def ordered(report: Report) -> list[Evaluation]:
-    """The agents, then the baselines, each in the report's order."""
+def agents_then_baselines(report: Report) -> list[Evaluation]:
+    """The evaluations of the agents, then of the baselines, each in the report's order."""
     return sorted(report.evaluations, key=lambda evaluation: evaluation.kind != "agent")
 
 
-def classes(evaluation: Evaluation) -> Iterator[tuple[str, str, ClassScores]]:
-    """Part (criterion, no_symptoms, macro or micro), name and scores of each row of a table of criteria."""
+def class_rows(evaluation: Evaluation) -> Iterator[tuple[str, str, ClassScores]]:
+    """Each row of a table of criteria: part (criterion, no_symptoms, macro or micro), name and scores."""
     scores = evaluation.criterion
     if scores is not None:
         yield from (("criterion", name, each) for name, each in scores.per_criterion.items())
@@ -34,29 +34,29 @@ def classes(evaluation: Evaluation) -> Iterator[tuple[str, str, ClassScores]]:
         yield "micro", "micro", scores.micro
 
 
-def summary_figures(evaluation: Evaluation) -> dict[str, Estimate]:
-    """A system's estimate in each column of the summary, by the column's name; without the columns that it does not have."""
+def summary_estimates(evaluation: Evaluation) -> dict[str, Estimate]:
+    """The estimates of a system by the name of their column in the summary. Estimates that it does not have are left out."""
     criterion, evidence = evaluation.criterion, evaluation.evidence
-    figures: dict[str, Estimate | None] = {}
+    estimates: dict[str, Estimate | None] = {}
     for name, column in SUMMARY.items():
         if column.metric.side == "evidence":
-            figures[name] = None if evidence is None else evidence.scores.get(column.metric.name)
+            estimates[name] = None if evidence is None else evidence.scores.get(column.metric.name)
         elif criterion is not None:
             scores = criterion if column.mean is None else getattr(criterion, column.mean)
-            figures[name] = scores.estimate(column.metric.name)
-    return {name: figure for name, figure in figures.items() if figure is not None}
+            estimates[name] = scores.estimate(column.metric.name)
+    return {name: estimate for name, estimate in estimates.items() if estimate is not None}
 
 
 def criteria_table(report: Report) -> pd.DataFrame:
-    """Every class metric of each class; ``part`` is criterion, no_symptoms, macro or micro."""
+    """Every class metric of each class. ``part`` is criterion, no_symptoms, macro or micro."""
     return pd.DataFrame(
         [
-            (*_named(evaluation), part, name, scores.support, scores.predicted, *figure)
-            for evaluation in ordered(report)
-            for part, name, scores in classes(evaluation)
-            for figure in _figures({metric: scores.estimate(metric) for metric in CLASS_METRICS})
+            (*_system_cells(evaluation), part, name, scores.support, scores.predicted, *row)
+            for evaluation in agents_then_baselines(report)
+            for part, name, scores in class_rows(evaluation)
+            for row in _metric_rows({metric: scores.estimate(metric) for metric in CLASS_METRICS})
         ],
-        columns=[*_SYSTEM, "part", "class", "support", "predicted", *_FIGURE],
+        columns=[*_SYSTEM_COLUMNS, "part", "class", "support", "predicted", *_ESTIMATE_COLUMNS],
     )
 
 
@@ -64,34 +64,34 @@ def summary_table(report: Report) -> pd.DataFrame:
     """The metrics of each system on test, and the mean and standard deviation of an agent's objective over seeds."""
     seeds = {scores.agent: scores for scores in report.seeds}
     rows = []
-    for evaluation in ordered(report):
-        rows += [(*_named(evaluation), *figure, None) for figure in _figures(summary_figures(evaluation))]
+    for evaluation in agents_then_baselines(report):
+        rows += [(*_system_cells(evaluation), *row, None) for row in _metric_rows(summary_estimates(evaluation))]
         if evaluation.kind == "agent" and evaluation.name in seeds:
             scores = seeds[evaluation.name]
-            rows.append((*_named(evaluation), "validation_objective", scores.mean, None, None, scores.standard_deviation))
-    table = pd.DataFrame(rows, columns=[*_SYSTEM, *_FIGURE, "standard_deviation"])
+            rows.append((*_system_cells(evaluation), "validation_objective", scores.mean, None, None, scores.standard_deviation))
+    table = pd.DataFrame(rows, columns=[*_SYSTEM_COLUMNS, *_ESTIMATE_COLUMNS, "standard_deviation"])
     return table.astype({"low": float, "high": float, "standard_deviation": float})
 
 
 def evidence_table(report: Report) -> pd.DataFrame:
-    """Every evidence metric: over all pairs, where ``criterion`` is missing, and by criterion, without intervals."""
+    """Every evidence metric: over all pairs, with ``criterion`` missing, and by criterion, without intervals."""
     rows = []
-    for evaluation in ordered(report):
+    for evaluation in agents_then_baselines(report):
         if (evidence := evaluation.evidence) is not None:
-            rows += [(*_named(evaluation), None, *figure) for figure in _figures(evidence.scores)]
+            rows += [(*_system_cells(evaluation), None, *row) for row in _metric_rows(evidence.scores)]
             rows += [
-                (*_named(evaluation), criterion, metric, value, None, None)
+                (*_system_cells(evaluation), criterion, metric, value, None, None)
                 for criterion, metrics in evidence.per_criterion.items()
                 for metric, value in metrics.items()
             ]
-    return pd.DataFrame(rows, columns=[*_SYSTEM, "criterion", *_FIGURE]).astype({"low": float, "high": float})
+    return pd.DataFrame(rows, columns=[*_SYSTEM_COLUMNS, "criterion", *_ESTIMATE_COLUMNS]).astype({"low": float, "high": float})
 
 
 def comparisons_table(report: Report) -> pd.DataFrame:
-    """Each paired test: ``value`` is the first system's figure minus the second's."""
+    """Each paired test. ``value`` is the first system's score minus the second's."""
     return pd.DataFrame(
         [
-            (each.metric, each.first, each.second, *_limits(each.difference), each.p_value, each.p_holm, each.permutations)
+            (each.metric, each.first, each.second, *_estimate_cells(each.difference), each.p_value, each.p_holm, each.permutations)
             for each in report.comparisons
         ],
         columns=["metric", "first", "second", "value", "low", "high", "p_value", "p_holm", "permutations"],
@@ -99,10 +99,10 @@ def comparisons_table(report: Report) -> pd.DataFrame:
 
 
 def gains_table(report: Report) -> pd.DataFrame:
-    """What each choice made on validation changes on test: ``value`` is the figure with it minus the one without."""
+    """The effect on test of each choice made on validation. ``value`` is the score with the choice minus the score without it."""
     return pd.DataFrame(
         [
-            (each.agent, each.choice, each.metric, each.criterion, each.without.value, each.chosen.value, *_limits(each.difference))
+            (each.agent, each.choice, each.metric, each.criterion, each.without.value, each.chosen.value, *_estimate_cells(each.difference))
             for each in report.gains
         ],
         columns=["agent", "choice", "metric", "criterion", "without", "with", "value", "low", "high"],
@@ -110,12 +110,12 @@ def gains_table(report: Report) -> pd.DataFrame:
 
 
 def ensembles_table(report: Report) -> pd.DataFrame:
-    """What each ensemble buys on test, a row a metric: ``value`` is its figure minus the single winner's; and what both cost."""
+    """The gain of each ensemble on test, one row a metric, and its costs. ``value`` is its score minus the single winner's."""
     costs = [name for name in ModelCost.model_fields if name != "members"]
     return pd.DataFrame(
         [
             (
-                each.agent, each.kind, each.cost.members, gain.metric, *_limits(gain.difference), gain.p_value,
+                each.agent, each.kind, each.cost.members, gain.metric, *_estimate_cells(gain.difference), gain.p_value,
                 *(getattr(cost, name) for name in costs for cost in (each.cost, each.single_cost)),
             )
             for each in report.ensembles
@@ -129,7 +129,7 @@ def ensembles_table(report: Report) -> pd.DataFrame:
 
 
 def thresholds_table(report: Report) -> pd.DataFrame:
-    """What was chosen on validation: an agent's temperature and shift, and the threshold of each of its criteria."""
+    """Choices made on validation: each agent's temperature and shift, and the threshold of each criterion."""
     return pd.DataFrame(
         [
             (each.agent, each.temperature, each.shift, criterion, chosen.threshold, chosen.own, chosen.validation_positives)
@@ -141,21 +141,21 @@ def thresholds_table(report: Report) -> pd.DataFrame:
 
 
 def errors_table(report: Report) -> pd.DataFrame:
-    """Errors of each part of the pairs; a rate is missing where the part has no pair that could be wrong in that way.
+    """Errors by group of pairs.
 
-    ``false_positive_rate`` is the share of the negative pairs that were predicted, ``false_negative_rate`` that of
-    the positive ones that were not.
+    ``false_positive_rate`` is the share of negative pairs that are predicted, ``false_negative_rate`` the share of positive
+    pairs that are not. A rate without such a pair is missing.
     """
     table = pd.DataFrame(
         [
             (
-                *_named(evaluation), each.group, each.name, each.pairs, each.positives,
+                *_system_cells(evaluation), each.group, each.name, each.pairs, each.positives,
                 each.false_positives, each.false_negatives, each.token_f1,
             )
-            for evaluation in ordered(report)
+            for evaluation in agents_then_baselines(report)
             for each in evaluation.errors
         ],
-        columns=[*_SYSTEM, "group", "name", "pairs", "positives", "false_positives", "false_negatives", "token_f1"],
+        columns=[*_SYSTEM_COLUMNS, "group", "name", "pairs", "positives", "false_positives", "false_negatives", "token_f1"],
     )  # fmt: skip
     negatives = table["pairs"] - table["positives"]
     return table.assign(
@@ -166,7 +166,7 @@ def errors_table(report: Report) -> pd.DataFrame:
 
 
 def seeds_table(report: Report) -> pd.DataFrame:
-    """The winner's objective on validation, one row a seed; ``run`` counts them from 1."""
+    """The winner's objective on validation, one row a seed. ``run`` counts the seeds from 1."""
     return pd.DataFrame(
         [
             (each.agent, run, value, each.mean, each.standard_deviation)
@@ -178,13 +178,13 @@ def seeds_table(report: Report) -> pd.DataFrame:
 
 
 def stages_table(report: Report) -> pd.DataFrame:
-    """What each stage's study took: a column a state of trials, and the failures by reason in words."""
+    """The cost of each stage: trials by state, training hours, epochs, and failures by reason."""
     states = dict.fromkeys((*STATES, *(state for stage in report.stages for state in stage.states)))
     return pd.DataFrame(
         [
             (
                 stage.agent, stage.stage, stage.study, stage.trials, *(stage.states.get(state, 0) for state in states),
-                stage.best, stage.training_hours, stage.epochs, _failures(stage.failures),
+                stage.best, stage.training_hours, stage.epochs, _failures_text(stage.failures),
             )
             for stage in report.stages
         ],
@@ -193,7 +193,7 @@ def stages_table(report: Report) -> pd.DataFrame:
 
 
 def estimate_text(value: float, low: float | None = None, high: float | None = None) -> str:
-    """A figure with three decimals, and its interval where it has one: 0.412 [0.351, 0.470]."""
+    """A value with three decimals and, if given, its interval: 0.412 [0.351, 0.470]."""
     interval = "" if pd.isna(low) or pd.isna(high) else f" [{low:z.3f}, {high:z.3f}]"
     return f"{value:z.3f}{interval}"
 
@@ -203,17 +203,17 @@ def p_text(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _named(evaluation: Evaluation) -> tuple[str, str]:
+def _system_cells(evaluation: Evaluation) -> tuple[str, str]:
     return evaluation.name, evaluation.kind
 
 
-def _limits(figure: Estimate) -> tuple[float, float | None, float | None]:
-    return figure.value, figure.low, figure.high
+def _estimate_cells(estimate: Estimate) -> tuple[float, float | None, float | None]:
+    return estimate.value, estimate.low, estimate.high
 
 
-def _figures(figures: Mapping[str, Estimate | None]) -> Iterable[tuple[str, float, float | None, float | None]]:
-    return ((name, *_limits(figure)) for name, figure in figures.items() if figure is not None)
+def _metric_rows(estimates: Mapping[str, Estimate | None]) -> Iterable[tuple[str, float, float | None, float | None]]:
+    return ((name, *_estimate_cells(estimate)) for name, estimate in estimates.items() if estimate is not None)
 
 
-def _failures(failures: Mapping[str, int]) -> str:
+def _failures_text(failures: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in failures.items() if count)

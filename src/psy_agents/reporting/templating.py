@@ -1,4 +1,4 @@
-"""The Jinja environment of all templates: pages in HTML, and documents in Markdown."""
+"""The Jinja environment of the HTML and Markdown templates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def render(package: str, template: str, **values: Any) -> str:
     Args:
         package: the package whose folder ``templates`` holds the template.
         template: file name. Values are escaped in ``.html`` files.
-        values: what the template reads.
+        values: variables of the template.
     """
     return environment(package).get_template(template).render(**values)
 
@@ -43,12 +43,12 @@ def environment(package: str) -> Environment:
 
 
 def thousands(value: Cell) -> str:
-    """Text as it is, whole numbers with commas, None as nothing."""
+    """Format a cell: integers with thousands separators, None as an empty string, text unchanged."""
     return "" if value is None else f"{value:,}" if isinstance(value, int) else value
 
 
 def _plotly_figure(chart: Chart) -> Markup:
-    """Plotly's markup, which escapes what the figure holds."""
+    """The HTML of a figure. Plotly escapes its content."""
     from markupsafe import Markup
 
     config = {"responsive": True, "displayModeBar": False}

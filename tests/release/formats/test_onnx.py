@@ -17,10 +17,10 @@ from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent import Decisions, load_agent
 from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.errors import UserError
+from psy_agents.release.export_folder import exported_folder
 from psy_agents.release.export_format import check_packages
 from psy_agents.release.formats import onnx
 from psy_agents.release.formats.onnx import Onnx, onnx_inputs
-from psy_agents.release.package import packed
 
 OUTPUTS = {"criteria": ["criterion"], "evidence": ["start", "end"]}
 TEXTS = ["I barely slept all week. Then home.", "We walked to the market. " * 12 + "I have no energy left.", "Home."]
@@ -75,7 +75,7 @@ def test_where_the_exporter_fails_nothing_is_left_and_the_card_says_so(trained, 
     made = trained("criteria")
     facts = made.facts()
     asked = made.facts(facts.config.model_copy(update={"formats": ("onnx",)}))
-    with packed(asked, made.model) as path:
+    with exported_folder(asked, made.model) as path:
         assert not (path / "model.onnx").exists()
         card = (path / "README.md").read_text(encoding="utf-8")
     assert "There is no ONNX graph: the exporter failed on this encoder (RuntimeError)." in card
@@ -117,11 +117,11 @@ def test_an_ensemble_of_which_one_member_can_have_no_graph_has_none_and_its_card
     monkeypatch.setattr(onnx, "_write", lambda graph, example, target: target.write_bytes(b"graph"))
     monkeypatch.setattr(onnx, "_deviation", lambda *_: next(deviations))
     made = trained("share")
-    with packed(made.facts(made.facts().config.model_copy(update={"formats": ("onnx",)})), ensemble) as path:
+    with exported_folder(made.facts(made.facts().config.model_copy(update={"formats": ("onnx",)})), ensemble) as path:
         assert not list(path.rglob("model.onnx"))
         card = (path / "README.md").read_text(encoding="utf-8")
     assert (
-        "No member of the ensemble has an ONNX graph, because member_2 can have none. "
+        "No member of the ensemble has an ONNX graph, because member_2 is not supported. "
         "There is no ONNX graph: its outputs differed from torch's by up to 0.25."
     ) in card
     assert "share (member_2) has no ONNX graph: its outputs differed from torch's by up to 0.25" in caplog.text
@@ -129,9 +129,9 @@ def test_an_ensemble_of_which_one_member_can_have_no_graph_has_none_and_its_card
 
 def test_it_is_written_only_where_it_is_asked_for(trained):
     made = trained("criteria")
-    with packed(made.facts(), made.model) as path:
+    with exported_folder(made.facts(), made.model) as path:
         assert not (path / "model.onnx").exists()
-        assert "No further format was asked for (`export.formats`)." in (path / "README.md").read_text(encoding="utf-8")
+        assert "No further format was exported (`export.formats`)." in (path / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_missing_package_is_named_with_the_extra(monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from psy_agents.reporting.figure_style import absent_plot
+from psy_agents.reporting.figure_style import empty_figure
 from psy_agents.reporting.report_page.figures import comparison_plot, criteria_plot, errors_plot, reliability_plot, report_figures
 
 
@@ -72,5 +72,5 @@ def test_figures_of_a_report_of_nothing_say_so(report):
 
 
 def test_names_are_shown_to_the_letter():
-    figure = absent_plot("Nothing", "<b>&amp;</b>")
+    figure = empty_figure("Nothing", "<b>&amp;</b>")
     assert figure.layout.annotations[0].text == "&lt;b&gt;&amp;amp;&lt;/b&gt;"

@@ -161,7 +161,7 @@ def test_what_is_missing_derived_or_left_out_is_noted(report):
     assert found == [
         "joint has no refit on these data. It is not in this report.",
         "evidence predicts only spans: a criterion with a predicted span counts as met.",
-        "12 pairs are left out of every evidence figure: their evidence is annotated, but its place is unknown.",
+        "12 pairs are left out of every evidence metric: their evidence is annotated, but its place is unknown.",
     ]
 
 
@@ -220,7 +220,7 @@ def test_the_page_fits_a_phone_with_every_part_open(html, tmp_path, browser):
 
 
 def test_choices_stand_with_and_without_and_each_criterion_says_whose_threshold_it_has(report, page):
-    caption = "On test: each figure without the choice, with it, and the difference; for ECE and Brier less is better"
+    caption = "On test: each metric without the choice, with it, and the difference; for ECE and Brier less is better"
     head, *rows = page.tables[caption]
     assert head == ["Agent and choice", "Metric", "Without", "With", "Difference"] and len(rows) == len(report.gains)
     gain = next(each for each in report.gains if each.agent == "share" and each.criterion == "DEPRESSED_MOOD")
@@ -228,14 +228,14 @@ def test_choices_stand_with_and_without_and_each_criterion_says_whose_threshold_
     shown = (estimate_text(each.value, each.low, each.high) for each in (gain.without, gain.chosen, gain.difference))
     assert row[2:] == list(shown)
     found = cells(page.tables["Thresholds of share"])
-    assert found["WORTHLESSNESS", "Whose"] == "its own" and found["WORTHLESSNESS", "Threshold"] == "0.550"
-    assert found["PSYCHOMOTOR", "Whose"] == "pooled" and found["PSYCHOMOTOR", "Positive on validation"] == "5"
+    assert found["WORTHLESSNESS", "Chosen on"] == "this criterion" and found["WORTHLESSNESS", "Threshold"] == "0.550"
+    assert found["PSYCHOMOTOR", "Chosen on"] == "all criteria" and found["PSYCHOMOTOR", "Positive on validation"] == "5"
     assert "Bins of share, before calibration" in page.tables and "Bins of joint, before calibration" not in page.tables
 
 
 def test_a_report_without_choices_says_so(report):
     html = render(report.model_copy(update={"gains": (), "decisions": ()}))
-    assert "there was nothing to choose" in html and "On test: each figure without the choice" not in html
+    assert "there was nothing to choose" in html and "On test: each metric without the choice" not in html
     assert "No agent has a temperature" in render(report.model_copy(update={"gains": ()}))
 
 

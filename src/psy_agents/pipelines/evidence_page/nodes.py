@@ -18,8 +18,8 @@ def show_agent(agent: str) -> Callable:
         corpus: Corpus, id_salt: str, config: EvidencePageConfig, summary: dict | None, predictions: pd.DataFrame | None
     ) -> EvidencePage:
         """Show the refit's predictions on test beside the annotation."""
-        from psy_agents.reporting.evidence_page.build import build_page
+        from psy_agents.reporting.evidence_page.build import build_evidence_page
 
-        return build_page(agent, corpus, id_salt, config, summary, predictions)
+        return build_evidence_page(agent, corpus, id_salt, config, summary, predictions)
 
     return show_evidence

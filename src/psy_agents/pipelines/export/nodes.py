@@ -29,13 +29,13 @@ def export_agent(agent: str) -> Callable:
         Args:
             refit: folder, summary and predictions on test, None where there is no refit.
         """
-        from psy_agents.release.facts import gather
-        from psy_agents.release.package import packed
+        from psy_agents.release.export_folder import exported_folder
+        from psy_agents.release.facts import gather_facts
         from psy_agents.tracking.code_version import git_commit
 
         model, summary, predictions = refit
-        facts = gather(agent, corpus, data_quality, store, summary, predictions, config, reporting, training, git_commit())
-        with packed(facts, model) as folder:
+        facts = gather_facts(agent, corpus, data_quality, store, summary, predictions, config, reporting, training, git_commit())
+        with exported_folder(facts, model) as folder:
             yield folder
 
     return export

@@ -15,18 +15,18 @@ def make_report(corpus: Corpus, store: str, config: ReportConfig, *refits: Any) 
     Args:
         refits: summary and predictions of each agent in turn, None where there is none yet.
     """
-    from psy_agents.reporting.build import read_refits, report_on
+    from psy_agents.reporting.build import build_report, read_refits
 
-    return report_on(corpus, store, read_refits(AGENTS, refits[::2], refits[1::2]), config).model_dump(mode="json")
+    return build_report(corpus, store, read_refits(AGENTS, refits[::2], refits[1::2]), config).model_dump(mode="json")
 
 
 def show_report(report: dict, store: str, *summaries: dict | None) -> dict[str, Any]:
-    """The report's tables, LaTeX, page and figures, by name (see `contents`).
+    """The report's tables, LaTeX, page and figures, by name (see `report_outputs`).
 
     Args:
         summaries: of each agent's refit, None where there is none yet.
     """
     from psy_agents.evaluation.results import Report
-    from psy_agents.reporting.contents import contents
+    from psy_agents.reporting.outputs import report_outputs
 
-    return contents(Report.model_validate(report), store, dict(zip(AGENTS, summaries, strict=True)))
+    return report_outputs(Report.model_validate(report), store, dict(zip(AGENTS, summaries, strict=True)))

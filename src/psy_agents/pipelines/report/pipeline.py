@@ -4,7 +4,7 @@ from kedro.pipeline import Pipeline, node
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.pipelines.report.nodes import make_report, show_report
-from psy_agents.reporting.contents import AGENT_FIGURES, FIGURES, TABLES
+from psy_agents.reporting.outputs import AGENT_FIGURES, FIGURES, TABLES
 
 CONTENTS = {
     **{f"{name}_table": f"report_{name}_table" for name in TABLES},

@@ -1,4 +1,4 @@
-"""The whole agent for windows of tokens as an ONNX graph, checked against torch. B: windows, T: tokens.
+"""Export of an agent as an ONNX graph, checked against torch. B: windows, T: tokens.
 
 The graph ends where the agent's model ends: pooling a pair's windows, the threshold and the decoding of spans are
 plain arithmetic on its outputs (`psy_agents.training.scoring`).
@@ -21,7 +21,7 @@ from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.model import AgentModel, AgentOutput
 from psy_agents.agents.saved.agent import InferenceSettings, load_agent
 from psy_agents.inference.predictor import windows_of
-from psy_agents.release.export_format import HERE, Exported, ExportFormat
+from psy_agents.release.export_format import FOLDER_PLACEHOLDER, ExportFormat, FormatResult
 from psy_agents.release.markdown import fenced, table
 from psy_agents.training.batches import window_tensors
 from psy_agents.training.data import unlabelled_pairs
@@ -41,35 +41,35 @@ OUTPUTS = {
     "end": "(windows, tokens) float32: the same of its last token",
 }
 TOLERANCE = 1e-3
-"""Of logits: 0.00025 of a probability at most."""
+"""Largest allowed difference of a logit. It changes a probability by at most 0.00025."""
 EXAMPLE_WINDOWS = 3
 
 
 class _Graph(nn.Module):
-    """The agent with plain tensors in and out."""
+    """The agent as a module whose inputs and outputs are tensors."""
 
     def __init__(self, agent: AgentModel) -> None:
         super().__init__()
         self.agent = agent
 
     def forward(self, ids: Tensor, mask: Tensor, answerable: Tensor, sentence: Tensor, types: Tensor | None = None) -> tuple[Tensor, ...]:
-        return tuple(_named(self.agent(_windows(ids, mask, answerable, sentence, types))).values())
+        return tuple(_named_outputs(self.agent(_windows(ids, mask, answerable, sentence, types))).values())
 
 
 def _windows(ids: Tensor, mask: Tensor, answerable: Tensor, sentence: Tensor, types: Tensor | None = None) -> WindowTensors:
-    # A graph cannot have a size that depends on a value: there are no more sentences than tokens.
+    # The size of a graph's tensor cannot depend on a value. The number of tokens bounds the number of sentences.
     return WindowTensors(ids, mask, types, answerable, sentence, lengths=(), n_sentences=ids.shape[1])
 
 
-def _named(output: AgentOutput) -> dict[str, Tensor]:
+def _named_outputs(output: AgentOutput) -> dict[str, Tensor]:
     every = {"criterion": output.criterion_B, "start": output.start_BT, "end": output.end_BT}
     return {name: each for name, each in every.items() if each is not None}
 
 
 class Onnx(ExportFormat):
-    """``model.onnx``, kept only if its graph gives what torch gives.
+    """``model.onnx``. The file is removed if its outputs differ from torch's.
 
-    The windows for tracing and checking are made of the criteria's own words, so the file holds no text of a post.
+    Windows for tracing and checking consist of words of the criteria, so the file holds no text of a post.
     """
 
     title = "an ONNX graph"
@@ -77,34 +77,34 @@ class Onnx(ExportFormat):
     packages = ("onnx", "onnxruntime", "onnxscript")
     extra = "onnx"
 
-    def export_agent(self, folder: Path, place: str) -> Exported:
+    def export_agent(self, folder: Path, card_path: str) -> FormatResult:
         """Trace, write and check the graph of one agent."""
         agent, tokenizer, _, described = load_agent(folder)
         criteria, settings = described["criteria"], InferenceSettings(**described["reading"])
-        cases = _cases(agent, tokenizer, settings, criteria, _texts(list(criteria.values()), agent.config.max_length))
+        inputs = _example_inputs(agent, tokenizer, settings, criteria, _texts(list(criteria.values()), agent.config.max_length))
         target = folder / self.file
-        name = f"{described['agent']} ({folder.name})" if place != HERE else described["agent"]
+        name = f"{described['agent']} ({folder.name})" if card_path != FOLDER_PLACEHOLDER else described["agent"]
         try:
-            with _quiet():
-                _write(_Graph(agent).eval(), cases[0], target)
-            deviation = _deviation(agent, cases, target)
+            with _exporter_silenced():
+                _write(_Graph(agent).eval(), inputs[0], target)
+            deviation = _deviation(agent, inputs, target)
         except (OSError, MemoryError):
             raise
-        except Exception as error:  # The exporter raises errors of many types, all of which concern this encoder.
+        except Exception as error:  # The exporter raises many types of errors.
             target.unlink(missing_ok=True)
             return _unsupported(name, f"the exporter failed on this encoder ({type(error).__name__})")
-        shapes = tuple(tuple(case["ids"].shape) for case in cases)
+        shapes = tuple(tuple(case["ids"].shape) for case in inputs)
         if not deviation <= TOLERANCE:
             target.unlink()
             return _unsupported(name, f"its outputs differed from torch's by up to {deviation:.3g}")
         log.info("%s as ONNX: logits differ from torch's by at most %.2g on %d shapes", name, deviation, len(shapes))
-        return Exported(_text(cases[0], list(_outputs(agent, cases[0])), deviation, shapes, place), True, deviation, shapes)
+        return FormatResult(_text(inputs[0], list(_outputs(agent, inputs[0])), deviation, shapes, card_path), True, deviation, shapes)
 
 
 def onnx_inputs(folder: str | Path, texts: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """What ``model.onnx`` of an agent's folder takes for texts: its inputs by name, and the number of each window's pair.
+    """The inputs of ``model.onnx`` for texts, by name, and the index of each window's pair.
 
-    Pairs are the texts in turn, each with every criterion in the order of ``agent.json``.
+    The pairs are each text with every criterion, in the order of ``agent.json``.
     """
     agent, tokenizer, _, described = load_agent(Path(folder))
     windows = windows_of(agent, tokenizer, InferenceSettings(**described["reading"]), unlabelled_pairs(described["criteria"], texts))
@@ -119,10 +119,10 @@ def _texts(criteria: list[str], max_length: int) -> list[str]:
     return [criteria[0], together, " ".join([together] * (1 + max_length // max(1, len(together.split()))))]
 
 
-def _cases(
+def _example_inputs(
     agent: AgentModel, tokenizer: Any, settings: InferenceSettings, criteria: dict[str, str], texts: list[str]
 ) -> list[dict[str, Tensor]]:
-    """Inputs of several shapes; the first is traced."""
+    """Inputs of several shapes. The first is traced."""
     windows = windows_of(agent, tokenizer, settings, unlabelled_pairs(criteria, texts))
     order = np.argsort(windows.lengths, kind="stable")
     mixed = order[np.linspace(0, len(order) - 1, min(len(order), 7)).astype(int)]
@@ -137,7 +137,7 @@ def _inputs(windows: WindowTensors) -> dict[str, Tensor]:
 
 def _outputs(agent: AgentModel, inputs: dict[str, Tensor]) -> dict[str, np.ndarray]:
     with torch.inference_mode():
-        return {name: tensor.numpy() for name, tensor in _named(agent(_windows(**inputs))).items()}
+        return {name: tensor.numpy() for name, tensor in _named_outputs(agent(_windows(**inputs))).items()}
 
 
 def _write(graph: _Graph, example: dict[str, Tensor], target: Path) -> None:
@@ -151,7 +151,7 @@ def _write(graph: _Graph, example: dict[str, Tensor], target: Path) -> None:
         dynamo=True,
         verbose=False,
     )
-    # Traces hold paths of this machine.
+    # The metadata hold paths of this machine.
     program.model.metadata_props.clear()
     for part in (program.model.graph, *program.model.functions.values()):
         part.metadata_props.clear()
@@ -162,13 +162,13 @@ def _write(graph: _Graph, example: dict[str, Tensor], target: Path) -> None:
     program.save(target, external_data=False)
 
 
-def _deviation(agent: AgentModel, cases: list[dict[str, Tensor]], file: Path) -> float:
-    """Largest absolute difference of a finite logit; infinite where one is finite and the other is not."""
+def _deviation(agent: AgentModel, inputs: list[dict[str, Tensor]], file: Path) -> float:
+    """Largest absolute difference of a finite logit. It is infinite if only one of the two logits is finite."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     names, worst = [each.name for each in session.get_outputs()], 0.0
-    for case in cases:
+    for case in inputs:
         found = session.run(names, {each.name: case[each.name].numpy() for each in session.get_inputs()})
         for name, wanted in _outputs(agent, case).items():
             got = found[names.index(name)]
@@ -180,8 +180,8 @@ def _deviation(agent: AgentModel, cases: list[dict[str, Tensor]], file: Path) ->
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's notes on packages that nothing here needs."""
+def _exporter_silenced() -> Iterator[None]:
+    """Silence the exporter's warnings about packages that are not needed."""
     noisy = logging.getLogger("torch.onnx")
     level = noisy.level
     noisy.setLevel(logging.ERROR)
@@ -193,18 +193,18 @@ def _quiet() -> Iterator[None]:
         noisy.setLevel(level)
 
 
-def _unsupported(agent: str, why: str) -> Exported:
+def _unsupported(agent: str, why: str) -> FormatResult:
     log.warning("%s has no ONNX graph: %s", agent, why)
-    return Exported(f"There is no ONNX graph: {why}.", written=False)
+    return FormatResult(f"There is no ONNX graph: {why}.", written=False)
 
 
-def _text(example: dict[str, Tensor], outputs: list[str], deviation: float, shapes: tuple[tuple[int, int], ...], place: str) -> str:
+def _text(example: dict[str, Tensor], outputs: list[str], deviation: float, shapes: tuple[tuple[int, int], ...], card_path: str) -> str:
     lines = [
         "import onnxruntime",
         "from psy_agents.release.formats.onnx import onnx_inputs",
         "",
-        f'inputs, pair = onnx_inputs("{place}", ["Text of a post."])',
-        f'session = onnxruntime.InferenceSession("{place}/{Onnx.file}")',
+        f'inputs, pair = onnx_inputs("{card_path}", ["Text of a post."])',
+        f'session = onnxruntime.InferenceSession("{card_path}/{Onnx.file}")',
         f"{', '.join(outputs)}{',' if len(outputs) == 1 else ''} = session.run(None, inputs)",
     ]
     rows = [*((f"`{name}`", INPUTS[name]) for name in example), *((f"`{name}`, output", OUTPUTS[name]) for name in outputs)]

@@ -30,12 +30,12 @@ def measure_quality(account: Mapping[str, Any], corpus: Corpus, settings: Corpus
 
 
 def quality_figures(quality: DataQuality) -> tuple[Figure, Figure, Figure]:
-    """Labels by split, posts by length, and what became of the rows."""
+    """Labels by split, posts by length, and used rows and rows set aside."""
     return labels_plot(quality), lengths_plot(quality), rows_plot(quality)
 
 
 def encoder_windowing(criteria: Sequence[str], parameters: HyperParameters) -> Windowing:
-    """How the encoder of these hyper-parameters reads posts beside the criteria.
+    """How the encoder of these hyper-parameters splits pairs of criterion and post into windows.
 
     Raises:
         UserError: the longest criterion leaves no room for a post.
@@ -57,12 +57,12 @@ def encoder_windowing(criteria: Sequence[str], parameters: HyperParameters) -> W
 def plain_tokenizer(folder: Path) -> Tokenizer:
     """The encoder's tokenizer, without truncation and padding.
 
-    It is read from ``tokenizer.json`` where there is one: importing transformers to build it takes seconds.
+    It is read from ``tokenizer.json`` if the file exists: importing transformers takes seconds.
     """
     from tokenizers import Tokenizer
 
     saved = folder / "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(saved)) if saved.is_file() else load_tokenizer(folder).backend_tokenizer
-    tokenizer.no_truncation()  # The file may hold the settings of the last call before it was saved.
+    tokenizer.no_truncation()  # The file may hold the settings of the last call before the save.
     tokenizer.no_padding()
     return tokenizer

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
 from psy_agents.corpus.quality import DataQuality, RowCounts
-from psy_agents.reporting.figure_style import BLUE, GREEN, GREY, ORANGE, RED, lay_out, plain, rows_axis, short_label
+from psy_agents.reporting.figure_style import BLUE, GREEN, GREY, ORANGE, RED, label_rows, lay_out, plotly_text, short_label
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 SPLIT_COLOURS = {"train": BLUE, "validation": ORANGE, "test": GREEN}
 CERTAIN = ("used", "exact", "normalised")
-CERTAIN_COLOURS, OTHER_COLOURS = (BLUE, "#ffffff"), (ORANGE, "#000000")  # of a bar and of its text
+CERTAIN_COLOURS, OTHER_COLOURS = (BLUE, "#ffffff"), (ORANGE, "#000000")  # bar, text
 LABEL_LENGTH = 20
 BAR_HEIGHT = 26
 GROUPED_BAR_HEIGHT = 12
@@ -33,13 +33,13 @@ def labels_plot(report: DataQuality) -> Figure:
             y=places,
             name=split,
             marker={"color": SPLIT_COLOURS[split]},
-            text=[plain(criterion) for criterion in ids],
+            text=[plotly_text(criterion) for criterion in ids],
             textposition="none",
             hovertemplate="%{text}<br>" + split + ": %{x:,} positive pairs<extra></extra>",
         )
     lay_out(figure, "Positive pairs by split", content_height=GROUPED_BAR_HEIGHT * len(SPLITS) * len(ids))
     figure.update_xaxes(title="Positive pairs", rangemode="tozero")
-    rows_axis(figure, [short_label(criterion, LABEL_LENGTH) for criterion in ids])
+    label_rows(figure, [short_label(criterion, LABEL_LENGTH) for criterion in ids])
     return figure
 
 
@@ -48,7 +48,7 @@ def lengths_plot(report: DataQuality) -> Figure:
     import plotly.graph_objects as go
 
     lengths, windows = report.lengths, report.windows
-    # A logarithmic axis has no zero: posts without tokens stand next to those of one token.
+    # A logarithmic axis has no zero: posts without tokens are drawn at 0.5.
     edges = [max(edge, 0.5) for edge in lengths.edges]
     figure = go.Figure()
     figure.add_scatter(
@@ -61,8 +61,8 @@ def lengths_plot(report: DataQuality) -> Figure:
         hovertemplate="%{text} tokens: %{y:,} posts<extra></extra>",
         showlegend=False,
     )
-    _mark(figure, windows.room, f"first window: {windows.room:,}", "right", {"color": RED})
-    _mark(figure, windows.max_length, f"max_length: {windows.max_length:,}", "left", {"color": GREY, "dash": "dot"})
+    _add_vertical_line(figure, windows.room, f"first window: {windows.room:,}", "right", {"color": RED})
+    _add_vertical_line(figure, windows.max_length, f"max_length: {windows.max_length:,}", "left", {"color": GREY, "dash": "dot"})
     lay_out(figure, "Posts by length")
     ticks = [step * 10**power for power in range(8) for step in (1, 3)]
     figure.update_xaxes(
@@ -104,7 +104,7 @@ def rows_plot(report: DataQuality) -> Figure:
     )
     lay_out(figure, "What became of the rows", content_height=BAR_HEIGHT * len(bars))
     figure.update_xaxes(title="Per cent of the table's rows", range=[0, 102])
-    rows_axis(figure, list(names))
+    label_rows(figure, list(names))
     return figure
 
 
@@ -112,7 +112,7 @@ def _used_and_set_aside(ledger: RowCounts) -> dict[str, int]:
     return {"used": ledger.used, **ledger.set_aside}
 
 
-def _mark(figure: Figure, tokens: int, text: str, anchor: str, line: dict[str, str]) -> None:
+def _add_vertical_line(figure: Figure, tokens: int, text: str, anchor: str, line: dict[str, str]) -> None:
     """A vertical line with a label. On a logarithmic axis, plotly places a line by its value and a label by the logarithm."""
     figure.add_shape(type="line", x0=tokens, x1=tokens, y0=0, y1=1, yref="paper", line=line)
     figure.add_annotation(

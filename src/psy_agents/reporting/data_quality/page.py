@@ -9,6 +9,7 @@ from psy_agents.corpus.config import SPLITS
 from psy_agents.corpus.quality import DataQuality, RowCounts
 from psy_agents.reporting.page_parts import Cell, Chart, Section, Table
 from psy_agents.reporting.templating import render
+from psy_agents.reporting.texts import percent, readable_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -27,7 +28,7 @@ def headline(report: DataQuality) -> str:
     positives = sum(split.positives for split in report.splits.values())
     share = report.windows.share_of_tokens_beyond
     used = "all used" if posts.used == posts.rows_in else f"{posts.used:,} used"
-    beyond = "" if share is None else f"; {_percent(share)} of the posts' tokens lie beyond the first window of {windows.max_length:,}"
+    beyond = "" if share is None else f"; {percent(share)} of the posts' tokens lie beyond the first window of {windows.max_length:,}"
     return (
         f"{_count(posts.rows_in, 'post')}, {used}; {placed:,} of {_count(rows['in'], 'positive row')} placed in their posts; "
         f"{positives:,} of {_count(account.pairs.used, 'pair')} positive{beyond}."
@@ -56,7 +57,7 @@ def notes(report: DataQuality) -> list[str]:
         )
     if windows.share_of_tokens_beyond is not None and windows.share_of_tokens_beyond > NOTABLE_SHARE_BEYOND:
         found.append(
-            f"{_percent(windows.share_of_tokens_beyond)} of all tokens of posts lie beyond the first window (max_length "
+            f"{percent(windows.share_of_tokens_beyond)} of all tokens of posts lie beyond the first window (max_length "
             f"{windows.max_length:,}). Further windows read them, which costs time. A larger max_length needs fewer windows."
         )
     if report.clusters.largest > NOTABLE_CLUSTER * account.posts.used and report.clusters.largest > 1:
@@ -100,7 +101,7 @@ def _rows_tables(report: DataQuality) -> list[Table]:
     stages = account.alignment.rows
     return [
         Table(
-            "Every row is used or set aside for one reason. A sentence that stands in its post twice has two places.",
+            "Every row is used or set aside for one reason. A sentence that occurs twice in its post has two places.",
             ["Table", "In", "Used", "Set aside", "Reasons"],
             [
                 [name, ledger.rows_in, ledger.used, ledger.rows_in - ledger.used, _reasons(ledger)]
@@ -111,7 +112,7 @@ def _rows_tables(report: DataQuality) -> list[Table]:
             "How the annotated sentences were found in their posts",
             ["Stage", "Rows", "Positive rows"],
             [
-                [_words(stage), stages[stage], account.alignment.positive_rows[stage]]
+                [readable_name(stage), stages[stage], account.alignment.positive_rows[stage]]
                 for stage in sorted(stages, key=lambda stage: stage == "in")
             ],
         ),
@@ -119,9 +120,9 @@ def _rows_tables(report: DataQuality) -> list[Table]:
             "Used pairs by origin",
             ["Origin", "Pairs"],
             [
-                *([_words(name), count] for name, count in account.pairs.origins.items()),
+                *([readable_name(name), count] for name, count in account.pairs.origins.items()),
                 ["positive, evidence unknown in whole or in part", account.pairs.evidence_unknown],
-                ["pairs in with rows of both statuses", account.pairs.conflicting],
+                ["pairs with rows of both statuses", account.pairs.conflicting],
             ],
         ),
     ]
@@ -183,14 +184,14 @@ def _lengths_tables(report: DataQuality) -> list[Table]:
             f"A window of {windows.max_length:,} tokens holds {windows.room:,} tokens of the post: the longest criterion takes "
             f"{windows.longest_criterion:,} with special tokens. The next window repeats {windows.overlap:,}.",
             ["Windows a post", "Posts"],
-            _tail(windows.windows_a_post),
+            _window_rows(windows.windows_a_post),
         ),
         Table(
             "What lies beyond the first window",
             ["What", "Count", "Share"],
             [
-                ["posts of several windows", windows.posts_of_several, _percent(windows.share_of_posts_of_several)],
-                ["tokens of posts", windows.tokens_beyond_the_first, _percent(windows.share_of_tokens_beyond)],
+                ["posts of several windows", windows.posts_of_several, percent(windows.share_of_posts_of_several)],
+                ["tokens of posts", windows.tokens_beyond_the_first, percent(windows.share_of_tokens_beyond)],
             ],
         ),
     ]
@@ -202,14 +203,14 @@ def _evidence_tables(report: DataQuality) -> list[Table]:
         Table(
             "Evidence spans of a positive pair. 0: no place is known.",
             ["Spans", "Positive pairs"],
-            _tail(evidence.spans_a_pair),
+            _window_rows(evidence.spans_a_pair),
         ),
         Table(
             "Where the evidence lies",
             ["What", "Count", "Share"],
             [
                 ["positive pairs with a span", evidence.placed, None],
-                ["all of it beyond the first window", evidence.beyond_the_first_window, _percent(evidence.share_beyond)],
+                ["all of it beyond the first window", evidence.beyond_the_first_window, percent(evidence.share_beyond)],
             ],
         ),
     ]
@@ -239,11 +240,11 @@ def _absences(report: DataQuality) -> list[str]:
 
 
 def _reasons(ledger: RowCounts) -> str:
-    return ", ".join(f"{count:,} {_words(reason)}" for reason, count in ledger.set_aside.items() if count) or "–"
+    return ", ".join(f"{count:,} {readable_name(reason)}" for reason, count in ledger.set_aside.items() if count) or "–"
 
 
-def _tail(counts: dict[int, int]) -> list[list[Cell]]:
-    """Counts by number, with all numbers of `WINDOWS_SHOWN` and more in one row."""
+def _window_rows(counts: dict[int, int]) -> list[list[Cell]]:
+    """Rows of counts by number. Numbers from `WINDOWS_SHOWN` on share the last row."""
     rows: list[list[Cell]] = [[f"{number:,}", count] for number, count in sorted(counts.items()) if number < WINDOWS_SHOWN]
     beyond = {number: count for number, count in counts.items() if number >= WINDOWS_SHOWN}
     if beyond:
@@ -256,12 +257,4 @@ def _count(number: int, what: str) -> str:
 
 
 def _share(part: int, whole: int) -> str | None:
-    return _percent(part / whole) if whole else None
-
-
-def _percent(share: float | None) -> str | None:
-    return None if share is None else f"{100 * share:.1f}\u00a0%"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return percent(part / whole) if whole else None

@@ -1,4 +1,4 @@
-"""The page of evidence of one agent, from its refit and the corpus."""
+"""Build the evidence page of one agent from its refit and the corpus."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from psy_agents.reporting.evidence_page.page import EvidencePage, evidence_page
 log = logging.getLogger(__name__)
 
 
-def build_page(
+def build_evidence_page(
     agent: str,
     corpus: Corpus,
     salt: str,
@@ -27,11 +27,11 @@ def build_page(
     summary: Mapping[str, Any] | None,
     predictions: pd.DataFrame | None,
 ) -> EvidencePage:
-    """Show the refit's predictions on test beside the annotation.
+    """Build the page with the refit's predictions on test and the annotations.
 
     Args:
-        salt: of the project, for hashed ids.
-        summary, predictions: of the refit; None where there is none.
+        salt: the project's salt for hashed ids.
+        summary, predictions: those of the refit; None without a refit.
 
     Raises:
         UserError: there is no refit, or it is of another corpus or other splits.
@@ -43,5 +43,5 @@ def build_page(
     table = with_gold(predictions, gold_table(corpus.pairs, corpus.splits, SPLIT))
     texts = corpus.posts.set_index("post_id")["text"].to_dict()
     page = evidence_page(agent, table, texts, corpus.criteria, salt, config)
-    log.info("%s: a page of evidence %s the text of posts", agent, "with" if page.reveals_text else "without")
+    log.info("%s: built the evidence page %s the text of posts", agent, "with" if page.reveals_text else "without")
     return page

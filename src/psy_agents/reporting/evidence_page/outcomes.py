@@ -1,4 +1,4 @@
-"""Outcomes of spans: right and wrong predictions, missed annotations."""
+"""Right, missed and wrong spans of each pair."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ class Outcomes:
 
 
 def outcomes(pairs: ScoredPairs) -> Outcomes:
-    """Judge each span by the words it shares, as `EvidenceScorer` counts them. A span without a word is not counted.
+    """Count the spans by the words they share, as `EvidenceScorer` counts words. A span without a word is not counted.
 
-    An agent that predicts only criteria has no spans: its decisions are judged, one for each pair.
+    For an agent that predicts only criteria, each pair's decision is counted instead.
     """
     if pairs.spans is None:
         decided, met = pairs.predicted, pairs.labels
         nothing = np.zeros(len(met), dtype=bool)
         return Outcomes(*(flag.astype(np.int64) for flag in (decided & met, met & ~decided, decided & ~met)), nothing)
-    right, wrong = _sharing(pairs.texts, pairs.spans, pairs.gold)
-    _, missed = _sharing(pairs.texts, pairs.gold, pairs.spans)
+    right, wrong = _count_sharing_spans(pairs.texts, pairs.spans, pairs.gold)
+    _, missed = _count_sharing_spans(pairs.texts, pairs.gold, pairs.spans)
     known = pairs.known.astype(np.int64)
     return Outcomes(right * known, missed * known, wrong * known, ~pairs.known)
 
 
-def _sharing(
+def _count_sharing_spans(
     texts: Sequence[str], spans: Sequence[Sequence[Offsets]], others: Sequence[Sequence[Offsets]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(pairs) number of spans that share a word with any of the others, and that share none. Spans without a word count as neither."""
-    pair = np.repeat(np.arange(len(texts)), [len(own) for own in spans])
-    counts = EvidenceScorer([texts[i] for i in pair], [others[i] for i in pair]).counts([[span] for own in spans for span in own])
+    pair = np.repeat(np.arange(len(texts)), [len(each) for each in spans])
+    counts = EvidenceScorer([texts[i] for i in pair], [others[i] for i in pair]).counts([[span] for each in spans for span in each])
     sharing, with_words = counts[:, BOTH] > 0, counts[:, PREDICTED] > 0
     return (
         np.bincount(pair[sharing], minlength=len(texts)),

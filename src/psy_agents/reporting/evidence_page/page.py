@@ -1,4 +1,4 @@
-"""One agent's predictions next to the annotations, post by post, as an HTML page that loads nothing.
+"""One agent's predictions and the annotations, post by post, as an HTML page that loads nothing.
 
 The page holds no text of posts unless the configuration asks for it: see `psy_agents.reporting.evidence_page.redaction`.
 """
@@ -58,12 +58,12 @@ class EvidencePage:
 
 @dataclass(frozen=True)
 class EvidenceView:
-    """What the template reads.
+    """Variables of the template.
 
     Attributes:
         spans: whether the agent predicts spans.
         derived: whether a predicted span decides that a criterion is met.
-        data: what the page's script reads: outcomes, criteria and posts.
+        data: outcomes, criteria and posts, as the page's script reads them.
     """
 
     agent: str
@@ -88,7 +88,7 @@ def evidence_page(
     salt: str,
     config: EvidencePageConfig,
 ) -> EvidencePage:
-    """Lay out the page of one agent.
+    """Render the page of one agent.
 
     Args:
         table: the agent's predictions, see `psy_agents.evaluation.predictions.SCORED_SCHEMA`.
@@ -120,7 +120,7 @@ def evidence_page(
 
 
 def _post_order(ids: Sequence[str], pairs: ScoredPairs, judged: Outcomes, config: EvidencePageConfig) -> list[int]:
-    """Numbers of the posts in the page's order. It never is the order of the corpus, which could identify posts."""
+    """Numbers of the posts in the page's order. The order of the corpus is never used: it could identify posts."""
     mistakes = np.bincount(pairs.post, weights=judged.mistakes, minlength=pairs.n_posts)
     by_mistakes = config.order == "mistakes"
     order = sorted(range(pairs.n_posts), key=lambda number: (-mistakes[number] if by_mistakes else 0, ids[number]))

@@ -1,8 +1,8 @@
 """A post without its text: blocks of five words, and the blocks that spans cover.
 
-Lengths of words in order identify a post in a collection and help to guess its words. Lengths of sentences identify it
-too. So the page shows only the number of blocks, counted from the first word without regard to sentences, lines,
-punctuation or characters.
+The lengths of a post's words, in order, can identify the post and help to guess its words. The lengths of its sentences can
+identify it too. The page therefore shows only the number of blocks. Blocks are counted from the first word; sentences,
+lines, punctuation and characters do not affect them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def block_flags(words: np.ndarray, spans: Sequence[Offsets]) -> np.ndarray:
 
     Args:
         words: (words, 2) character offsets.
-        spans: in characters; one that touches no word is not shown.
+        spans: character offsets. A span that touches no word is left out.
 
     Returns:
         (blocks) bool.

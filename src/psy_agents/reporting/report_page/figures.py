@@ -15,13 +15,13 @@ from psy_agents.reporting.figure_style import (
     PURPLE,
     RED,
     SKY,
-    absent_plot,
+    empty_figure,
+    label_rows,
     lay_out,
-    plain,
-    rows_axis,
+    plotly_text,
     short_label,
 )
-from psy_agents.reporting.tables import NO_SYMPTOMS, estimate_text, ordered, summary_figures
+from psy_agents.reporting.tables import NO_SYMPTOMS, agents_then_baselines, estimate_text, summary_estimates
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -44,7 +44,7 @@ ROW_HEIGHT = 13
 
 
 def report_figures(report: Report) -> dict[str, Figure]:
-    """Every figure by the name that `report_page` reads. The name of an agent's figure ends in the agent's name."""
+    """Every figure by its name. The name of an agent's figure ends in the agent's name."""
     figures = {"criteria": criteria_plot(report), "comparison": comparison_plot(report)}
     for evaluation in report.evaluations:
         if evaluation.kind == "agent":
@@ -57,19 +57,19 @@ def criteria_plot(report: Report) -> Figure:
     """F1 of each criterion with intervals: agents in colour, baselines in grey."""
     import plotly.graph_objects as go
 
-    shown = [evaluation for evaluation in ordered(report) if evaluation.criterion is not None]
-    if not shown:
-        return absent_plot("F1 by criterion", "No model or baseline predicts criteria.")
-    names = list(shown[0].criterion.per_criterion)
+    systems = [evaluation for evaluation in agents_then_baselines(report) if evaluation.criterion is not None]
+    if not systems:
+        return empty_figure("F1 by criterion", "No model or baseline predicts criteria.")
+    names = list(systems[0].criterion.per_criterion)
     labels = [*names, NO_SYMPTOMS]
     figure = go.Figure()
-    for place, evaluation in enumerate(shown):
+    for place, evaluation in enumerate(systems):
         scores = [*(evaluation.criterion.per_criterion[name].f1 for name in names), evaluation.criterion.no_symptoms.f1]
-        shift = (place - (len(shown) - 1) / 2) * 0.8 / len(shown)
-        _add_estimates(figure, evaluation.name, scores, [row + shift for row in range(len(labels))], labels, _mark(shown, place))
-    lay_out(figure, "F1 by criterion", content_height=ROW_HEIGHT * (len(shown) + 1) * len(labels))
+        shift = (place - (len(systems) - 1) / 2) * 0.8 / len(systems)
+        _add_estimates(figure, evaluation.name, scores, [row + shift for row in range(len(labels))], labels, _marker(systems, place))
+    lay_out(figure, "F1 by criterion", content_height=ROW_HEIGHT * (len(systems) + 1) * len(labels))
     _score_axis(figure, "F1")
-    rows_axis(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)
+    label_rows(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)
     for row in range(1, len(labels)):
         figure.add_hline(row - 0.5, line={"color": "#b0b0b0", "width": 1}, opacity=0.5)
     return figure
@@ -79,15 +79,15 @@ def comparison_plot(report: Report) -> Figure:
     """The metric of each side with its interval for every system, agents above baselines."""
     import plotly.graph_objects as go
 
-    shown = [(each, summary_figures(each)) for each in ordered(report)]
-    if not shown:
-        return absent_plot("Macro-F1 and token-F1", "Neither a model nor a baseline was evaluated.")
+    systems = [(each, summary_estimates(each)) for each in agents_then_baselines(report)]
+    if not systems:
+        return empty_figure("Macro-F1 and token-F1", "Neither a model nor a baseline was evaluated.")
     figure = go.Figure()
-    labels = [each.name for each, _ in shown]
+    labels = [each.name for each, _ in systems]
     names = {side: f"{SUMMARY[metric].title} ({side})" for side, metric in OBJECTIVES.items()}
     for side, (colour, symbol, shift) in OBJECTIVE_MARKS.items():
         metric = OBJECTIVES[side]
-        rows = [(row, figures[metric]) for row, (_, figures) in enumerate(shown) if metric in figures]
+        rows = [(row, estimates[metric]) for row, (_, estimates) in enumerate(systems) if metric in estimates]
         if rows:
             _add_estimates(
                 figure,
@@ -99,9 +99,9 @@ def comparison_plot(report: Report) -> Figure:
             )
     lay_out(figure, "Macro-F1 and token-F1", content_height=2.4 * ROW_HEIGHT * len(labels))
     _score_axis(figure, "F1")
-    rows_axis(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)
-    agents = sum(each.kind == "agent" for each, _ in shown)
-    if 0 < agents < len(shown):
+    label_rows(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)
+    agents = sum(each.kind == "agent" for each, _ in systems)
+    if 0 < agents < len(systems):
         figure.add_hline(agents - 0.5, line={"color": BASELINE_COLOUR, "width": 1, "dash": "dot"})
     return figure
 
@@ -113,7 +113,7 @@ def reliability_plot(evaluation: Evaluation) -> Figure:
     title = f"Reliability: {short_label(evaluation.name)}"
     bins = [] if evaluation.criterion is None else [each for each in evaluation.criterion.reliability if each.pairs]
     if not bins:
-        return absent_plot(title, "No probabilities: this agent predicts only spans.")
+        return empty_figure(title, "No probabilities: this agent predicts only spans.")
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.72, 0.28], vertical_spacing=0.06)
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": BASELINE_COLOUR, "dash": "dash"}, hoverinfo="skip", row=1, col=1
@@ -168,13 +168,13 @@ def reliability_plot(evaluation: Evaluation) -> Figure:
 
 
 def errors_plot(evaluation: Evaluation) -> Figure:
-    """For each part of the pairs, false positives in per cent of its negative pairs and false negatives of its positive pairs."""
+    """False positives in per cent of the negative pairs, and false negatives of the positive pairs, for each group of pairs."""
     import plotly.graph_objects as go
 
     title = f"Errors: {short_label(evaluation.name)}"
     slices = [each for group in GROUPS for each in evaluation.errors if each.group == group]
     if not slices:
-        return absent_plot(title, "No errors were counted by part.")
+        return empty_figure(title, "No errors were counted by part.")
     labels = [ORIGINS.get(each.name, each.name) if each.group == "origin" else each.name for each in slices]
     figure = go.Figure()
     for name, wrong, possible in (
@@ -188,7 +188,7 @@ def errors_plot(evaluation: Evaluation) -> Figure:
             name=name,
             marker={"color": ERROR_COLOURS[name]},
             text=[
-                f"{plain(label)}<br>{name}: {part:,} of {whole:,}"
+                f"{plotly_text(label)}<br>{name}: {part:,} of {whole:,}"
                 for label, part, whole in zip(labels, wrong, possible, strict=True)
             ],
             textposition="none",
@@ -196,16 +196,16 @@ def errors_plot(evaluation: Evaluation) -> Figure:
         )
     lay_out(figure, title, content_height=2.2 * ROW_HEIGHT * len(slices))
     figure.update_xaxes(title="Per cent", rangemode="tozero")
-    rows_axis(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)
+    label_rows(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)
     for row in range(1, len(slices)):
         if slices[row].group != slices[row - 1].group:
             figure.add_hline(row - 0.5, line={"color": BASELINE_COLOUR, "width": 1, "dash": "dot"})
     return figure
 
 
-def _mark(shown: Sequence[Evaluation], place: int) -> dict:
+def _marker(systems: Sequence[Evaluation], place: int) -> dict:
     """Colour and symbol of a system. Agents come first."""
-    agents = sum(each.kind == "agent" for each in shown)
+    agents = sum(each.kind == "agent" for each in systems)
     if place < agents:
         return {"color": AGENT_COLOURS[place % len(AGENT_COLOURS)], "symbol": AGENT_SYMBOLS[place % len(AGENT_SYMBOLS)], "size": 8}
     symbol = BASELINE_SYMBOLS[(place - agents) % len(BASELINE_SYMBOLS)]
@@ -227,11 +227,11 @@ def _add_estimates(
         x=[estimate.value for estimate in estimates],
         y=list(places),
         mode="markers",
-        name=plain(name),
+        name=plotly_text(name),
         marker=mark,
         error_x=bars,
         text=[
-            f"{plain(label)}, {plain(name)}: {estimate_text(each.value, each.low, each.high)}"
+            f"{plotly_text(label)}, {plotly_text(name)}: {estimate_text(each.value, each.low, each.high)}"
             for label, each in zip(labels, estimates, strict=True)
         ],
         hovertemplate="%{text}<extra></extra>",

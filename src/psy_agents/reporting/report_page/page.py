@@ -1,4 +1,4 @@
-"""The report as one HTML page that needs no server and no network. All its numbers are in tables."""
+"""The report as one HTML page that needs no server and no network. Tables hold all its numbers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from psy_agents.evaluation.metrics.registry import OBJECTIVES, TITLES
 from psy_agents.evaluation.results import Estimate, EvidenceEvaluation, Report
 from psy_agents.reporting.page_parts import Chart, Section
 from psy_agents.reporting.report_page import results, training
-from psy_agents.reporting.report_page.texts import with_interval
-from psy_agents.reporting.tables import estimate_text, ordered, summary_figures
+from psy_agents.reporting.tables import agents_then_baselines, estimate_text, summary_estimates
 from psy_agents.reporting.templating import render
+from psy_agents.reporting.texts import estimate_with_interval
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReportView:
-    """What the template reads. A section is None where the report has nothing for it.
+    """Variables of the template. A section is None if the report has no data for it.
 
     Attributes:
         has_agents: whether an agent was evaluated.
-        scored_evidence: evidence scores of any system, for the number of scored pairs.
+        scored_evidence: evidence scores of any system; its counts of pairs are the same for all.
     """
 
     report: Report
@@ -50,11 +50,11 @@ class ReportView:
 def report_page(
     report: Report, figures: Mapping[str, Figure], search_figures: Mapping[str, Sequence[tuple[str, Figure]]]
 ) -> str:
-    """Lay out the page.
+    """Render the page.
 
     Args:
-        figures: by the names of `report_figures`. A missing figure is left out.
-        search_figures: agent -> titles and figures of its search.
+        figures: name -> figure, as `report_figures` returns them. A missing figure is left out.
+        search_figures: agent -> pairs of title and figure.
     """
     view = ReportView(
         report=report,
@@ -64,17 +64,17 @@ def report_page(
         objectives=[TITLES[metric] for metric in OBJECTIVES.values()],
         has_agents=any(each.kind == "agent" for each in report.evaluations),
         scored_evidence=next((each.evidence for each in report.evaluations if each.evidence is not None), None),
-        summary=results.summary(report, figures),
-        criteria=results.criteria(report, figures),
-        evidence=results.evidence(report),
-        comparisons=results.comparisons(report),
-        seeds=training.seeds(report),
-        choices=training.choices(report),
-        ensembles=training.ensembles(report),
-        reliability=results.reliability(report, figures),
-        errors=results.errors(report, figures),
-        search=training.search(search_figures),
-        costs=training.costs(report),
+        summary=results.summary_section(report, figures),
+        criteria=results.criteria_section(report, figures),
+        evidence=results.evidence_section(report),
+        comparisons=results.comparisons_section(report),
+        seeds=training.seeds_section(report),
+        choices=training.choices_section(report),
+        ensembles=training.ensembles_section(report),
+        reliability=results.reliability_section(report, figures),
+        errors=results.errors_section(report, figures),
+        search=training.search_charts(search_figures),
+        costs=training.costs_section(report),
     )
     return render("psy_agents.reporting", "report.html", view=view)
 
@@ -87,8 +87,8 @@ def headline(report: Report) -> list[str]:
         if agent is None:
             sentences.append(f"No agent that predicts {side} was evaluated.")
             continue
-        against = "" if baseline is None else f"; the best baseline, {baseline[0]}, {with_interval(baseline[1])}"
-        sentences.append(f"Best {TITLES[metric]}: the agent {agent[0]}, {with_interval(agent[1])}{against}.")
+        against = "" if baseline is None else f"; the best baseline, {baseline[0]}, {estimate_with_interval(baseline[1])}"
+        sentences.append(f"Best {TITLES[metric]}: the agent {agent[0]}, {estimate_with_interval(agent[1])}{against}.")
     return sentences
 
 
@@ -102,20 +102,20 @@ def alarms(report: Report) -> list[str]:
 
 
 def notes(report: Report) -> list[str]:
-    """What a reader should know before using the figures."""
+    """Caveats: missing agents, derived criteria, pairs left out."""
     found = [f"{agent} has no refit on these data. It is not in this report." for agent in report.missing]
-    for evaluation in ordered(report):
+    for evaluation in agents_then_baselines(report):
         if evaluation.kind == "agent" and evaluation.criterion is not None and evaluation.criterion.derived:
             found.append(f"{evaluation.name} predicts only spans: a criterion with a predicted span counts as met.")
     unknown = {evaluation.evidence.pairs_unknown for evaluation in report.evaluations if evaluation.evidence is not None}
     if any(unknown):
         found.append(
-            f"{max(unknown):,} pairs are left out of every evidence figure: their evidence is annotated, but its place is unknown."
+            f"{max(unknown):,} pairs are left out of every evidence metric: their evidence is annotated, but its place is unknown."
         )
     return found
 
 
 def _best(report: Report, kind: str, metric: str) -> tuple[str, Estimate] | None:
-    figures = {each.name: summary_figures(each) for each in report.evaluations if each.kind == kind}
-    having = [(name, each[metric]) for name, each in figures.items() if metric in each]
-    return max(having, key=lambda pair: pair[1].value, default=None)
+    estimates = {each.name: summary_estimates(each) for each in report.evaluations if each.kind == kind}
+    scored = [(name, each[metric]) for name, each in estimates.items() if metric in each]
+    return max(scored, key=lambda pair: pair[1].value, default=None)

@@ -1,4 +1,4 @@
-"""Sections of the report's page about figures on test."""
+"""Sections of the report's page about scores on test."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, TI
 from psy_agents.evaluation.results import ClassScores, Evaluation, Report
 from psy_agents.reporting.page_parts import Cell, Chart, Details, Section, Table
 from psy_agents.reporting.report_page.figures import ORIGINS
-from psy_agents.reporting.report_page.texts import cell, percent, unbroken
 from psy_agents.reporting.tables import (
-    classes,
+    agents_then_baselines,
+    class_rows,
     errors_table,
     estimate_text,
     evidence_table,
-    ordered,
     p_text,
-    summary_figures,
+    summary_estimates,
 )
+from psy_agents.reporting.texts import estimate_cell, percent, without_line_breaks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -44,9 +44,9 @@ def _charts(figures: Mapping[str, Figure], name: str) -> list[Chart]:
     return [Chart(f"figure-{name}", figures[name], CAPTIONS[name.split("_")[0]])] if name in figures else []
 
 
-def summary(report: Report, figures: Mapping[str, Figure]) -> Section:
-    """All systems next to each other."""
-    systems = ordered(report)
+def summary_section(report: Report, figures: Mapping[str, Figure]) -> Section:
+    """The main metrics of all systems."""
+    systems = agents_then_baselines(report)
     seeds = {scores.agent: f"{estimate_text(scores.mean)} ± {estimate_text(scores.standard_deviation)}" for scores in report.seeds}
     columns = {side: summary_of(side) for side in ("criteria", "evidence")}
     tables = [
@@ -68,16 +68,16 @@ def summary(report: Report, figures: Mapping[str, Figure]) -> Section:
 
 
 def _summary_row(evaluation: Evaluation, metrics: Iterable[str]) -> list[Cell]:
-    figures = summary_figures(evaluation)
-    return [evaluation.name, *(cell(figures.get(metric)) for metric in metrics)]
+    figures = summary_estimates(evaluation)
+    return [evaluation.name, *(estimate_cell(figures.get(metric)) for metric in metrics)]
 
 
-def criteria(report: Report, figures: Mapping[str, Figure]) -> Section | None:
-    """Figures of each criterion. None if no system predicts criteria."""
-    systems = [each for each in ordered(report) if each.criterion is not None]
+def criteria_section(report: Report, figures: Mapping[str, Figure]) -> Section | None:
+    """Scores of each criterion. None if no system predicts criteria."""
+    systems = [each for each in agents_then_baselines(report) if each.criterion is not None]
     if not systems:
         return None
-    scores_of = [list(classes(each)) for each in systems]
+    scores_of = [list(class_rows(each)) for each in systems]
     f1 = [
         [name, scores.support, *(_score(each[row][2], "f1") for each in scores_of)] for row, (_, name, scores) in enumerate(scores_of[0])
     ]
@@ -92,50 +92,50 @@ def criteria(report: Report, figures: Mapping[str, Figure]) -> Section | None:
 
 
 def _score(scores: ClassScores, metric: str) -> str:
-    """A figure of a class. A dash where no pair is positive."""
-    return cell(scores.estimate(metric)) if scores.support else "–"
+    """The score of a class, or a dash if no pair is positive."""
+    return estimate_cell(scores.estimate(metric)) if scores.support else "–"
 
 
-def evidence(report: Report) -> Section | None:
+def evidence_section(report: Report) -> Section | None:
     """All evidence metrics, over all pairs and by criterion. None if no system predicts evidence."""
     table = evidence_table(report)
     if table.empty:
         return None
     systems = list(table["system"].unique())
     pooled, single = table[table["criterion"].isna()], table[table["criterion"].notna()]
-    rows = _pivoted(pooled, "metric", "system", systems, TITLES.__getitem__)
+    rows = _pivot(pooled, "metric", "system", systems, TITLES.__getitem__)
     details = []
     for metric in single["metric"].unique():
         content = Table(
             f"{TITLES[metric]} of each criterion with evidence, without intervals",
             ["Criterion", *systems],
-            _pivoted(single[single["metric"] == metric], "criterion", "system", systems),
+            _pivot(single[single["metric"] == metric], "criterion", "system", systems),
         )
         details.append(Details(f"{TITLES[metric]} by criterion", tables=[content], opened=metric == OBJECTIVES["evidence"]))
     return Section(tables=[Table("Every evidence metric over all pairs", ["Metric", *systems], rows)], details=details)
 
 
-def _pivoted(
+def _pivot(
     table: pd.DataFrame, rows: str, columns: str, order: Sequence[str], title: Callable[[str], str] = str
 ) -> list[list[Cell]]:
-    """Rows of a page's table from a table with one figure a row. ``title`` maps the name of a row to its title."""
+    """Rows of a page's table, pivoted from a table with one score a row. ``title`` maps the name of a row to its title."""
     found = {
-        (each[rows], each[columns]): unbroken(estimate_text(each["value"], each["low"], each["high"]))
+        (each[rows], each[columns]): without_line_breaks(estimate_text(each["value"], each["low"], each["high"]))
         for each in table.to_dict("records")
     }
     names = list(table[rows].unique())
     return [[title(name), *(found.get((name, column)) for column in order)] for name in names]
 
 
-def comparisons(report: Report) -> Section | None:
-    """Differences of systems, by metric. None if there are no two systems."""
+def comparisons_section(report: Report) -> Section | None:
+    """Differences between systems, by metric. None if there are fewer than two systems."""
     if not report.comparisons:
         return None
     details = []
     for metric in dict.fromkeys(each.metric for each in report.comparisons):
         chosen = [each for each in report.comparisons if each.metric == metric]
         rows = [
-            [f"{each.first} − {each.second}", cell(each.difference), p_text(each.p_value), p_text(each.p_holm)] for each in chosen
+            [f"{each.first} − {each.second}", estimate_cell(each.difference), p_text(each.p_value), p_text(each.p_holm)] for each in chosen
         ]
         caption = f"{TITLES[metric]}: first minus second; paired permutation test by post, {chosen[0].permutations:,} permutations"
         table = Table(caption, ["Systems", "Difference", "p", "p (Holm)"], rows)
@@ -143,20 +143,20 @@ def comparisons(report: Report) -> Section | None:
     return Section(details=details)
 
 
-def reliability(report: Report, figures: Mapping[str, Figure]) -> Section | None:
-    """Share of positive pairs by predicted probability. None if there is no agent."""
+def reliability_section(report: Report, figures: Mapping[str, Figure]) -> Section | None:
+    """Reliability diagrams of the agents. None if there is no agent."""
     agents = [each for each in report.evaluations if each.kind == "agent"]
     if not agents:
         return None
     charts = [chart for each in agents for chart in _charts(figures, f"reliability_{each.name}")]
-    bins = {each.name: _bins(each) for each in agents}
+    bins = {each.name: _reliability_tables(each) for each in agents}
     return Section(charts, details=[Details(f"{name}: the bins as a table", tables=tables) for name, tables in bins.items() if tables])
 
 
-def _bins(evaluation: Evaluation) -> list[Table]:
+def _reliability_tables(evaluation: Evaluation) -> list[Table]:
     if evaluation.criterion is None:
         return []
-    when = {"": evaluation.criterion.reliability, ", before calibration": evaluation.criterion.reliability_uncalibrated}
+    calibration = {"": evaluation.criterion.reliability, ", before calibration": evaluation.criterion.reliability_uncalibrated}
     return [
         Table(
             f"Bins of {evaluation.name}{suffix}",
@@ -166,19 +166,19 @@ def _bins(evaluation: Evaluation) -> list[Table]:
                 for each in bins
             ],
         )
-        for suffix, bins in when.items()
+        for suffix, bins in calibration.items()
         if bins
     ]
 
 
-def errors(report: Report, figures: Mapping[str, Figure]) -> Section | None:
-    """False positives and negatives of each agent by part of the pairs. None if there is no agent."""
+def errors_section(report: Report, figures: Mapping[str, Figure]) -> Section | None:
+    """False positives and negatives of each agent by group of pairs. None if there is no agent."""
     table = errors_table(report)
     details = []
     for name in (each.name for each in report.evaluations if each.kind == "agent"):
         chosen = table[(table["system"] == name) & (table["kind"] == "agent")]
         groups = [
-            _errors_of_group(f"{name}, {head}", chosen[chosen["group"] == group])
+            _error_table(f"{name}, {head}", chosen[chosen["group"] == group])
             for group, head in GROUP_HEADS.items()
             if (chosen["group"] == group).any()
         ]
@@ -187,7 +187,7 @@ def errors(report: Report, figures: Mapping[str, Figure]) -> Section | None:
     return Section(details=details) if details else None
 
 
-def _errors_of_group(caption: str, table: pd.DataFrame) -> Table:
+def _error_table(caption: str, table: pd.DataFrame) -> Table:
     spans = [TITLES[OBJECTIVES["evidence"]]] if table["token_f1"].notna().any() else []
     rows: list[list[Cell]] = [
         [

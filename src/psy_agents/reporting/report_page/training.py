@@ -10,8 +10,8 @@ import pandas as pd
 from psy_agents.evaluation.metrics.registry import TITLES, lower_is_better
 from psy_agents.evaluation.results import Report
 from psy_agents.reporting.page_parts import Cell, Chart, Details, Section, Table
-from psy_agents.reporting.report_page.texts import cell, words
 from psy_agents.reporting.tables import estimate_text, p_text, stages_table
+from psy_agents.reporting.texts import estimate_cell, readable_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -20,8 +20,8 @@ ENSEMBLES = {"seeds": "of its seeds", "top_k": "of the best candidates"}
 GAIN_HEADS = {"calibration": "calibration", "thresholds": "thresholds by criterion"}
 
 
-def seeds(report: Report) -> Section | None:
-    """The winner's spread over seeds. None if no seeds were recorded."""
+def seeds_section(report: Report) -> Section | None:
+    """The winner's scores over seeds. None if no seeds were recorded."""
     if not report.seeds:
         return None
     runs = max(len(scores.values) for scores in report.seeds)
@@ -39,7 +39,7 @@ def seeds(report: Report) -> Section | None:
     return Section(tables=[Table(caption, ["Agent", "Mean", "Deviation", *(f"Seed {run}" for run in range(1, runs + 1))], rows)])
 
 
-def choices(report: Report) -> Section | None:
+def choices_section(report: Report) -> Section | None:
     """Effects of calibration and thresholds. None if no agent predicts probabilities."""
     if not report.decisions:
         return None
@@ -47,33 +47,33 @@ def choices(report: Report) -> Section | None:
         [
             f"{each.agent}, {GAIN_HEADS[each.choice]}",
             TITLES[each.metric] if each.criterion is None else f"{TITLES[each.metric]} of {each.criterion}",
-            *(cell(figure) for figure in (each.without, each.chosen, each.difference)),
+            *(estimate_cell(estimate) for estimate in (each.without, each.chosen, each.difference)),
         ]
         for each in report.gains
     ]
-    caption = f"On test: each figure without the choice, with it, and the difference; {lower_is_better('criteria')}"
+    caption = f"On test: each metric without the choice, with it, and the difference; {lower_is_better('criteria')}"
     gained = Table(caption, ["Agent and choice", "Metric", "Without", "With", "Difference"], rows)
     details = []
     for each in report.decisions:
         thresholds: list[list[Cell]] = [
-            [name, chosen.validation_positives, estimate_text(chosen.threshold), "its own" if chosen.own else "pooled"]
+            [name, chosen.validation_positives, estimate_text(chosen.threshold), "this criterion" if chosen.own else "all criteria"]
             for name, chosen in each.criteria.items()
         ]
         summary = (
             f"{each.agent}: temperature {estimate_text(each.temperature)}, shift {estimate_text(each.shift)}, "
             f"pooled threshold {estimate_text(each.threshold)}"
         )
-        columns = ["Criterion", "Positive on validation", "Threshold", "Whose"]
+        columns = ["Criterion", "Positive on validation", "Threshold", "Chosen on"]
         details.append(Details(summary, tables=[Table(f"Thresholds of {each.agent}", columns, thresholds)]))
     return Section(tables=[gained] if rows else [], details=details)
 
 
-def ensembles(report: Report) -> Section | None:
+def ensembles_section(report: Report) -> Section | None:
     """Gains and costs of ensembles. None if there is no ensemble."""
     if not report.ensembles:
         return None
     gains: list[list[Cell]] = [
-        [f"{each.agent}, {ENSEMBLES[each.kind]}", TITLES[gain.metric], cell(gain.difference), p_text(gain.p_value)]
+        [f"{each.agent}, {ENSEMBLES[each.kind]}", TITLES[gain.metric], estimate_cell(gain.difference), p_text(gain.p_value)]
         for each in report.ensembles
         for gain in each.gain
     ]
@@ -105,7 +105,7 @@ def ensembles(report: Report) -> Section | None:
     )
 
 
-def search(search_figures: Mapping[str, Sequence[tuple[str, Figure]]]) -> dict[str, list[Chart]]:
+def search_charts(search_figures: Mapping[str, Sequence[tuple[str, Figure]]]) -> dict[str, list[Chart]]:
     """Charts of each agent's search."""
     return {
         agent: [Chart(f"search-{number}-{place}", figure, title=title) for place, (title, figure) in enumerate(figures, start=1)]
@@ -113,7 +113,7 @@ def search(search_figures: Mapping[str, Sequence[tuple[str, Figure]]]) -> dict[s
     }
 
 
-def costs(report: Report) -> Section | None:
+def costs_section(report: Report) -> Section | None:
     """Trials, time and failures of each stage. None if no stage was recorded."""
     if not report.stages:
         return None
@@ -133,4 +133,5 @@ def costs(report: Report) -> Section | None:
         for each in table.to_dict("records")
     ]
     caption = "Costs of each stage. Best: the objective on validation, and on test for the final model."
-    return Section(tables=[Table(caption, ["Stage", "Trials", *map(words, states), "Best", "Hours", "Epochs", "Failures", "Study"], rows)])
+    columns = ["Stage", "Trials", *map(readable_name, states), "Best", "Hours", "Epochs", "Failures", "Study"]
+    return Section(tables=[Table(caption, columns, rows)])

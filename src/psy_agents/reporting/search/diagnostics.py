@@ -1,4 +1,4 @@
-"""Figures of a stage's study, and its cost. No figure holds text of a post."""
+"""Figures of a stage's study, and the stage's cost. No figure holds text of a post."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from psy_agents.evaluation.results import StageCost
 from psy_agents.hpo.study.records import Failure, TrialRecord, best_record, record_of
 from psy_agents.hpo.study.topk import stage_records
-from psy_agents.reporting.figure_style import SKY, absent_plot, lay_out, plain, rows_axis
+from psy_agents.reporting.figure_style import SKY, empty_figure, label_rows, lay_out, plotly_text
 from psy_agents.reporting.search.plots import BEST_COLOUR, STATE_COLOURS, hover_text
 
 if TYPE_CHECKING:
@@ -41,17 +41,17 @@ def importance_plot(study: optuna.Study) -> Figure:
     import plotly.graph_objects as go
 
     title = "Importance of hyper-parameters"
-    trials = _complete(study)
+    trials = _complete_trials(study)
     if len(trials) < IMPORTANCE_TRIALS:
-        return absent_plot(title, f"{len(trials)} trials are complete: fewer than {IMPORTANCE_TRIALS} say nothing about importance.")
-    names = _varying(trials)
+        return empty_figure(title, f"{len(trials)} trials are complete: fewer than {IMPORTANCE_TRIALS} say nothing about importance.")
+    names = _varying_parameters(trials)
     if not names:
-        return absent_plot(title, "No hyper-parameter varies among the complete trials.")
+        return empty_figure(title, "No hyper-parameter varies among the complete trials.")
     share = max(GOOD_SHARE, min(0.5, GOOD_TRIALS / len(trials)))
     values = sorted((trial.value for trial in trials), reverse=True)
     good = sum(value >= values[math.ceil(share * len(values)) - 1] for value in values)
     if good == len(values):
-        return absent_plot(title, f"Too many of the {len(trials)} complete trials have the same value to tell good ones apart.")
+        return empty_figure(title, f"Too many of the {len(trials)} complete trials have the same value to tell good ones apart.")
     with warnings.catch_warnings():
         # Optuna leaves out parameter values that only one trial has, and warns about it.
         warnings.simplefilter("ignore", UserWarning)
@@ -64,31 +64,31 @@ def importance_plot(study: optuna.Study) -> Figure:
         x=[importances[name] for name in names],
         y=list(range(len(names))),
         marker={"color": STATE_COLOURS["complete"]},
-        text=[plain(name) for name in names],
+        text=[plotly_text(name) for name in names],
         textposition="none",
         hovertemplate="%{text}: %{x:.1%}<extra></extra>",
     )
     subtitle = f"{study.study_name}: PED-ANOVA, what sets the best {good} of {len(trials)} trials apart"
     lay_out(figure, title, subtitle=subtitle, content_height=22 * len(names))
     figure.update_xaxes(title="Share of the importance", rangemode="tozero", tickformat=".0%")
-    rows_axis(figure, [plain(name) for name in names], showgrid=False)
+    label_rows(figure, [plotly_text(name) for name in names], showgrid=False)
     return figure
 
 
 def parallel_coordinates_plot(study: optuna.Study) -> Figure:
     """Each complete trial as a line through its value and those hyper-parameters that vary.
 
-    A logarithmic parameter has a logarithmic axis. A parameter that a trial lacks stands at "off".
+    A logarithmic parameter has a logarithmic axis. A parameter that a trial lacks is placed at "off".
     """
     import plotly.graph_objects as go
 
     title = "Hyper-parameters and values"
-    trials = _complete(study)
-    names = _varying(trials)
+    trials = _complete_trials(study)
+    names = _varying_parameters(trials)
     if not names:
-        return absent_plot(title, f"{len(trials)} trials are complete, and no hyper-parameter varies among them.")
+        return empty_figure(title, f"{len(trials)} trials are complete, and no hyper-parameter varies among them.")
     values = [trial.value for trial in trials]
-    marks = _spread(min(values), max(values))
+    marks = _evenly_spaced(min(values), max(values))
     axes = [_Axis.over(name, trials) for name in names]
     figure = go.Figure()
     figure.add_parcoords(
@@ -97,11 +97,11 @@ def parallel_coordinates_plot(study: optuna.Study) -> Figure:
             {"label": "objective", "values": values, "tickvals": marks, "ticktext": [f"{mark:.3f}" for mark in marks]},
             *(
                 {
-                    "label": plain(_short(axis.name)),
+                    "label": plotly_text(_short_name(axis.name)),
                     "values": [axis.place(trial) for trial in trials],
                     "range": axis.range,
                     "tickvals": list(axis.ticks),
-                    "ticktext": [_short(tick) for tick in axis.ticks.values()],  # Plotly reads no <b> here.
+                    "ticktext": [_short_name(tick) for tick in axis.ticks.values()],  # Plotly reads no <b> here.
                 }
                 for axis in axes
             ),
@@ -128,7 +128,7 @@ def timeline_plot(study: optuna.Study) -> Figure:
     title = "Attempts by time"
     attempts = _attempts(study)
     if not attempts:
-        return absent_plot(title, "No trial was begun.")
+        return empty_figure(title, "No trial was begun.")
     workers = sorted({record.worker for _, record in attempts})
     figure = go.Figure()
     for state, colour in TIMELINE_COLOURS.items():
@@ -139,7 +139,8 @@ def timeline_plot(study: optuna.Study) -> Figure:
             figure.add_bar(
                 orientation="h",
                 base=[trial.datetime_start for trial, _ in ended],
-                x=[1000 * trial.user_attrs.get("seconds", 0.0) for trial, _ in ended],  # A clock may be set while a trial runs.
+                # Not end minus start: the clock may change during a trial.
+                x=[1000 * trial.user_attrs.get("seconds", 0.0) for trial, _ in ended],
                 y=[workers.index(record.worker) for _, record in ended],
                 width=0.7,
                 name=name,
@@ -164,12 +165,12 @@ def timeline_plot(study: optuna.Study) -> Figure:
     lay_out(figure, title, subtitle=f"{study.study_name}: {len(attempts)} attempts", content_height=40 * len(workers))
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(type="date", title="Time")
-    rows_axis(figure, [f"worker {worker}" for worker in workers], showgrid=False)
+    label_rows(figure, [f"worker {worker}" for worker in workers], showgrid=False)
     return figure
 
 
 def learning_curves_plot(study: optuna.Study) -> Figure:
-    """Values by epoch of each trial's final attempt. The best trial stands out, with its best epoch marked."""
+    """Values by epoch of each trial's final attempt. The best trial is highlighted, with its best epoch marked."""
     import plotly.graph_objects as go
 
     title = "Values by epoch"
@@ -177,7 +178,7 @@ def learning_curves_plot(study: optuna.Study) -> Figure:
     curves = {trial.number: sorted(trial.intermediate_values.items()) for trial in study.get_trials(deepcopy=False)}
     begun = [record for record in records if curves[record.number]]
     if not begun:
-        return absent_plot(title, "No trial has finished an epoch.")
+        return empty_figure(title, "No trial has finished an epoch.")
     best = best_record(begun)
     figure = go.Figure()
     for state, colour in STATE_COLOURS.items():
@@ -273,15 +274,15 @@ class _Axis:
 
 def _tick_values(distribution: BaseDistribution, low: float, high: float) -> list[float]:
     """Values evenly spaced on the axis, rounded for an integer parameter."""
-    values = [10**place if distribution.log else place for place in _spread(low, high)]
+    values = [10**place if distribution.log else place for place in _evenly_spaced(low, high)]
     return sorted({round(value) for value in values}) if isinstance(distribution, IntDistribution) else values
 
 
-def _spread(low: float, high: float) -> list[float]:
+def _evenly_spaced(low: float, high: float) -> list[float]:
     return [low + (high - low) * step / (TICKS - 1) for step in range(TICKS)]
 
 
-def _complete(study: optuna.Study) -> list[FrozenTrial]:
+def _complete_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The complete trials. Each is the final attempt of its index."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
@@ -293,7 +294,7 @@ def _attempts(study: optuna.Study) -> list[tuple[FrozenTrial, TrialRecord]]:
     return [(trial, record_of(trial, final=trial.number in final)) for trial in trials]
 
 
-def _varying(trials: Sequence[FrozenTrial]) -> list[str]:
+def _varying_parameters(trials: Sequence[FrozenTrial]) -> list[str]:
     """Parameters that differ between trials, or that only some of them have."""
     names = dict.fromkeys(name for trial in trials for name in trial.params)
     return [name for name in names if any(_differ(name, trial, trials[0]) for trial in trials)]
@@ -304,7 +305,7 @@ def _differ(name: str, one: FrozenTrial, other: FrozenTrial) -> bool:
 
 
 def _has_end(record: TrialRecord) -> bool:
-    """Whether the stored end is when the attempt ended. That of an orphan is when the next run found it."""
+    """Whether the stored end is the end of the attempt. The end of an orphan is the time when the next run found it."""
     return record.state != "running" and record.failure != Failure.ORPHAN
 
 
@@ -314,6 +315,6 @@ def _attempt_text(trial: FrozenTrial, record: TrialRecord) -> str:
     return f"{hover_text(record)}{seconds}{again}"
 
 
-def _short(text: str) -> str:
-    """The end of a long name, which tells encoders of one family apart."""
+def _short_name(text: str) -> str:
+    """The end of a long name: encoders of one family differ there."""
     return text if len(text) <= LABEL_LENGTH else "…" + text[1 - LABEL_LENGTH :]

@@ -1,4 +1,4 @@
-"""The history of a search as a figure."""
+"""The search history of a stage as a figure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from psy_agents.agents.registry import spec
 from psy_agents.evaluation.baselines import baseline_objectives
 from psy_agents.hpo.study.records import StageResult, TrialRecord
-from psy_agents.reporting.figure_style import BLUE, GREY, ORANGE, RED, lay_out, plain, wrapped
+from psy_agents.reporting.figure_style import BLUE, GREY, ORANGE, RED, lay_out, plotly_text, wrapped_text
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -23,10 +23,10 @@ BEST_COLOUR = RED
 def history_plot(
     records: Iterable[TrialRecord], title: str = "Search history", baselines: Mapping[str, float] | None = None
 ) -> Figure:
-    """Values by trial with the best so far. Pruned trials stand at their last value, failed ones on the axis.
+    """The value of each trial, and the best so far. A pruned trial has its last value; a failed one without a value lies at the minimum.
 
     Args:
-        baselines: the objective of each baseline, drawn as a dotted line.
+        baselines: name -> objective, drawn as a dotted line.
     """
     import plotly.graph_objects as go
 
@@ -64,21 +64,21 @@ def history_plot(
 
 
 def stage_plot(agent: str, result: StageResult, baselines: Mapping[str, Mapping[str, float]], evidence_weight: float) -> Figure:
-    """The history of a stage beside the baselines' objectives, which are logged as well.
+    """The history of a stage with the baselines' objectives, which are also logged.
 
     Args:
-        baselines: as `baseline_table` returns them.
+        baselines: name -> metric -> value, as `baseline_table` returns them.
         evidence_weight: weight of token-F1 in the objective of an agent that predicts both.
     """
-    reached = baseline_objectives(baselines, spec(agent).objective_metrics, evidence_weight)
-    log.info("baselines in the objective of %s: %s", agent, ", ".join(f"{name} {value:.4f}" for name, value in reached.items()))
-    return history_plot(result.records, result.study_name, reached)
+    objectives = baseline_objectives(baselines, spec(agent).objective_metrics, evidence_weight)
+    log.info("baselines by the objective of %s: %s", agent, ", ".join(f"{name} {value:.4f}" for name, value in objectives.items()))
+    return history_plot(result.records, result.study_name, objectives)
 
 
 def hover_text(record: TrialRecord) -> str:
-    """A trial's number, state, value and parameters, one on a line."""
+    """A trial's number, state, value and parameters, one parameter a line."""
     head = f"trial {record.index + 1}: {record.failure or record.state}"
     if record.value is not None:
         head += f", {record.value:.4f}"
-    why = [] if record.reason is None else [wrapped(record.reason)]
-    return "<br>".join([plain(head), *why, *(plain(f"{name} = {value}") for name, value in record.params.items())])
+    reason = [] if record.reason is None else [wrapped_text(record.reason)]
+    return "<br>".join([plotly_text(head), *reason, *(plotly_text(f"{name} = {value}") for name, value in record.params.items())])

@@ -1,4 +1,4 @@
-"""Studies of each agent: costs and figures for the report."""
+"""The studies behind each agent's refit: costs and figures for the report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psy_agents.hpo.refit.ensemble import ENSEMBLE_LABEL, MEMBERS_LABEL
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.hpo.study.topk import stage_records
-from psy_agents.reporting.figure_style import absent_plot
+from psy_agents.reporting.figure_style import empty_figure
 from psy_agents.reporting.search.diagnostics import (
     importance_plot,
     learning_curves_plot,
@@ -32,9 +32,9 @@ DIAGNOSTICS = {
     "learning_curves": learning_curves_plot,
     "timeline": timeline_plot,
 }
-"""Figures of one study."""
-NOT_MEASURED = {MEMBERS_LABEL: {"best": None}, ENSEMBLE_LABEL: {"epochs": 0}}
-"""Fields without a meaning: a member has no score of its own, and building an ensemble trains no epochs."""
+"""Name -> function that draws the figure of one study."""
+NOT_APPLICABLE = {MEMBERS_LABEL: {"best": None}, ENSEMBLE_LABEL: {"epochs": 0}}
+"""Costs that do not exist: a single member is not scored, and an ensemble is built without training."""
 
 
 def agent_studies(store: str | Path, refits: Mapping[str, RefitSummary]) -> dict[str, list[optuna.Study]]:
@@ -55,21 +55,21 @@ def _study_names(refit: RefitSummary, parents: Mapping[str, str | None]) -> list
 def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost]:
     """Cost of each study."""
     return [
-        stage_cost(study, agent, _stage(study)).model_copy(update=NOT_MEASURED.get(study.user_attrs["label"], {}))
+        stage_cost(study, agent, _stage_label(study)).model_copy(update=NOT_APPLICABLE.get(study.user_attrs["label"], {}))
         for agent, each in studies.items()
         for study in each
     ]
 
 
 def search_figures(agent: str, studies: Iterable[optuna.Study], refit: RefitSummary) -> dict[str, Figure]:
-    """``history`` and `DIAGNOSTICS` of the study that the refit starts from. Figures say so if the study is gone."""
+    """``history`` and `DIAGNOSTICS` of the study that the refit starts from. The figures are empty if the study is not in the store."""
     study = next((study for study in studies if study.study_name == refit.from_study), None)
     if study is None:
         why = f"The study {refit.from_study} is no longer in the store."
-        return {name: absent_plot(f"{name.replace('_', ' ')}: {agent}", why) for name in ("history", *DIAGNOSTICS)}
+        return {name: empty_figure(f"{name.replace('_', ' ')}: {agent}", why) for name in ("history", *DIAGNOSTICS)}
     history = history_plot(stage_records(study), study.study_name)
     return {"history": history, **{name: draw(study) for name, draw in DIAGNOSTICS.items()}}
 
 
-def _stage(study: optuna.Study) -> str:
+def _stage_label(study: optuna.Study) -> str:
     return " ".join(part for part in (study.user_attrs["stage"], study.user_attrs["label"]) if part)

@@ -1,11 +1,11 @@
-// Posts are drawn in batches: a thousand posts with nine criteria each would block the browser for seconds. Texts are set as
+// Posts are rendered in batches: a thousand posts with nine criteria each would block the browser for seconds. Texts are set as
 // text, never as HTML. Offsets count code points; a JavaScript string may hold two units for one.
 const BATCH = 20, KINDS = ["", "annotated", "predicted", "both"], SIGNS = ["✓", "○", "✕"];
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = id => document.getElementById(id);
 const boxes = data.outcomes.map(name => document.querySelector(`#filters input[name="${name}"]`));
 const choice = at("criterion"), list = at("list"), more = at("more"), keys = at("keys");
-let shown = [], drawn = 0;
+let matching = [], renderedCount = 0;
 
 for (const post of data.posts) {
   for (const pair of post.pairs) {
@@ -37,7 +37,7 @@ function piece(post, characters, start, end, kind) {
   return element(kind ? "mark" : "span", {className: KINDS[kind]}, ...parts);
 }
 
-function drawPair(post, characters, pair) {
+function renderPair(post, characters, pair) {
   const counts = pair.o || [0, 0, 0];
   const outcomes = element("ul", {className: "outcomes"});
   counts.forEach((count, i) => count && outcomes.append(
@@ -60,19 +60,19 @@ function drawPair(post, characters, pair) {
     element("p", {className: "decision"}, decision), text);
 }
 
-function drawPost([post, pairs], number) {
+function renderPost([post, pairs], number) {
   const characters = post.text === undefined ? null : Array.from(post.text);
   const title = element("h3", {id: `post-${number}`}, `${number + 1}. Post `, element("code", {}, post.id));
-  const article = element("article", {tabIndex: -1}, title, ...pairs.map(pair => drawPair(post, characters, pair)));
+  const article = element("article", {tabIndex: -1}, title, ...pairs.map(pair => renderPair(post, characters, pair)));
   article.setAttribute("aria-labelledby", title.id);
   return article;
 }
 
-function draw(count) {
-  const next = shown.slice(drawn, drawn + count);
-  list.append(...next.map((entry, i) => drawPost(entry, drawn + i)));
-  drawn += next.length;
-  const left = shown.length - drawn;
+function render(count) {
+  const next = matching.slice(renderedCount, renderedCount + count);
+  list.append(...next.map((entry, i) => renderPost(entry, renderedCount + i)));
+  renderedCount += next.length;
+  const left = matching.length - renderedCount;
   more.hidden = !left;
   more.textContent = `Show ${plural(Math.min(left, BATCH), "more post")} of ${left.toLocaleString("en")}`;
 }
@@ -82,7 +82,7 @@ function update() {
   const withOutcome = boxes.map(() => 0), ofCriterion = data.criteria.map(() => 0), spans = [0, 0, 0];
   const isTicked = pair => pair.has.some((has, i) => has && ticked[i]);
   let all = 0;
-  shown = [];
+  matching = [];
   for (const post of data.posts) {
     const pairs = [];
     for (const pair of post.pairs) {
@@ -94,18 +94,18 @@ function update() {
       pairs.push(pair);
       (pair.o || []).forEach((count, i) => { spans[i] += count; });
     }
-    if (pairs.length) shown.push([post, pairs]);
+    if (pairs.length) matching.push([post, pairs]);
   }
   boxes.forEach((box, i) => { at(`count-${box.name}`).textContent = withOutcome[i].toLocaleString("en"); });
   data.criteria.forEach((name, i) => { choice.options[i + 1].textContent = `${name} (${ofCriterion[i].toLocaleString("en")})`; });
-  const pairs = shown.reduce((sum, entry) => sum + entry[1].length, 0);
-  at("status").textContent = `${plural(pairs, "pair")} of ${all.toLocaleString("en")} in ${plural(shown.length, "post")} of ` +
+  const pairs = matching.reduce((sum, entry) => sum + entry[1].length, 0);
+  at("status").textContent = `${plural(pairs, "pair")} of ${all.toLocaleString("en")} in ${plural(matching.length, "post")} of ` +
     `${data.posts.length.toLocaleString("en")}. ${data.spans ? "Spans" : "Decisions"} in them: ` +
     spans.map((count, i) => `${count.toLocaleString("en")} ${data.outcomes[i]}`).join(", ") + ".";
   list.replaceChildren();
-  drawn = 0;
-  draw(BATCH);
-  if (!shown.length) list.append(element("p", {}, "No pair of a post and a criterion is of this kind."));
+  renderedCount = 0;
+  render(BATCH);
+  if (!matching.length) list.append(element("p", {}, "No pair of a post and a criterion is of this kind."));
 }
 
 function go(step) {
@@ -116,7 +116,7 @@ function go(step) {
     if (place < 0) return;
     if (step > 0) place -= 1;
   }
-  if (place + step >= drawn && drawn < shown.length) draw(BATCH);
+  if (place + step >= renderedCount && renderedCount < matching.length) render(BATCH);
   const next = posts()[place + step];
   if (!next) return;
   next.focus({preventScroll: true});
@@ -133,11 +133,11 @@ document.addEventListener("keydown", event => {
   event.preventDefault();
 });
 more.addEventListener("click", () => {
-  const before = drawn;
-  draw(BATCH);
+  const before = renderedCount;
+  render(BATCH);
   list.children[before].focus();
 });
 at("filters").addEventListener("change", event => { if (event.target !== keys) update(); });
 at("filters").addEventListener("submit", event => event.preventDefault());
-addEventListener("beforeprint", () => draw(shown.length));
+addEventListener("beforeprint", () => render(matching.length));
 update();

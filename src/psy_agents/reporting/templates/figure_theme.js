@@ -1,4 +1,4 @@
-// Plotly sets colours of its own. This gives figures the page's colours, and again when the reader's theme changes.
+// Give figures the colours of the page, now and whenever the reader's theme changes. Plotly sets other colours by default.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 function theme() {
   const style = getComputedStyle(document.documentElement);

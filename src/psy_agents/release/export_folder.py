@@ -1,4 +1,4 @@
-"""The exported folder: the model, its card, its data statement and a record of its origin."""
+"""The exported folder: the model, further formats, model card, data statement and ``export.json``."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from tempfile import TemporaryDirectory
 from psy_agents.inference.predictor import Predictor
 from psy_agents.release.data_statement import data_statement
 from psy_agents.release.export_format import check_packages, export_formats
-from psy_agents.release.facts import Facts
-from psy_agents.release.files import CARD, STATEMENT, encoders_used, refuse_pickles, write_record
+from psy_agents.release.facts import ReleaseFacts
+from psy_agents.release.files import CARD, STATEMENT, encoder_licences, refuse_pickles, write_record
 from psy_agents.release.model_card import model_card
 
 
 @contextmanager
-def packed(facts: Facts, model: Path) -> Iterator[Path]:
-    """The exported folder as a temporary folder, which is removed on exit.
+def exported_folder(facts: ReleaseFacts, model: Path) -> Iterator[Path]:
+    """Export a model into a temporary folder, which is removed on exit.
 
     Args:
-        model: folder of the refitted agent. It is not changed.
+        model: folder of the refitted agent. It is left unchanged.
 
     Raises:
-        UserError: the model's folder holds a file that would be unpickled or does not open, or a format lacks its packages.
+        UserError: the model's folder holds a pickle or cannot be loaded, or a package of an export format is missing.
     """
     refuse_pickles(model)
     check_packages(facts.config.formats)
     with TemporaryDirectory(prefix="psy_agents_") as parent:
         folder = Path(parent) / facts.summary.agent
         shutil.copytree(model, folder)
-        Predictor(folder)  # An exported model opens.
+        Predictor(folder)  # Check that the exported model loads.
         exported = export_formats(facts.config.formats, folder)
         (folder / STATEMENT).write_text(data_statement(facts), encoding="utf-8")
         write_record(
@@ -41,7 +41,7 @@ def packed(facts: Facts, model: Path) -> Iterator[Path]:
             agreement=facts.config.agreement,
             data_hash=facts.summary.data_hash,
             git_commit=facts.git_commit,
-            encoders=encoders_used(folder),
+            encoders=encoder_licences(folder),
             licence=facts.config.licence,
             versions=facts.summary.versions,
         )

@@ -1,4 +1,4 @@
-"""All that shows a report: tables, LaTeX, the page, and figures of all agents and of each."""
+"""The outputs of the report pipeline: tables, LaTeX, the page and figures."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ FIGURES = ("criteria", "comparison")
 AGENT_FIGURES = ("reliability", "errors", "history", "importances", "parallel_coordinates", "learning_curves", "timeline")
 
 
-def contents(report: Report, store: str, summaries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """Everything by name: ``criteria_table``, ``latex``, ``page``, ``comparison``, ``history_share`` and so on.
+def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Each output by its name, such as ``criteria_table``, ``latex``, ``page``, ``comparison`` and ``history_share``.
 
     Args:
         store: address of the studies.
-        summaries: of each agent's refit, None where there is none yet.
+        summaries: agent -> summary of its refit, None without a refit.
     """
     from psy_agents.hpo.refit.run_refit import RefitSummary
     from psy_agents.reporting import tables
-    from psy_agents.reporting.figure_style import absent_plot
+    from psy_agents.reporting.figure_style import empty_figure
     from psy_agents.reporting.latex import latex_tables
     from psy_agents.reporting.report_page.figures import report_figures
     from psy_agents.reporting.report_page.page import headline, report_page
@@ -41,7 +41,7 @@ def contents(report: Report, store: str, summaries: Mapping[str, Mapping[str, An
     studies = agent_studies(store, refits)
     searches = {agent: search_figures(agent, studies[agent], refit) for agent, refit in refits.items()}
     figures = report_figures(report)
-    page = report_page(report, figures, {agent: list(drawn.items()) for agent, drawn in searches.items()})
+    page = report_page(report, figures, {agent: list(plots.items()) for agent, plots in searches.items()})
     for sentence in headline(report):
         log.info("%s", sentence)
     return {
@@ -52,7 +52,7 @@ def contents(report: Report, store: str, summaries: Mapping[str, Mapping[str, An
         **{
             f"{name}_{agent}": figures.get(f"{name}_{agent}")
             or searches.get(agent, {}).get(name)
-            or absent_plot(f"{name.replace('_', ' ')}: {agent}", f"{agent} has no refit on these data.")
+            or empty_figure(f"{name.replace('_', ' ')}: {agent}", f"{agent} has no refit on these data.")
             for agent in AGENTS
             for name in AGENT_FIGURES
         },

@@ -1,0 +1,33 @@
+"""Numbers and names as text in pages and documents."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from psy_agents.evaluation.results import Estimate
+from psy_agents.reporting.tables import estimate_text
+
+
+def estimate_with_interval(estimate: Estimate) -> str:
+    """An estimate with its interval."""
+    return estimate_text(estimate.value, estimate.low, estimate.high)
+
+
+def estimate_cell(estimate: Estimate | None) -> str | None:
+    """An estimate with its interval as a cell of a table, or None."""
+    return None if estimate is None else without_line_breaks(estimate_with_interval(estimate))
+
+
+def without_line_breaks(interval: str) -> str:
+    """Keep an interval on one line: a no-break space follows its comma."""
+    return interval.replace(", ", ",\u00a0")
+
+
+def percent(share: float | None) -> str | None:
+    """A share in per cent; None for a missing share."""
+    return None if pd.isna(share) else f"{100 * share:.1f}\u00a0%"
+
+
+def readable_name(name: str) -> str:
+    """A name with spaces instead of underscores."""
+    return name.replace("_", " ")
