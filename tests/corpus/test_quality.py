@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from support.small_quality import WINDOWING, prepared, quality_of, raw_tables, word_ends
+from support.reporting.small_quality import WINDOWING, prepared, quality_of, raw_tables, word_ends
 
 from psy_agents.corpus.quality import DataQuality, Windowing, check_sums, describe_quality
 

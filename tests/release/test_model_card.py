@@ -199,7 +199,7 @@ def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(toget
     write_checksums(other)
     save_ensemble(folder, [first, other], Decisions(0.4))
     card = model_card(facts, folder, {})
-    assert "- Encoder `forbidding`: cc-by-nc-4.0. **It allows no commercial use, and these weights are made from it.**" in card
+    assert "- Encoder `forbidding`: cc-by-nc-4.0. **It allows no commercial use, and these weights are derived from the encoder.**" in card
     assert f"- Encoder `{facts.encoder}`: its folder states no licence" in card and str(encoder) not in card
     asked = []
     with exported_folder(facts, folder) as path, pytest.raises(UserError, match="Nothing was published"):

@@ -146,7 +146,7 @@ def test_a_repository_that_is_there_and_public_gets_nothing_unless_that_is_asked
     assert "PUBLIC" in person.asked[0] and hub.names[-1] == "upload_folder"
 
 
-def test_only_a_whole_export_as_it_was_made_is_published_and_its_card_may_be_edited(exported):
+def test_only_an_unchanged_export_is_published_but_its_card_may_be_edited(exported):
     hub, folder = Hub(), exported()
     (folder / "README.md").write_text("# Ours\n", encoding="utf-8")
     publish(folder, config(), hub, Person(NAME))

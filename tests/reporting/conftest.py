@@ -21,8 +21,8 @@ EVIDENCE = ["token_precision", "token_recall", "token_f1", "sentence_precision",
             "character_iou", "exact_match", "has_answer_f1", "no_answer_accuracy"]  # fmt: skip
 
 
-class Drawn:
-    """Figures drawn about a level, each another number."""
+class RandomScores:
+    """Random values and estimates around a level."""
 
     def __init__(self, seed):
         self.generator = np.random.default_rng(seed)
@@ -36,35 +36,35 @@ class Drawn:
         return {"value": value, "low": max(low, 0.0), "high": min(high, 1.0)}
 
 
-def classes(drawn, level, support, probabilities):
+def classes(random, level, support, probabilities):
     width = 0.5 / max(support, 1) ** 0.5
     return {
         "support": support,
         "predicted": int(support * 1.2),
-        **{name: drawn.estimate(level, width) for name in ("precision", "recall", "f1")},
-        "auprc": drawn.estimate(level, width) if probabilities else None,
+        **{name: random.estimate(level, width) for name in ("precision", "recall", "f1")},
+        "auprc": random.estimate(level, width) if probabilities else None,
     }
 
 
-def criterion_side(drawn, level, derived, probabilities):
+def criterion_side(random, level, derived, probabilities):
     edges = np.linspace(0, 1, 11)
     pairs = [1500, 180, 70, 40, 30, 24, 20, 19, 31, 93]
     return {
         "derived": derived,
-        "per_criterion": {name: classes(drawn, level, support, probabilities) for name, support in CRITERIA.items()},
-        "macro": classes(drawn, level, sum(CRITERIA.values()), probabilities),
-        "micro": classes(drawn, level, sum(CRITERIA.values()), probabilities),
-        "no_symptoms": classes(drawn, level, 59, False),
-        "exact_match": drawn.estimate(level * 0.8),
-        "ece": drawn.estimate(0.06, 0.01) if probabilities else None,
-        "brier": drawn.estimate(0.08, 0.01) if probabilities else None,
+        "per_criterion": {name: classes(random, level, support, probabilities) for name, support in CRITERIA.items()},
+        "macro": classes(random, level, sum(CRITERIA.values()), probabilities),
+        "micro": classes(random, level, sum(CRITERIA.values()), probabilities),
+        "no_symptoms": classes(random, level, 59, False),
+        "exact_match": random.estimate(level * 0.8),
+        "ece": random.estimate(0.06, 0.01) if probabilities else None,
+        "brier": random.estimate(0.08, 0.01) if probabilities else None,
         "reliability_uncalibrated": [
             {"low": 0.4, "high": 0.5, "pairs": 2007, "mean_probability": 0.45, "share_positive": 0.11}
         ]
         if probabilities and not derived and level > 0.5
         else [],
         "reliability": [
-            {"low": low, "high": high, "pairs": n, "mean_probability": (low + high) / 2, "share_positive": drawn.value(low + 0.02, 0.04)}
+            {"low": low, "high": high, "pairs": n, "mean_probability": (low + high) / 2, "share_positive": random.value(low + 0.02, 0.04)}
             for low, high, n in zip(edges, edges[1:], pairs, strict=False)
         ]
         if probabilities
@@ -72,22 +72,22 @@ def criterion_side(drawn, level, derived, probabilities):
     }
 
 
-def evidence_side(drawn, level):
+def evidence_side(random, level):
     return {
         "pairs": 1995,
         "pairs_with_evidence": 210,
         "pairs_unknown": 12,
-        "scores": {name: drawn.estimate(0.93 if name == "no_answer_accuracy" else level, 0.04) for name in EVIDENCE},
-        "per_criterion": {name: {"token_f1": drawn.value(level), "sentence_f1": drawn.value(level)} for name in CRITERIA},
+        "scores": {name: random.estimate(0.93 if name == "no_answer_accuracy" else level, 0.04) for name in EVIDENCE},
+        "per_criterion": {name: {"token_f1": random.value(level), "sentence_f1": random.value(level)} for name in CRITERIA},
     }
 
 
-def errors(drawn, evidence):
+def errors(random, evidence):
     def part(group, name, pairs, positives):
-        wrong = [int(drawn.value(0.07) * (pairs - positives)), int(drawn.value(0.3) * positives)]
+        wrong = [int(random.value(0.07) * (pairs - positives)), int(random.value(0.3) * positives)]
         return {
             "group": group, "name": name, "pairs": pairs, "positives": positives, "false_positives": wrong[0],
-            "false_negatives": wrong[1], "token_f1": drawn.value(0.45) if evidence and positives else None,
+            "false_negatives": wrong[1], "token_f1": random.value(0.45) if evidence and positives else None,
         }  # fmt: skip
 
     return [
@@ -102,44 +102,44 @@ def errors(drawn, evidence):
 
 
 def evaluation(name, kind, levels, seed):
-    drawn, (criteria, evidence) = Drawn(seed), levels
+    random, (criteria, evidence) = RandomScores(seed), levels
     agent = kind == "agent"
     return {
         "name": name,
         "kind": kind,
         "posts": POSTS,
         "pairs": POSTS * len(CRITERIA),
-        "criterion": None if criteria is None else criterion_side(drawn, criteria, name == "evidence", name != "evidence"),
-        "evidence": None if evidence is None else evidence_side(drawn, evidence),
-        "errors": errors(drawn, evidence is not None) if agent else [],
+        "criterion": None if criteria is None else criterion_side(random, criteria, name == "evidence", name != "evidence"),
+        "evidence": None if evidence is None else evidence_side(random, evidence),
+        "errors": errors(random, evidence is not None) if agent else [],
     }
 
 
-def comparisons(drawn, metric, side):
+def comparisons(random, metric, side):
     having = [name for name, levels in (AGENTS | BASELINES).items() if levels[side] is not None]
     pairs = [(a, b) for place, a in enumerate(having) for b in having[place + 1 :] if a in AGENTS]
     for a, b in pairs:
-        value = drawn.generator.normal(0.1, 0.2)
-        p = 10 ** -drawn.generator.uniform(0, 5)
+        value = random.generator.normal(0.1, 0.2)
+        p = 10 ** -random.generator.uniform(0, 5)
         yield {
             "metric": metric, "first": a, "second": b, "difference": {"value": value, "low": value - 0.05, "high": value + 0.06},
             "p_value": p, "p_holm": min(1, p * len(pairs)), "permutations": 5000,
         }  # fmt: skip
 
 
-def gain(drawn, agent, choice, metric, criterion=None):
-    without, chosen = drawn.estimate(0.5), drawn.estimate(0.5)
+def gain(random, agent, choice, metric, criterion=None):
+    without, chosen = random.estimate(0.5), random.estimate(0.5)
     value = chosen["value"] - without["value"]
     difference = {"value": value, "low": value - 0.02, "high": value + 0.03}
     return {"agent": agent, "choice": choice, "metric": metric, "criterion": criterion, "without": without, "chosen": chosen,
             "difference": difference}  # fmt: skip
 
 
-def gains(drawn):
+def gains(random):
     for agent in ("criteria", "share", "joint"):
-        yield from (gain(drawn, agent, "calibration", metric) for metric in ("ece", "brier"))
-        yield gain(drawn, agent, "thresholds", "macro_f1")
-        yield gain(drawn, agent, "thresholds", "f1", "DEPRESSED_MOOD")
+        yield from (gain(random, agent, "calibration", metric) for metric in ("ece", "brier"))
+        yield gain(random, agent, "thresholds", "macro_f1")
+        yield gain(random, agent, "thresholds", "f1", "DEPRESSED_MOOD")
 
 
 def decisions(agent):
@@ -171,7 +171,7 @@ def stage(agent, name, trials, failed):
 
 
 def build_report():
-    drawn = Drawn(0)
+    random = RandomScores(0)
     evaluations = [
         evaluation(name, kind, levels, seed)
         for kind, systems in (("baseline", BASELINES), ("agent", AGENTS))
@@ -185,7 +185,7 @@ def build_report():
             "pairs": POSTS * len(CRITERIA),
             "resamples": RESAMPLES,
             "evaluations": evaluations,
-            "comparisons": [*comparisons(drawn, "macro_f1", 0), *comparisons(drawn, "token_f1", 1)],
+            "comparisons": [*comparisons(random, "macro_f1", 0), *comparisons(random, "token_f1", 1)],
             "alarms": [
                 {
                     "agent": "joint", "metric": "macro_f1", "value": macro["joint"], "baseline": "tfidf_logistic",
@@ -193,10 +193,10 @@ def build_report():
                 }
             ],
             "decisions": [decisions(agent) for agent in ("criteria", "share", "joint")],
-            "gains": [*gains(drawn)],
+            "gains": [*gains(random)],
             "ensembles": [ensemble("share", "seeds", "macro_f1", "token_f1"), ensemble("criteria", "top_k", "macro_f1")],
             "seeds": [
-                {"agent": name, "values": (values := [drawn.value(0.6, 0.02) for _ in range(5)]), "mean": float(np.mean(values)),
+                {"agent": name, "values": (values := [random.value(0.6, 0.02) for _ in range(5)]), "mean": float(np.mean(values)),
                  "standard_deviation": float(np.std(values, ddof=1))}
                 for name in AGENTS
             ],

@@ -16,7 +16,7 @@ from psy_agents.release.files import ExportRecord, encoder_names, read_record, r
 
 log = logging.getLogger(__name__)
 
-NOTHING = "Nothing was published"
+NOT_PUBLISHED = "Nothing was published"
 Ask = Callable[[str], str]
 
 
@@ -33,7 +33,7 @@ def publish(folder: Path, config: PublishConfig, api: Callable[[], Any], ask: As
             repository. If a private repository is configured, nothing is uploaded into a public one.
     """
     if config.repository is None:
-        raise UserError(f"{NOTHING}: name the repository with --params publish.repository=user/name.")
+        raise UserError(f"{NOT_PUBLISHED}: name the repository with --params publish.repository=user/name.")
     record = read_record(folder)
     refuse_pickles(folder)
     files = file_names(folder)
@@ -91,15 +91,16 @@ def _confirm(name: str, given: str | None, parameter: str, ask: Ask | None, ques
         log.info("%s", question)
         return
     if given is not None:
-        raise UserError(f"{NOTHING}: --params {parameter}={given} is not '{name}'.")
+        raise UserError(f"{NOT_PUBLISHED}: --params {parameter}={given} is not '{name}'.")
     if ask is None:
-        raise UserError(f'{NOTHING}: there is no terminal to ask. Read this and confirm it with --params "{parameter}={name}": {question}')
+        how = f'confirm it with --params "{parameter}={name}"'
+        raise UserError(f"{NOT_PUBLISHED}: there is no terminal to ask. Read this and {how}: {question}")
     try:
         answer = ask(f"{question}\nType {name} to continue, anything else to stop: ")
     except EOFError:  # The terminal was closed.
         answer = ""
     if answer.strip() != name:
-        raise UserError(f"{NOTHING}: it was not confirmed.")
+        raise UserError(f"{NOT_PUBLISHED}: it was not confirmed.")
 
 
 def _upload(folder: Path, files: list[str], record: ExportRecord, config: PublishConfig, api: Callable[[], Any]) -> str:
@@ -109,7 +110,9 @@ def _upload(folder: Path, files: list[str], record: ExportRecord, config: Publis
         hub = api()
         hub.create_repo(config.repository, repo_type="model", private=config.private, exist_ok=True)
         if config.private and not hub.model_info(config.repository).private:
-            raise UserError(f"{NOTHING}: {config.repository} exists and is public: name another repository, or set publish.private=false.")
+            raise UserError(
+                f"{NOT_PUBLISHED}: {config.repository} exists and is public: name another repository, or set publish.private=false."
+            )
         commit = hub.upload_folder(
             repo_id=config.repository,
             folder_path=folder,

@@ -213,10 +213,10 @@ def _f1_with_interval(scores: ClassScores | None) -> str:
     return _with_interval(scores.f1) if scores.support else "--"
 
 
-def _with_interval(figure: Estimate) -> str:
-    if figure.low is None or figure.high is None:
-        return f"${figure.value:z.3f}$"
-    return f"${figure.value:z.3f}_{{[{figure.low:z.3f},\\,{figure.high:z.3f}]}}$"
+def _with_interval(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return f"${estimate.value:z.3f}$"
+    return f"${estimate.value:z.3f}_{{[{estimate.low:z.3f},\\,{estimate.high:z.3f}]}}$"
 
 
 def _p_value(p: float) -> str:

@@ -32,6 +32,7 @@ def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[s
     from psy_agents.reporting.report_page.figures import report_figures
     from psy_agents.reporting.report_page.page import headline, report_page
     from psy_agents.reporting.search.studies import agent_studies, search_figures
+    from psy_agents.reporting.texts import readable_name
 
     refits = {
         agent: RefitSummary.model_validate(summary)
@@ -52,7 +53,7 @@ def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[s
         **{
             f"{name}_{agent}": figures.get(f"{name}_{agent}")
             or searches.get(agent, {}).get(name)
-            or empty_figure(f"{name.replace('_', ' ')}: {agent}", f"{agent} has no refit on these data.")
+            or empty_figure(f"{readable_name(name)}: {agent}", f"{agent} has no refit on these data.")
             for agent in AGENTS
             for name in AGENT_FIGURES
         },

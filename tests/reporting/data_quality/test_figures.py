@@ -1,6 +1,6 @@
 """The figures of the data-quality report show its counts."""
 
-from support.small_quality import quality_of, raw_tables, word_ends
+from support.reporting.small_quality import quality_of, raw_tables, word_ends
 
 from psy_agents.corpus.quality import Windowing
 from psy_agents.reporting.data_quality.build import quality_figures

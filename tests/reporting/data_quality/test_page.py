@@ -2,7 +2,7 @@
 
 import re
 
-from support.small_quality import CANARY, WINDOWING, prepared, quality_of, raw_tables, word_ends
+from support.reporting.small_quality import CANARY, WINDOWING, prepared, quality_of, raw_tables, word_ends
 
 from psy_agents.corpus.quality import Windowing, describe_quality
 from psy_agents.reporting.data_quality.build import quality_figures

@@ -8,7 +8,7 @@ from psy_agents.evaluation.evidence import evidence_metrics
 from psy_agents.evaluation.predictions import predictions_table
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 from psy_agents.evaluation.spans import Span
-from psy_agents.reporting.evidence_page.outcomes import outcomes
+from psy_agents.reporting.evidence_page.outcomes import count_outcomes
 
 TEXT = "I lie awake. I cannot eat! The rest is fine..."
 AWAKE, EAT, FINE, DOTS = (0, 12), (13, 26), (27, 43), (43, 46)
@@ -42,7 +42,7 @@ def scored(gold, predicted, known=True):
     ],
 )
 def test_a_span_is_right_if_it_shares_a_word(gold, predicted, right_missed_wrong):
-    found = outcomes(scored(gold, predicted))
+    found = count_outcomes(scored(gold, predicted))
     assert (found.right.item(), found.missed.item(), found.wrong.item()) == right_missed_wrong
     assert found.mistakes.item() == sum(right_missed_wrong[1:])
     assert not found.unknown.item()
@@ -51,7 +51,7 @@ def test_a_span_is_right_if_it_shares_a_word(gold, predicted, right_missed_wrong
 
 
 def test_a_pair_whose_evidence_has_no_known_place_is_not_judged():
-    found = outcomes(scored([], [FINE], known=False))
+    found = count_outcomes(scored([], [FINE], known=False))
     assert found.unknown.item()
     assert (found.right.item(), found.missed.item(), found.wrong.item()) == (0, 0, 0)
 
@@ -64,6 +64,6 @@ def test_a_model_of_criteria_is_judged_by_its_decisions():
         }
     )  # fmt: skip
     found = predictions_table(table, probabilities=np.full(4, 0.5), predicted=np.array([1, 0, 1, 0]), spans=None)
-    judged = outcomes(ScoredPairs.from_table(found, {"a": TEXT}, list("cdef")))
+    judged = count_outcomes(ScoredPairs.from_table(found, {"a": TEXT}, list("cdef")))
     assert (judged.right.tolist(), judged.missed.tolist(), judged.wrong.tolist()) == ([1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0])
     assert not judged.unknown.any()

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from support.shown_evidence import CANARY, CRITERIA, ID, PAIRS, POSTS, SENTENCES, shown
+from support.reporting.evidence_predictions import CANARY, CRITERIA, ID, PAIRS, POSTS, SENTENCES, predictions_and_texts
 
 from psy_agents.corpus.agreement import Agreement
 from psy_agents.corpus.fingerprint import hashed_id
@@ -17,7 +17,7 @@ SALT = "0123456789abcdef"
 
 
 def page_of(spans=True, probabilities=True, agent="share", **config):
-    table, texts = shown(spans, probabilities)
+    table, texts = predictions_and_texts(spans, probabilities)
     return evidence_page(agent, table, texts, CRITERIA, SALT, EvidencePageConfig(**config))
 
 
@@ -58,7 +58,7 @@ def test_a_redacted_page_holds_no_word_of_a_post_and_no_id():
 
 def test_the_redacted_data_depend_on_counts_of_words_alone():
     """Other words, sentences, lines and lengths of words give the same page, to the letter."""
-    table, texts = shown()
+    table, texts = predictions_and_texts()
     config = EvidencePageConfig()
     longer = {}
     for post_id, text in texts.items():
@@ -78,7 +78,7 @@ def test_the_redacted_data_depend_on_counts_of_words_alone():
 def test_a_page_with_text_holds_it_as_data_that_no_post_can_end_and_says_so():
     page = page_of(reveal_text=True)
     assert page.reveals_text
-    _, texts = shown()
+    _, texts = predictions_and_texts()
     told = {post["id"]: post["text"] for post in data_of(page.html)["posts"]}
     assert told == {hashed_id(post_id, SALT): text for post_id, text in texts.items()}
     assert "<b>&amp;</b> good" not in page.html and ID not in page.html
@@ -102,7 +102,7 @@ def test_every_pair_has_its_outcome(reveal):
 
 
 def test_marks_of_a_page_with_text_are_the_spans_to_the_letter():
-    table, texts = shown()
+    table, texts = predictions_and_texts()
     text = texts[f"{ID}-5"]
     data = data_of(page_of(reveal_text=True).html)
     (post,) = [post for post in data["posts"] if post["id"] == hashed_id(f"{ID}-5", SALT)]

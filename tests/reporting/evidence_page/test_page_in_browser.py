@@ -2,7 +2,7 @@
 
 import pytest
 from support.browser import needs_browser
-from support.shown_evidence import CANARY, CRITERIA, POSTS, SENTENCES, shown
+from support.reporting.evidence_predictions import CANARY, CRITERIA, POSTS, SENTENCES, predictions_and_texts
 
 from psy_agents.reporting.config import EvidencePageConfig
 from psy_agents.reporting.evidence_page.page import evidence_page
@@ -56,7 +56,7 @@ STATE = """({
 
 
 def written(folder, **config):
-    table, texts = shown()
+    table, texts = predictions_and_texts()
     page = evidence_page("share", table, texts, CRITERIA, "salt", EvidencePageConfig(**config))
     file = folder / ("with_text.html" if page.reveals_text else "redacted.html")
     file.write_text(page.html, encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psy_agents.corpus.config import SPLITS
 from psy_agents.corpus.quality import DataQuality, RowCounts
 from psy_agents.reporting.figure_style import BLUE, GREEN, GREY, ORANGE, RED, label_rows, lay_out, plotly_text, short_label
+from psy_agents.reporting.texts import readable_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -84,7 +85,7 @@ def rows_plot(report: DataQuality) -> Figure:
         "pairs": _used_and_set_aside(account.pairs),
     }
     bars = [
-        (f"{table}: {name.replace('_', ' ')}", count, sum(counts.values()), CERTAIN_COLOURS if name in CERTAIN else OTHER_COLOURS)
+        (f"{table}: {readable_name(name)}", count, sum(counts.values()), CERTAIN_COLOURS if name in CERTAIN else OTHER_COLOURS)
         for table, counts in tables.items()
         for name, count in counts.items()
         if count

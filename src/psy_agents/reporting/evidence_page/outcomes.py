@@ -15,7 +15,7 @@ BOTH, PREDICTED = COUNTS.index("token_both"), COUNTS.index("token_predicted")
 
 
 @dataclass(frozen=True, eq=False)
-class Outcomes:
+class OutcomeCounts:
     """Counts of right, missed and wrong spans in each pair.
 
     Attributes:
@@ -37,7 +37,7 @@ class Outcomes:
         return self.missed + self.wrong
 
 
-def outcomes(pairs: ScoredPairs) -> Outcomes:
+def count_outcomes(pairs: ScoredPairs) -> OutcomeCounts:
     """Count the spans by the words they share, as `EvidenceScorer` counts words. A span without a word is not counted.
 
     For an agent that predicts only criteria, each pair's decision is counted instead.
@@ -45,11 +45,11 @@ def outcomes(pairs: ScoredPairs) -> Outcomes:
     if pairs.spans is None:
         decided, met = pairs.predicted, pairs.labels
         nothing = np.zeros(len(met), dtype=bool)
-        return Outcomes(*(flag.astype(np.int64) for flag in (decided & met, met & ~decided, decided & ~met)), nothing)
+        return OutcomeCounts(*(flag.astype(np.int64) for flag in (decided & met, met & ~decided, decided & ~met)), nothing)
     right, wrong = _count_sharing_spans(pairs.texts, pairs.spans, pairs.gold)
     _, missed = _count_sharing_spans(pairs.texts, pairs.gold, pairs.spans)
     known = pairs.known.astype(np.int64)
-    return Outcomes(right * known, missed * known, wrong * known, ~pairs.known)
+    return OutcomeCounts(right * known, missed * known, wrong * known, ~pairs.known)
 
 
 def _count_sharing_spans(

@@ -17,17 +17,17 @@ from psy_agents.corpus.fingerprint import hashed_id
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 from psy_agents.evaluation.spans import word_spans
 from psy_agents.reporting.config import EvidencePageConfig
-from psy_agents.reporting.evidence_page.outcomes import Outcomes, outcomes
+from psy_agents.reporting.evidence_page.outcomes import OutcomeCounts, count_outcomes
 from psy_agents.reporting.evidence_page.redaction import WORDS_A_BLOCK, block_flags, character_flags, n_blocks, runs
 from psy_agents.reporting.templating import render
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A kind of pair that the page can filter by.
+class OutcomeFilter:
+    """A filter of the page: the pairs with one outcome.
 
     Attributes:
-        shown_first: whether the page shows such pairs when it opens.
+        shown_first: whether the filter is on when the page opens.
         spans_only: whether only an agent that predicts spans has such pairs.
     """
 
@@ -39,11 +39,11 @@ class Outcome:
 
 
 OUTCOMES = (
-    Outcome("right", "Right", "✓"),
-    Outcome("missed", "Missed", "○"),
-    Outcome("wrong", "Wrong", "✕"),
-    Outcome("neither", "Neither", "–", shown_first=False),
-    Outcome("unknown", "Place not known", "?", spans_only=True),
+    OutcomeFilter("right", "Right", "✓"),
+    OutcomeFilter("missed", "Missed", "○"),
+    OutcomeFilter("wrong", "Wrong", "✕"),
+    OutcomeFilter("neither", "Neither", "–", shown_first=False),
+    OutcomeFilter("unknown", "Place not known", "?", spans_only=True),
 )
 """The page's script relies on this order."""
 
@@ -68,7 +68,7 @@ class EvidenceView:
 
     agent: str
     criteria: Mapping[str, str]
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[OutcomeFilter]
     shown_posts: int
     test_posts: int
     by_mistakes: bool
@@ -97,11 +97,11 @@ def evidence_page(
         salt: salt of the hashed post ids.
     """
     pairs = ScoredPairs.from_table(table, texts, list(criteria))
-    judged, spans = outcomes(pairs), pairs.spans is not None
+    outcomes, spans = count_outcomes(pairs), pairs.spans is not None
     scores = [[] if spans is None else [round(span["score"], 2) for span in spans] for spans in table["spans"]]
     ids = [hashed_id(post_id, salt) for post_id in pd.unique(table["post_id"])]
-    order = _post_order(ids, pairs, judged, config)
-    posts = [_post_data(number, ids, pairs, judged, scores, reveal=config.reveal_text) for number in order]
+    order = _post_order(ids, pairs, outcomes, config)
+    posts = [_post_data(number, ids, pairs, outcomes, scores, reveal=config.reveal_text) for number in order]
     kinds = [outcome for outcome in OUTCOMES if spans or not outcome.spans_only]
     view = EvidenceView(
         agent=agent,
@@ -119,16 +119,16 @@ def evidence_page(
     return EvidencePage(render("psy_agents.reporting", "evidence_page.html", view=view), config.reveal_text)
 
 
-def _post_order(ids: Sequence[str], pairs: ScoredPairs, judged: Outcomes, config: EvidencePageConfig) -> list[int]:
+def _post_order(ids: Sequence[str], pairs: ScoredPairs, outcomes: OutcomeCounts, config: EvidencePageConfig) -> list[int]:
     """Numbers of the posts in the page's order. The order of the corpus is never used: it could identify posts."""
-    mistakes = np.bincount(pairs.post, weights=judged.mistakes, minlength=pairs.n_posts)
+    mistakes = np.bincount(pairs.post, weights=outcomes.mistakes, minlength=pairs.n_posts)
     by_mistakes = config.order == "mistakes"
     order = sorted(range(pairs.n_posts), key=lambda number: (-mistakes[number] if by_mistakes else 0, ids[number]))
     return order[: config.max_posts]
 
 
 def _post_data(
-    number: int, ids: Sequence[str], pairs: ScoredPairs, judged: Outcomes, scores: Sequence[Sequence[float]], *, reveal: bool
+    number: int, ids: Sequence[str], pairs: ScoredPairs, outcomes: OutcomeCounts, scores: Sequence[Sequence[float]], *, reveal: bool
 ) -> dict[str, Any]:
     """A post as the page's script reads it: ``n`` blocks, or its ``text``, and its pairs without zeros and empty lists.
 
@@ -140,14 +140,14 @@ def _post_data(
     words = word_spans(text)
     post = {"id": ids[number], **({"text": text} if reveal else {"n": n_blocks(len(words))}), "pairs": []}
     for i in members:
-        found = [] if pairs.spans is None else pairs.spans[i]
+        predicted_spans = [] if pairs.spans is None else pairs.spans[i]
         gold, predicted = (
-            character_flags(len(text), spans) if reveal else block_flags(words, spans) for spans in (pairs.gold[i], found)
+            character_flags(len(text), spans) if reveal else block_flags(words, spans) for spans in (pairs.gold[i], predicted_spans)
         )
-        counts = [int(each[i]) for each in (judged.right, judged.missed, judged.wrong)]
+        counts = [int(each[i]) for each in (outcomes.right, outcomes.missed, outcomes.wrong)]
         pair = {
             "o": counts if any(counts) else None,
-            "u": int(judged.unknown[i]),
+            "u": int(outcomes.unknown[i]),
             "l": int(pairs.labels[i]),
             "d": int(pairs.predicted[i]),
             "p": None if pairs.probabilities is None else round(float(pairs.probabilities[i]), 2),

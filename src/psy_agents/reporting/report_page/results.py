@@ -32,8 +32,8 @@ GROUP_HEADS = {
 }
 ROWS_OPEN = 12
 CAPTIONS = {
-    "comparison": "Points are figures, lines are their intervals. The tables hold the numbers.",
-    "criteria": "Points are figures, lines are their intervals, grey marks are baselines. The table holds the numbers.",
+    "comparison": "Points are scores, lines are their intervals. The tables hold the numbers.",
+    "criteria": "Points are scores, lines are their intervals, grey marks are baselines. The table holds the numbers.",
     "reliability": "Share of positive pairs by predicted probability, and the number of pairs. Grey: before calibration.",
     "errors": "False positives among the negative pairs, false negatives among the positive ones.",
 }
@@ -68,8 +68,8 @@ def summary_section(report: Report, figures: Mapping[str, Figure]) -> Section:
 
 
 def _summary_row(evaluation: Evaluation, metrics: Iterable[str]) -> list[Cell]:
-    figures = summary_estimates(evaluation)
-    return [evaluation.name, *(estimate_cell(figures.get(metric)) for metric in metrics)]
+    estimates = summary_estimates(evaluation)
+    return [evaluation.name, *(estimate_cell(estimates.get(metric)) for metric in metrics)]
 
 
 def criteria_section(report: Report, figures: Mapping[str, Figure]) -> Section | None:

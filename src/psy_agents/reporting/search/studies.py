@@ -22,6 +22,7 @@ from psy_agents.reporting.search.diagnostics import (
     timeline_plot,
 )
 from psy_agents.reporting.search.plots import history_plot
+from psy_agents.reporting.texts import readable_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -66,7 +67,7 @@ def search_figures(agent: str, studies: Iterable[optuna.Study], refit: RefitSumm
     study = next((study for study in studies if study.study_name == refit.from_study), None)
     if study is None:
         why = f"The study {refit.from_study} is no longer in the store."
-        return {name: empty_figure(f"{name.replace('_', ' ')}: {agent}", why) for name in ("history", *DIAGNOSTICS)}
+        return {name: empty_figure(f"{readable_name(name)}: {agent}", why) for name in ("history", *DIAGNOSTICS)}
     history = history_plot(stage_records(study), study.study_name)
     return {"history": history, **{name: draw(study) for name, draw in DIAGNOSTICS.items()}}
 

@@ -1,4 +1,4 @@
-"""Forty posts with every outcome among their pairs, for the page of evidence."""
+"""Forty posts with every outcome among their pairs, for the evidence page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAIRS = {
 POSTS = 40
 
 
-def shown(spans: bool = True, probabilities: bool = True) -> tuple[pd.DataFrame, dict[str, str]]:
+def predictions_and_texts(spans: bool = True, probabilities: bool = True) -> tuple[pd.DataFrame, dict[str, str]]:
     """Predictions of an agent, and the posts' texts."""
     texts, rows, found = {}, [], []
     for number in range(POSTS):
