@@ -141,11 +141,9 @@ def with_gold(predictions: pd.DataFrame, gold: pd.DataFrame) -> pd.DataFrame:
 
 def _check_one_refit(evaluation: Evaluation, summary: RefitSummary) -> None:
     """Check that predictions and summary are of one refit. An interrupted save can leave files of two."""
-    saved, computed = summary.test_metrics, {}
+    saved, computed = summary.test_metrics, dict(evaluation.objectives)
     if evaluation.criterion is not None and not evaluation.criterion.derived:
-        computed |= {"macro_f1": evaluation.criterion.macro.f1.value, "brier": evaluation.criterion.brier.value}
-    if evaluation.evidence is not None:
-        computed["token_f1"] = evaluation.evidence.scores["token_f1"].value
+        computed["brier"] = evaluation.criterion.brier.value
     for name, value in computed.items():
         if abs(saved[name] - value) > TOLERANCE:
             raise UserError(

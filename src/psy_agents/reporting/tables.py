@@ -36,15 +36,7 @@ def class_rows(evaluation: Evaluation) -> Iterator[tuple[str, str, ClassScores]]
 
 def summary_estimates(evaluation: Evaluation) -> dict[str, Estimate]:
     """The estimates of a system by the name of their column in the summary. Estimates that it does not have are left out."""
-    criterion, evidence = evaluation.criterion, evaluation.evidence
-    estimates: dict[str, Estimate | None] = {}
-    for name, column in SUMMARY.items():
-        if column.metric.side == "evidence":
-            estimates[name] = None if evidence is None else evidence.scores.get(column.metric.name)
-        elif criterion is not None:
-            scores = criterion if column.mean is None else getattr(criterion, column.mean)
-            estimates[name] = scores.estimate(column.metric.name)
-    return {name: estimate for name, estimate in estimates.items() if estimate is not None}
+    return {name: estimate for name in SUMMARY if (estimate := evaluation.estimate(name)) is not None}
 
 
 def criteria_table(report: Report) -> pd.DataFrame:
