@@ -1,4 +1,4 @@
-"""Predictions tables of systems of a wanted skill on random posts."""
+"""Predictions tables of systems with a given skill on random posts."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class RandomCorpus:
         """Predictions that are right about a pair with probability ``skill``, else random."""
         rng = np.random.default_rng(seed)
         labels, n = self.gold["label"].to_numpy(), len(self.gold)
-        told = np.where(rng.random(n) < skill, labels, rng.random(n) < 0.3)
-        values = np.clip(rng.normal(0.3 + 0.4 * told, 0.15), 0, 1).round(2)  # Two decimals make ties.
+        signal = np.where(rng.random(n) < skill, labels, rng.random(n) < 0.3)
+        values = np.clip(rng.normal(0.3 + 0.4 * signal, 0.15), 0, 1).round(2)  # Two decimals make ties.
         decisions = values >= 0.5
         found = []
         for row, decision in zip(self.gold.itertuples(), decisions, strict=True):
@@ -44,7 +44,7 @@ class RandomCorpus:
 
 @pytest.fixture(scope="session")
 def random_corpus():
-    """Makes a corpus of which some pairs are set aside and some have unknown evidence."""
+    """Makes a corpus with some pairs left out and some with unknown evidence."""
 
     def make(posts: int, seed: int = 0) -> RandomCorpus:
         rng = np.random.default_rng(seed)

@@ -41,14 +41,14 @@ def table(corpus):
     return baseline_table(corpus, "test")
 
 
-def test_every_baseline_of_both_kinds_is_there(table):
+def test_the_table_has_every_baseline_of_both_kinds(table):
     criteria = [name for name, metrics in table.items() if "macro_f1" in metrics]
     evidence = [name for name, metrics in table.items() if "token_f1" in metrics]
     assert criteria == ["all_positive", "majority", "tfidf_logistic"]
     assert evidence == ["whole_post", "first_sentence", "tfidf_sentence", "tfidf_logistic_sentence"]
 
 
-def test_all_positive_finds_everything_at_the_prevalence(table, corpus):
+def test_all_positive_has_full_recall_and_the_prevalence_as_precision(table, corpus):
     pairs, splits = corpus.pairs, corpus.splits
     scored = pairs.merge(splits[splits["split"] == "test"])
     assert table["all_positive"]["macro_recall"] == 1.0
@@ -60,22 +60,22 @@ def test_majority_predicts_nothing_of_rare_criteria_and_is_calibrated(table):
     assert table["majority"]["ece"] < 0.1
 
 
-def test_words_that_give_a_criterion_away_are_learned(table):
+def test_tfidf_logistic_learns_the_words_of_a_criterion(table):
     assert table["tfidf_logistic"]["macro_f1"] > 0.9
 
 
-def test_the_whole_post_holds_all_evidence_and_much_else(table):
+def test_whole_post_has_full_recall_and_low_precision(table):
     assert table["whole_post"]["token_recall"] == table["whole_post"]["answer_recall"] == 1.0
     assert table["whole_post"]["token_precision"] < 0.2
     assert table["first_sentence"]["token_f1"] == 0.0
 
 
-def test_the_nearest_sentence_is_the_evidence_here(table):
+def test_the_nearest_sentence_is_the_evidence_of_this_corpus(table):
     assert table["tfidf_sentence"]["token_f1"] > 0.9
     assert table["tfidf_logistic_sentence"]["exact_match"] > 0.9
 
 
-def test_the_table_is_the_same_again(table, corpus):
+def test_the_table_is_reproducible(table, corpus):
     assert baseline_table(corpus, "test") == table
 
 
@@ -84,16 +84,16 @@ def test_baselines_learn_nothing_from_the_scored_split(table, corpus):
     in_test = pairs["post_id"].isin(splits.loc[splits["split"] == "test", "post_id"])
     flipped = pairs.assign(label=np.where(in_test, 1 - pairs["label"], pairs["label"]))
     other = baseline_table(replace(corpus, pairs=flipped), "test")
-    # The same predictions against opposite labels: right and wrong change places.
+    # The same predictions against opposite labels: right and wrong are swapped.
     assert other["tfidf_logistic"]["micro_precision"] == pytest.approx(1 - table["tfidf_logistic"]["micro_precision"])
 
 
 @pytest.mark.parametrize("metric", ["macro_f1", "token_f1"])
-def test_an_agent_of_one_answer_is_compared_with_every_baseline_of_it(table, metric):
+def test_an_objective_of_one_side_has_every_baseline_of_that_side(table, metric):
     assert baseline_objectives(table, (metric,), 0.5) == {name: m[metric] for name, m in table.items() if metric in m}
 
 
-def test_an_agent_of_both_answers_is_compared_with_the_weighted_mean(table):
+def test_an_objective_of_both_sides_is_the_weighted_mean_of_paired_baselines(table):
     reached = baseline_objectives(table, ("macro_f1", "token_f1"), 0.25)
     assert set(reached) == {"all_positive", "tfidf_logistic"}
     expected = 0.75 * table["tfidf_logistic"]["macro_f1"] + 0.25 * table["tfidf_logistic_sentence"]["token_f1"]
@@ -114,7 +114,7 @@ def test_every_baseline_predicts_each_pair_of_the_split_in_order(predictions, ta
         assert found[["post_id", "criterion", "label"]].values.tolist() == expected[["post_id", "criterion", "label"]].values.tolist()
 
 
-def test_criteria_baselines_predict_no_spans_and_evidence_baselines_spans_alone(predictions, table):
+def test_criteria_baselines_predict_no_spans_and_evidence_baselines_only_spans(predictions, table):
     for name, found in predictions.items():
         spans = "token_f1" in table[name]
         assert found["spans"].notna().all() == found["probability"].isna().all() == spans
@@ -123,13 +123,13 @@ def test_criteria_baselines_predict_no_spans_and_evidence_baselines_spans_alone(
             assert found["predicted"].tolist() == [len(spans) > 0 for spans in found["spans"]]
 
 
-def test_evaluations_of_the_predictions_are_the_table(predictions, table, corpus):
+def test_evaluating_the_predictions_gives_the_table(predictions, table, corpus):
     texts = dict(zip(corpus.posts["post_id"], corpus.posts["text"], strict=True))
     for name, found in predictions.items():
         evaluation = evaluate(name, "baseline", found, texts, list(CRITERIA), resamples=0)
         if evaluation.criterion is None:
-            figures = {metric: estimate.value for metric, estimate in evaluation.evidence.scores.items()}
-            assert figures == pytest.approx(table[name], abs=1e-12)
+            scores = {metric: estimate.value for metric, estimate in evaluation.evidence.scores.items()}
+            assert scores == pytest.approx(table[name], abs=1e-12)
         else:
             macro = evaluation.criterion.macro
             assert (macro.f1.value, macro.auprc.value, evaluation.criterion.ece.value) == pytest.approx(

@@ -13,13 +13,13 @@ def test_a_resample_draws_as_many_posts_as_there_are():
     assert len(np.unique(weights, axis=0)) == 200
 
 
-def test_each_post_is_drawn_as_a_binomial_says():
+def test_the_number_of_draws_of_a_post_is_binomial():
     weights = np.concatenate(list(resample_weights(50, 4000, seed=1, rows=1000)))
     assert np.mean(weights == 0) == pytest.approx((1 - 1 / 50) ** 50, abs=0.005)
     assert weights.var() == pytest.approx(1 - 1 / 50, abs=0.02)
 
 
-def test_the_draws_depend_on_the_seed_and_not_on_how_many_are_held_at_once():
+def test_the_draws_depend_on_the_seed_and_not_on_the_chunk_size():
     def drawn(seed, rows):
         return np.concatenate(list(resample_weights(7, 23, seed, rows)))
 
@@ -27,7 +27,7 @@ def test_the_draws_depend_on_the_seed_and_not_on_how_many_are_held_at_once():
     assert not np.array_equal(drawn(3, 5), drawn(4, 5))
 
 
-def test_an_interval_leaves_out_resamples_in_which_a_figure_is_undefined():
+def test_an_interval_leaves_out_resamples_in_which_a_statistic_is_undefined():
     values = np.stack([np.arange(101.0), np.where(np.arange(101) < 51, np.arange(101), np.nan), np.full(101, np.nan)], axis=1)
     low, high = percentile_interval(values)
     assert low[:2].tolist() == pytest.approx([2.5, 1.25])
@@ -40,13 +40,13 @@ def test_without_resamples_there_is_a_value_and_no_interval():
     assert as_estimate(found).model_dump() == {"value": 4.0, "low": None, "high": None}
 
 
-def test_figures_of_any_shape_keep_it():
+def test_statistics_keep_their_shape():
     found = bootstrap(lambda w: {"parts": w.reshape(-1, 3, 2)}, 6, resamples=50, seed=0, width=100_000)["parts"]
     assert found.shape == (3, 3, 2)
     assert (found[0] == 1).all()
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+def test_the_interval_has_about_its_nominal_coverage():
     """A ratio of sums over posts whose pairs are alike: pairs drawn one by one would give a far narrower interval."""
     rng, n_posts, truth, simulations = np.random.default_rng(0), 60, 0.3, 300
     by_post, by_pair = 0, 0

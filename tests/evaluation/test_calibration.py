@@ -1,4 +1,4 @@
-"""A temperature is the likeliest there is, keeps the order, and its figures are those of the plain definitions."""
+"""Fitted temperatures maximise the likelihood and keep the order; metrics under weights equal their plain definitions."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def confident_pairs(temperature, n=20_000, seed=0):
 
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 3.0])
-def test_the_temperature_that_spoilt_the_probabilities_is_found(temperature):
+def test_the_fitted_temperature_is_the_one_that_distorted_the_probabilities(temperature):
     labels, probabilities = confident_pairs(temperature)
     found = fit_temperature(labels, probabilities)
     assert found == pytest.approx(temperature, rel=0.05)
@@ -43,14 +43,14 @@ def test_no_other_temperature_is_likelier():
     assert least == pytest.approx(-np.mean(np.log(np.where(labels, *(p := calibrate(probabilities, found), 1 - p)))))
 
 
-def test_what_can_be_parted_wholly_or_not_at_all_stays_within_the_bounds():
+def test_the_temperature_stays_within_its_bounds_for_perfect_and_reversed_rankings():
     labels = np.array([0, 0, 1, 1])
     assert fit_temperature(labels, np.array([0.1, 0.2, 0.6, 0.9])) == MIN_TEMPERATURE
     assert fit_temperature(labels, np.array([0.9, 0.6, 0.2, 0.1])) == MAX_TEMPERATURE
     assert fit_temperature(np.ones(2), np.array([0.2, 0.3])) == MAX_TEMPERATURE
 
 
-def test_platts_shift_undoes_that_training_saw_more_positives_than_there_are():
+def test_platts_shift_corrects_a_larger_share_of_positives_in_training():
     rng = np.random.default_rng(0)
     logits = rng.normal(-2.5, 1.5, 20_000)
     labels, probabilities = (rng.random(len(logits)) < expit(logits)).astype(int), expit(2.0 * logits + 3.0)
@@ -60,7 +60,7 @@ def test_platts_shift_undoes_that_training_saw_more_positives_than_there_are():
     assert ECE.value(labels, calibrate(probabilities, fit_temperature(labels, probabilities))) > 0.1
 
 
-def test_platts_scaling_is_likeliest_for_its_targets_and_finite_for_parted_pairs():
+def test_platt_scaling_is_likeliest_for_its_targets_and_finite_for_separable_pairs():
     labels, probabilities = confident_pairs(2.5, n=150)
     n = labels.sum()
     targets = np.where(labels, (n + 1) / (n + 2), 1 / (len(labels) - n + 2))
@@ -72,12 +72,12 @@ def test_platts_scaling_is_likeliest_for_its_targets_and_finite_for_parted_pairs
     temperature, shift = fit_platt(labels, probabilities)
     for factor, moved in ((0.99, 0), (1.01, 0), (1, 0.02), (1, -0.02), (1.5, 0.5)):
         assert likelihood(factor * temperature, shift + moved) < likelihood(temperature, shift)
-    parted = fit_platt(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.6, 0.9]))
-    assert MIN_TEMPERATURE < parted[0] < MAX_TEMPERATURE and np.isfinite(parted[1])
+    separable = fit_platt(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.6, 0.9]))
+    assert MIN_TEMPERATURE < separable[0] < MAX_TEMPERATURE and np.isfinite(separable[1])
     assert fit_platt(np.array([0, 0, 1, 1]), np.array([0.9, 0.6, 0.2, 0.1]))[0] == pytest.approx(MAX_TEMPERATURE)
 
 
-def test_each_method_fits_its_own_numbers():
+def test_each_method_fits_its_parameters():
     labels, probabilities = confident_pairs(2.5, n=150)
     assert fit_calibration("none", labels, probabilities) == (1.0, 0.0)
     assert fit_calibration("temperature", labels, probabilities) == (fit_temperature(labels, probabilities), 0.0)
@@ -95,12 +95,12 @@ def test_calibrating_keeps_the_order_and_one_half_and_temperature_one_keeps_ever
     assert np.isfinite(log_odds(probabilities)).all()
 
 
-def test_figures_under_weights_are_those_of_pairs_that_stand_there_as_often(random_corpus):
+def test_metrics_under_weights_equal_those_of_repeated_pairs(random_corpus):
     made = random_corpus(12)
     pairs = ScoredPairs.from_table(made.system(0.7), made.texts, made.criteria)
-    figures = ProbabilityStatistics(pairs, pairs.probabilities)
+    statistics = ProbabilityStatistics(pairs, pairs.probabilities)
     weights = np.random.default_rng(1).integers(0, 4, (3, pairs.n_posts)).astype(float)
-    for ece, brier, each in zip(*figures(weights).values(), weights.astype(int), strict=True):
+    for ece, brier, each in zip(*statistics(weights).values(), weights.astype(int), strict=True):
         rows = np.repeat(np.arange(len(pairs.labels)), each[pairs.post])
         labels, probabilities = pairs.labels[rows], pairs.probabilities[rows]
         assert ece == pytest.approx(ECE.value(labels, probabilities))

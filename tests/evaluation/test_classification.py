@@ -20,7 +20,7 @@ def random_pairs(seed, decimals):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("decimals", [1, 8])
-def test_figures_equal_scikit_learns_over_the_criteria_that_have_a_positive(seed, decimals):
+def test_metrics_equal_scikit_learns_over_the_criteria_with_a_positive(seed, decimals):
     labels, probabilities, predictions, criterion = random_pairs(seed, decimals)
     metrics = classification_metrics(labels, probabilities, predictions, criterion, CRITERIA)
     each = [
@@ -45,7 +45,7 @@ def test_figures_equal_scikit_learns_over_the_criteria_that_have_a_positive(seed
     assert all(type(value) is float for value in metrics.values())
 
 
-def test_a_criterion_without_positives_weighs_on_micro_figures_only():
+def test_a_criterion_without_positives_changes_only_micro_metrics():
     labels, criterion = np.array([1, 0, 0, 0]), np.array([0, 0, 1, 1])
     predictions = np.array([1, 0, 1, 1])
     metrics = classification_metrics(labels, predictions.astype(float), predictions, criterion, ["a", "b"])
@@ -61,7 +61,7 @@ def test_predicting_nothing_scores_zero():
 
 
 @pytest.mark.parametrize("labels", [np.zeros(3, int), np.zeros(0, int)])
-def test_without_positives_the_figures_are_zero_and_not_missing(labels):
+def test_without_positives_every_metric_is_zero(labels):
     n = len(labels)
     metrics = classification_metrics(labels, np.zeros(n), np.zeros(n), np.zeros(n, int), ["a"])
     assert set(metrics.values()) == {0.0}

@@ -1,4 +1,4 @@
-"""Every figure of a report against plain computations on resamples whose rows are written out."""
+"""Every metric of an evaluation against plain computations on resamples whose rows are written out."""
 
 
 import numpy as np
@@ -34,7 +34,7 @@ def evaluation(corpus, table):
 
 @pytest.fixture(scope="module")
 def resamples(table):
-    """The table, and then each resample: a post that is drawn twice stands there as two posts."""
+    """The table, and then each resample: a post that is drawn twice is two posts."""
     posts = table["post_id"].unique()
     rows = {post: table[table["post_id"] == post] for post in posts}
     (drawn,) = resample_weights(len(posts), RESAMPLES, seed=5, rows=RESAMPLES)
@@ -103,7 +103,7 @@ def test_a_criterions_scores_equal_scikit_learns_where_it_has_a_positive(evaluat
     assert (found.support, found.predicted) == (chosen[0]["label"].sum(), chosen[0]["predicted"].sum())
 
 
-def test_posts_without_a_met_criterion_are_a_class_of_their_own(evaluation, resamples):
+def test_posts_without_a_met_criterion_are_a_separate_class(evaluation, resamples):
     scores, exact = [], []
     for table in resamples:
         posts = table.assign(right=table["label"] == table["predicted"]).groupby(["post_id", "copy"])
@@ -121,20 +121,20 @@ def test_posts_without_a_met_criterion_are_a_class_of_their_own(evaluation, resa
     check(evaluation.criterion.exact_match, exact)
 
 
-def test_evidence_figures_equal_the_scorers_on_written_out_resamples(evaluation, resamples, corpus):
-    figures = pd.DataFrame([evidence(table, corpus.texts) for table in resamples])
-    assert set(evaluation.evidence.scores) == set(figures)
+def test_evidence_metrics_equal_the_scorers_on_written_out_resamples(evaluation, resamples, corpus):
+    metrics = pd.DataFrame([evidence(table, corpus.texts) for table in resamples])
+    assert set(evaluation.evidence.scores) == set(metrics)
     for name, estimate in evaluation.evidence.scores.items():
-        check(estimate, figures[name])
+        check(estimate, metrics[name])
 
 
-def test_evidence_of_each_criterion_that_has_some(evaluation, table, corpus):
+def test_evidence_metrics_by_criterion_cover_the_criteria_with_evidence(evaluation, table, corpus):
     assert set(evaluation.evidence.per_criterion) == {"sleep", "mood", "rare", "macro"}
-    for criterion, figures in evaluation.evidence.per_criterion.items():
-        assert figures == pytest.approx(evidence(table[table["criterion"] == criterion], corpus.texts), abs=1e-12)
+    for criterion, metrics in evaluation.evidence.per_criterion.items():
+        assert metrics == pytest.approx(evidence(table[table["criterion"] == criterion], corpus.texts), abs=1e-12)
 
 
-def test_counts_of_posts_and_pairs(evaluation, table):
+def test_an_evaluation_counts_posts_and_pairs(evaluation, table):
     known = table["evidence_known"]
     assert (evaluation.posts, evaluation.pairs) == (table["post_id"].nunique(), len(table))
     assert evaluation.evidence.pairs + evaluation.evidence.pairs_unknown == len(table)
@@ -193,7 +193,7 @@ def test_posts_of_one_length_are_one_slice(random_corpus):
     assert [(part.name, part.pairs, part.token_f1) for part in parts] == [("100-100 words", len(table), None)]
 
 
-def test_a_model_of_spans_alone_has_derived_decisions_without_probabilities(corpus):
+def test_a_model_that_predicts_only_spans_has_derived_decisions_without_probabilities(corpus):
     table = corpus.system(0.6, probabilities=False)
     found = evaluate("evidence", "agent", table, corpus.texts, corpus.criteria, resamples=20).criterion
     assert found.derived
@@ -203,14 +203,14 @@ def test_a_model_of_spans_alone_has_derived_decisions_without_probabilities(corp
     assert evaluate("whole_post", "baseline", table, corpus.texts, corpus.criteria, resamples=0).criterion is None
 
 
-def test_a_model_of_criteria_alone_has_no_evidence(corpus):
+def test_a_model_that_predicts_only_criteria_has_no_evidence(corpus):
     table = corpus.system(0.6, spans=False)
     found = evaluate("criteria", "agent", table, corpus.texts, corpus.criteria, resamples=0)
     assert found.evidence is None and not found.criterion.derived
     assert {part.token_f1 for part in found.errors} == {None}
 
 
-def test_a_table_that_was_written_and_read_gives_the_same(evaluation, table, corpus, tmp_path):
+def test_a_saved_table_gives_the_same_evaluation(evaluation, table, corpus, tmp_path):
     write_predictions(table, tmp_path / "predictions.parquet")
     again = read_predictions(tmp_path / "predictions.parquet")
     assert evaluate("share", "agent", again, corpus.texts, corpus.criteria, resamples=RESAMPLES, seed=5) == evaluation
@@ -219,7 +219,7 @@ def test_a_table_that_was_written_and_read_gives_the_same(evaluation, table, cor
     assert evaluate("criteria", "agent", criteria_alone, corpus.texts, corpus.criteria, resamples=0).evidence is None
 
 
-def test_another_order_of_the_pairs_gives_the_same_figures(evaluation, table, corpus):
+def test_another_order_of_the_pairs_gives_the_same_metrics(evaluation, table, corpus):
     shuffled = table.sample(frac=1, random_state=0)
     found = evaluate("share", "agent", shuffled, corpus.texts, corpus.criteria, resamples=0)
     assert found.criterion.macro.f1.value == pytest.approx(evaluation.criterion.macro.f1.value)

@@ -1,5 +1,4 @@
-"""Evidence metrics: known cases, and every figure against plain sets."""
-
+"""Evidence metrics: known cases, and every metric against plain sets."""
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ TEXT = "I cannot sleep. Every day is grey. I eat well."
 SLEEP, GREY, EAT = (0, 15), (16, 34), (35, 46)
 
 
-def test_the_gold_spans_score_one_everywhere():
+def test_the_gold_spans_score_one_in_every_metric():
     metrics = evidence_metrics([TEXT, TEXT], [[SLEEP, EAT], []], [[EAT, SLEEP], []])
     assert set(metrics.values()) == {1.0}
 
@@ -38,7 +37,7 @@ def test_words_are_pooled_over_pairs():
     assert (metrics["answer_precision"], metrics["answer_recall"]) == (0.5, 1.0)
 
 
-def test_a_word_or_sentence_counts_when_any_character_of_it_is_marked():
+def test_a_word_or_sentence_counts_if_a_span_holds_any_of_its_characters():
     metrics = evidence_metrics([TEXT], [[SLEEP]], [[(4, 6)]])
     assert metrics["token_recall"] == pytest.approx(1 / 3)
     assert metrics["sentence_f1"] == 1.0
@@ -60,7 +59,7 @@ def test_a_pair_with_unknown_evidence_is_left_out():
     assert scorer.score(predicted) == evidence_metrics([TEXT] * 2, [[SLEEP], [EAT]], [[SLEEP], []])
 
 
-def test_sums_of_the_counts_of_any_pairs_give_their_figures():
+def test_metrics_of_summed_counts_are_the_metrics_of_the_pairs():
     texts, gold, predicted = [TEXT] * 5, [[SLEEP], [EAT], [], [GREY], []], [[SLEEP, GREY], [], [EAT], [(20, 40)], []]
     counts = EvidenceScorer(texts, gold, known=[True, True, True, True, False]).counts(predicted)
     assert not counts[4].any()
@@ -96,7 +95,7 @@ def ratio(part, whole):
 
 
 def by_sets(texts, gold, predicted):
-    """The definitions, with a set of (pair, place) for each kind of unit."""
+    """The definitions, with a set of (pair, position) for each kind of unit."""
 
     def touched(units_of, spans_of_pairs):
         return {
@@ -111,14 +110,14 @@ def by_sets(texts, gold, predicted):
 
     gold = [{span for span in spans if span[0] < span[1]} for spans in gold]
     predicted = [{span for span in spans if span[0] < span[1]} for spans in predicted]
-    figures = {}
+    metrics = {}
     for name, units_of in (("token", word_spans), ("sentence", sentence_spans)):
         g, p = touched(units_of, gold), touched(units_of, predicted)
-        figures[f"{name}_precision"] = ratio(len(g & p), len(p))
-        figures[f"{name}_recall"] = ratio(len(g & p), len(g))
-        figures[f"{name}_f1"] = ratio(2 * len(g & p), len(p) + len(g))
+        metrics[f"{name}_precision"] = ratio(len(g & p), len(p))
+        metrics[f"{name}_recall"] = ratio(len(g & p), len(g))
+        metrics[f"{name}_f1"] = ratio(2 * len(g & p), len(p) + len(g))
     g, p = touched(characters, gold), touched(characters, predicted)
-    figures["character_iou"] = ratio(len(g & p), len(g | p))
+    metrics["character_iou"] = ratio(len(g & p), len(g | p))
     answerable = [i for i, spans in enumerate(gold) if spans]
     answered = [i for i, spans in enumerate(predicted) if spans]
     g, p = touched(word_spans, gold), touched(word_spans, predicted)
@@ -127,7 +126,7 @@ def by_sets(texts, gold, predicted):
         gi, pi = {x for x in g if x[0] == i}, {x for x in p if x[0] == i}
         f1.append(ratio(2 * len(gi & pi), len(gi) + len(pi)))
     both = set(answerable) & set(answered)
-    return figures | {
+    return metrics | {
         "has_answer_f1": ratio(sum(f1), len(f1)),
         "exact_match": ratio(sum(gold[i] == predicted[i] for i in answerable), len(answerable)),
         "no_answer_accuracy": ratio(len(texts) - len({*answerable, *answered}), len(texts) - len(answerable)),
@@ -152,11 +151,11 @@ def scored_pairs(draw):
 
 @settings(max_examples=300, deadline=None)
 @given(scored_pairs())
-def test_every_figure_equals_its_definition_by_sets(case):
+def test_every_metric_equals_its_definition_by_sets(case):
     assert evidence_metrics(*case) == pytest.approx(by_sets(*case))
 
 
-def test_scoring_thousands_of_pairs_calls_no_function_for_each():
+def test_scoring_thousands_of_pairs_calls_no_function_per_pair():
     rng = np.random.default_rng(0)
     posts = [" ".join(f"word{i}" for i in rng.integers(0, 99, 200)) + "." for _ in range(500)]
     texts = [post for post in posts for _ in range(9)]

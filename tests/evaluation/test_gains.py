@@ -1,4 +1,4 @@
-"""What calibration and thresholds buy is the difference of the figures with them and without, of the same pairs."""
+"""A gain is the difference of a metric with and without calibration or thresholds, on the same pairs."""
 
 import numpy as np
 import pytest
@@ -22,21 +22,21 @@ def chosen_table(made, temperature=2.0, own=None):
     )  # fmt: skip
 
 
-def test_each_gain_is_the_difference_of_figures_that_anyone_can_compute(random_corpus):
+def test_each_gain_is_the_difference_of_plainly_computed_metrics(random_corpus):
     made = random_corpus(80)
     table = chosen_table(made, own={"sleep": 0.6, "mood": 0.4, "never": 0.3})
     found = {(each.choice, each.metric, each.criterion): each for each in gains("share", table, made.texts, made.criteria)}
     labels = table["label"].to_numpy()
     expected = {}
-    for metric, figure in (
+    for metric, compute in (
         ("ece", ECE.value),
         ("brier", lambda labels, p: np.mean((p - labels) ** 2)),
     ):
-        sides = (figure(labels, table[column].to_numpy()) for column in ("uncalibrated", "probability"))
+        sides = (compute(labels, table[column].to_numpy()) for column in ("uncalibrated", "probability"))
         expected["calibration", metric, None] = tuple(sides)
     pooled = table["probability"] >= table["pooled_threshold"]
     f1 = {
-        name: [f1_score(labels[rows], told[rows], zero_division=0) for told in (pooled, table["predicted"])]
+        name: [f1_score(labels[rows], decisions[rows], zero_division=0) for decisions in (pooled, table["predicted"])]
         for name in made.criteria
         if labels[rows := (table["criterion"] == name).to_numpy()].any()
     }
@@ -50,18 +50,18 @@ def test_each_gain_is_the_difference_of_figures_that_anyone_can_compute(random_c
         assert gain.difference.low <= gain.difference.value <= gain.difference.high
 
 
-def test_the_interval_of_a_difference_is_narrower_than_its_sides_suggest(random_corpus):
+def test_the_interval_of_a_gain_is_paired(random_corpus):
     made = random_corpus(80)
     table = chosen_table(made, own={"sleep": 0.52})
     (macro,) = (each for each in gains("share", table, made.texts, made.criteria) if each.metric == "macro_f1")
     assert macro.difference.high - macro.difference.low < macro.without.high - macro.without.low, "it is paired"
 
 
-def test_choices_that_were_not_made_have_no_rows(random_corpus):
+def test_choices_that_were_not_made_have_no_gains(random_corpus):
     made = random_corpus(30)
     of = lambda table: {each.choice for each in gains("share", table, made.texts, made.criteria, resamples=0)}  # noqa: E731
     assert of(chosen_table(made, 1.0)) == set()
     assert of(chosen_table(made, 1.0, {"sleep": 0.6})) == {"thresholds"}
     assert of(chosen_table(made, 3.0)) == {"calibration"}
-    assert of(made.system(0.5, probabilities=False)) == set(), "spans alone"
+    assert of(made.system(0.5, probabilities=False)) == set(), "only spans"
     assert of(made.system(0.5)) == set(), "a baseline"

@@ -55,14 +55,14 @@ def gold():
     return gold_table(pairs, pd.DataFrame({"post_id": ["a", "b", "c"], "split": ["test", "test", "train"]}), "test")
 
 
-def test_the_gold_columns_are_those_of_the_split_and_the_columns_that_predict_has_keep_their_types(gold):
+def test_gold_columns_are_of_the_split_and_shared_columns_have_the_types_of_predict(gold):
     assert list(gold) == GOLD and gold["post_id"].tolist() == ["a", "a", "b"]
     assert gold["gold_spans"].tolist() == [[{"start": 0, "end": 4}, {"start": 9, "end": 12}], [], []]
     assert [SCORED_SCHEMA.field(field.name) for field in SCHEMA] == list(SCHEMA)
 
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence", "share"])
-def test_what_is_written_is_read_again_to_the_last_bit_with_the_same_types_for_every_agent(gold, tmp_path, agent):
+def test_written_predictions_are_read_with_the_same_bits_and_types_for_every_agent(gold, tmp_path, agent):
     probabilities = None if agent == "evidence" else np.array([0.1, 1 / 3, 0.7])
     spans = None if agent == "criteria" else [[Span(0, 4, 0.1 + 0.2)], [], [Span(1, 2)]]
     table = predictions_table(

@@ -1,4 +1,4 @@
-"""The paired test by post: against every swap written out, systems alike and unlike, and Holm by hand."""
+"""The paired test by post, against all swaps written out; Holm's correction against values worked out by hand."""
 
 from itertools import product
 
@@ -17,12 +17,12 @@ def corpus(random_corpus):
     return random_corpus(40)
 
 
-def figures(table, corpus):
+def objectives(table, corpus):
     found = evaluate("a", "agent", table, corpus.texts, corpus.criteria, resamples=0)
     return {"macro_f1": found.criterion.macro.f1.value, "token_f1": found.evidence.scores["token_f1"].value}
 
 
-def test_a_system_against_itself_differs_by_chance_alone(corpus):
+def test_a_system_compared_with_itself_has_p_value_one(corpus):
     table = corpus.system(0.5)
     for comparison in compare({"a": table, "b": table.copy()}, corpus.texts, corpus.criteria, permutations=200):
         assert comparison.p_value == comparison.p_holm == 1.0
@@ -39,37 +39,37 @@ def test_a_far_better_system_is_better_by_more_than_chance(corpus):
 def test_differences_are_those_of_the_evaluations(corpus):
     tables = {"a": corpus.system(0.7), "b": corpus.system(0.5, seed=1)}
     found = {c.metric: c.difference.value for c in compare(tables, corpus.texts, corpus.criteria, permutations=9)}
-    a, b = (figures(table, corpus) for table in tables.values())
+    a, b = (objectives(table, corpus) for table in tables.values())
     assert found == pytest.approx({metric: a[metric] - b[metric] for metric in a}, abs=1e-12)
 
 
-def test_the_p_value_is_the_share_of_all_swaps_with_as_great_a_difference(random_corpus):
+def test_the_p_value_is_the_share_of_all_swaps_with_at_least_the_observed_difference(random_corpus):
     corpus = random_corpus(7, seed=5)
     a, b = corpus.system(0.9), corpus.system(0.3, seed=1)
     columns = ["probability", "predicted", "spans"]
-    as_great = {"macro_f1": [], "token_f1": []}
+    all_differences = {"macro_f1": [], "token_f1": []}
     for swaps in product([False, True], repeat=7):
         rows = a["post_id"].map(dict(zip(a["post_id"].unique(), swaps, strict=True))).to_numpy()
         first, second = a.copy(), b.copy()
         first.loc[rows, columns], second.loc[rows, columns] = b.loc[rows, columns], a.loc[rows, columns]
-        one, other = figures(first, corpus), figures(second, corpus)
-        for metric, differences in as_great.items():
+        one, other = objectives(first, corpus), objectives(second, corpus)
+        for metric, differences in all_differences.items():
             differences.append(abs(one[metric] - other[metric]))  # The first is that of no swap.
     for comparison in compare({"a": a, "b": b}, corpus.texts, corpus.criteria, permutations=20_000):
-        differences = np.array(as_great[comparison.metric])
+        differences = np.array(all_differences[comparison.metric])
         exact = np.mean(differences >= differences[0] - 1e-12)
         assert 0.02 < exact < 0.9
         assert comparison.p_value == pytest.approx(exact, abs=0.015)
 
 
-def test_the_interval_of_the_difference_is_over_the_same_posts_for_both(corpus):
+def test_the_interval_of_a_difference_resamples_the_same_posts_for_both_systems(corpus):
     a, b = corpus.system(0.7), corpus.system(0.5, seed=1)
     posts = a["post_id"].unique()
     (drawn,) = resample_weights(len(posts), 30, seed=2, rows=30)
     differences = {"macro_f1": [], "token_f1": []}
     for weights in drawn.astype(int):
         one, other = (
-            figures(pd.concat([t[t["post_id"] == p] for p, n in zip(posts, weights, strict=True) for _ in range(n)]), corpus)
+            objectives(pd.concat([t[t["post_id"] == p] for p, n in zip(posts, weights, strict=True) for _ in range(n)]), corpus)
             for t in (a, b)
         )
         for metric, values in differences.items():
@@ -79,7 +79,7 @@ def test_the_interval_of_the_difference_is_over_the_same_posts_for_both(corpus):
         assert [comparison.difference.low, comparison.difference.high] == pytest.approx([low, high], abs=1e-12)
 
 
-def test_systems_of_one_skill_give_p_values_that_are_spread_evenly(random_corpus):
+def test_systems_of_equal_skill_have_uniform_p_values(random_corpus):
     corpus = random_corpus(60)
     p_values = []
     for seed in range(60):
@@ -88,7 +88,7 @@ def test_systems_of_one_skill_give_p_values_that_are_spread_evenly(random_corpus
     assert kstest(p_values, "uniform").pvalue > 0.01
 
 
-def test_holm_by_hand():
+def test_holm_equals_values_worked_out_by_hand():
     # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1: 0.04, 0.06, 0.06, 0.04, none below the one before it.
     assert holm(np.array([0.03, 0.01, 0.04, 0.02])) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm(np.array([0.6, 0.4])).tolist() == [0.8, 0.8]
@@ -117,7 +117,7 @@ def test_only_metrics_that_both_predict_are_compared(corpus):
     ]
 
 
-def test_the_wanted_comparisons_and_no_others_are_made(corpus):
+def test_only_the_requested_comparisons_are_made(corpus):
     tables = {name: corpus.system(0.5, seed=i) for i, name in enumerate("abc")}
     found = compare(tables, corpus.texts, corpus.criteria, system_pairs=[("c", "a")], permutations=99, resamples=0)
     assert {(c.first, c.second) for c in found} == {("c", "a")}
@@ -126,7 +126,7 @@ def test_the_wanted_comparisons_and_no_others_are_made(corpus):
     assert compare({"a": tables["a"]}, corpus.texts, corpus.criteria) == ()
 
 
-def test_the_same_seed_gives_the_same_and_another_seed_another(corpus):
+def test_a_seed_reproduces_comparisons_and_another_seed_changes_them(corpus):
     tables = {"a": corpus.system(0.6), "b": corpus.system(0.5, seed=1)}
 
     def found(seed):

@@ -28,14 +28,14 @@ def test_merging_keeps_the_numbers_and_leaves_gaps_between_sorted_intervals(span
 
 
 @given(intervals, intervals)
-def test_shared_lengths_count_the_numbers_in_both(a, b):
+def test_overlap_lengths_count_the_numbers_in_both(a, b):
     left, right = merge(*as_arrays(a)), merge(*as_arrays(b))
     expected = [len(numbers([span]) & numbers(b)) for span in zip(*left, strict=True)]
     assert overlap_lengths(left, right).tolist() == expected
 
 
 @given(intervals, st.integers(0, 35))
-def test_covered_below_counts_the_covered_numbers_below_a_point(spans, point):
+def test_covered_length_below_counts_the_covered_numbers_below_a_point(spans, point):
     covered = covered_length_below(np.array([point]), *merge(*as_arrays(spans)))
     assert covered.tolist() == [len({number for number in numbers(spans) if number < point})]
 

@@ -1,5 +1,4 @@
-"""Thresholds are the best there are, by trying all."""
-
+"""Thresholds equal the best of all thresholds."""
 
 import numpy as np
 import pytest
@@ -31,7 +30,7 @@ def test_the_threshold_reaches_the_best_macro_f1_of_all_thresholds(seed, dtype):
     assert found == max(macro_f1(labels, probabilities, criterion, cut) for cut in np.unique(probabilities))
 
 
-def test_with_more_positives_than_candidates_the_threshold_is_within_a_hair_of_the_best():
+def test_with_more_positives_than_candidates_the_threshold_is_nearly_the_best():
     labels, probabilities, criterion = random_pairs(0, 20_000)
     assert labels.sum() > 10 * CANDIDATES
     threshold, calls = counted(lambda: best_threshold(labels, probabilities, criterion))
@@ -41,25 +40,25 @@ def test_with_more_positives_than_candidates_the_threshold_is_within_a_hair_of_t
     assert found == pytest.approx(best, abs=2e-3)
 
 
-def test_the_threshold_stands_halfway_between_what_it_parts():
+def test_the_threshold_lies_halfway_between_negatives_and_positives():
     labels, probabilities = np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.6, 0.9])
     assert best_threshold(labels, probabilities, np.zeros(4, int)) == pytest.approx(0.4)
 
 
-def test_all_can_be_predicted_where_that_is_best():
+def test_the_threshold_predicts_every_pair_if_that_is_best():
     labels, probabilities = np.array([1, 1, 0]), np.array([0.3, 0.7, 0.5])
     assert best_threshold(labels, probabilities, np.zeros(3, int)) <= 0.3
     assert best_threshold(np.ones(3), np.full(3, 0.2), np.zeros(3, int)) == 0.2
 
 
-def test_neighbouring_floats_are_still_parted():
+def test_the_threshold_separates_neighbouring_floats():
     low = np.float32(0.5)
     high = np.nextafter(low, np.float32(1))
     threshold = best_threshold(np.array([0, 1]), np.array([low, high]), np.zeros(2, int))
     assert (np.array([low, high]) >= threshold).tolist() == [False, True]
 
 
-def test_a_criterion_with_enough_positives_has_the_best_threshold_of_its_own():
+def test_each_criterion_with_enough_positives_has_its_best_threshold():
     labels, probabilities, criterion = random_pairs(3, 400)
     labels[criterion == 3] = 0
     positives = np.bincount(criterion[labels == 1], minlength=4)
@@ -73,7 +72,7 @@ def test_a_criterion_with_enough_positives_has_the_best_threshold_of_its_own():
     assert set(criterion_thresholds(labels, probabilities, criterion, min_support=1)) == {0, 1, 2}, "none without a positive"
 
 
-def test_pairs_that_several_runs_answered_count_once():
+def test_positives_of_several_runs_count_once():
     labels, probabilities, criterion = random_pairs(3, 400)
     positives = np.bincount(criterion[labels == 1], minlength=4)
     three = np.tile(labels, 3), np.tile(probabilities, 3), np.tile(criterion, 3)
@@ -86,7 +85,7 @@ def test_without_positives_the_threshold_is_a_half():
     assert best_threshold(np.zeros(3), np.array([0.1, 0.2, 0.9]), np.zeros(3, int)) == 0.5
 
 
-def test_the_no_answer_threshold_maximises_any_objective_and_prefers_silence():
+def test_the_no_answer_threshold_maximises_any_objective_and_is_the_highest_of_equals():
     scores = np.array([0.1, 0.4, 0.4, 0.8])
     assert best_no_answer_threshold(scores, lambda threshold: -abs(threshold - 0.45)) == 0.4
     assert best_no_answer_threshold(scores, lambda threshold: 1.0) == 0.8

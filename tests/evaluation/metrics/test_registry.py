@@ -1,4 +1,4 @@
-"""Metrics are found in their folders, in order, and results name no other."""
+"""The registry finds metrics in their folders; results refuse other metrics."""
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -18,7 +18,7 @@ from psy_agents.evaluation.metrics.registry import (
 from psy_agents.evaluation.results import ClassScores, EvidenceEvaluation
 
 
-def test_metrics_stand_in_their_order():
+def test_metrics_are_sorted_by_position():
     assert list(CLASS_METRICS) == ["precision", "recall", "f1", "auprc"]
     assert list(OVERALL_METRICS) == ["exact_match", "ece", "brier"]
     units = [f"{unit}_{part}" for unit in ("token", "sentence", "answer") for part in ("precision", "recall", "f1")]
@@ -33,7 +33,7 @@ def test_objectives_are_columns_of_the_summary_of_their_side():
     assert {SUMMARY[name].metric.side: name for name in OBJECTIVES.values()} == OBJECTIVES
 
 
-def test_titles_and_directions():
+def test_titles_name_the_mean_and_directions_name_the_errors():
     assert (TITLES["macro_f1"], TITLES["micro_f1"], TITLES["token_recall"]) == ("macro-F1", "micro-F1", "token recall")
     assert SUMMARY["macro_f1"].card_title == "macro-F1 of criteria"
     assert lower_is_better("criteria") == "for ECE and Brier less is better"
@@ -54,7 +54,7 @@ def test_a_name_that_two_metrics_have_is_refused(tmp_path, monkeypatch):
         find_metrics(("twice",))
 
 
-def test_results_name_known_metrics_alone():
+def test_results_refuse_unknown_metrics():
     known = ClassScores.model_validate({"support": 1, "predicted": 2, "f1": {"value": 0.5}, "auprc": None})
     assert known.f1.value == 0.5 and known.estimate("auprc") is None and known.estimate("recall") is None
     with pytest.raises(ValidationError, match="There is no metric accuracy"):
@@ -66,6 +66,6 @@ def test_results_name_known_metrics_alone():
         TypeAdapter(MetricName).validate_python("accuracy")
 
 
-def test_a_metric_is_declared_with_its_direction_and_no_place_in_the_summary_unless_it_says_so():
+def test_by_default_higher_is_better_and_a_metric_is_not_in_the_summary():
     metric = CountMetric(name="hits", title="Hits", compute=lambda counts: counts.hits)
     assert (metric.higher_is_better, metric.in_summary, metric.in_epochs, metric.heading) == (True, (), (), "Hits")
