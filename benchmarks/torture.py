@@ -1,7 +1,7 @@
 """Kills and faults in many short searches in real processes, and a count of broken promises.
 
-    python benchmarks/torture.py [--kills 200] [--faults 500] [--seed 0] [--workers 2] [--writes 1 2 3] [--folder FOLDER]
-    python benchmarks/torture.py --check PLAN FOLDER...
+    PYTHONPATH=tests python benchmarks/torture.py [--kills 200] [--faults 500] [--seed 0] [--workers 2] [--writes 1 2 3] [--folder FOLDER]
+    PYTHONPATH=tests python benchmarks/torture.py --check PLAN FOLDER...
 
 Every study has 10 trials of 3 epochs on a surrogate of training. Its workers fail at random: they are killed, exit, hang
 asleep or busy, report a device error, a full memory, a full disk or a loss that is not a number, or raise. Its parent is
@@ -40,6 +40,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from optuna.trial import FrozenTrial, TrialState
+from support.search.faults import KINDS, die_before_write, go_wrong
+from support.waiting import PATIENCE
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
@@ -49,11 +51,6 @@ from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.history import INFRASTRUCTURE, MEMORY_ATTEMPTS, PERMANENT
 from psy_agents.hpo.study.store import StudyStore, read_study
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from support.search.faults import KINDS, die_before_write, go_wrong
-from support.waiting import PATIENCE
 
 MARK = "PSY_AGENTS_TORTURE"  # In the environment of a study's parent and its descendants.
 TRIALS, EPOCHS, KEEP, RETRIES = 10, 3, 2, 3

@@ -19,8 +19,8 @@ BENCHMARKS = ROOT / "benchmarks"
 TRIALS = 10
 
 
-def run(*words: str, **more: str) -> subprocess.CompletedProcess:
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **more}
+def run(*words: str) -> subprocess.CompletedProcess:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
     return subprocess.run([sys.executable, *words], env=env, cwd=BENCHMARKS, capture_output=True, text=True, timeout=PATIENCE)
 
 
