@@ -38,7 +38,7 @@ def test_options_that_some_agents_read_are_hyperparameters():
 
 def test_a_spec_without_a_prediction_or_with_an_unknown_option_is_refused():
     given = {"order": 9, "summary": "", "predicts_criterion": True, "predicts_evidence": False, "encoders": ("encoder",)}
-    with pytest.raises(ValueError, match="pooled, which is no field"):
+    with pytest.raises(ValueError, match="pooled, which is not a field"):
         AgentSpec(**given, model_options=frozenset({"pooled"}))
     with pytest.raises(ValueError, match="the criterion, the evidence, or both"):
         AgentSpec(**given | {"predicts_criterion": False}, model_options=frozenset())

@@ -1,8 +1,8 @@
 """Evidence spans from start and end logits: candidates per window, then spans per post.
 
 A candidate's margin is (start + end logit) - (no-answer start + end logit) of its window (Devlin et al. 2019,
-section 4.3). The window's normaliser cancels in it, so margins compare across windows of one post. An agent that also
-says whether the criterion is met may let that speak for or against all spans of the pair.
+section 4.3). The window's normaliser cancels, so margins of different windows are comparable. An agent that also predicts
+the criterion can add its weighted criterion logit to the margins of all spans of the pair.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ CRITERION_WEIGHTS = (0.0, 0.5, 1.0, 2.0)
 
 @dataclass(frozen=True)
 class DecodingRule:
-    """How candidates become evidence; chosen on validation and kept with the model.
+    """How candidates become evidence; chosen on validation and saved with the model.
 
     Attributes:
-        threshold: the least score of a span. A score is the span's margin over no answer, plus ``criterion_weight``
-            times the pair's criterion logit.
-        max_spans: the most spans in one pair.
-        max_span_tokens: the longest span, in tokens (unit: tokens).
-        unit: tokens, spans between any two tokens; or sentences, whole sentences of the post.
-        criterion_weight: 0 for an agent that predicts no criterion.
+        threshold: minimum score of a span. The score is the span's margin plus ``criterion_weight`` times the pair's
+            criterion logit.
+        max_spans: maximum number of spans in a pair.
+        max_span_tokens: maximum length of a span in tokens (unit: tokens).
+        unit: ``tokens``, spans between any two tokens; or ``sentences``, whole sentences of the post.
+        criterion_weight: weight of the criterion logit; 0 for an agent that predicts no criterion.
     """
 
     threshold: float = 0.0
@@ -43,8 +43,15 @@ class DecodingRule:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidate spans of many pairs, one entry each: pair, character start and end, margin, tokens, and whether the
-    span is a sentence, offered as one."""
+    """Candidate spans of many pairs, as parallel arrays.
+
+    Attributes:
+        pair: index of the span's pair.
+        start, end: character offsets in the post.
+        margin: the span's margin over no answer.
+        tokens: length of the span in tokens.
+        sentence: whether the candidate is a whole sentence.
+    """
 
     pair: np.ndarray
     start: np.ndarray
@@ -59,15 +66,15 @@ class Candidates:
         return Candidates(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Candidates)))
 
     def take(self, chosen: np.ndarray) -> Candidates:
-        """The chosen ones (indices, or a mask), in the order chosen."""
+        """Select candidates by indices or by a mask."""
         return Candidates(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
-    def of_pairs(self, wanted: np.ndarray) -> Candidates:
-        """Only the candidates of the pairs that ``wanted`` (pairs) marks True."""
-        return self.take(wanted[self.pair])
+    def of_pairs(self, mask_P: np.ndarray) -> Candidates:
+        """Select the candidates of the pairs for which ``mask_P`` is True."""
+        return self.take(mask_P[self.pair])
 
     def scores(self, criterion_weight: float, criterion_logits_P: np.ndarray | None) -> np.ndarray:
-        """Each candidate's score, as `DecodingRule` says."""
+        """Return each candidate's score, as defined in `DecodingRule`."""
         if not criterion_weight:
             return self.margin
         return self.margin + criterion_weight * criterion_logits_P[self.pair]
@@ -75,8 +82,10 @@ class Candidates:
 
 @dataclass(frozen=True)
 class TokenOffsets:
-    """Where the tokens of B windows stand in their posts, all (B, T): character offsets of each token, and of the
-    sentence in which it ends; -1 outside the post."""
+    """Character offsets of the tokens of B windows in their posts, and of the sentence in which each token ends.
+
+    All arrays are (B, T), with -1 outside the post.
+    """
 
     start_BT: np.ndarray
     end_BT: np.ndarray
@@ -84,24 +93,24 @@ class TokenOffsets:
     sentence_end_BT: np.ndarray
 
 
-def window_candidates(start_BT: Tensor, end_BT: Tensor, places: TokenOffsets, pair_B: np.ndarray) -> Candidates:
+def window_candidates(start_BT: Tensor, end_BT: Tensor, offsets: TokenOffsets, pair_B: np.ndarray) -> Candidates:
     """Return the spans between each window's best ``TOP_POSITIONS`` starts and ends, and every sentence of its post.
 
-    A sentence has the margin of its best start and its best end, wherever in it they are: the annotators' unit is
-    known, so that only its likelihood need be learned. One that a window cuts counts with the tokens that are seen.
+    A sentence's margin is that of its best start and its best end, anywhere in the sentence: annotators mark whole sentences, so
+    only the sentence's likelihood has to be learned. A sentence that a window cuts is scored by its tokens in the window.
 
     Args:
-        start_BT, end_BT: logits, -inf where a token cannot be evidence, position 0 the no-answer logit.
+        start_BT, end_BT: logits; -inf on tokens that cannot be evidence. Position 0 holds the no-answer logit.
     """
     start_BT, end_BT = start_BT.float().cpu().numpy(), end_BT.float().cpu().numpy()
     null_B = start_BT[:, 0] + end_BT[:, 0]
     return Candidates.concatenate(
-        [_token_spans(start_BT, end_BT, null_B, places, pair_B), _sentences(start_BT, end_BT, null_B, places, pair_B)]
+        [_token_spans(start_BT, end_BT, null_B, offsets, pair_B), _sentences(start_BT, end_BT, null_B, offsets, pair_B)]
     )
 
 
 def _token_spans(
-    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, places: TokenOffsets, pair_B: np.ndarray
+    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, offsets: TokenOffsets, pair_B: np.ndarray
 ) -> Candidates:
     start_at_BK, end_at_BK = _best_positions(start_BT), _best_positions(end_BT)
     start_BK, end_BK = np.take_along_axis(start_BT, start_at_BK, 1), np.take_along_axis(end_BT, end_at_BK, 1)
@@ -110,8 +119,8 @@ def _token_spans(
     window, row, column = np.nonzero((tokens_BKK > 0) & np.isfinite(margin_BKK))
     return Candidates(
         pair_B[window],
-        places.start_BT[window, start_at_BK[window, row]],
-        places.end_BT[window, end_at_BK[window, column]],
+        offsets.start_BT[window, start_at_BK[window, row]],
+        offsets.end_BT[window, end_at_BK[window, column]],
         margin_BKK[window, row, column],
         tokens_BKK[window, row, column],
         np.zeros(len(window), dtype=bool),
@@ -119,15 +128,15 @@ def _token_spans(
 
 
 def _best_positions(logits_BT: np.ndarray) -> np.ndarray:
-    """(B, K) the best positions behind the no-answer position, best first."""
+    """Return the best positions after the no-answer position (B, K), best first."""
     return 1 + np.argsort(-logits_BT[:, 1:], axis=1, kind="stable")[:, :TOP_POSITIONS]
 
 
 def _sentences(
-    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, places: TokenOffsets, pair_B: np.ndarray
+    start_BT: np.ndarray, end_BT: np.ndarray, null_B: np.ndarray, offsets: TokenOffsets, pair_B: np.ndarray
 ) -> Candidates:
-    window, column = np.nonzero(places.sentence_start_BT >= 0)
-    begin = places.sentence_start_BT[window, column]
+    window, column = np.nonzero(offsets.sentence_start_BT >= 0)
+    begin = offsets.sentence_start_BT[window, column]
     opens = np.ones(len(window), dtype=bool)
     opens[1:] = (np.diff(window) != 0) | (np.diff(begin) != 0)
     first = np.flatnonzero(opens)
@@ -139,7 +148,7 @@ def _sentences(
     return Candidates(
         pair_B[window_S],
         begin[first],
-        places.sentence_end_BT[window_S, column[first]],
+        offsets.sentence_end_BT[window_S, column[first]],
         best_start + best_end - null_B[window_S],
         np.diff(first, append=len(window)),
         np.ones(len(first), dtype=bool),
@@ -147,14 +156,14 @@ def _sentences(
 
 
 def suppress_overlaps(candidates: Candidates, unit: str, max_span_tokens: int) -> Candidates:
-    """Keep, best margin first, the candidates of the unit that overlap no better one of the same pair.
+    """Non-maximum suppression: candidates of the unit, best margin first, that overlap no better one of the same pair.
 
     Args:
-        max_span_tokens: of spans between tokens; a sentence may have any length.
+        max_span_tokens: maximum length of spans between tokens; sentences may have any length.
     """
     offered = candidates.sentence if unit == SENTENCES else ~candidates.sentence & (candidates.tokens <= max_span_tokens)
     kept: list[int] = []
-    taken: dict[int, tuple[list[int], list[int]]] = {}  # Starts and ends, both sorted: a long post has thousands.
+    taken: dict[int, tuple[list[int], list[int]]] = {}  # Sorted starts and ends: a long post has thousands.
     order = np.flatnonzero(offered)[np.argsort(-candidates.margin[offered], kind="stable")]
     for i in order.tolist():
         start, end = int(candidates.start[i]), int(candidates.end[i])
@@ -170,7 +179,7 @@ def suppress_overlaps(candidates: Candidates, unit: str, max_span_tokens: int) -
 def decode(
     candidates: Candidates, rule: DecodingRule, n_pairs: int, criterion_logits_P: np.ndarray | None = None
 ) -> list[list[Offsets]]:
-    """Return each pair's evidence spans, in the post's order; an empty list is "no evidence"."""
+    """Return each pair's evidence spans, in the post's order; an empty list means no evidence."""
     found = decode_with_scores(candidates, rule, n_pairs, criterion_logits_P)
     return [[span.offsets for span in spans] for spans in found]
 
@@ -181,7 +190,7 @@ def decode_with_scores(
     """Return each pair's evidence spans with their scores.
 
     Args:
-        criterion_logits_P: needed where the rule gives them a weight.
+        criterion_logits_P: required if the rule's ``criterion_weight`` is not 0.
     """
     spans: list[list[Span]] = [[] for _ in range(n_pairs)]
     ranked = suppress_overlaps(candidates, rule.unit, rule.max_span_tokens)
@@ -200,16 +209,18 @@ def choose_rule(
     lengths: Sequence[int],
     criterion_logits_P: np.ndarray | None = None,
 ) -> DecodingRule:
-    """Choose the rule with the highest pooled token-F1 on these (validation) pairs; among equals the simpler one.
+    """Choose the rule with the highest pooled token-F1 on these (validation) pairs; ties go to the simpler rule.
 
-    Spans of one pair never overlap, so their hits and misses add up: sorted by score, every threshold's
-    F1 comes from two cumulative sums. Words are counted by where they start.
+    Spans of one pair never overlap, so their word counts add up. With spans sorted by score, two cumulative sums give the F1 at
+    every threshold. A word is counted in the span in which it starts.
 
     Args:
-        gold: character spans of each pair. texts: each pair's post. lengths: span lengths to try, in tokens.
-        criterion_logits_P: of an agent that predicts the criterion too.
+        gold: character spans of each pair.
+        texts: the post of each pair.
+        lengths: values of ``max_span_tokens`` to try.
+        criterion_logits_P: criterion logits, if the agent predicts the criterion.
     """
-    words_of = {text: word_spans(text)[:, 0] for text in set(texts)}  # A post's pairs share its text.
+    words_of = {text: word_spans(text)[:, 0] for text in set(texts)}  # Pairs of a post share its text.
     words = [words_of[text] for text in texts]
     gold_words = [_inside(starts, spans) for starts, spans in zip(words, gold, strict=True)]
     n_gold = sum(int(inside.sum()) for inside in gold_words)
@@ -231,7 +242,7 @@ def choose_rule(
             for max_spans in (1, 2, 3, 5, 8):
                 use = rank[order] < max_spans
                 f1 = 2 * np.cumsum(hits[order] * use) / np.maximum(np.cumsum(predicted[order] * use) + n_gold, 1)
-                f1[:-1][tied] = -1.0  # a threshold cannot part equal scores
+                f1[:-1][tied] = -1.0  # a threshold cannot separate equal scores
                 at = int(np.argmax(f1))
                 if f1[at] > best_f1:
                     threshold = float(scores[order[at]])

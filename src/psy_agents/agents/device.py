@@ -8,10 +8,10 @@ from torch import Tensor
 
 
 def to_device(array: np.ndarray, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
-    """The array on the device, as ``dtype`` or as it is.
+    """Return the array on the device, cast to ``dtype`` if one is given.
 
-    On a GPU it is copied from pinned memory while the host goes on: an ordinary copy waits for all that the GPU still has to
-    do, several times a training step.
+    The copy to a GPU is asynchronous, from pinned memory. A synchronous copy waits until the GPU has finished all queued work,
+    several times a training step.
     """
     tensor = torch.from_numpy(np.ascontiguousarray(array)).to(dtype)
     if device.type != "cuda":

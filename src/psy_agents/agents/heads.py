@@ -13,7 +13,7 @@ ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiL
 
 
 def new_head(config: ModelConfig, hidden: int, outputs: int) -> nn.Sequential:
-    """A multi-layer perceptron: ``head_depth`` times (dropout, linear, activation), then dropout and linear."""
+    """Build a multi-layer perceptron: ``head_depth`` times (dropout, linear, activation), then dropout and linear."""
     layers: list[nn.Module] = []
     width = hidden
     for _ in range(config.head_depth):
@@ -34,15 +34,15 @@ class _ScaledCosine(nn.Module):
         self.shift = nn.Parameter(torch.tensor(-self.SCALE * self.MIDDLE))
 
     def logit(self, one: Tensor, other: Tensor) -> Tensor:
-        """Of vectors in the last dimension."""
+        """Return the logit of two vectors; the last dimension is the vectors' dimension."""
         return F.cosine_similarity(one, other, dim=-1) * self.scale + self.shift
 
 
 class Similarity(_ScaledCosine):
     """Similarity of a window's criterion and post: the cosine of their mean token states.
 
-    Reimers & Gurevych 2019, section 3, on states that have seen each other. An encoder trained for sentence
-    similarity gives a useful logit before the first step; a head would have to learn it from few pairs.
+    Reimers & Gurevych 2019, section 3, on token states that attend to both texts. An encoder trained for
+    sentence similarity gives a useful logit before the first step; a head would have to learn it from few pairs.
     """
 
     def forward(self, states_BTH: Tensor, criterion_BT: Tensor, post_BT: Tensor) -> Tensor:
@@ -51,14 +51,14 @@ class Similarity(_ScaledCosine):
 
 
 class SentenceSimilarity(_ScaledCosine):
-    """Similarity of a window's criterion and each sentence of its post, in the same way."""
+    """Similarity of a window's criterion and each sentence of its post: the cosine of their mean token states."""
 
     def forward(self, states_BTH: Tensor, criterion_BT: Tensor, sentence_BT: Tensor, n_sentences: int) -> Tensor:
-        """Return each token's sentence's logit (B, T) in float32, 0 outside the sentences.
+        """Return the logit of each token's sentence (B, T) in float32, 0 outside the sentences.
 
         Args:
             sentence_BT: number of the token's sentence, from 0 in each window; -1 outside.
-            n_sentences: at least as many as any window has; an argument, since reading it from the tensor waits for the GPU.
+            n_sentences: at least the number of sentences in any window; reading it from the tensor would wait for the GPU.
         """
         states_BTH, inside_BT, number_BT = states_BTH.float(), sentence_BT >= 0, sentence_BT.clamp_min(0)
         # Sums instead of means: a cosine ignores length.

@@ -17,12 +17,12 @@ class WindowTensors:
     Attributes:
         ids_BT: token ids.
         mask_BT: True on real tokens.
-        types_BT: token types, or None where the encoder has none.
+        types_BT: token types, or None if the encoder has none.
         answerable_BT: True on the post's tokens and on position 0, the no-answer position.
         sentence_BT: number of the token's sentence, from 0 in each window; -1 outside the post.
         lengths: number of real tokens in each window.
-        n_sentences: at least 1, and at least as many as any window has.
-        frozen_BTH: states after the encoders' frozen layers; None where the model computes them.
+        n_sentences: at least 1, and at least the number of sentences in any window.
+        frozen_BTH: states after the encoders' frozen layers; None if the model computes them.
     """
 
     ids_BT: Tensor
@@ -48,11 +48,11 @@ class WindowTensors:
 
     @property
     def encoder_inputs(self) -> dict[str, Tensor]:
-        """Arguments of an encoder's forward pass."""
+        """Arguments of an encoder's forward pass on padded windows."""
         inputs = {"input_ids": self.ids_BT, "attention_mask": self.mask_BT.long()}
         return inputs if self.types_BT is None else {**inputs, "token_type_ids": self.types_BT}
 
     @cached_property
     def packing(self) -> Packing:
-        """The windows one after another, without padding."""
+        """The layout of the windows without padding."""
         return Packing(self.lengths, self.ids_BT.shape[1], self.ids_BT.device)

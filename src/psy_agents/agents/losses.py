@@ -41,8 +41,8 @@ def span_loss(
 ) -> Tensor:
     """Summed loss of start and end over windows, the mean of the two.
 
-    Targets are True on every gold start (end), or on position 0 alone where the window holds no evidence.
-    ``uniform`` asks for equal mass on each gold position; ``marginal`` maximises the sum of their
+    Targets are True on every gold start (end), or only on position 0 if the window holds no evidence.
+    ``uniform`` puts equal mass on each gold position; ``marginal`` maximises the sum of their
     probabilities (Clark & Gardner 2018, section 3.3). Windows with unknown evidence have no weight.
     """
     weights_B = torch.where(start_targets_BT[:, 0], config.no_answer_weight, 1.0) * known_B

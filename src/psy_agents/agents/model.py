@@ -1,6 +1,6 @@
 """The base of all agents: encoders, their packed and shortened forward passes, and the logits of both heads.
 
-B: windows, T: tokens, H: hidden size. An agent reads nothing at training that it lacks at inference: its input is the window alone.
+B: windows, T: tokens, H: hidden size. The window is the only input, in training and at inference.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class AgentOutput:
     """Logits in float32: criterion (B), start and end (B, T) with -inf on tokens that cannot be evidence.
-    What an agent does not predict is None."""
+    None for what an agent does not predict."""
 
     criterion_B: Tensor | None = None
     start_BT: Tensor | None = None
@@ -42,7 +42,7 @@ class AgentModel(nn.Module):
     Attributes:
         spec: the agent's spec.
         packed: whether the encoders read windows without padding (`encoders.packing`).
-        short: by encoder, the last layer that runs for first tokens only (`encoders.short_last_layer`).
+        short_last_layers: by encoder, the last layer that runs for first tokens only (`encoders.short_last_layer`).
     """
 
     spec: ClassVar[AgentSpec]
@@ -67,7 +67,7 @@ class AgentModel(nn.Module):
         return [getattr(self, name) for name in self.spec.encoders]
 
     def prepare_layers(self) -> None:
-        """Re-initialise the top layers and freeze the lowest, as the configuration asks."""
+        """Re-initialise the top layers and freeze the lowest, as configured."""
         for encoder in self.encoders:
             reinitialise_top(encoder, self.config.reinitialised_layers)
             freeze_lowest(encoder, self.config.frozen_layers)
@@ -92,13 +92,13 @@ class AgentModel(nn.Module):
         return []
 
     def enable_packing(self, device: torch.device, precision: torch.dtype) -> None:
-        """Run windows without padding from now on, if every encoder gives the same states for them."""
+        """Run windows without padding from now on, if every encoder supports it."""
         self.packed = all(can_be_packed(encoder, device, precision) for encoder in self.encoders)
         if not self.packed:
             log.info("%s reads padded windows: its attention cannot run packed", self.encoders[0].config.model_type)
 
     def enable_short_last_layer(self, device: torch.device, precision: torch.dtype) -> None:
-        """Run the last layer for first tokens only from now on, where windows are packed and nothing else is read."""
+        """Run the last layer for first tokens only from now on, if windows are packed and no other token is read."""
         for encoder in self.read_at_first_tokens if self.packed else ():
             if self.config.frozen_layers < encoder.config.num_hidden_layers:
                 last = shorten_last_layer(encoder, device, precision)
@@ -120,14 +120,14 @@ class AgentModel(nn.Module):
             return packing.unpack(self.frozen[encoder].run(inputs, below and (below[0], packing.pack(below[1]))))
 
     def encode(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
-        """Run the encoder; return its last states (B, T, H), or (B, 1, H) where its last layer is shortened."""
-        given_BTH = windows.frozen_BTH
+        """Run the encoder; return its last states (B, T, H), or (B, 1, H) if its last layer is short."""
+        frozen_BTH = windows.frozen_BTH
         if not self.packed:
-            with self._resumed_from(encoder, given_BTH):
+            with self._resumed_from(encoder, frozen_BTH):
                 return encoder(**windows.encoder_inputs).last_hidden_state
         packing = windows.packing
-        given = None if given_BTH is None else packing.pack(given_BTH)
-        with packed_attention_in(encoder, packing), self._resumed_from(encoder, given), self._shortened(encoder, packing):
+        frozen = None if frozen_BTH is None else packing.pack(frozen_BTH)
+        with packed_attention_in(encoder, packing), self._resumed_from(encoder, frozen), self._shortened(encoder, packing):
             states = encoder(**packed_inputs(encoder, packing, windows.ids_BT, windows.types_BT)).last_hidden_state
         return (packing.first_tokens if encoder in self.short_last_layers else packing).unpack(states)
 
@@ -145,13 +145,13 @@ class AgentModel(nn.Module):
     def span_logits(self, token_BTH: Tensor, states_BTH: Tensor, windows: WindowTensors) -> tuple[Tensor, Tensor]:
         """Start and end logits (B, T) from ``span_head`` on ``token_BTH`` and, with similarity, from ``states_BTH``.
 
-        A sentence that resembles the criterion raises the logits of its tokens; a post that does lowers the no-answer logit.
+        A sentence that resembles the criterion raises the logits of its tokens; a post that resembles it lowers the no-answer logit.
         """
         logits_BT2 = self.span_head(token_BTH).float()
         if self.similarity is not None:
-            alike_BT = self.sentence_similarity(states_BTH, windows.criterion_BT, windows.sentence_BT, windows.n_sentences)
-            alike_BT[:, 0] = -self.similarity_logits(states_BTH, windows)
-            logits_BT2 = logits_BT2 + alike_BT.unsqueeze(-1)
+            similarity_BT = self.sentence_similarity(states_BTH, windows.criterion_BT, windows.sentence_BT, windows.n_sentences)
+            similarity_BT[:, 0] = -self.similarity_logits(states_BTH, windows)
+            logits_BT2 = logits_BT2 + similarity_BT.unsqueeze(-1)
         masked_BT2 = logits_BT2.masked_fill(~windows.answerable_BT.unsqueeze(-1), -torch.inf)
         return masked_BT2[..., 0], masked_BT2[..., 1]
 

@@ -1,4 +1,4 @@
-"""The agents. Each is a folder with a ``spec.py`` (imports no torch) and a ``model.py``; a new folder is a new agent."""
+"""Finds the agents: every folder here with a ``spec.py`` (imports no torch) and a ``model.py`` is an agent."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def _find_specs() -> dict[str, AgentSpec]:
 _SPECS = _find_specs()
 AGENTS = tuple(_SPECS)
 """The agents' names, in the order of their specs."""
+SENTENCE_AGENTS = tuple(name for name in AGENTS if _SPECS[name].reads_sentences)
+"""The agents that can read a post sentence by sentence (``unit: sentence``)."""
 
 
 def spec(agent: str) -> AgentSpec:

@@ -21,12 +21,12 @@ class AgentSpec:
     """One agent.
 
     Attributes:
-        order: its place among the agents: they are listed and searched in this order.
-        summary: what it says of a text, for the model card: "Reads a text and says {summary}."
+        order: position among the agents, which are listed and searched in this order.
+        summary: what it predicts, for the model card: "Reads a text and says {summary}."
         predicts_criterion: whether it decides if the criterion is met. Baselines and the objective use macro-F1.
         predicts_evidence: whether it predicts spans of evidence. Baselines and the objective use token-F1.
         encoders: names of its encoders: attributes of the model and subfolders of a saved agent.
-        model_options: fields of `ModelConfig` that it reads, besides `SHARED_OPTIONS` and ``window_pooling``.
+        model_options: fields of `ModelConfig` that it reads, in addition to `SHARED_OPTIONS` and ``window_pooling``.
         reads_sentences: whether it can read a post sentence by sentence (``unit: sentence``).
     """
 
@@ -41,18 +41,18 @@ class AgentSpec:
     def __post_init__(self) -> None:
         unknown = sorted(self.model_options - set(ModelConfig.model_fields))
         if unknown:
-            raise ValueError(f"model_options names {unknown[0]}, which is no field of ModelConfig")
+            raise ValueError(f"model_options names {unknown[0]}, which is not a field of ModelConfig")
         if not (self.predicts_criterion or self.predicts_evidence):
             raise ValueError("an agent predicts the criterion, the evidence, or both")
 
     @property
     def objective_metrics(self) -> tuple[str, ...]:
-        """The metrics of its objective; with two of them it is their weighted mean."""
+        """The metrics of its objective, which is the weighted mean of two metrics or a single metric."""
         predicted = {"criteria": self.predicts_criterion, "evidence": self.predicts_evidence}
         return tuple(metric for side, metric in OBJECTIVES.items() if predicted[side])
 
     def reads(self, hyperparameter: str) -> bool:
-        """Whether the hyper-parameter changes anything in this agent; only then may its search space name it."""
+        """Whether the agent uses the hyper-parameter; its search space may name only those it uses."""
         if hyperparameter in CRITERION_OPTIONS:
             return self.predicts_criterion
         if hyperparameter in EVIDENCE_OPTIONS:

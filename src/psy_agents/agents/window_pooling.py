@@ -1,4 +1,4 @@
-"""From the logits of a pair's windows to the pair's logit. B: windows, P: pairs."""
+"""Pools the logits of a pair's windows into the pair's logit. B: windows, P: pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 def pool_windows(logits_B: Tensor, pair_B: Tensor, n_pairs: int, kind: str) -> Tensor:
     """Pool window logits into pair logits (P): ``max``, ``mean`` or ``logsumexp`` (a smooth maximum).
 
-    ``logsumexp`` is the mean in the exponential domain: a single window keeps its logit.
+    ``logsumexp`` is the mean in the exponential domain: the logit of a single window does not change.
     """
     counts_P = torch.zeros(n_pairs, dtype=logits_B.dtype, device=logits_B.device).index_add_(
         0, pair_B, torch.ones_like(logits_B)

@@ -1,8 +1,7 @@
-"""(post, criterion) pairs as overlapping windows of tokens, with each token's place in the post.
+"""(post, criterion) pairs as overlapping windows of tokens, with each token's offsets in the post.
 
-A window reads ``[CLS] criterion [SEP] part of the post [SEP]`` in the encoder's own special tokens. A post
-that does not fit continues in further windows that repeat ``overlap`` of its tokens, so that no pair is
-dropped and no evidence is unreachable.
+A window reads ``[CLS] criterion [SEP] part of the post [SEP]`` with the tokenizer's special tokens. A long
+post continues in further windows that repeat a share of its tokens (``overlap``): every pair and every token of evidence is read.
 """
 
 from __future__ import annotations
@@ -19,8 +18,9 @@ from psy_agents.evaluation.spans import sentence_spans
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-TOKENISER_BATCH = 1024  # Pairs that are tokenised together, and characters of their posts: the tokeniser's own
-TOKENISER_CHARACTERS = 2**18  # results take many times the room of a window's arrays.
+# Limits on the pairs in a tokeniser batch, because the tokeniser's results need much more memory than the windows' arrays.
+TOKENISER_BATCH = 1024
+TOKENISER_CHARACTERS = 2**18  # of their posts
 MIN_POST_TOKENS = 8
 
 
@@ -30,10 +30,10 @@ class Windows:
 
     Attributes:
         ids: token ids of all windows, one after another.
-        types: token types, or None where the encoder has none.
+        types: token types, or None if the encoder has none.
         starts, ends: character offsets of each token in its post; -1 outside the post's tokens.
-        sentence_starts, sentence_ends: the same of the sentence in which the token ends.
-        first: (number of windows + 1) where each window begins.
+        sentence_starts, sentence_ends: character offsets of the sentence in which the token ends; -1 outside the post's tokens.
+        first: (number of windows + 1) index of each window's first token.
         pair: (number of windows) index of the window's pair, never decreasing.
         n_pairs: number of pairs; each has at least one window.
     """
@@ -54,12 +54,12 @@ class Windows:
         return np.diff(self.first)
 
     def pair_bounds(self) -> np.ndarray:
-        """(n_pairs + 1) where each pair's windows begin."""
+        """(n_pairs + 1) index of each pair's first window."""
         return np.searchsorted(self.pair, np.arange(self.n_pairs + 1))
 
 
 def check_max_length(max_length: int, longest_criterion: int, positions: int) -> None:
-    """Refuse a window that the encoder cannot hold, or that leaves no room for the post."""
+    """Refuse a window that is too long for the encoder or too short for the longest criterion and some of the post."""
     if max_length > positions:
         raise UserError(f"max_length is {max_length}, but the encoder reads at most {positions} tokens.")
     if max_length < longest_criterion + MIN_POST_TOKENS:
@@ -81,7 +81,7 @@ def tokenise_pairs(
     """Cut pairs into windows of at most ``max_length`` tokens.
 
     Args:
-        criteria, posts: the two texts of each pair.
+        criteria, posts: the texts of each pair.
         overlap: share of a window's room for post tokens that the next window repeats, 0 to 0.75.
         positions: the longest input that the encoder reads.
     """
@@ -128,12 +128,12 @@ def tokenise_pairs(
 
 
 def _tokeniser_batches(posts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Where each batch begins and ends; one post alone may have any length."""
+    """Yield the bounds of each batch; a batch of one post may have any length."""
     begin = characters = 0
-    for place, post in enumerate(posts):
-        if place > begin and (place - begin == TOKENISER_BATCH or characters + len(post) > TOKENISER_CHARACTERS):
-            yield begin, place
-            begin, characters = place, 0
+    for i, post in enumerate(posts):
+        if i > begin and (i - begin == TOKENISER_BATCH or characters + len(post) > TOKENISER_CHARACTERS):
+            yield begin, i
+            begin, characters = i, 0
         characters += len(post)
     if posts:
         yield begin, len(posts)
@@ -142,13 +142,14 @@ def _tokeniser_batches(posts: Sequence[str]) -> Iterator[tuple[int, int]]:
 def _sentences_of_tokens(ends: np.ndarray, sentences: np.ndarray) -> np.ndarray:
     """(tokens, 2) offsets of the sentence in which each token ends, (-1, -1) outside the post's tokens.
 
-    Where a token ends, not where it begins: byte-level tokenisers give a word the white space before it.
+    The end decides, because byte-level tokenisers include the white space before a word in its token.
 
     Args:
-        ends: (tokens) -1 outside the post. sentences: (sentences, 2), sorted.
+        ends: (tokens) where each token ends; -1 outside the post.
+        sentences: (sentences, 2), sorted.
     """
     found = np.full((len(ends), 2), -1, dtype=np.int32)
     inside = ends >= 0
-    # White space before the first sentence counts to the first.
+    # White space before the first sentence belongs to the first sentence.
     found[inside] = sentences[np.maximum(np.searchsorted(sentences[:, 0], ends[inside], side="left") - 1, 0)]
     return found

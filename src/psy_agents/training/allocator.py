@@ -10,12 +10,12 @@ TOP_PAD = 64 * 2**20
 
 
 def keep_freed_memory() -> bool:
-    """Make this process keep the memory that it frees; return whether the C library can (glibc).
+    """Make this process keep the memory that it frees; return whether the C library supports it (glibc does).
 
-    torch asks the C library for every tensor on a CPU. glibc maps large tensors on their own pages and unmaps them when they are
-    freed; the kernel then clears as many pages for the next step. That takes a fifth of a training step's CPU time, mostly for the
-    gradients of the word embeddings (47 MB in MiniLM). With these options large tensors come from the heap, which never shrinks.
-    Only for a process that does nothing but train.
+    On a CPU, torch allocates every tensor through the C library. glibc maps new pages for each large tensor and unmaps them when it
+    is freed; the kernel then has to clear new pages in the next step. This takes a fifth of a training step's CPU time, mostly for
+    the gradients of the word embeddings (47 MB in MiniLM). With these options large tensors come from the heap, which never
+    shrinks. Use it only in a process that only trains.
 
     Source: mallopt(3), M_MMAP_MAX and M_TRIM_THRESHOLD.
     """
@@ -25,10 +25,10 @@ def keep_freed_memory() -> bool:
 
 
 def release_freed_memory() -> None:
-    """Return free pages of Arrow's pool and of the C library to the system; takes milliseconds.
+    """Return free pages of Arrow's memory pool and of the C library to the system; takes milliseconds.
 
-    Without it a process that predicts grows for hours. Every chunk of posts needs tensors of other sizes, and small blocks that torch
-    caches for each size lie between the free pages: glibc finds no room for the next large tensor and maps new pages.
+    Without it, a process that predicts for hours keeps growing. Each chunk of posts needs tensors of different sizes, and small blocks
+    that torch caches for each size lie between the free pages. glibc then maps new pages for the next large tensor.
     """
     import pyarrow
 

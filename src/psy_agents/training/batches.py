@@ -20,7 +20,7 @@ BUCKET_BATCHES = 16  # batches of similar length are cut from buckets of this ma
 def epoch_pairs(data: PairData, negative_ratio: float, generator: np.random.Generator) -> np.ndarray:
     """Return this epoch's pairs: all annotated ones, and a fresh draw of implicit negatives.
 
-    The draw has ``negative_ratio`` implicit negatives per positive pair, or all there are if there are fewer.
+    The draw has ``negative_ratio`` implicit negatives per positive pair, or all of them if there are fewer.
     """
     annotated = np.flatnonzero(~data.implicit)
     implicit = np.flatnonzero(data.implicit)
@@ -32,7 +32,7 @@ def bucketed_batches(pairs: np.ndarray, lengths: np.ndarray, batch_size: int, ge
     """Shuffle pairs and cut batches of similar length.
 
     Pairs are shuffled, sorted by length only within buckets of ``BUCKET_BATCHES`` batches, and the batches
-    are shuffled again: padding stays small and every pair may meet many others.
+    are shuffled again: padding stays small, and a pair shares batches with many others.
     """
     shuffled = generator.permutation(pairs)
     batches = []
@@ -61,8 +61,8 @@ class Batch:
         windows: inputs of B windows.
         pair_B: which of the P pairs each window belongs to.
         labels_P: 1 where the criterion is met.
-        start_targets_BT, end_targets_BT: True on gold starts (ends), or on position 0 where there are none.
-        known_B: 0 where the pair's evidence is unknown and its spans must not be learned.
+        start_targets_BT, end_targets_BT: True on gold starts (ends), or on position 0 if there are none.
+        known_B: 0 if the pair's evidence is unknown; its windows have no span loss.
     """
 
     windows: WindowTensors
@@ -74,10 +74,10 @@ class Batch:
 
 
 def padded_indices(windows: Windows, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pad the chosen windows to the longest of them.
+    """Return the indices of the chosen windows' tokens, padded to the longest of them.
 
     Returns:
-        mask (B, T) True on real tokens, and where each token stands in the flat arrays of `Windows` (B, T), 0 behind
+        mask (B, T) True on real tokens, and each token's index in the flat arrays of `Windows` (B, T), 0 after
         a window's end.
     """
     lengths = windows.lengths[chosen]
@@ -89,7 +89,7 @@ def padded_indices(windows: Windows, chosen: np.ndarray) -> tuple[np.ndarray, np
 def window_tensors(
     windows: Windows, chosen: np.ndarray, pad_id: int, device: torch.device, frozen_BTH: Tensor | None = None
 ) -> WindowTensors:
-    """Return the chosen windows as an agent reads them."""
+    """Return the chosen windows as the input of an agent."""
     mask, at = padded_indices(windows, chosen)
     answerable = mask & (windows.starts[at] >= 0)
     answerable[:, 0] = True
@@ -108,14 +108,14 @@ def window_tensors(
 
 
 def sentence_numbers(sentence_starts_BT: np.ndarray) -> np.ndarray:
-    """Number each window's sentences from 0, token by token (B, T); -1 where there is no sentence (-1)."""
+    """Number each window's sentences from 0, token by token (B, T); -1 outside sentences."""
     opens = np.diff(sentence_starts_BT, axis=1, prepend=-1) != 0
     numbers = np.cumsum(opens & (sentence_starts_BT >= 0), axis=1) - 1
     return np.where(sentence_starts_BT >= 0, numbers, -1)
 
 
 def span_targets(windows: Windows, data: PairData, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return start and end targets (B, T). A span cut off by a window's edge is learned as far as it is seen."""
+    """Return start and end targets (B, T). A span that a window cuts is a target up to the cut."""
     width = int(windows.lengths[chosen].max())
     starts = np.zeros((len(chosen), width), dtype=bool)
     ends = np.zeros_like(starts)

@@ -7,64 +7,73 @@ from typing import Literal
 from pydantic import Field
 
 from psy_agents.agents.config import LossConfig, ModelConfig
+from psy_agents.agents.registry import SENTENCE_AGENTS
 from psy_agents.files.schema import Schema
 
 
 class OptimisationConfig(Schema):
-    """AdamW, its groups, its schedule, and the batches that it sees."""
+    """The optimiser, its schedule, and its batches."""
 
-    learning_rate: float = Field(1e-4, gt=0, le=1, description="Highest rate of the encoder's top layer.")
-    head_lr_factor: float = Field(3.0, gt=0, le=1000, description="Heads learn at learning_rate times this.")
-    layer_lr_decay: float = Field(1.0, gt=0, le=1, description="Each layer further down learns at this times the one above.")
-    weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled, on matrices only: not on biases and norms.")
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="Peak learning rate of the encoder's top layer.")
+    head_lr_factor: float = Field(3.0, gt=0, le=1000, description="Learning rate of the heads, as a multiple of learning_rate.")
+    layer_lr_decay: float = Field(1.0, gt=0, le=1, description="Learning rate of each layer, as a multiple of that of the layer above.")
+    weight_decay: float = Field(0.01, ge=0, le=10, description="Decoupled weight decay of matrices; biases and norms have none.")
     adam_beta2: float = Field(0.999, gt=0, lt=1, description="Decay of AdamW's mean of squared gradients; beta1 is 0.9.")
-    adam_epsilon: float = Field(1e-8, gt=0, le=1, description="Added to the root of that mean.")
+    adam_epsilon: float = Field(1e-8, gt=0, le=1, description="Added to the square root of that mean.")
     lr_scheduler_type: Literal["linear", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup", "one_cycle"] = Field(
         "linear",
-        description="How the rate falls after the warm-up, to 0 for all but constant_with_warmup. "
-        "one_cycle is PyTorch's OneCycleLR; the others are the Trainer's.",
+        description="How the learning rate falls after the warm-up: to 0, except with constant_with_warmup. "
+        "one_cycle is PyTorch's OneCycleLR; the others are those of the Trainer.",
     )
-    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="Share of all steps in which the rate climbs.")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="Share of all steps in which the learning rate climbs.")
     lr_num_cycles: int = Field(
-        2, ge=1, le=20, description="Cosines, a hard restart between two of them (lr_scheduler_type: cosine_with_restarts)."
+        2, ge=1, le=20, description="Number of cosine cycles with hard restarts (lr_scheduler_type: cosine_with_restarts)."
     )
     lr_power: float = Field(2.0, gt=0, le=10, description="Exponent of the decay (lr_scheduler_type: polynomial).")
-    max_grad_norm: float = Field(1.0, gt=0, description="Gradients longer than this are scaled to it.")
+    max_grad_norm: float = Field(1.0, gt=0, description="Gradients with a larger norm are scaled down to it.")
     batch_size: int = Field(
-        16, ge=1, le=4096, description="Pairs in a micro-batch. Unlike the Trainer's, it counts pairs: a long post is several windows."
+        16, ge=1, le=4096, description="Pairs in a micro-batch, unlike the Trainer's examples: a pair with a long post has several windows."
     )
     gradient_accumulation_steps: int = Field(1, ge=1, le=256, description="Micro-batches in an optimiser step.")
-    negative_ratio: float = Field(2.0, ge=0, le=100, description="Implicit negatives an epoch per positive pair, drawn anew.")
+    negative_ratio: float = Field(2.0, ge=0, le=100, description="Implicit negatives per positive pair; each epoch draws new ones.")
 
 
 class HyperParameters(ModelConfig, LossConfig, OptimisationConfig):
-    """What a trial is: a search space may name any of these fields, and nothing else."""
+    """All hyper-parameters of a trial; a search space may name these fields only."""
 
 
 class TrainingSettings(Schema):
     """Settings shared by all trials of a study.
 
-    ``fixed`` holds values of hyper-parameters that differ from their defaults; the search space overrides them.
+    ``fixed`` holds values of hyper-parameters that replace the defaults; the search space overrides them.
     """
 
-    unit: Literal["post", "sentence"] = Field("post", description="Posts are read whole, or by sentence (criteria agent only).")
-    objective_evidence_weight: float = Field(0.5, ge=0, le=1, description="share, joint: weight of token-F1 in the objective.")
+    unit: Literal["post", "sentence"] = Field(
+        "post",
+        description="post: an agent reads whole posts. sentence: it reads them sentence by sentence; "
+        f"for agents whose spec sets reads_sentences: {', '.join(SENTENCE_AGENTS)}.",
+    )
+    objective_evidence_weight: float = Field(
+        0.5, ge=0, le=1, description="For agents that predict criterion and evidence: weight of token-F1 in the objective."
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="Format of matrix products; auto: bfloat16 where it is faster (CPU: timed once a process)."
+        "auto", description="Number format of matrix products; auto: bfloat16 if it is faster (on a CPU, timed once in each process)."
     )
     evaluation_tokens: int = Field(8192, ge=512, description="Padded tokens in an evaluation batch.")
-    packing: bool = Field(True, description="Run windows without padding, where the encoder's attention allows it.")
+    packing: bool = Field(True, description="Run windows without padding, if the encoder's attention supports it.")
     short_last_layer: bool = Field(
-        True, description="Run the last layer for the first token alone where only that is read (pooling: cls, similarity: none)."
+        True, description="Run the last layer only for the first token, if no other is read (pooling: cls, similarity: none)."
     )
     keep_freed_memory: bool = Field(
-        True, description="A worker keeps what it frees for the next step (CPU, glibc), instead of asking the kernel each time."
+        True, description="A worker keeps freed memory for the next training step instead of returning it to the system (CPU, glibc)."
     )
     frozen_states_gib: float = Field(
-        2.0, ge=0, description="Memory of a worker for token states after frozen layers; beyond it they are run each time."
+        2.0,
+        ge=0,
+        description="Memory of a worker's cache of token states after frozen layers; if they do not fit, the layers run in every epoch.",
     )
     fixed: dict[str, bool | int | float | str] = Field(
-        default_factory=dict, description="Hyper-parameters that differ from their defaults; a search space overrides them."
+        default_factory=dict, description="Values of hyper-parameters that replace the defaults; a search space overrides them."
     )
 
     def hyperparameters(self, params: dict[str, object]) -> HyperParameters:

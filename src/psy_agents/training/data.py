@@ -1,4 +1,4 @@
-"""A split's pairs as the agents read them: texts, labels and evidence, row by row."""
+"""The (post, criterion) pairs of a split: texts, labels and evidence, one entry per pair."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from psy_agents.evaluation.spans import Offsets, sentence_spans
 
 @dataclass(frozen=True)
 class PairData:
-    """Pairs of one split, one entry a pair.
+    """Pairs as parallel arrays.
 
     Attributes:
         texts: the post (unit sentence: the sentence).
         criterion: index into ``criteria``.
         labels: 1 where the criterion is met.
         spans: evidence as character spans of the text.
-        known: whether all the evidence is known, so that the spans may be learned.
-        implicit: whether the pair is a negative that nobody annotated.
+        known: whether all evidence is known; only then are spans learned.
+        implicit: whether the pair is a negative without annotation.
     """
 
     criteria: Mapping[str, str]
@@ -45,13 +45,13 @@ class PairData:
 
 
 def positive_pairs(data: PairData) -> dict[str, int]:
-    """How many pairs of each criterion are positive."""
+    """Count the positive pairs of each criterion."""
     counts = np.bincount(data.criterion, data.labels, len(data.criteria)).astype(int)
     return dict(zip(data.criteria, counts.tolist(), strict=True))
 
 
 def unlabelled_pairs(criteria: Mapping[str, str], texts: Sequence[str]) -> PairData:
-    """Each text with each criterion, text by text, of which nothing is known."""
+    """Pair each text with each criterion, text by text, without labels or evidence."""
     n = len(texts) * len(criteria)
     return PairData(
         criteria=criteria,
@@ -65,7 +65,7 @@ def unlabelled_pairs(criteria: Mapping[str, str], texts: Sequence[str]) -> PairD
 
 
 def split_pairs(corpus: Corpus, *splits: str) -> PairData:
-    """All pairs of the posts of one split, or of several together."""
+    """Return all pairs of the posts of one or more splits."""
     texts = corpus.posts.set_index("post_id")["text"]
     pairs = corpus.pairs[corpus.pairs["post_id"].isin(corpus.members(*splits))]
     index = {criterion: i for i, criterion in enumerate(corpus.criteria)}
@@ -84,7 +84,7 @@ def split_pairs(corpus: Corpus, *splits: str) -> PairData:
 
 
 def annotated_sentences(corpus: Corpus, *splits: str) -> PairData:
-    """The annotated sentences of the splits with every criterion (unit sentence, for training).
+    """Pair each annotated sentence of the splits with every criterion (unit: sentence, for training).
 
     A sentence annotated for one criterion and not for another is an implicit negative of the other.
     """
@@ -111,14 +111,14 @@ def annotated_sentences(corpus: Corpus, *splits: str) -> PairData:
 
 
 def tokenise(tokenizer, data: PairData, *, max_length: int, overlap: float, positions: int) -> Windows:
-    """Windows over whole texts."""
+    """Cut whole texts into windows."""
     return tokenise_pairs(
         tokenizer, data.criterion_texts, data.texts, max_length=max_length, overlap=overlap, positions=positions
     )
 
 
 def tokenise_sentences(tokenizer, data: PairData, *, max_length: int, overlap: float, positions: int) -> Windows:
-    """Windows that are the posts' sentences, so that pooling over windows scores a post by its sentences."""
+    """Make each sentence of the posts a window; pooling over windows then scores a post by its sentences."""
     pair, criteria, sentences = [], [], []
     for i, (text, criterion) in enumerate(zip(data.texts, data.criterion_texts, strict=True)):
         for start, end in sentence_spans(text) or [(0, len(text))]:

@@ -1,7 +1,7 @@
 """A cache of token states after frozen layers, for all epochs and trials of a worker. B: windows, T: tokens, H: hidden size.
 
-Frozen layers give the same states in every epoch and evaluation. They are computed once for all windows of a split, always in
-the same batches, so a trial's figures do not depend on the trials that its worker ran before.
+Frozen layers give the same states in every epoch and evaluation. The cache computes them once for all windows of a
+split, always in the same batches: a trial's metrics do not depend on earlier trials of its worker.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ SAMPLE_WINDOWS = 4
 
 @dataclass(frozen=True)
 class FrozenStates:
-    """States of all windows of a split, one row a token, in the order of `Windows.ids`."""
+    """Token states of all windows of a split, one row per token, in the order of `Windows.ids`."""
 
     depth: int
     states_NH: Tensor
 
     def take(self, windows: Windows, chosen: np.ndarray) -> Tensor:
-        """Return the chosen windows' states (B, T, H), zeros behind a window's end."""
+        """Return the chosen windows' states (B, T, H), zeros after a window's end."""
         mask_BT, at_BT = padded_indices(windows, chosen)
         device = self.states_NH.device
         return self.states_NH[to_device(at_BT, device)] * to_device(mask_BT, device).unsqueeze(-1)
 
 
 class FrozenStatesCache:
-    """Frozen states by encoder, split and depth, up to a size.
+    """Caches frozen states by encoder, split and depth, up to a limit of memory.
 
     Args:
-        gib: memory that all of them together may take; 0 keeps none, so that frozen layers are run each time.
+        gib: memory limit in GiB; with 0 nothing is cached and frozen layers run in every epoch.
     """
 
     def __init__(self, gib: float) -> None:
@@ -62,15 +62,15 @@ class FrozenStatesCache:
         device: torch.device,
         precision: torch.dtype,
     ) -> FrozenStates | None:
-        """Return the windows' states after the agent's frozen layers, or None where they are to be run each time.
+        """Return the windows' states after the agent's frozen layers, or None if they have to run in every epoch.
 
-        They are run each time where nothing is frozen, where a frozen layer is re-initialised (each trial draws
-        other weights), where a trial would run fewer tokens than the windows have, where the states do not fit, and
-        where the encoder cannot go on from them.
+        They have to run in every epoch if nothing is frozen, if a frozen layer is re-initialised (each trial draws new weights),
+        if the trial would run fewer tokens than the windows have, if the states exceed the memory limit, or if the encoder
+        cannot resume from them.
 
         Args:
-            key: of the encoder's weights, the windows and the precision.
-            tokens_to_run: what the trial runs through its frozen layers without kept states.
+            key: identifies the encoder's weights, the windows and the precision.
+            tokens_to_run: number of tokens that the trial would run through its frozen layers without the cache.
         """
         depth = agent.config.frozen_layers
         layers = agent.encoders[0].config.num_hidden_layers
@@ -84,7 +84,7 @@ class FrozenStatesCache:
             sample = window_tensors(windows, np.argsort(windows.lengths, kind="stable")[:SAMPLE_WINDOWS], pad_id, device)
             if not all(agent.frozen[encoder].can_be_skipped(sample.encoder_inputs) for encoder in agent.encoders):
                 log.info(
-                    "the frozen layers of %s are run in every epoch: it does not go on from their states",
+                    "the frozen layers of %s run in every epoch: it cannot resume from their states",
                     agent.encoders[0].config.model_type,
                 )
                 return None
@@ -97,7 +97,7 @@ class FrozenStatesCache:
             return by_depth[depth]
 
     def _evict(self, needed: int) -> None:
-        """Drop the oldest states until the wanted bytes fit."""
+        """Drop the oldest states until ``needed`` more bytes fit."""
         sizes = [(states.states_NH.nbytes, depths, depth) for depths in self._states.values() for depth, states in depths.items()]
         used = sum(size for size, _, _ in sizes)
         for size, depths, depth in sizes:

@@ -1,4 +1,4 @@
-"""AdamW's parameter groups and the learning rate's schedule."""
+"""AdamW's parameter groups and the schedule of the learning rate."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from psy_agents.training.config import OptimisationConfig
 def parameter_groups(agent: AgentModel, config: OptimisationConfig) -> list[dict]:
     """Group trainable parameters by learning rate and weight decay.
 
-    A parameter at depth d of an encoder whose top is D learns at ``learning_rate * layer_lr_decay ** (D - d)``
-    (Howard & Ruder 2018, discriminative fine-tuning); heads at ``learning_rate * head_lr_factor``. Weight decay
-    (Loshchilov & Hutter 2019) acts on matrices only.
+    The learning rate of a parameter at depth d of an encoder with D layers is ``learning_rate * layer_lr_decay ** (D - d)``
+    (Howard & Ruder 2018, discriminative fine-tuning); that of heads is ``learning_rate * head_lr_factor``. Weight decay
+    (Loshchilov & Hutter 2019) applies to matrices only.
     """
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     in_encoder = set()
@@ -39,7 +39,7 @@ def _add(groups: dict, parameter: torch.nn.Parameter, rate: float, decay: float)
 
 
 def optimiser(agent: AgentModel, config: OptimisationConfig) -> torch.optim.AdamW:
-    """AdamW over the agent's groups."""
+    """Build AdamW with the agent's parameter groups."""
     return torch.optim.AdamW(
         parameter_groups(agent, config), betas=(0.9, config.adam_beta2), eps=config.adam_epsilon, fused=True
     )

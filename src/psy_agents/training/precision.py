@@ -1,4 +1,4 @@
-"""The number format of matrix products."""
+"""Chooses the number format of matrix products."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REPEATS = 5
 
 
 def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Return the format by its name; ``auto`` is bfloat16 where the hardware is faster in it, float32 elsewhere."""
+    """Return the format of this name; ``auto`` is bfloat16 if the hardware is faster in bfloat16, else float32."""
     if precision == "auto":
         fast = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else bfloat16_is_faster()
         return torch.bfloat16 if fast else torch.float32
@@ -24,11 +24,11 @@ def resolve_precision(precision: str, device: torch.device) -> torch.dtype:
 def bfloat16_is_faster() -> bool:
     """Whether this CPU multiplies matrices at least ``ADVANTAGE`` times as fast in bfloat16 as in float32.
 
-    The CPU's flags do not say: with the same ``avx512_bf16``, one is three times as fast and another half as
-    fast. So a product of an encoder's size is timed once a process, the best of ``REPEATS`` of each format.
+    The CPU's flags do not decide it: of two CPUs with ``avx512_bf16``, one is three times as fast in bfloat16 and the other half
+    as fast. So each process times a product of an encoder's size once, and compares the best of ``REPEATS`` in each format.
     """
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported() or not {"avx512_bf16", "amx_bf16"} & _cpu_flags():
-        return False  # Emulated: many times slower, not worth timing.
+        return False  # Emulated bfloat16 is many times slower.
     return _product_seconds(torch.float32) > ADVANTAGE * _product_seconds(torch.bfloat16)
 
 
@@ -39,7 +39,7 @@ def _product_seconds(dtype: torch.dtype) -> float:
         begin = time.perf_counter()
         torch.nn.functional.linear(states, weights)
         seconds.append(time.perf_counter() - begin)
-    return min(seconds[1:])  # The first one also sets up the kernel.
+    return min(seconds[1:])  # The first run also sets up the kernel.
 
 
 def _cpu_flags() -> set[str]:

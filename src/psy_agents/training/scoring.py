@@ -28,7 +28,7 @@ from psy_agents.training.frozen_states import FrozenStates
 
 @dataclass(frozen=True)
 class Answers:
-    """Raw answers, before any threshold: probabilities (P) and candidate spans, or None where not predicted."""
+    """Raw answers, before any threshold: probabilities (P) and candidate spans; None for what is not predicted."""
 
     probabilities_P: np.ndarray | None
     candidates: Candidates | None
@@ -39,14 +39,14 @@ class Answers:
         return None if self.probabilities_P is None else log_odds(self.probabilities_P)
 
     def calibrated(self, temperature: float, shift: float) -> Answers:
-        """The answers with calibrated probabilities; those without any stay as they are."""
+        """The answers with calibrated probabilities; answers without probabilities do not change."""
         if self.probabilities_P is None:
             return self
         return replace(self, probabilities_P=calibrate(self.probabilities_P, temperature, shift))
 
     @classmethod
     def averaged(cls, members: Sequence[Answers]) -> Answers:
-        """The mean of the members' probabilities, and their spans as `psy_agents.agents.saved.averaging` has it."""
+        """The mean of the members' probabilities, and their spans averaged by `average_candidates`."""
         first = members[0]
         return cls(
             None if first.probabilities_P is None else np.mean([each.probabilities_P for each in members], axis=0),
@@ -83,8 +83,8 @@ def answer(
     logits, candidates = np.zeros(len(windows.pair), dtype=np.float32), []
     with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
         for chosen in token_budget_batches(windows.lengths, budget):
-            given_BTH = None if frozen is None else frozen.take(windows, chosen)
-            tensors = window_tensors(windows, chosen, pad_id, device, given_BTH)
+            frozen_BTH = None if frozen is None else frozen.take(windows, chosen)
+            tensors = window_tensors(windows, chosen, pad_id, device, frozen_BTH)
             output = agent(tensors)
             if output.criterion_B is not None:
                 logits[chosen] = output.criterion_B.cpu().numpy()
@@ -106,10 +106,10 @@ def _token_offsets(windows: Windows, chosen: np.ndarray) -> TokenOffsets:
 
 
 class SplitScorer:
-    """Scores answers on one split; the gold side is prepared once.
+    """Scores answers on one split; gold labels and spans are prepared once.
 
     Args:
-        span_lengths: the lengths of training spans in tokens, from which the longest span allowed is chosen.
+        span_lengths: lengths of training spans in tokens; the maximum span length is chosen from them.
         evidence_weight: weight of the evidence token-F1 in the objective of agents that predict both.
     """
 
@@ -121,17 +121,17 @@ class SplitScorer:
 
     @property
     def evidence(self) -> EvidenceScorer:
-        """Built on first use; an agent without evidence never needs it."""
+        """The scorer of evidence, prepared on first use."""
         if self._evidence is None:
             self._evidence = EvidenceScorer(self.data.texts, self.data.spans, self.data.known)
         return self._evidence
 
     def choose(self, *runs: Answers, calibration: CalibrationMethod = "none", min_support: int | None = None) -> Decisions:
-        """Choose threshold and decoding rule on this split, for one run's answers or for several runs' together.
+        """Choose calibration, thresholds and decoding rule on this split, from the pooled answers of one or more runs.
 
         Args:
-            calibration: how probabilities are calibrated; the rest is chosen for calibrated ones.
-            min_support: positive pairs with which a criterion has a threshold of its own; None: none has.
+            calibration: calibration of probabilities; threshold and rule are chosen on calibrated probabilities.
+            min_support: positive pairs that a criterion needs to get a separate threshold; None: no criterion gets one.
         """
         chosen, n = {}, len(runs)
         if runs[0].probabilities_P is not None:
@@ -174,7 +174,7 @@ class SplitScorer:
     def score_predictions(
         self, probabilities_P: np.ndarray | None, met_P: np.ndarray | None, spans: list[list[Offsets]] | None
     ) -> tuple[float, dict[str, float]]:
-        """Return the objective and every metric of decisions and spans, either None where not predicted."""
+        """Return the objective and every metric of decisions and spans; None for what is not predicted."""
         metrics: dict[str, float] = {}
         objectives = []
         if probabilities_P is not None:

@@ -1,4 +1,4 @@
-"""One training run of an agent with given hyper-parameters and seed. It yields epochs and keeps the best one."""
+"""One training run of an agent with given hyper-parameters and seed. It yields epochs and keeps the best epoch's weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder, max_positions
 from psy_agents.agents.losses import criterion_loss, positive_weight, span_loss
-from psy_agents.agents.registry import AGENTS, new_agent, spec
+from psy_agents.agents.registry import SENTENCE_AGENTS, new_agent
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows
@@ -47,16 +47,16 @@ class Epoch:
 
 
 class TrainingData:
-    """Tokenised splits of a corpus, made once per (agent's unit, encoder, max_length, overlap) in a process.
+    """The pairs of a corpus's splits, with caches of their windows and frozen states, shared by all trials of a worker.
 
-    It also keeps the token states after frozen layers, for the trials that freeze as many.
+    Windows are cached by encoder, max_length and window_overlap.
 
     Args:
-        train: splits to learn from.
-        scored: split on which each epoch is scored; None where none is.
+        train: splits to train on.
+        scored: split on which each epoch is scored; None: epochs are not scored.
 
     Raises:
-        UserError: a split has no positive pair, or the agent does not read sentences.
+        UserError: a split has no positive pair, or the agent cannot read sentence by sentence.
     """
 
     def __init__(
@@ -69,9 +69,8 @@ class TrainingData:
         scored: str | None = "validation",
     ) -> None:
         self.by_sentence = settings.unit == "sentence"
-        if self.by_sentence and not spec(agent).reads_sentences:
-            able = ", ".join(name for name in AGENTS if spec(name).reads_sentences)
-            raise UserError(f"unit: sentence is for {able} only, not for {agent}: use unit: post.")
+        if self.by_sentence and agent not in SENTENCE_AGENTS:
+            raise UserError(f"unit: sentence is for {', '.join(SENTENCE_AGENTS)} only, not for {agent}: use unit: post.")
         self.train = annotated_sentences(corpus, *train) if self.by_sentence else split_pairs(corpus, *train)
         self.validation = None if scored is None else split_pairs(corpus, scored)
         for name, data in ((" + ".join(train), self.train), (scored, self.validation)):
@@ -83,13 +82,13 @@ class TrainingData:
         self.frozen_states = FrozenStatesCache(settings.frozen_states_gib)
 
     def tokenizer(self, folder: Path):
-        """The tokenizer of an encoder folder, loaded once."""
+        """Return the tokenizer of an encoder folder, loaded once."""
         if folder not in self._tokenizers:
             self._tokenizers[folder] = load_tokenizer(folder)
         return self._tokenizers[folder]
 
     def windows(self, folder: Path, config: HyperParameters, positions: int) -> tuple[Windows, Windows | None, list[int]]:
-        """Training windows, validation windows where there are some, and the training spans' lengths in tokens to choose from."""
+        """Return training windows, validation windows or None, and quantiles of the training spans' lengths in tokens."""
         key = (folder, config.max_length, config.window_overlap)
         if key not in self._cache:
             options = {"max_length": config.max_length, "overlap": config.window_overlap, "positions": positions}
@@ -102,14 +101,14 @@ class TrainingData:
 
 
 def span_lengths(windows: Windows, data: PairData) -> list[int]:
-    """Quantiles of the gold spans' lengths in tokens; [1] where there are no spans."""
+    """Return quantiles of the gold spans' lengths in tokens; [1] if there are no spans."""
     lengths = []
     first = windows.pair_bounds()
     for pair in np.flatnonzero([len(spans) > 0 for spans in data.spans]):
         inside = slice(windows.first[first[pair]], windows.first[first[pair + 1]])
         starts, ends = windows.starts[inside], windows.ends[inside]
         for start, end in data.spans[pair]:
-            # Tokens repeated by the windows' overlap count once: by their place in the text.
+            # Tokens in the overlap of two windows count once, by their offset in the text.
             lengths.append(len(np.unique(starts[(starts >= 0) & (ends > start) & (starts < end)])))
     return [max(1, int(np.quantile(lengths, q))) for q in SPAN_LENGTH_QUANTILES] if lengths else [1]
 
@@ -118,8 +117,8 @@ class TrainingRun:
     """Trains one agent and keeps the weights of its best epoch.
 
     Args:
-        agent: its name.
-        seed: seeds weights, draws, batches and dropout.
+        agent: the agent's name.
+        seed: seed of new weights, drawn pairs, batches and dropout.
         epochs, patience: maximum epochs; epochs without improvement after which training stops.
         micro_batch_divisor: divides the micro-batch and multiplies the accumulation steps; the effective batch stays the same.
     """
@@ -140,7 +139,7 @@ class TrainingRun:
         self.name, self.config, self.settings, self.data = agent, config, settings, data
         self.n_epochs, self.patience = epochs, patience
         self.micro_batch = max(1, config.batch_size // micro_batch_divisor)
-        self.accumulation = config.gradient_accumulation_steps * math.ceil(config.batch_size / self.micro_batch)
+        self.accumulation_steps = config.gradient_accumulation_steps * math.ceil(config.batch_size / self.micro_batch)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.precision = resolve_precision(settings.precision, self.device)
 
@@ -188,14 +187,14 @@ class TrainingRun:
         )
 
     def _epoch_pairs(self, epoch: int) -> np.ndarray:
-        # One generator per epoch: the draw does not depend on earlier draws.
+        # Each epoch has a separate generator: its draw does not depend on earlier draws.
         return epoch_pairs(self.data.train, self.config.negative_ratio, np.random.default_rng([self.seed, epoch]))
 
     def _batches(self, pairs: np.ndarray) -> list[np.ndarray]:
         return bucketed_batches(pairs, self.lengths, self.micro_batch, self.generator)
 
     def _steps(self, batches: list[np.ndarray]) -> list[list[np.ndarray]]:
-        return [batches[i : i + self.accumulation] for i in range(0, len(batches), self.accumulation)]
+        return [batches[i : i + self.accumulation_steps] for i in range(0, len(batches), self.accumulation_steps)]
 
     def epochs(self) -> Iterator[Epoch]:
         """Train and yield each epoch; stops after ``epochs``, or early by ``patience``.
@@ -259,11 +258,11 @@ class TrainingRun:
         total = torch.zeros((), device=self.device)
         self.optimiser.zero_grad(set_to_none=True)
         for pairs in batches:
-            given_BTH = None
+            frozen_BTH = None
             if self.train_frozen is not None:
-                given_BTH = self.train_frozen.take(self.train_windows, windows_of(self.train_windows, pairs))
+                frozen_BTH = self.train_frozen.take(self.train_windows, windows_of(self.train_windows, pairs))
             batch = training_batch(
-                self.train_windows, self.data.train, pairs, self.tokenizer.pad_token_id, self.device, given_BTH
+                self.train_windows, self.data.train, pairs, self.tokenizer.pad_token_id, self.device, frozen_BTH
             )
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 loss = self._loss(batch, n_pairs, n_windows)

@@ -1,4 +1,4 @@
-"""Dropout whose masks are cheap on a CPU."""
+"""Dropout with fast random masks on a CPU."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ BITS = 16
 class FastDropout(nn.Dropout):
     """Dropout (Srivastava et al. 2014, section 4) with 16 random bits an element.
 
-    torch draws a CPU's masks one element at a time from 64 random bits each (other than on Intel's, which have a library for it):
-    for a layer of MiniLM's size that takes as long as half its matrix product. Four elements share them here. The rate is met
-    to 1/131072, and what is kept is scaled by the rate that was met. Elsewhere than on a CPU it is torch's own.
+    On a CPU torch draws 64 random bits for each element, one element at a time, unless the CPU is Intel's and uses its library. For
+    a layer of MiniLM's size this takes half as long as the matrix product. Here four elements share 64 bits. The rate is rounded to a
+    multiple of 1/65536, and the remaining elements are scaled by the rounded rate. Other devices use torch's dropout.
     """
 
     def forward(self, states: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ class FastDropout(nn.Dropout):
 
 
 def replace_dropouts(module: nn.Module) -> None:
-    """Put `Dropout` in the place of torch's in all of a module's parts."""
+    """Replace every `torch.nn.Dropout` inside a module by `FastDropout`."""
     for name, part in module.named_children():
         if type(part) is nn.Dropout:
             setattr(module, name, FastDropout(part.p))

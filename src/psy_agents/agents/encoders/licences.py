@@ -1,4 +1,4 @@
-"""Licences of encoders, as their own model cards state them."""
+"""Licences of encoders, as their model cards state them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ log = logging.getLogger(__name__)
 
 NOT_STATED = "not stated"
 NON_COMMERCIAL = re.compile(r"(^|[^a-z])nc([^a-z]|$)|non-?commercial", re.IGNORECASE)
-"""As in cc-by-nc-4.0, the hub's name for Creative Commons' non-commercial licences."""
+"""Matches the hub's names of non-commercial licences, such as cc-by-nc-4.0."""
 
 
 def licence_of(folder: Path) -> str:
-    """The licence in the header of a saved encoder's README.md, by the hub's name for it, or `NOT_STATED`."""
+    """Return the licence in the header of a saved encoder's README.md, by its name on the hub, or `NOT_STATED`."""
     import yaml
     from huggingface_hub import metadata_load
 
@@ -23,7 +23,7 @@ def licence_of(folder: Path) -> str:
         return NOT_STATED
     try:
         header = metadata_load(card) or {}
-    except (yaml.YAMLError, ValueError):  # A card that cannot be read states nothing.
+    except (yaml.YAMLError, ValueError):  # The header is not valid YAML.
         return NOT_STATED
     licence = header.get("license") or NOT_STATED
     licence = ", ".join(map(str, licence)) if isinstance(licence, list) else str(licence)
@@ -31,7 +31,7 @@ def licence_of(folder: Path) -> str:
 
 
 def log_licence(encoder: str, folder: Path) -> None:
-    """Log which licence an encoder is under; a warning where it allows no commercial use."""
+    """Log an encoder's licence; a non-commercial licence is a warning."""
     licence = licence_of(folder)
     if NON_COMMERCIAL.search(licence):
         log.warning("encoder %s: licence %s: not for commercial use", encoder, licence)

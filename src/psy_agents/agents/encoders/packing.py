@@ -1,11 +1,11 @@
-"""Windows one after another instead of padded: an encoder then computes nothing for padding.
+"""Packing: an encoder reads windows concatenated into one row, and computes nothing for padding.
 
 B: windows, T: tokens of the longest, N: tokens of all windows, H: hidden size, D: size of an attention head.
 
-An encoder's linear layers, norms and activations treat each token alone, so the windows may stand in one row of N tokens;
-only attention must stay within a window. transformers' `AttentionInterface` lets a function of ours take its place, which goes
-window by window. Encoders with attention of their own (DeBERTa, MPNet), or that attend in other patterns, stay padded:
-`can_be_packed` asks each one.
+Linear layers, norms and activations process each token separately, so windows can be concatenated into a row of N tokens. Only
+attention must stay within a window: `packed_attention` replaces the encoder's attention through transformers'
+`AttentionInterface`. Encoders with custom attention (DeBERTa, MPNet) or other attention patterns read padded windows.
+`can_be_packed` tests each encoder.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ SAMPLE_LENGTHS = (7, 3, 5)
 
 @dataclass(frozen=True)
 class Packing:
-    """Where the tokens of B windows stand in one row.
+    """The layout of B concatenated windows.
 
     Attributes:
-        lengths: tokens of each window.
-        width: T, the width of the padded form.
-        device: of the tensors.
+        lengths: number of tokens of each window.
+        width: T, the width of the padded windows.
+        device: device of the index tensors.
     """
 
     lengths: tuple[int, ...]
@@ -45,22 +45,22 @@ class Packing:
 
     @cached_property
     def positions_N(self) -> Tensor:
-        """Each token's place in its window, from 0."""
+        """Each token's position in its window, from 0."""
         return to_device(np.concatenate([np.arange(length) for length in self.lengths]), self.device)
 
     @cached_property
     def padded_index_N(self) -> Tensor:
-        """Each token's place in the flattened padded form."""
+        """Each token's index in the flattened padded windows."""
         return to_device(np.repeat(np.arange(len(self.lengths)) * self.width, self.lengths), self.device) + self.positions_N
 
     @cached_property
     def first_tokens(self) -> Packing:
-        """Where they would stand alone: one of each window."""
+        """The layout of the first token of each window."""
         return Packing((1,) * len(self.lengths), 1, self.device)
 
     @cached_property
     def cu_seqlens(self) -> Tensor:
-        """(B + 1) where each window begins, in int32."""
+        """(B + 1) cumulative window lengths from 0, in int32."""
         return to_device(np.cumsum([0, *self.lengths]), self.device, torch.int32)
 
     def pack(self, padded: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class Packing:
         return padded.flatten(0, 1).index_select(0, self.padded_index_N).unsqueeze(0)
 
     def unpack(self, packed_1NH: Tensor) -> Tensor:
-        """(1, N, H) -> (B, T, H), zeros behind a window's end."""
+        """(1, N, H) -> (B, T, H), zeros after a window's end."""
         hidden = packed_1NH.shape[-1]
         flat = packed_1NH.new_zeros(len(self.lengths) * self.width, hidden).index_copy(0, self.padded_index_N, packed_1NH[0])
         return flat.view(len(self.lengths), self.width, hidden)
@@ -76,8 +76,8 @@ class Packing:
 
 AttentionFunction = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
-_current_packing: ContextVar[Packing | None] = ContextVar("packing", default=None)
-_attention_override: ContextVar[AttentionFunction | None] = ContextVar("instead", default=None)
+_current_packing: ContextVar[Packing | None] = ContextVar("current_packing", default=None)
+_attention_override: ContextVar[AttentionFunction | None] = ContextVar("attention_override", default=None)
 
 
 def packed_attention(
@@ -91,40 +91,40 @@ def packed_attention(
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Attention within each window, as transformers' attention functions: (1, heads, N, D) -> (1, N, heads, D).
+    """Attention within each window, with the signature of transformers' attention functions: (1, heads, N, D) -> (1, N, heads, D).
 
-    In bfloat16 on a CPU it is written out, since the backward pass of torch's fused kernel is slow there: forward and backward of
-    16 windows and 12 heads took 31, 56 and 94 ms fused and 8, 17 and 43 ms written out, at 48, 96 and 192 tokens on one
-    thread. In float32 the fused kernel is as fast, or faster from 192 tokens on.
+    In bfloat16 on a CPU the products are not fused, because the backward pass of torch's fused kernel is slow there. Forward and
+    backward of 16 windows with 12 heads took 31, 56 and 94 ms fused, and 8, 17 and 43 ms unfused, at 48, 96 and 192 tokens on
+    one thread. In float32 the fused kernel is as fast, and faster from 192 tokens.
 
     Raises:
-        NotImplementedError: attention weights have dropout, or a token sees only its neighbours.
+        NotImplementedError: attention weights have dropout, attention is masked, or it has a sliding window.
     """
     packing = _current_packing.get()
     if packing is None or dropout or sliding_window is not None or (attention_mask is not None):
-        raise NotImplementedError("Only whole attention within each window, without dropout, is done packed.")
+        raise NotImplementedError("Packed attention supports no dropout, no mask and no sliding window.")
     scale = 1 / math.sqrt(query.shape[-1]) if scaling is None else scaling
-    instead = _attention_override.get()
-    attended = instead(query, key, value, scale) if instead else attend_per_window(query, key, value, scale, packing, packing)
+    override = _attention_override.get()
+    attended = override(query, key, value, scale) if override else attend_per_window(query, key, value, scale, packing, packing)
     return attended.transpose(1, 2), None
 
 
 def attend_per_window(query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing) -> Tensor:
-    """Each window's queries (1, heads, M, D) attend to its own keys (1, heads, N, D): (1, heads, M, D).
+    """Let each window's queries (1, heads, M, D) attend to the same window's keys (1, heads, N, D); return (1, heads, M, D).
 
     Args:
-        queries, keys: where the windows' tokens stand in either row.
+        queries, keys: layouts of the two rows.
     """
     if query.is_cuda:
         return _varlen_attention(query, key, value, scale, queries, keys)
-    within = _unfused_attention if query.dtype == torch.bfloat16 else _fused_attention
+    attention = _unfused_attention if query.dtype == torch.bfloat16 else _fused_attention
     rows = ((query, queries), (key, keys), (value, keys))
     parts = zip(*(states.split(packing.lengths, dim=2) for states, packing in rows), strict=True)
-    return torch.cat([within(q, k, v, scale) for q, k, v in parts], dim=2)
+    return torch.cat([attention(q, k, v, scale) for q, k, v in parts], dim=2)
 
 
 def _unfused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
-    """(Vaswani et al. 2017, section 3.2.1). Scaled before the product: there are fewer numbers."""
+    """Vaswani et al. 2017, section 3.2.1. Scales the queries, which are fewer numbers than the products."""
     weights = torch.softmax(torch.bmm(query[0] * scale, key[0].transpose(1, 2)), dim=-1)
     return torch.bmm(weights, value[0]).unsqueeze(0)
 
@@ -142,9 +142,9 @@ def _varlen_attention(query: Tensor, key: Tensor, value: Tensor, scale: float, q
 
 
 @contextmanager
-def attention_replaced_by(instead: AttentionFunction) -> Iterator[None]:
-    """Inside, packed attention is done by the given function of query, key, value (1, heads, N, D) and scale."""
-    token = _attention_override.set(instead)
+def attention_replaced_by(function: AttentionFunction) -> Iterator[None]:
+    """In this context, ``function`` computes packed attention from query, key, value (1, heads, N, D) and scale."""
+    token = _attention_override.set(function)
     try:
         yield
     finally:
@@ -153,7 +153,7 @@ def attention_replaced_by(instead: AttentionFunction) -> Iterator[None]:
 
 @contextmanager
 def packed_attention_in(encoder: nn.Module, packing: Packing) -> Iterator[None]:
-    """Inside, the encoder attends within the windows of the packing. Outside it is what it was, also when saved."""
+    """In this context the encoder uses `packed_attention`; its configuration is restored afterwards."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(ATTENTION_NAME, packed_attention)
@@ -167,7 +167,7 @@ def packed_attention_in(encoder: nn.Module, packing: Packing) -> Iterator[None]:
 
 
 def packed_inputs(encoder: nn.Module, packing: Packing, ids_BT: Tensor, types_BT: Tensor | None) -> dict[str, Tensor]:
-    """Arguments of the encoder's forward pass; each window's positions begin anew."""
+    """Return the arguments of the encoder's forward pass; position ids restart in each window."""
     inputs = {
         "input_ids": packing.pack(ids_BT),
         "position_ids": (packing.positions_N + first_position(encoder)).unsqueeze(0),
@@ -176,9 +176,9 @@ def packed_inputs(encoder: nn.Module, packing: Packing, ids_BT: Tensor, types_BT
 
 
 def can_be_packed(encoder: nn.Module, device: torch.device, precision: torch.dtype) -> bool:
-    """Whether packed windows give what padded ones give; asked of the encoder itself, on a few short windows of any tokens.
+    """Whether the encoder gives the same states for packed and for padded windows; tested on a few short random windows.
 
-    On a GPU only 16-bit attention takes windows of different lengths.
+    The GPU's attention for windows of different lengths supports only 16-bit formats.
     """
     if device.type == "cuda" and precision == torch.float32:
         return False
@@ -189,14 +189,14 @@ def can_be_packed(encoder: nn.Module, device: torch.device, precision: torch.dty
         padded_BTH = encoder(input_ids=ids_BT, attention_mask=mask_BT.long()).last_hidden_state
         try:
             with packed_attention_in(encoder, packing):
-                found = encoder(**packed_inputs(encoder, packing, ids_BT, None)).last_hidden_state
+                packed_1NH = encoder(**packed_inputs(encoder, packing, ids_BT, None)).last_hidden_state
         except (NotImplementedError, TypeError, ValueError, IndexError, RuntimeError):
-            return False  # It has no position ids, or attends in a way of its own; said by who asks.
-    return nearly_equal(packing.unpack(found)[mask_BT], padded_BTH[mask_BT], precision)
+            return False  # It takes no position ids, or its attention is custom. The caller logs this.
+    return nearly_equal(packing.unpack(packed_1NH)[mask_BT], padded_BTH[mask_BT], precision)
 
 
 def sample_windows(encoder: nn.Module, device: torch.device) -> tuple[Tensor, Tensor, Packing]:
-    """A few short windows of any tokens: ids and mask (B, T), padded, and where they stand packed."""
+    """Return a few short windows of random tokens: padded ids and mask (B, T), and their packing."""
     padding = encoder.config.pad_token_id or 0
     generator = np.random.default_rng(0)
     ids = generator.integers(padding + 1, encoder.config.vocab_size, (len(SAMPLE_LENGTHS), max(SAMPLE_LENGTHS)))
@@ -207,7 +207,7 @@ def sample_windows(encoder: nn.Module, device: torch.device) -> tuple[Tensor, Te
 
 @contextmanager
 def evaluation_mode(encoder: nn.Module, precision: torch.dtype) -> Iterator[None]:
-    """Inside, the encoder answers as in evaluation, in this format."""
+    """In this context the encoder is in evaluation mode, without gradients, in the given precision."""
     training, device = encoder.training, next(encoder.parameters()).device
     encoder.eval()
     try:
@@ -217,7 +217,7 @@ def evaluation_mode(encoder: nn.Module, precision: torch.dtype) -> Iterator[None
         encoder.train(training)
 
 
-def nearly_equal(found: Tensor, wanted: Tensor, precision: torch.dtype) -> bool:
-    """Whether states differ by no more than the order of additions may in this format."""
+def nearly_equal(actual: Tensor, expected: Tensor, precision: torch.dtype) -> bool:
+    """Whether states differ by no more than rounding error in the given precision."""
     tolerance = 1e-4 if precision == torch.float32 else 2e-2
-    return bool((found - wanted).float().abs().mean() <= tolerance * wanted.float().abs().mean())
+    return bool((actual - expected).float().abs().mean() <= tolerance * expected.float().abs().mean())

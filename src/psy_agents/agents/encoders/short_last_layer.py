@@ -1,10 +1,10 @@
-"""An encoder's last layer where only each window's first token is read: it is run for that token alone.
+"""A short last layer: it computes only the first token of each window.
 
 N: tokens of all windows in one row, B: windows, H: hidden size, D: size of an attention head.
 
-A head that reads the first token (``pooling: cls``) never sees what the last layer makes of the others. They are needed there as
-keys and values only, which is 2 of a layer's 12 products of (H, H) matrices a token where the feed-forward part is four times
-as wide: in training about four fifths of the last layer are left out, and the first token's state and all gradients are the same.
+A head that reads the first token (``pooling: cls``) does not use the last layer's states of other tokens. The last layer needs
+only their keys and values: 2 of its 12 (H, H) matrix products per token, if its feed-forward part is four times as wide. Training
+skips about four fifths of the last layer's work. The first token's state and all gradients stay the same.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from psy_agents.agents.encoders.packing import (
 )
 
 
-class _Reached(Exception):
-    """The layer's attention has its keys and values (1, heads, N, D)."""
+class _AttentionReached(Exception):
+    """Ends a layer's forward pass at its attention; holds the keys and values (1, heads, N, D)."""
 
     def __init__(self, key: Tensor, value: Tensor) -> None:
         self.key, self.value = key, value
 
 
 class ShortLastLayer:
-    """The last layer of an encoder that reads packed windows.
+    """Wraps the last layer of an encoder that reads packed windows.
 
-    Its forward method is replaced on the instance and runs the layer's own twice: with all tokens, up to its attention, and with
-    the first tokens, which attend to the keys and values found before. So no family's layer has to be known.
+    The wrapper replaces the layer's forward method on the instance and calls the original twice: with all tokens, up to the
+    attention, for the keys and values; then with the first tokens, which attend to them. It works for any family of encoders.
     """
 
     def __init__(self, encoder: nn.Module) -> None:
@@ -51,7 +51,7 @@ class ShortLastLayer:
 
     @contextmanager
     def first_tokens_only(self, packing: Packing) -> Iterator[None]:
-        """Inside, the encoder's last states are (1, B, H), of each window's first token."""
+        """In this context the encoder's last states are those of each window's first token (1, B, H)."""
         self._packing = packing
         try:
             yield
@@ -73,18 +73,18 @@ class ShortLastLayer:
 
     def _keys_and_values(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         def stop(_query: Tensor, key: Tensor, value: Tensor, _scale: float) -> Tensor:
-            raise _Reached(key, value)
+            raise _AttentionReached(key, value)
 
         try:
             with attention_replaced_by(stop):
                 self._forward(*args, **kwargs)
-        except _Reached as reached:
+        except _AttentionReached as reached:
             return reached.key, reached.value
-        raise RuntimeError("The encoder's last layer did not attend.")
+        raise RuntimeError("The encoder's last layer did not call its attention.")
 
 
 def shorten_last_layer(encoder: nn.Module, device: torch.device, precision: torch.dtype) -> ShortLastLayer | None:
-    """Prepare an encoder that can be packed; None, and the encoder as it was, where its last layer cannot be run so."""
+    """Shorten the last layer of a packed encoder; None, with the encoder unchanged, if its first tokens get other states."""
     last = ShortLastLayer(encoder)
     if _is_equivalent(encoder, last, device, precision):
         return last
@@ -96,10 +96,10 @@ def _is_equivalent(encoder: nn.Module, last: ShortLastLayer, device: torch.devic
     ids_BT, _, packing = sample_windows(encoder, device)
     inputs = packed_inputs(encoder, packing, ids_BT, None)
     with evaluation_mode(encoder, precision), packed_attention_in(encoder, packing):
-        wanted = encoder(**inputs).last_hidden_state[0, packing.cu_seqlens[:-1]]
+        expected = encoder(**inputs).last_hidden_state[0, packing.cu_seqlens[:-1]]
         try:
             with last.first_tokens_only(packing):
-                found = encoder(**inputs).last_hidden_state[0]
+                actual = encoder(**inputs).last_hidden_state[0]
         except (TypeError, ValueError, IndexError, RuntimeError):
-            return False  # Something in the layer goes by all tokens' places.
-    return found.shape == wanted.shape and nearly_equal(found, wanted, precision)
+            return False  # The layer uses the positions of all tokens.
+    return actual.shape == expected.shape and nearly_equal(actual, expected, precision)

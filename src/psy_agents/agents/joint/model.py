@@ -18,7 +18,7 @@ from psy_agents.agents.pooling import new_pooling
 
 
 class Model(AgentModel):
-    """Predicts decision and evidence with two encoders, so that the spans know what the whole window says."""
+    """Predicts decision and evidence with two encoders; the span logits depend on the whole window's pooled vector."""
 
     spec = SPEC
 

@@ -1,4 +1,4 @@
-"""The joint agent predicts decision and evidence with two encoders, the first of which informs the second."""
+"""The joint agent predicts decision and evidence with two encoders; the first informs the second."""
 
 from psy_agents.agents.spec import HEAD_OPTIONS, AgentSpec
 

@@ -1,4 +1,4 @@
-"""Poolings: each turns a window's token states into one vector. A module here is a pooling, and its name the pooling's."""
+"""Poolings: each turns a window's token states into one vector. Each module in this folder defines the pooling of its name."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class TokenPooling(nn.Module):
     """
 
     first_token_only: ClassVar[bool] = False
-    """Whether it reads only each window's first token; the encoder's last layer then runs for that token alone."""
+    """Whether it reads only each window's first token; the encoder's last layer then runs only for that token."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()

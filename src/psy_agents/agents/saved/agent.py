@@ -1,8 +1,8 @@
 """Saves an agent to a folder in the Hugging Face format, and loads it.
 
-``encoder/`` (joint: ``criteria_encoder/`` and ``evidence_encoder/``) opens with ``AutoModel``, the folder
-itself with ``AutoTokenizer``; ``heads.safetensors`` holds the heads and ``agent.json`` everything else. Nothing
-is pickled. ``hashes.json`` holds the SHA-256 of every other file.
+``AutoModel`` loads ``encoder/`` (joint: ``criteria_encoder/`` and ``evidence_encoder/``), and ``AutoTokenizer`` loads the folder.
+``heads.safetensors`` holds the heads, and ``agent.json`` everything else. Nothing is pickled. ``hashes.json`` holds the SHA-256 of
+every other file.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ FORMAT = 4
 
 @dataclass(frozen=True)
 class Decisions:
-    """What was chosen on validation.
+    """Calibration, thresholds and decoding rule chosen on validation.
 
     Attributes:
-        threshold: the least calibrated probability of a criterion that is met, for criteria without one of their own.
+        threshold: minimum calibrated probability of a met criterion, for criteria that have no entry in ``thresholds``.
         rule: how spans are decoded.
-        temperature, shift: what the log odds are divided by, and what is added then (`psy_agents.evaluation.calibration`);
-            1 and 0 leave them as they are.
-        thresholds: by criterion, of those with enough positive pairs to have one of their own.
+        temperature, shift: calibrated log odds are log odds / temperature + shift (`psy_agents.evaluation.calibration`);
+            1 and 0 change nothing.
+        thresholds: by criterion, for criteria with enough positive pairs.
     """
 
     threshold: float = 0.5
@@ -46,28 +46,28 @@ class Decisions:
     thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def thresholds_of(self, criteria: Iterable[str]) -> np.ndarray:
-        """(criteria,) each one's own threshold, or the pooled one."""
+        """Return each criterion's threshold (criteria,); the common one for criteria without an entry."""
         return np.array([self.thresholds.get(criterion, self.threshold) for criterion in criteria])
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for ``agent.json``."""
+        """Return plain data for ``agent.json`` and ``ensemble.json``."""
         thresholds = {"threshold": self.threshold, "thresholds": dict(self.thresholds)}
         calibration = {"temperature": self.temperature, "shift": self.shift}
         return {**calibration, **thresholds, "decoding": asdict(self.rule)}
 
     @classmethod
-    def from_dict(cls, described: Mapping[str, Any]) -> Decisions:
-        """The decisions among the entries of ``agent.json`` or ``ensemble.json``."""
-        rule = DecodingRule(**described["decoding"])
-        return cls(described["threshold"], rule, described["temperature"], described["shift"], described["thresholds"])
+    def from_dict(cls, data: Mapping[str, Any]) -> Decisions:
+        """Read the decisions from the entries of ``agent.json`` or ``ensemble.json``."""
+        rule = DecodingRule(**data["decoding"])
+        return cls(data["threshold"], rule, data["temperature"], data["shift"], data["thresholds"])
 
 
 @dataclass(frozen=True)
 class InferenceSettings:
-    """How a saved agent runs; with the same settings it gives the same answers.
+    """Settings of a saved agent that its predictions depend on.
 
     Attributes:
-        unit: whether it reads a post whole (post) or sentence by sentence (sentence).
+        unit: ``post`` if it reads whole posts, ``sentence`` if it reads sentence by sentence.
         precision: number format of its matrix products, such as bfloat16.
         evaluation_tokens: padded tokens in a batch.
     """
@@ -111,7 +111,7 @@ def save_agent(
 
 
 def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]]:
-    """Read an agent: the model in evaluation mode, its tokenizer, its decisions and ``agent.json`` whole."""
+    """Load an agent: the model in evaluation mode, its tokenizer, its decisions and the content of ``agent.json``."""
     from safetensors.torch import load_file
 
     from psy_agents.agents.encoders.loading import load_tokenizer
@@ -131,7 +131,7 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
         raise UserError(f"'{folder}' holds an agent {description['agent']}, and there is none of this name in agents/.")
     agent_class = model_class(description["agent"])
     for name in agent_class.spec.encoders:
-        if not any((folder / name).glob("*.safetensors")):  # transformers would open other weights, which are unpickled.
+        if not any((folder / name).glob("*.safetensors")):  # transformers would unpickle weights of another format.
             raise UserError(f"'{folder}' has no weights in safetensors in {name}, and no others are opened.")
     agent = agent_class(
         ModelConfig(**description["model"]), {name: folder / name for name in agent_class.spec.encoders}

@@ -1,7 +1,7 @@
-"""Several saved agents in one folder that answer together.
+"""Saves an ensemble of agents in one folder, and reads it.
 
-Every member is a whole agent in a folder of its own, which also loads alone; ``ensemble.json`` names them and says what was
-chosen on validation for their common answer.
+Each member is a complete saved agent in a subfolder. ``ensemble.json`` lists the members and holds the decisions that were chosen
+on validation for their averaged predictions.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ ENSEMBLE = "ensemble.json"
 
 
 def save_ensemble(folder: Path, members: Sequence[Path], decisions: Decisions) -> None:
-    """Write the ensemble to a new ``folder``; it is whole or not there. Files of the members take no room where they can be linked."""
+    """Write the ensemble to a new ``folder`` atomically; the members' files are hard links where the file system allows it."""
     names = [f"member_{number}" for number in range(1, len(members) + 1)]
-    described = {"format": FORMAT, "members": names, **decisions.to_dict()}
+    description = {"format": FORMAT, "members": names, **decisions.to_dict()}
     with atomic_folder(folder) as part:
         for name, member in zip(names, members, strict=True):
             shutil.copytree(member, part / name, copy_function=link_or_copy)
-        (part / ENSEMBLE).write_text(json.dumps(described, indent=1, ensure_ascii=False), encoding="utf-8")
-        write_checksums(part, [ENSEMBLE, *(f"{name}/{CHECKSUMS}" for name in names)])  # A member's list stands for its files.
+        (part / ENSEMBLE).write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_checksums(part, [ENSEMBLE, *(f"{name}/{CHECKSUMS}" for name in names)])  # A member's checksum file covers its files.
 
 
 def is_ensemble(folder: Path) -> bool:
-    """Whether the folder holds several agents."""
+    """Whether the folder holds an ensemble."""
     return (folder / ENSEMBLE).is_file()
 
 
 def read_ensemble(folder: Path) -> tuple[list[Path], Decisions]:
-    """The members' folders and the decisions on their common answer.
+    """Return the members' folders and the ensemble's decisions.
 
     Raises:
-        UserError: it was written in another format, or a file is missing or was altered.
+        UserError: the format is another one, or a file is missing or altered.
     """
     verify_checksums(folder)
-    described = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
-    if described["format"] != FORMAT:
-        raise UserError(f"'{folder}' was saved in the ensembles' format {described['format']}, this version reads {FORMAT}.")
-    return [folder / name for name in described["members"]], Decisions.from_dict(described)
+    description = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
+    if description["format"] != FORMAT:
+        raise UserError(f"'{folder}' was saved in the ensembles' format {description['format']}, this version reads {FORMAT}.")
+    return [folder / name for name in description["members"]], Decisions.from_dict(description)
