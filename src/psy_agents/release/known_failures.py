@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.results import ClassScores, ErrorSlice, Estimate, Evaluation, Report
 from psy_agents.release.markdown import code, render_markdown
 from psy_agents.reporting.texts import readable_name
@@ -68,7 +69,7 @@ def failures_section(report: Report, evaluation: Evaluation, safety_critical: Se
         rarest=rarest(evaluation),
         least_recalled=least_recalled(evaluation),
         absent=[name for name, scores in evaluation.criterion.per_criterion.items() if not scores.support],
-        worst_evidence=sorted((scores["token_f1"], name) for name, scores in evidence.items())[:WORST],
+        worst_evidence=sorted((scores[OBJECTIVES["evidence"]], name) for name, scores in evidence.items())[:WORST],
         safety_critical=safety_critical,
         crisis=CRISIS,
         slice_rows=[

@@ -17,6 +17,7 @@ from psy_agents.evaluation.alarms import alarms
 from psy_agents.evaluation.baselines import baseline_predictions
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.gains import gains
+from psy_agents.evaluation.metrics.criteria.brier import BRIER
 from psy_agents.evaluation.predictions import GOLD, gold_table
 from psy_agents.evaluation.results import (
     AgentDecisions,
@@ -143,7 +144,7 @@ def _check_one_refit(evaluation: Evaluation, summary: RefitSummary) -> None:
     """Check that predictions and summary are of one refit. An interrupted save can leave files of two."""
     saved, computed = summary.test_metrics, dict(evaluation.objectives)
     if evaluation.criterion is not None and not evaluation.criterion.derived:
-        computed["brier"] = evaluation.criterion.brier.value
+        computed[BRIER.name] = evaluation.estimate(BRIER.name).value
     for name, value in computed.items():
         if abs(saved[name] - value) > TOLERANCE:
             raise UserError(

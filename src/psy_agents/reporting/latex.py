@@ -14,7 +14,7 @@ from operator import itemgetter
 import pandas as pd
 
 from psy_agents.evaluation.metrics.criteria.f1 import F1
-from psy_agents.evaluation.metrics.registry import CLASS_METRICS, SUMMARY, TITLES, lower_is_better
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, SUMMARY, TITLES, lower_is_better
 from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, Report
 from psy_agents.reporting.tables import NO_SYMPTOMS, agents_then_baselines, class_rows, p_text, summary_estimates
 
@@ -169,7 +169,7 @@ def _selected(report: Report, systems: Sequence[str] | None) -> list[Evaluation]
     with_criteria = {each.name: each for each in agents_then_baselines(report) if each.criterion is not None}
     if systems is None:
         baselines = [each for each in with_criteria.values() if each.kind == "baseline"]
-        best = sorted(baselines, key=lambda each: each.criterion.macro.f1.value)[-1:]
+        best = sorted(baselines, key=lambda each: each.estimate(OBJECTIVES["criteria"]).value)[-1:]
         return [*(each for each in with_criteria.values() if each.kind == "agent"), *best]
     return [with_criteria[name] for name in systems]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from psy_agents.evaluation.metrics.evidence.token_overlap import TOKEN_F1
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, TITLES, lower_is_better, summary_of
 from psy_agents.evaluation.results import ClassScores, Evaluation, Report
 from psy_agents.reporting.page_parts import Cell, Chart, Details, Section, Table
@@ -188,7 +189,7 @@ def errors_section(report: Report, figures: Mapping[str, Figure]) -> Section | N
 
 
 def _error_table(caption: str, table: pd.DataFrame) -> Table:
-    spans = [TITLES[OBJECTIVES["evidence"]]] if table["token_f1"].notna().any() else []
+    span_metrics = [TOKEN_F1] if table[TOKEN_F1.name].notna().any() else []
     rows: list[list[Cell]] = [
         [
             ORIGINS.get(each["name"], each["name"]) if each["group"] == "origin" else each["name"],
@@ -196,9 +197,9 @@ def _error_table(caption: str, table: pd.DataFrame) -> Table:
             percent(each["false_positive_rate"]),
             int(each["false_negatives"]),
             percent(each["false_negative_rate"]),
-            *(None if pd.isna(each["token_f1"]) else estimate_text(each["token_f1"]) for _ in spans),
+            *(None if pd.isna(each[metric.name]) else estimate_text(each[metric.name]) for metric in span_metrics),
         ]
         for each in table.to_dict("records")
     ]
     heads = ["Part", "Pairs", "Positive", "False positives", "of negatives", "False negatives", "of positives"]
-    return Table(caption, [*heads, *spans], rows)
+    return Table(caption, [*heads, *(metric.title for metric in span_metrics)], rows)
