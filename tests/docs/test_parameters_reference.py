@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import pytest
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, Field
-from tools.parameters_reference import (
-    base_values,
-    description,
-    hyperparameters_reference,
-    kind_of,
-    parameters_reference,
-    sections,
-)
 
 from psy_agents.pipeline_registry import register_pipelines
 from psy_agents.training.config import HyperParameters
 
-CONF = Path(__file__).parents[2] / "conf"
+ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
+
+
+def documents_tool(name: str) -> ModuleType:
+    """A module of docs/tools, which only MkDocs finds by its name."""
+    spec = spec_from_file_location(name, ROOT / "docs" / "tools" / f"{name}.py")
+    sys.modules[name] = module_from_spec(spec)  # Dataclasses look there.
+    spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+reference = documents_tool("parameters_reference")
 
 
 def test_every_parameter_that_a_node_reads_has_its_section():
     read = TypeExtractor(register_pipelines()).extract_types_from_pipelines()
     models = {place: model for place, model in read.items() if issubclass(model, BaseModel)}
     assert {"hpo.stage0", "preprocessing", "search_space", "training"} <= set(models)
-    found = {place: section.model for section in sections() for place in section.places}
+    found = {place: section.model for section in reference.sections() for place in section.places}
     assert {place: found.get(place) for place in models} == models
 
 
-@pytest.mark.parametrize("model", [*(section.model for section in sections()), HyperParameters], ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", [*(section.model for section in reference.sections()), HyperParameters], ids=lambda model: model.__name__)
 def test_every_parameter_says_what_it_does(model):
-    assert [name for name in model.model_fields if not description(model, name)] == []
+    assert [name for name in model.model_fields if not reference.description(model, name)] == []
 
 
 def test_a_parameter_without_a_description_would_be_seen():
@@ -49,9 +56,9 @@ def test_a_parameter_without_a_description_would_be_seen():
         by_field: int = Field(1, description="By itself.")
         untold: int = 1
 
-    assert description(Silent, "told") == "What it does, over two lines; `null` leaves it out."
-    assert description(Silent, "by_field") == "By itself."
-    assert description(Silent, "untold") == ""
+    assert reference.description(Silent, "told") == "What it does, over two lines; `null` leaves it out."
+    assert reference.description(Silent, "by_field") == "By itself."
+    assert reference.description(Silent, "untold") == ""
 
 
 def test_types_and_limits_are_words():
@@ -61,7 +68,7 @@ def test_types_and_limits_are_words():
         which: Literal["a", "b"] = "a"
         each: tuple[int, ...] = Field((1,), min_length=1)
 
-    assert [kind_of(field).replace("&nbsp;", " ") for field in Limited.model_fields.values()] == [
+    assert [reference.kind_of(field).replace("&nbsp;", " ") for field in Limited.model_fields.values()] == [
         "number, > 0 and ≤ 1",
         "whole number or null, ≥ 1",
         "`a` or `b`",
@@ -70,8 +77,8 @@ def test_types_and_limits_are_words():
 
 
 def test_tables_hold_every_name_and_the_values_of_conf():
-    rows = parameters_reference(CONF).replace("&nbsp;", " ").splitlines()
-    for section in sections():
+    rows = reference.parameters_reference(CONF).replace("&nbsp;", " ").splitlines()
+    for section in reference.sections():
         assert any(row.startswith(f"### {section.title} ") for row in rows)
         for name in section.model.model_fields:
             assert any(row.startswith(f"| `{name}` |") for row in rows), (section, name)
@@ -84,7 +91,7 @@ def test_tables_hold_every_name_and_the_values_of_conf():
 
 
 def test_hyperparameters_tell_who_reads_them_and_where_the_spaces_look():
-    rows = {row.split("`")[1]: row for row in hyperparameters_reference(CONF).splitlines() if row.startswith("| `")}
+    rows = {row.split("`")[1]: row for row in reference.hyperparameters_reference(CONF).splitlines() if row.startswith("| `")}
     assert set(rows) == set(HyperParameters.model_fields)
     assert "| joint |" in rows["fusion"] and "| criteria, share, joint |" in rows["focal_gamma"] and "| all |" in rows["batch_size"]
     assert "0.5 to 4, with loss focal" in rows["focal_gamma"]
@@ -93,5 +100,5 @@ def test_hyperparameters_tell_who_reads_them_and_where_the_spaces_look():
 
 def test_the_files_hold_only_what_the_reference_shows():
     """Sections of conf/base are sections of the reference; what stands in one is checked by every run."""
-    assert set(base_values(CONF)) == {section.places[0] for section in sections() if "." not in section.places[0]}
-    assert set(base_values(CONF)["search_space"]["large"]) <= set(HyperParameters.model_fields)
+    assert set(reference.base_values(CONF)) == {section.places[0] for section in reference.sections() if "." not in section.places[0]}
+    assert set(reference.base_values(CONF)["search_space"]["large"]) <= set(HyperParameters.model_fields)

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+from support.shared import made_once
 
 ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^ *```.*?^ *```", re.M | re.S)
@@ -39,11 +40,13 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert ended.returncode == 0, ended.stderr
-    return folder
+    def build(folder: Path) -> Path:
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+        assert ended.returncode == 0, ended.stderr
+        return folder
+
+    return made_once(tmp_path_factory, "site", build)
 
 
 @pytest.fixture(scope="module")

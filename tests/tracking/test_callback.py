@@ -4,9 +4,11 @@ import logging
 import shutil
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 import mlflow
 import pytest
+from support.shared import made_once
 
 from psy_agents.hpo.protocol import EpochReport
 from psy_agents.hpo.study.records import Failure, StageInfo, StageResult, TrialRecord
@@ -16,10 +18,18 @@ STUDY = "evidence-stage0-sanity-12345678"
 RUNNING = TrialRecord(index=0, number=0, params={"learning_rate": 1e-4, "span_loss": "marginal"}, seed=5, state="running")
 
 
+def empty_database(folder: Path) -> Path:
+    """MLflow takes seconds to lay out its tables."""
+    database = folder / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{database}").search_experiments()
+    return database
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mlruns")
-    return f"sqlite:///{folder / 'mlflow.db'}"
+    database = tmp_path_factory.mktemp("mlruns") / "mlflow.db"
+    shutil.copy(made_once(tmp_path_factory, "mlflow", empty_database), database)
+    return f"sqlite:///{database}"
 
 
 @pytest.fixture
