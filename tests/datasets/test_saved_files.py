@@ -1,10 +1,8 @@
+"""Files of every kind are whole or not there, in versions, and fit their schema."""
+
 from __future__ import annotations
 
-import errno
 import json
-import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,21 +12,16 @@ from kedro.io import DatasetError, Version
 from kedro_datasets.plotly import JSONDataset as PlotlyJSONDataset
 from pydantic import BaseModel
 
-from psy_agents.agents.registry import AGENTS
 from psy_agents.datasets import (
     AtomicCSVDataset,
     AtomicJSONDataset,
     AtomicParquetDataset,
     AtomicTextDataset,
     CheckedJSONDataset,
-    EvidencePageDataset,
-    ModelFolderDataset,
     PredictionsDataset,
-    ResultsFolderDataset,
 )
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import GOLD, predictions_table
-from psy_agents.reporting.evidence_page.page import EvidencePage
 
 
 class Model(BaseModel):
@@ -185,140 +178,6 @@ def test_predictions_of_another_schema_are_refused_in_one_sentence(tmp_path):
     with pytest.raises(DatasetError, match=r"share_test_predictions\.parquet does not fit the schema of predictions") as caught:
         PredictionsDataset(filepath=str(file)).load()
     assert isinstance(caught.value.__cause__, UserError)
-
-
-@pytest.fixture
-def model(tmp_path):
-    """A folder as a model is saved in."""
-    folder = tmp_path / "trial_0000"
-    (folder / "encoder").mkdir(parents=True)
-    (folder / "encoder" / "model.safetensors").write_bytes(b"weights")
-    (folder / "agent.json").write_text("{}")
-    return folder
-
-
-def folder_dataset(tmp_path, load=None, save=None):
-    return ModelFolderDataset(filepath=(tmp_path / "models" / "share").as_posix(), version=Version(load, save))
-
-
-def files_of(folder):
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_a_models_folder_is_linked_into_a_version(tmp_path, model):
-    folder_dataset(tmp_path, save=OLDER).save(model)
-    folder = folder_dataset(tmp_path).load()
-    assert folder == tmp_path / "models" / "share" / OLDER / "share"
-    assert files_of(folder) == {"agent.json", "encoder/model.safetensors"}
-    weights = "encoder/model.safetensors"
-    assert (folder / weights).stat().st_ino == (model / weights).stat().st_ino
-
-
-def test_a_models_folder_is_copied_where_the_disk_cannot_link_and_outlives_the_original(tmp_path, model, monkeypatch):
-    monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(OSError("another disk")))
-    folder_dataset(tmp_path, save=OLDER).save(model)
-    (model / "agent.json").write_text("changed")
-    assert (folder_dataset(tmp_path).load() / "agent.json").read_text() == "{}"
-
-
-def test_the_latest_models_folder_is_loaded_and_an_earlier_one_by_its_version(tmp_path, model):
-    folder_dataset(tmp_path, save=OLDER).save(model)
-    (model / "more.json").write_text("{}")
-    folder_dataset(tmp_path, save=NEWER).save(model)
-    assert "more.json" in files_of(folder_dataset(tmp_path).load())
-    assert "more.json" not in files_of(folder_dataset(tmp_path, load=OLDER).load())
-    with pytest.raises(DatasetError):
-        folder_dataset(tmp_path, load="2020-01-01T00.00.00.000Z").load()
-
-
-def test_a_models_folder_that_cannot_be_finished_is_not_there(tmp_path, model, monkeypatch):
-    with monkeypatch.context() as patched, pytest.raises(DatasetError, match="no space"):
-        patched.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("no space")))
-        folder_dataset(tmp_path, save=OLDER).save(model)
-    assert files_of(tmp_path / "models") == set()
-    assert not folder_dataset(tmp_path).exists()
-
-
-@pytest.fixture
-def repository(tmp_path):
-    """A working tree of git with this project's .gitignore."""
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    shutil.copy(Path(__file__).parents[2] / ".gitignore", folder)
-    subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
-    return folder
-
-
-def page_dataset(folder, private="data/private/page.html", save=None):
-    version = Version(None, save)
-    return EvidencePageDataset(filepath=str(folder / "data/page.html"), private={"filepath": str(folder / private)}, version=version)
-
-
-def test_a_page_of_evidence_lies_where_its_text_lets_it(repository):
-    dataset = page_dataset(repository, save=OLDER)
-    dataset.save(EvidencePage("<p>bars", reveals_text=False))
-    assert dataset.load() == "<p>bars"
-    other = page_dataset(repository, save=OLDER)
-    other.save(EvidencePage("<p>text", reveals_text=True))
-    assert other.load() == "<p>text" and page_dataset(repository).load() == "<p>bars"
-    private = f"private/page.html/{OLDER}/page.html"
-    assert files_of(repository / "data") == {f"page.html/{OLDER}/page.html", private}
-    assert (repository / "data" / private).stat().st_mode & 0o077 == 0, "nobody else reads it"
-
-
-@pytest.mark.parametrize("made", [False, True])
-def test_a_page_with_text_is_refused_where_git_would_commit_it(repository, made):
-    if made:
-        (repository / "reports").mkdir()
-    dataset = page_dataset(repository, "reports/page.html", save=OLDER)
-    with pytest.raises(DatasetError, match=r"would hold the text of posts, and git does not ignore it: add its folder to \.gitignore"):
-        dataset.save(EvidencePage("<p>text", reveals_text=True))
-    assert not list(repository.rglob("*.html"))
-    (repository / ".gitignore").write_text("reports/\n")
-    page_dataset(repository, "reports/page.html", save=OLDER).save(EvidencePage("<p>text", reveals_text=True))
-    assert len(list(repository.rglob("*.html/*/*.html"))) == 1
-
-
-def test_a_page_with_text_is_refused_where_git_cannot_be_asked(repository, monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(DatasetError, match="git is not on the PATH"):
-        page_dataset(repository, save=OLDER).save(EvidencePage("<p>text", reveals_text=True))
-    assert not list(repository.rglob("*.html"))
-
-
-def test_a_page_with_text_may_lie_where_no_repository_is(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    page_dataset(tmp_path, save=OLDER).save(EvidencePage("<p>text", reveals_text=True))
-    assert len(list(tmp_path.rglob("*.html/*/*.html"))) == 1
-
-
-@pytest.mark.parametrize("env", [None, "test", "redsm5", "contract_nli"])
-def test_git_ignores_the_pages_with_text_of_every_agent_in_every_environment(session, project, repository, env):
-    catalog = session(env=env).load_context().catalog
-    for agent in AGENTS:
-        path = Path(catalog.get(f"{agent}.evidence_page")._private).relative_to(project) / OLDER / "page.html"
-        assert path.parts[0] == "data" and "private" in path.parts
-        assert subprocess.run(["git", "check-ignore", "--quiet", str(path)], cwd=repository).returncode == 0, path
-
-
-@pytest.mark.parametrize("another_disk", [False, True])
-def test_a_folder_of_results_is_moved_into_a_version_whole_or_stays_where_it_is(tmp_path, model, monkeypatch, another_disk):
-    def elsewhere(*_):
-        raise OSError(errno.EXDEV, "another disk")
-
-    def dataset(save=None):
-        return ResultsFolderDataset(filepath=(tmp_path / "results" / "share").as_posix(), version=Version(None, save))
-
-    if another_disk:
-        monkeypatch.setattr("os.rename", elsewhere)
-    with monkeypatch.context() as patched, pytest.raises(DatasetError, match="no space"):
-        patched.setattr("os.replace" if another_disk else "os.rename", lambda *_: (_ for _ in ()).throw(OSError(28, "no space")))
-        dataset(OLDER).save(model)
-    assert not dataset().exists() and files_of(model) == {"agent.json", "encoder/model.safetensors"}
-    dataset(NEWER).save(model)
-    assert not model.exists()
-    assert files_of(dataset().load()) == {"agent.json", "encoder/model.safetensors"}
-    assert files_of(tmp_path / "results") == {f"share/{NEWER}/share/{name}" for name in ("agent.json", "encoder/model.safetensors")}
 
 
 def test_no_catalog_entry_saves_a_file_that_can_be_left_half_written(session):
