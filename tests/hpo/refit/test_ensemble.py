@@ -8,13 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-from support.search.refits import PROGRAM, as_rows, paths_in, posts_of_test, table_rows, trials_of
+from support.search.refits import CONFIG, PARAMS, PROGRAM, Refit, Refits, as_rows, paths_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
@@ -27,48 +26,22 @@ from psy_agents.evaluation.significance import compare
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.estimate import best_pace
 from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS
-from psy_agents.hpo.refit.run_refit import RefitOutput, RefitSummary, run_refit
+from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.inference.predictor import Predictor, average
 from psy_agents.training.data import split_pairs, unlabelled_pairs
 from psy_agents.training.scoring import Answers, SplitScorer
 
-CONFIG = RefitConfig(candidates=2, n_seeds=2, workers={"count": 1, "threads": 1}, min_support=4)
-PARAMS = ({"learning_rate": 1e-3}, {"learning_rate": 5e-3, "max_length": 24})
 KINDS = [("share", "seeds"), ("share", "top_k"), ("criteria", "seeds"), ("evidence", "top_k")]
 
 
-@pytest.fixture(scope="module")
-def ensembles(corpus, encoder, tmp_path_factory):
-    """Makes an agent's refit as an ensemble, once: its folder, what it was given, and its output."""
-    made = {}
-
-    def refit(agent: str, kind: str) -> tuple[Path, dict, RefitOutput]:
-        if (agent, kind) not in made:
-            folder = tmp_path_factory.mktemp(f"{agent}_{kind}")
-            settings = training_settings(encoder)
-            given = {
-                "agent": agent, "corpus": corpus, "config": CONFIG.model_copy(update={"ensemble": kind}), "settings": settings,
-                "top": best_trials(agent, corpus, settings, *PARAMS), "paths": paths_in(folder),
-            }  # fmt: skip
-            made[agent, kind] = folder, given, run_refit(**given)
-        return made[agent, kind]
-
-    return refit
-
-
 @pytest.fixture(params=KINDS, ids="-".join)
-def ensemble(request, ensembles):
-    return ensembles(*request.param)
-
-
-def summary_of(output: RefitOutput) -> RefitSummary:
-    return RefitSummary.model_validate(json.loads(json.dumps(output.summary)))
+def ensemble(request, refits: Refits) -> Refit:
+    return refits.ensemble(*request.param)
 
 
 def test_members_are_the_winner_and_its_seeds_or_the_next_candidates_each_trained_once(ensemble):
-    folder, given, output = ensemble
-    summary = summary_of(output)
+    folder, given, output, summary = ensemble.folder, ensemble.given, ensemble.output, ensemble.summary
     made, kind = summary.ensemble, given["config"].ensemble
     ranks = [summary.winner] * 2 if kind == "seeds" else [summary.winner, 3 - summary.winner]
     assert (made.kind, [member.rank for member in made.members]) == (kind, ranks)
@@ -89,15 +62,15 @@ def test_members_are_the_winner_and_its_seeds_or_the_next_candidates_each_traine
 
 
 def test_the_loaded_ensemble_predicts_the_tested_predictions_to_the_last_bit(ensemble, corpus):
-    _, _, output = ensemble
+    output = ensemble.output
     ids, texts = posts_of_test(corpus)
     table = output.predictions
     assert table[["post_id", "criterion"]].values.tolist() == [[post, c] for post in ids for c in corpus.criteria]
     assert as_rows(psy_agents.load(output.model).predict(texts)) == table_rows(table)
 
 
-def test_its_probability_is_the_calibrated_mean_of_the_members_calibrated_ones(ensembles, corpus):
-    _, _, output = ensembles("share", "top_k")
+def test_its_probability_is_the_calibrated_mean_of_the_members_calibrated_ones(refits, corpus):
+    output = refits.ensemble("share", "top_k").output
     data = unlabelled_pairs(corpus.criteria, posts_of_test(corpus)[1])
     members, decisions = read_ensemble(output.model)
     alone = [Predictor(member).predict_pairs(data) for member in members]
@@ -108,8 +81,8 @@ def test_its_probability_is_the_calibrated_mean_of_the_members_calibrated_ones(e
 
 
 def test_its_decisions_suit_the_members_common_answers_on_validation(ensemble, corpus):
-    folder, given, output = ensemble
-    summary, kind = summary_of(output), given["config"].ensemble
+    folder, output, summary = ensemble.folder, ensemble.output, ensemble.summary
+    kind = ensemble.given["config"].ensemble
     trials = {(t.params["candidate"] + 1, t.user_attrs["seed"]): t.number for t in trials_of(folder, summary.study)}
     confirmed = folder / "models" / summary.study
     answers = {key: Answers.load(confirmed / f"trial_{number:04d}" / ANSWERS) for key, number in trials.items()}
@@ -125,8 +98,7 @@ def test_its_decisions_suit_the_members_common_answers_on_validation(ensemble, c
 
 
 def test_the_gain_is_the_paired_difference_to_the_winner_alone_and_the_cost_is_that_of_the_members(ensemble, corpus):
-    folder, given, output = ensemble
-    summary = summary_of(output)
+    folder, given, output, summary = ensemble.folder, ensemble.given, ensemble.output, ensemble.summary
     made = summary.ensemble
     (single,) = trials_of(folder, summary.final_study)
     alone = folder / "models" / summary.final_study / f"trial_{single.number:04d}"
@@ -148,12 +120,12 @@ def test_the_gain_is_the_paired_difference_to_the_winner_alone_and_the_cost_is_t
     assert newest.study == made.members_study, "putting members together does not tell what an epoch takes"
 
 
-def test_without_an_ensemble_the_same_winner_is_handed_over_and_nothing_is_trained(ensembles):
-    folder, given, output = ensembles("share", "seeds")
-    summary = summary_of(output)
+def test_without_an_ensemble_the_same_winner_is_handed_over_and_nothing_is_trained(refits):
+    ensemble = refits.ensemble("share", "seeds")
+    folder, given, summary = ensemble.folder, ensemble.given, ensemble.summary
     before = [len(study.trials) for study in read_studies(folder / "studies.db")]
     single = run_refit(**{**given, "config": CONFIG})
-    found = summary_of(single)
+    found = RefitSummary.model_validate(single.summary)
     assert [len(study.trials) for study in read_studies(folder / "studies.db")] == before == [4, 1, 1, 1]
     assert found.ensemble is None and found.final_study == summary.final_study
     assert (found.test_value, found.test_metrics) == (summary.ensemble.single_test_value, summary.ensemble.single_test_metrics)
@@ -161,7 +133,7 @@ def test_without_an_ensemble_the_same_winner_is_handed_over_and_nothing_is_train
 
 
 def test_running_it_again_trains_nothing(ensemble):
-    folder, given, output = ensemble
+    folder, given, output = ensemble.folder, ensemble.given, ensemble.output
     before = {path: path.stat().st_mtime_ns for path in (folder / "models").rglob("*") if path.is_file()}
     again = run_refit(**given)
     assert again.summary == output.summary and again.model == output.model
@@ -170,15 +142,15 @@ def test_running_it_again_trains_nothing(ensemble):
     assert files_with(folder, CANARY) == []
 
 
-def test_a_model_that_is_moved_elsewhere_still_answers(ensembles, corpus, tmp_path):
-    _, _, output = ensembles("criteria", "seeds")
+def test_a_model_that_is_moved_elsewhere_still_answers(refits, corpus, tmp_path):
+    output = refits.ensemble("criteria", "seeds").output
     shutil.copytree(output.model, tmp_path / "moved")
     assert as_rows(psy_agents.load(tmp_path / "moved").predict(posts_of_test(corpus)[1])) == table_rows(output.predictions)
 
 
-def test_an_ensemble_killed_between_its_members_goes_on(ensembles, tmp_path):
-    _, given, whole = ensembles("criteria", "seeds")
-    given = {**given, "paths": paths_in(tmp_path)}
+def test_an_ensemble_killed_between_its_members_goes_on(refits, tmp_path):
+    whole = refits.ensemble("criteria", "seeds")
+    given = {**whole.given, "paths": paths_in(tmp_path)}
     (tmp_path / "given").write_bytes(pickle.dumps(given))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     # 4 confirm the candidates, one is the winner trained for good, the next is a member.
@@ -187,17 +159,17 @@ def test_an_ensemble_killed_between_its_members_goes_on(ensembles, tmp_path):
     store = tmp_path / "studies.db"
     assert any("-members-" in study.study_name for study in read_studies(store))
     output = run_refit(**given)
-    found, expected = summary_of(output), summary_of(whole)
+    found, expected = RefitSummary.model_validate(output.summary), whole.summary
     assert (found.test_metrics, found.temperature, found.thresholds) == (expected.test_metrics, expected.temperature, expected.thresholds)
-    pd.testing.assert_frame_equal(output.predictions, whole.predictions)
+    pd.testing.assert_frame_equal(output.predictions, whole.output.predictions)
     complete = [sum(t.state.name == "COMPLETE" for t in study.trials) for study in read_studies(store)]
     assert complete == [4, 1, 1, 1]
 
 
-def test_members_of_two_kinds_are_refused(ensembles, tmp_path):
-    shutil.copytree(ensembles("criteria", "seeds")[2].model, tmp_path / "mixed")
+def test_members_of_two_kinds_are_refused(refits, tmp_path):
+    shutil.copytree(refits.ensemble("criteria", "seeds").output.model, tmp_path / "mixed")
     shutil.rmtree(tmp_path / "mixed" / "member_2")
-    shutil.copytree(read_ensemble(ensembles("share", "seeds")[2].model)[0][0], tmp_path / "mixed" / "member_2")
+    shutil.copytree(read_ensemble(refits.ensemble("share", "seeds").output.model)[0][0], tmp_path / "mixed" / "member_2")
     with pytest.raises(UserError, match="its SHA-256 differs|lacks its file"):
         psy_agents.load(tmp_path / "mixed")
     write_checksums(tmp_path / "mixed")

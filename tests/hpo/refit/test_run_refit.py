@@ -8,7 +8,6 @@ import signal
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 from sklearn.metrics import average_precision_score, f1_score
-from support.search.refits import PROGRAM, as_rows, paths_in, posts_of_test, table_rows, trials_of
+from support.search.refits import CONFIG, PARAMS, PROGRAM, Refit, Refits, as_rows, paths_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
@@ -29,7 +28,7 @@ from psy_agents.evaluation.evidence import evidence_metrics
 from psy_agents.evaluation.predictions import offsets_of
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.refit.objectives import ANSWERS
-from psy_agents.hpo.refit.run_refit import RefitOutput, RefitSummary, _confirmed, _winner, run_refit
+from psy_agents.hpo.refit.run_refit import RefitSummary, _confirmed, _winner, run_refit
 from psy_agents.hpo.refit.runs import warn_of_flat_probabilities
 from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.hpo.study.store import read_studies
@@ -38,46 +37,11 @@ from psy_agents.inference.predict_file import predict_file
 from psy_agents.training.data import split_pairs
 from psy_agents.training.scoring import Answers, SplitScorer
 
-CONFIG = RefitConfig(candidates=2, n_seeds=2, workers={"count": 1, "threads": 1}, min_support=4)
-PARAMS = ({"learning_rate": 1e-3}, {"learning_rate": 5e-3})
-
-
-
-@dataclass(frozen=True)
-class Refit:
-    """A finished refit, its folder, and all that it was given."""
-
-    folder: Path
-    given: dict
-    output: RefitOutput
-
-    @property
-    def summary(self) -> RefitSummary:
-        return RefitSummary.model_validate(json.loads(json.dumps(self.output.summary)))
-
-
-@pytest.fixture(scope="module")
-def refits(corpus, encoder, tmp_path_factory):
-    """Makes an agent's refit, once."""
-    made = {}
-
-    def refit(agent: str, unit: str = "post") -> Refit:
-        if (agent, unit) not in made:
-            folder, settings = tmp_path_factory.mktemp(f"{agent}_{unit}"), training_settings(encoder, unit=unit)
-            given = {
-                "agent": agent, "corpus": corpus, "config": CONFIG, "settings": settings,
-                "top": best_trials(agent, corpus, settings, *PARAMS), "paths": paths_in(folder),
-            }  # fmt: skip
-            made[agent, unit] = Refit(folder, given, run_refit(**given))
-        return made[agent, unit]
-
-    return refit
-
 
 @pytest.fixture(params=[*((agent, "post") for agent in AGENTS), ("criteria", "sentence")], ids="-".join)
-def refit(request, refits) -> Refit:
+def refit(request, refits: Refits) -> Refit:
     """Every agent's, and the criteria agent's that reads by sentence."""
-    return refits(*request.param)
+    return refits.single(*request.param)
 
 
 def test_every_candidate_is_trained_with_the_same_seeds_and_the_highest_mean_wins(refit):
@@ -163,7 +127,7 @@ sys.stdout.buffer.write(pickle.dumps(rows))
 
 
 def test_another_process_with_other_threads_predicts_the_same(refits, corpus):
-    made = [refits(agent) for agent in AGENTS]
+    made = [refits.single(agent) for agent in AGENTS]
     found = subprocess.run(
         [sys.executable, "-c", LOADED_ELSEWHERE, *(str(each.output.model) for each in made)],
         input=pickle.dumps(posts_of_test(corpus)[1]), capture_output=True, check=True,
@@ -203,7 +167,7 @@ def test_the_figures_of_the_summary_are_those_of_the_predictions(refit, corpus):
 
 
 def test_neither_calibration_nor_thresholds_by_criterion_where_they_are_not_wanted(refits, tmp_path):
-    refit = refits("criteria")
+    refit = refits.single("criteria")
     shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
     config = CONFIG.model_copy(update={"calibration": "none", "min_support": None})
     output = run_refit(**{**refit.given, "config": config, "paths": paths_in(tmp_path)})
@@ -244,7 +208,7 @@ def test_running_it_again_trains_nothing(refit):
 
 
 def test_deleted_answers_are_made_again_in_another_study(refits, tmp_path, caplog):
-    refit = refits("criteria")
+    refit = refits.single("criteria")
     shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
     lost, first = tmp_path / "models" / refit.summary.study / "trial_0001" / ANSWERS, refit.summary
     lost.unlink()
@@ -266,7 +230,7 @@ def complete(folder: Path) -> int:
 
 
 def test_a_killed_refit_goes_on_and_ends_with_the_runs_that_were_asked_for(refits, tmp_path):
-    whole = refits("share")
+    whole = refits.single("share")
     given = {**whole.given, "paths": paths_in(tmp_path)}
     (tmp_path / "given").write_bytes(pickle.dumps(given))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
