@@ -1,11 +1,13 @@
 """A whole stage of each agent on a tiny random encoder: real workers, a real store, saved weights, no text outside."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.shared import made_once
 from support.small_search import CANARY, CRITERIA, SPACES, best_trials, files_with
 
 from psy_agents.agents.registry import AGENTS
@@ -35,19 +37,30 @@ def stage(tmp_path: Path, corpus, agent: str, encoder: str, *, spaces=SPACES, pa
     )
 
 
+@pytest.fixture
+def searched(tmp_path_factory, corpus, encoder) -> Callable[[str], tuple[Path, dict]]:
+    """Runs an agent's stage 0, once for all workers: its folder, to be looked at only, and its best trials."""
+
+    def run(agent: str) -> tuple[Path, dict]:
+        return made_once(tmp_path_factory, f"stage0_{agent}", lambda folder: (folder, stage(folder, corpus, agent, str(encoder)).top_k))
+
+    return run
+
+
 @pytest.mark.parametrize("agent", AGENTS)
-def test_a_stage_ranks_its_trials_keeps_the_best_weights_and_lets_no_text_out(tmp_path, corpus, encoder, agent):
-    top_k = TopK.model_validate(stage(tmp_path, corpus, agent, str(encoder)).top_k)
+def test_a_stage_ranks_its_trials_keeps_the_best_weights_and_lets_no_text_out(searched, agent):
+    folder, found = searched(agent)
+    top_k = TopK.model_validate(found)
     assert [trial.rank for trial in top_k.trials] == [1, 2] and top_k.agent == agent
     assert all(0 <= trial.value <= 1 for trial in top_k.trials)
 
     model, tokenizer, decisions, described = load_agent(Path(top_k.trials[0].checkpoint))
     assert described["agent"] == agent and described["criteria"] == CRITERIA
     assert top_k.trials[1].checkpoint is None
-    logs = tmp_path / "logs" / top_k.study
+    logs = folder / "logs" / top_k.study
     assert sorted(file.name for file in logs.iterdir()) == ["trial_0000.log", "trial_0001.log"]
 
-    assert files_with(tmp_path, CANARY) == []
+    assert files_with(folder, CANARY) == []
 
 
 def test_splits_of_other_posts_are_refused_before_a_study_is_made(tmp_path, corpus, encoder):
@@ -57,9 +70,9 @@ def test_splits_of_other_posts_are_refused_before_a_study_is_made(tmp_path, corp
     assert not (tmp_path / "studies.db").exists()
 
 
-def test_the_same_stage_elsewhere_gives_the_same_values(tmp_path, corpus, encoder):
-    first = stage(tmp_path / "a", corpus, "share", str(encoder)).top_k["trials"]
-    second = stage(tmp_path / "b", corpus, "share", str(encoder)).top_k["trials"]
+def test_the_same_stage_elsewhere_gives_the_same_values(searched, tmp_path, corpus, encoder):
+    first = searched("share")[1]["trials"]
+    second = stage(tmp_path, corpus, "share", str(encoder)).top_k["trials"]
     assert [(t["value"], t["params"], t["metrics"]) for t in first] == [(t["value"], t["params"], t["metrics"]) for t in second]
 
 
