@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from support.search.faults import go_wrong
+from support.waiting import wait_for
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome, TrialPruned
@@ -22,16 +23,20 @@ FAULTS = {
 
 
 class Curve:
-    """A learning curve that rises to a height given by x; ``setup`` maps a trial's number to a mishap."""
+    """A learning curve that rises to a height given by x; ``setup`` maps a trial's number to a mishap.
+
+    With ``processes`` in the setup, a trial goes on once trials have begun in so many worker processes.
+    """
 
     def __init__(self, setup: dict) -> None:
         self.setup = setup
 
     def __call__(self, spec, report):
-        best = None
+        best, diary = None, Path(self.setup["diary"])
         print("trial", spec.number, "runs")
-        with Path(self.setup["diary"]).open("a") as diary:
-            diary.write(f"{spec.number} {os.getpid()} {spec.micro_batch_divisor}\n")
+        with diary.open("a") as file:
+            file.write(f"{spec.number} {os.getpid()} {spec.micro_batch_divisor}\n")
+        wait_for(lambda: len({line.split()[1] for line in diary.read_text().splitlines()}) >= self.setup.get("processes", 1))
         for epoch in range(1, spec.epochs + 1):
             time.sleep(self.setup.get("pause", 0.0))
             kind = self.setup.get("mishaps", {}).get(spec.number)

@@ -59,8 +59,8 @@ class Search:
         self.diary = folder / "diary"
         self.hung = folder / "hung"  # Is there once a trial hangs.
 
-    def run(self, *, mishaps=None, pause=0.0, baselines=(), objective="support.search.objectives:Curve", name="study", callbacks=(),
-            log_dir=None, attributes=None, space=SPACE, stage="stage0", workers=1, **config):  # fmt: skip
+    def run(self, *, mishaps=None, pause=0.0, processes=1, baselines=(), objective="support.search.objectives:Curve", name="study",
+            callbacks=(), log_dir=None, attributes=None, space=SPACE, stage="stage0", workers=1, **config):  # fmt: skip
         """Run the stage; workers are their number, and settings of `WorkersConfig` are taken from the stage's own."""
         given = {"count": workers, **{key: config.pop(key) for key in [*config] if key in WorkersConfig.model_fields}}
         hung = {number for number, kind in (mishaps or {}).items() if kind.startswith("hang")}
@@ -72,7 +72,9 @@ class Search:
                 store,
                 name,
                 objective=objective,
-                setup={"diary": str(self.diary), "hung": str(self.hung), "mishaps": mishaps or {}, "pause": pause},
+                setup={
+                    "diary": str(self.diary), "hung": str(self.hung), "mishaps": mishaps or {}, "pause": pause, "processes": processes,
+                },  # fmt: skip
                 checkpoint_root=self.weights,
                 callbacks=callbacks,
                 log_dir=log_dir,

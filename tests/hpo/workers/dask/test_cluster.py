@@ -77,7 +77,7 @@ def test_all_workers_of_the_cluster_are_used_and_the_stage_ends_at_its_number_of
     workers = {"executor": cluster.executor, "timeouts": LOOSE}
     config = StageConfig(name="stage0", label="", n_trials=9, epochs=1, patience=1, workers=workers)
     assert worker_count(config) == 2
-    result = remote(n_trials=5, workers="auto", pause=0.3)
+    result = remote(n_trials=5, workers="auto", processes=2)
     assert result.states == {"complete": 5}
     assert {record.worker for record in result.records} == {0, 1}
     assert remote(n_trials=5) == result
@@ -104,7 +104,7 @@ def test_a_killed_dask_worker_ends_its_trial_which_is_run_again_by_the_stage_alo
         return next(process for number, process, _ in search.diary_lines() if number == 1)
 
     killer = At(lambda: dask_worker_of(process()).kill())
-    result = remote(n_trials=5, workers=2, pause=0.3, callbacks=[killer])
+    result = remote(n_trials=5, workers=2, processes=2, pause=0.3, callbacks=[killer])
     assert result.states == {"complete": 5}
     (lost,) = [trial for trial in search.study().trials if "failure" in trial.user_attrs]
     assert (lost.number, lost.user_attrs["failure"]) == (1, "worker died")
