@@ -17,7 +17,9 @@ import pytest
 import yaml
 from kedro.framework.project import pipelines
 from kedro.runner import SequentialRunner
-from support import finished_project, fuzzed, tiny_agents
+from support import finished_project, tiny_agents
+from support.fuzzed.corpus import plain_corpus
+from support.fuzzed.draft import ID_MARK, TEXT_MARK
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import SENTENCES, DecodingRule
@@ -327,12 +329,12 @@ def test_the_strict_alignment_names_posts_by_hashes_of_this_project(session, pro
 
 
 def test_a_damaged_corpus_ends_the_command_in_one_line_and_writes_nothing(kedro, project):
-    fuzzed.plain_corpus("unbalanced_quote").write(project / "data" / "01_raw" / "synthetic")
+    plain_corpus("unbalanced_quote").write(project / "data" / "01_raw" / "synthetic")
     ended = kedro("run")
     assert (ended.returncode, ended.stdout) == (1, "")
     (line,) = ended.stderr.splitlines()
     assert line.startswith("Error: data/01_raw/synthetic/posts.csv, line ")
-    assert line.isascii() and not any(mark in line.lower() for mark in (fuzzed.TEXT_MARK, fuzzed.ID_MARK))
+    assert line.isascii() and not any(mark in line.lower() for mark in (TEXT_MARK, ID_MARK))
     assert saved(project) == {}
 
 
@@ -342,7 +344,7 @@ def test_what_stood_there_stays_whole_when_a_corpus_is_damaged_later(session, pr
     before = saved(project)
     assert len(before) == 7
     for damage in ("truncate", "wrong_status", "no_criteria"):
-        fuzzed.plain_corpus(damage).write(folder)
+        plain_corpus(damage).write(folder)
         with pytest.raises(UserError):
             session().run()
         assert saved(project) == before, damage

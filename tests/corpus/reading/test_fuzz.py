@@ -11,17 +11,20 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import fuzzed
+from support.fuzzed.byte_damages import BYTE_DAMAGES
+from support.fuzzed.corpus import FuzzedCorpus, corpus_with_a_long_cell, fuzzed_corpus
+from support.fuzzed.draft import ID_MARK, NUMBER_MARK, TEXT_MARK
+from support.fuzzed.table_damages import TABLE_DAMAGES
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.prepare import PreparedCorpus, prepare_corpus, split_corpus
 from psy_agents.corpus.reading.tables import read_json, read_table
 from psy_agents.errors import UserError
 
-DAMAGES = [*fuzzed.TABLE_DAMAGES, *fuzzed.BYTE_DAMAGES]
+DAMAGES = [*TABLE_DAMAGES, *BYTE_DAMAGES]
 
 
-def come_through(corpus: fuzzed.FuzzedCorpus, folder: Path) -> PreparedCorpus | str:
+def come_through(corpus: FuzzedCorpus, folder: Path) -> PreparedCorpus | str:
     """The prepared corpus, checked against its files, or the message that refuses it, checked as well."""
     corpus.write(folder)
     settings = corpus.settings
@@ -48,7 +51,7 @@ def come_through(corpus: fuzzed.FuzzedCorpus, folder: Path) -> PreparedCorpus | 
 def assert_quotes_nothing(message: str) -> None:
     assert len(message.splitlines()) == 1 and message.isascii(), message
     lower = message.lower()
-    assert not any(mark in lower for mark in (fuzzed.TEXT_MARK, fuzzed.ID_MARK, fuzzed.NUMBER_MARK)), message
+    assert not any(mark in lower for mark in (TEXT_MARK, ID_MARK, NUMBER_MARK)), message
 
 
 def assert_account_adds_up(
@@ -126,19 +129,19 @@ def assert_splits_hold_every_post_once(prepared: PreparedCorpus, splits: pd.Data
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_whole_corpus_comes_through_or_names_the_setting_that_refuses_it(tmp_path, seed):
-    come_through(fuzzed.fuzzed_corpus(seed, ()), tmp_path)
+    come_through(fuzzed_corpus(seed, ()), tmp_path)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_each_damage_is_counted_or_refused(tmp_path, damage):
     for seed in range(4):
-        come_through(fuzzed.fuzzed_corpus(seed, [damage]), tmp_path)
+        come_through(fuzzed_corpus(seed, [damage]), tmp_path)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), damages=st.lists(st.sampled_from(DAMAGES), min_size=1, max_size=4))
 def test_damages_together_are_counted_or_refused(tmp_path, seed, damages):
-    come_through(fuzzed.fuzzed_corpus(seed, damages), tmp_path)
+    come_through(fuzzed_corpus(seed, damages), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -146,4 +149,4 @@ def test_damages_together_are_counted_or_refused(tmp_path, seed, damages):
     [("annotations", 5, 10_000_000), ("annotations", 3, 10_000_000), ("posts", 0, 10_000_000), ("annotations", 2, 1_000_000)],
 )
 def test_a_cell_of_megabytes_is_read_or_refused_like_any_other(tmp_path, table, column, characters):
-    come_through(fuzzed.corpus_with_a_long_cell(table, column, characters), tmp_path)
+    come_through(corpus_with_a_long_cell(table, column, characters), tmp_path)
