@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from psy_agents.inference.predictor import Predictor
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 
 def load(folder: str | Path) -> Predictor:
