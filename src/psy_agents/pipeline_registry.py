@@ -1,4 +1,4 @@
-"""Every pipeline, written out."""
+"""The registered pipelines."""
 
 from collections.abc import Callable
 from itertools import pairwise

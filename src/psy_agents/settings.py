@@ -1,4 +1,4 @@
-"""How Kedro runs this project."""
+"""Kedro's settings of this project: hooks, session class, configuration loader."""
 
 import os
 
@@ -8,14 +8,14 @@ from psy_agents.app.hooks.inputs import InputHooks
 from psy_agents.app.hooks.models import ModelHooks
 from psy_agents.app.hooks.outputs import OutputHooks
 from psy_agents.app.hooks.tracking import TrackingHooks
-from psy_agents.app.hooks.viewers import WatchHooks
+from psy_agents.app.hooks.viewers import ViewerHooks
 from psy_agents.app.resolvers import RESOLVERS
 from psy_agents.app.session import AgentSession
 
-# MLflow reports its use to its makers unless it is told not to before it is first imported, which the hooks do later.
+# This disables MLflow's telemetry. It must be set before MLflow is imported, which the hooks do later.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-HOOKS = (InputHooks(), OutputHooks(), TrackingHooks(), ModelHooks(), WatchHooks())
+HOOKS = (InputHooks(), OutputHooks(), TrackingHooks(), ModelHooks(), ViewerHooks())
 SESSION_CLASS = AgentSession
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

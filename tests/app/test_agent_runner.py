@@ -8,7 +8,7 @@ from kedro.io import DataCatalog
 from kedro.io import MemoryDataset as Memory
 from kedro.pipeline import Pipeline, node
 
-from psy_agents.app.agent_runner import AgentRunner, in_order
+from psy_agents.app.agent_runner import AgentRunner, split_by_agent
 from psy_agents.app.parallel_agents import Command
 from psy_agents.errors import UserError
 from psy_agents.pipelines.tags import agent_tag
@@ -58,7 +58,7 @@ def names(nodes):
 
 
 def test_the_order_is_what_is_shared_then_agent_after_agent_then_what_reads_them():
-    before, by_agent, after = in_order(Work().pipeline(tuple(reversed(AGENTS))))
+    before, by_agent, after = split_by_agent(Work().pipeline(tuple(reversed(AGENTS))))
     assert names(before) == ["shared"]
     assert list(by_agent) == list(AGENTS)
     assert {agent: names(nodes) for agent, nodes in by_agent.items()} == {a: [f"{a}_search", f"{a}_refit"] for a in AGENTS}
@@ -68,7 +68,7 @@ def test_the_order_is_what_is_shared_then_agent_after_agent_then_what_reads_them
 def test_a_node_that_reads_no_agents_result_is_no_last_one():
     work = Work()
     extra = work.node("baselines", "corpus", "baselines")
-    before, _, after = in_order(work.pipeline() + Pipeline([extra]))
+    before, _, after = split_by_agent(work.pipeline() + Pipeline([extra]))
     assert set(names(before)) == {"shared", "baselines"}
     assert names(after) == ["report", "page"]
 
@@ -87,10 +87,10 @@ def test_one_agents_failure_stops_its_own_steps_alone_and_the_report_is_made(cap
     assert "evidence_refit" not in work.ran
     assert work.ran[-6:] == ["share_search", "share_refit", "joint_search", "joint_refit", "report", "page"]
     assert str(caught.value).startswith(
-        "1 of 4 agents failed (evidence: the disk is full.); finished: criteria, share, joint. The same command goes on"
+        "1 of 4 agents failed (evidence: the disk is full.); finished: criteria, share, joint. The same command continues"
     )
     closing = caplog.messages[-1]
-    assert closing.startswith("agents: criteria finished in 0:00:0")
+    assert closing.startswith("3 of 4 agents finished, 1 failed: criteria finished in 0:00:0")
     assert "; evidence failed: the disk is full.; share finished in " in closing
 
 

@@ -76,7 +76,7 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
     said = project.said()
     lines = said.splitlines()
     assert "Error: 1 of 4 agents failed (joint: " in lines[-1] and "finished: criteria, evidence, share." in lines[-1]
-    closing = next(line for line in lines if ": agents: " in line)
+    closing = next(line for line in lines if " agents finished" in line)
     assert "joint failed: " in closing and all(f"{agent} finished in " in closing for agent in AGENTS[:3])
     # The shared nodes have run once, here; each agent's process has told of its own.
     assert said.count("saved posts: ") == said.count("saved baselines: ") == 1 and "\ncriteria | " in said
@@ -151,7 +151,7 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_comm
     none_is_left(family)
     said = project.said()
     assert said.splitlines()[-1] == "Stopped: search interrupted by SIGTERM: run the same command to go on"
-    closing = next(line for line in said.splitlines() if ": agents: " in line)
+    closing = next(line for line in said.splitlines() if " agents finished" in line)
     assert closing.count(" stopped after ") >= 2 and " failed" not in closing and "Traceback" not in said
     assert not [t for study in studies() for t in study.trials if t.state is TrialState.RUNNING]
 

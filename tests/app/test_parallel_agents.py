@@ -73,7 +73,7 @@ def test_processes_end_when_what_runs_them_fails(run, monkeypatch):
     def broken(*_):
         raise BrokenPipeError
 
-    monkeypatch.setattr(side_by_side, "_show", broken)
+    monkeypatch.setattr(side_by_side, "_print_lines", broken)
     before = set(psutil.Process().children(recursive=True))
     with pytest.raises(BrokenPipeError):
         run(criteria=["say something\n"], joint=["wait /nowhere"])

@@ -229,7 +229,7 @@ def test_a_changed_setting_begins_a_study_anew_and_says_what_changed_and_an_earl
 def test_a_version_that_is_not_there_is_refused_before_anything_runs(copied, resumed):
     before = sorted(copied.rglob("data/**/*"))
     pinned = {"criteria.hpo_stage0_topk": "2020-01-01T00.00.00.000Z"}
-    with pytest.raises(UserError, match=r"Version 2020-01-01T00\.00\.00\.000Z of criteria\.hpo_stage0_topk is not there"):
+    with pytest.raises(UserError, match=r"Version 2020-01-01T00\.00\.00\.000Z of criteria\.hpo_stage0_topk does not exist"):
         resumed(agent="criteria").run(pipeline_names=["hpo_stage1"], load_versions=pinned)
     assert sorted(copied.rglob("data/**/*")) == before
 
@@ -286,7 +286,8 @@ def test_the_model_is_chosen_by_its_version_and_one_that_is_not_there_is_told_wi
         assert json.loads((folder / "manifest.json").read_text())["model"]["version"] == used
         assert len(pd.read_parquet(folder / "predictions.parquet")) == 30 * 9
     before = sorted(copied.rglob("data/**/*"))
-    with pytest.raises(UserError, match=rf"Version 2020 of joint\.refit_model is not there: .*refit/joint has 2, the latest is {later}\."):
+    message = rf"Version 2020 of joint\.refit_model does not exist: .*refit/joint has 2, the latest is {later}\."
+    with pytest.raises(UserError, match=message):
         resumed(agent="joint").run(pipeline_names=["predict"], load_versions={"joint.refit_model": "2020"})
     shutil.rmtree(models / later / "joint")
     shutil.copytree(max((copied / "data/test/06_models/refit/criteria").glob("*/*")), models / later / "joint")

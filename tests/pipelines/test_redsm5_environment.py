@@ -138,9 +138,9 @@ def test_a_refusal_is_one_line_in_the_shell(kedro, corpus):
 
 
 def test_nothing_is_confirmed_for_a_corpus_without_an_agreement_or_for_a_run_that_is_refused(session, project, corpus):
-    with pytest.raises(UserError, match="reads nothing that is under an agreement: leave it out"):
+    with pytest.raises(UserError, match="reads no data that need an agreement: leave it out"):
         session(data_agreement="Jane Doe").run()
-    with pytest.raises(UserError, match="reads nothing that is under an agreement"):
+    with pytest.raises(UserError, match="reads no data that need an agreement"):
         session(env="redsm5", data_agreement="Jane Doe").run(pipeline_names=["synthetic_corpus"])
     with pytest.raises(UserError, match="no such parameter"):
         session(env="redsm5", data_agreement="Jane Doe", trainig=1).run()

@@ -7,7 +7,7 @@ from multiprocessing.connection import Connection
 
 import psutil
 
-from psy_agents.app.parallel_agents import Ended
+from psy_agents.app.parallel_agents import Finished
 
 pipe = Connection(int(sys.argv[1]))
 job = pipe.recv()
@@ -21,7 +21,7 @@ for step in job.nodes:
         case ["exit", code]:
             sys.exit(int(code))
         case ["fail", why]:
-            pipe.send(Ended(why))
+            pipe.send(Finished(why))
             sys.exit(1)
         case ["shares", count]:
             print([(share.rank, share.of) for share in (pipe.recv() for _ in range(int(count)))])
@@ -32,4 +32,4 @@ for step in job.nodes:
             open(file, "x").close()
         case ["count", _]:
             print(sum("agent_stand_in" in each.cmdline() for each in psutil.Process(os.getppid()).children()), "at once")
-pipe.send(Ended(None))
+pipe.send(Finished(None))

@@ -285,7 +285,7 @@ def test_a_database_that_is_locked_while_the_refit_ends_costs_no_refit_and_the_m
     monkeypatch.undo()
     said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert said == [
-        "MLflow failed (MlflowException): the model of share is saved, but not logged there; that is tried again when the run ends"
+        "MLflow failed (MlflowException): the model of share is saved but not logged; the next attempt is when the run ends"
     ]
     assert models(tracked.folder)["share"].status == "READY"
     assert len(list((tracked.folder / "data/test/06_models/refit/share").iterdir())) == versions + 1

@@ -1,6 +1,6 @@
-"""``python -m psy_agents.app.agent_process DESCRIPTOR``: one agent of a command that runs several at once (`parallel_agents`).
+"""``python -m psy_agents.app.agent_process DESCRIPTOR``: the process of one agent (see `parallel_agents`).
 
-The descriptor is that of a pipe to the command: it brings the job, and its end is the command's end.
+The descriptor is a pipe to the command. The command sends the job over it; the process ends when the pipe closes.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from psy_agents.app.parallel_agents import AgentJob
     from psy_agents.app.session import AgentSession
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Until there is something to finish, a signal just ends this process.
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Until the session exists, a signal ends the process at once.
 
 
 def main(descriptor: int) -> int:
-    """Run the agent's nodes; return the exit status, which is a shell's where a signal ended them."""
+    """Run the agent's nodes; return the exit status: 128 plus the signal's number after a signal."""
     os.set_inheritable(descriptor, False)
     pipe = Connection(descriptor)
     job = pipe.recv()
-    threading.Thread(target=_follow, args=(pipe,), daemon=True, name="command watch").start()
+    threading.Thread(target=_receive_shares, args=(pipe,), daemon=True, name="command watch").start()
     from kedro.runner import SequentialRunner
 
-    from psy_agents.app.parallel_agents import Began, Ended
+    from psy_agents.app.parallel_agents import Finished, Started
 
     try:
         with _session(job) as session:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            pipe.send(Began())
+            pipe.send(Started())
             session.run(
                 pipeline_names=list(job.command.pipelines),
                 runner=SequentialRunner(is_async=job.command.is_async),
@@ -43,16 +43,16 @@ def main(descriptor: int) -> int:
     except KeyboardInterrupt as error:
         return 128 + getattr(error, "signal", signal.SIGINT)
     except Exception as error:
-        from psy_agents.app.error_reporting import told
+        from psy_agents.app.error_reporting import error_line
 
-        pipe.send(Ended(told(error)))
+        pipe.send(Finished(error_line(error)))
         return 1
-    pipe.send(Ended(None))
+    pipe.send(Finished(None))
     return 0
 
 
-def _follow(pipe: Connection) -> None:
-    """Take note of this agent's share of the cluster, and end with the command, with what was started here."""
+def _receive_shares(pipe: Connection) -> None:
+    """Receive the agent's share of the cluster; kill the process group when the command has ended."""
     from psy_agents.hpo.workers.dask.share import set_share
 
     try:
@@ -68,7 +68,7 @@ def _session(job: AgentJob) -> AgentSession:
     configure_project("psy_agents")
     from psy_agents.app.session import AgentSession
 
-    return AgentSession.of_agent(job)
+    return AgentSession.for_job(job)
 
 
 if __name__ == "__main__":

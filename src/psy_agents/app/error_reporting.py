@@ -1,4 +1,4 @@
-"""What a run tells of an error: one line, which never quotes a post."""
+"""Errors of a run as one line that never quotes a post."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from psy_agents.errors import ProgramError, UserError, errors_are_shown, withhel
 
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Turn what the user can mend into one line: as Click's error on the command line, as UserError elsewhere.
+def errors_in_one_line() -> Iterator[None]:
+    """Raise a user's error as one line: as a Click error on the command line, else as UserError.
 
-    So is an unexpected error of a run, without its message.
+    An unexpected error of a node or dataset becomes a ProgramError, without its message.
     """
     try:
         yield
@@ -38,49 +38,49 @@ def one_line_errors() -> Iterator[None]:
 
 
 @contextmanager
-def told_once() -> Iterator[None]:
-    """Drop what Kedro logs about an error that will be told in one line."""
+def without_kedro_error_logs() -> Iterator[None]:
+    """Drop Kedro's log records about an error that is reported in one line."""
     handlers = list(logging.getLogger().handlers)
     for handler in handlers:
-        handler.addFilter(_unless_told)
+        handler.addFilter(_is_kept)
     try:
         yield
     finally:
         for handler in handlers:
-            handler.removeFilter(_unless_told)
+            handler.removeFilter(_is_kept)
 
 
-def _unless_told(record: logging.LogRecord) -> bool:
+def _is_kept(record: logging.LogRecord) -> bool:
     error = sys.exc_info()[1]
     if not (isinstance(error, Exception) and record.name.startswith("kedro")):
         return True
     return errors_are_shown() and user_error(error) is None
 
 
-def told(error: Exception) -> str:
-    """An error in one line, as its agent's end."""
+def error_line(error: Exception) -> str:
+    """The line that reports an error of one agent."""
     if errors_are_shown() or isinstance(error, ProgramError):
         return str(error)
     return " ".join(str(user_error(error) or withheld(error)).split())
 
 
 def _may_quote(error: Exception) -> bool:
-    """True where an error comes out of a node or a dataset: only they have met the corpus."""
+    """True if the error comes from a node or a dataset: only they read posts."""
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_globals.get("__name__", "").startswith("kedro.runner") for frame, _ in frames)
 
 
 def user_error(error: BaseException) -> UserError | None:
-    """The user's error behind an exception, or None where it is the program's."""
+    """The exception as an error of the user, or None if it is an error of the program."""
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in chain:
         chain.append(link)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
-    told = next((link for link in chain if isinstance(link, UserError)), None)
-    if told is not None:
-        return told
-    # OmegaConf drops the cause of a resolver's error and keeps its words.
+    found = next((link for link in chain if isinstance(link, UserError)), None)
+    if found is not None:
+        return found
+    # OmegaConf drops the cause of a resolver's error but keeps its message.
     resolver = re.search(r"UserError raised while resolving interpolation: (.*?)\s+full_key:", str(error), re.S)
     if resolver is not None:
         return UserError(resolver[1])
@@ -100,15 +100,15 @@ def user_error(error: BaseException) -> UserError | None:
 
 
 def _dataset_error(error: DatasetError, chain: list[BaseException]) -> UserError | None:
-    """A file that cannot be read or written; its own message may quote cells, so only its kind is told."""
+    """A file that cannot be read or written. The original message may quote cells; only its type is shown."""
     failed = re.search(r"Failed while (loading|saving) data \w+ dataset .*?filepath=(?:\w+\()?'?([^',)]+)", str(error), re.S)
     if failed is None:
         return None
-    doing, file = failed.groups()
+    action, file = failed.groups()
     missing = any(isinstance(link, FileNotFoundError) for link in chain)
-    if doing == "loading" and missing:
+    if action == "loading" and missing:
         return UserError(f"{shown_path(file)} is missing: put it there, or run the pipeline that makes it.")
     kind = type(chain[-1]).__name__
-    if doing == "loading":
+    if action == "loading":
         return UserError(f"{shown_path(file)} cannot be read ({kind}): is it complete, and is its text UTF-8?")
     return UserError(f"{shown_path(file)} cannot be written ({kind}): is there space, and may you write there?")

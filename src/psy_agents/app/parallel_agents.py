@@ -1,7 +1,7 @@
-"""Several agents at once: each in a process of its own, which is told of by what it prints and by how it ends.
+"""Several agents at once, each in a separate process.
 
-Each process is a Kedro session of one agent's nodes. It leads its own process group, so that a terminal's Ctrl-C reaches
-the command alone, which hands it on once; and it ends at once when the command's end of its pipe is closed.
+Each process runs a Kedro session of one agent's nodes. It leads a process group: Ctrl-C in a terminal reaches only the
+command, which forwards it once. The process ends when the command closes its end of the pipe.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MODULE = "psy_agents.app.agent_process"
 
 @dataclass(frozen=True)
 class Command:
-    """What a session was told, to tell another process's session the same."""
+    """The arguments of a session and its run, from which another process makes the same session."""
 
     project: Path
     env: str | None
@@ -44,13 +44,13 @@ class Command:
 
 @dataclass(frozen=True)
 class AgentJob:
-    """What one agent's process does.
+    """The work of one agent's process.
 
     Attributes:
-        nodes: names of the agent's nodes that shall run.
-        run_id: of the command's session, which so is the version of all that it saves.
-        mlflow_run: the command's, below which the agent's run stands; None without tracking.
-        first: whether this process says what is said once a command.
+        nodes: names of the agent's nodes to run.
+        run_id: the id of the command's session, which is the version of every dataset saved.
+        mlflow_run: the command's MLflow run, the parent of the agent's; None without tracking.
+        first: True for the first job of a command, the only one that logs the viewer commands.
     """
 
     command: Command
@@ -62,26 +62,26 @@ class AgentJob:
 
 
 @dataclass(frozen=True)
-class Began:
-    """From the process: signals are handled from now on."""
+class Started:
+    """Message of the process: from now on it handles signals."""
 
 
 @dataclass(frozen=True)
-class Ended:
-    """From the process: how the agent's nodes ended; None where all is well."""
+class Finished:
+    """Message of the process: the agent's nodes have ended; ``failure`` is None if they succeeded."""
 
     failure: str | None
 
 
 @dataclass
-class _Running:
+class _AgentProcess:
     agent: str
     process: subprocess.Popen
     pipe: connection.Connection
     started: float = field(default_factory=time.monotonic)
-    began: bool = False
-    ended: Ended | None = None
-    line: bytes = b""
+    has_started: bool = False
+    finished: Finished | None = None
+    partial_line: bytes = b""
 
     @property
     def output(self) -> int:
@@ -89,52 +89,52 @@ class _Running:
 
 
 def run_agents(jobs: Sequence[AgentJob], at_once: int, interrupt: Interrupt) -> tuple[dict[str, str], dict[str, str]]:
-    """Run each job in a process of its own, so many at a time; return when all have ended.
+    """Run each job in a separate process, at most ``at_once`` at a time; return when all have ended.
 
-    A signal is handed to all processes, and no other is started; they end where nothing is half done.
+    A signal is forwarded to all processes, which finish their current step; no other process starts.
 
     Returns:
-        How each agent that was begun ended, in words, and the failures among them.
+        The outcome of each started agent, and the reason of each failure.
     """
     waiting = list(jobs)
-    running: list[_Running] = []
-    ended: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    told = False
+    running: list[_AgentProcess] = []
+    outcomes: dict[str, str] = {}
+    failures: dict[str, str] = {}
+    forwarded = False
     try:
         while running or (waiting and interrupt.signal is None):
             if interrupt.signal is None and waiting and len(running) < at_once:
                 running.append(_start(waiting.pop(0)))
-                _share_out(running, min(at_once, len(running) + len(waiting)))
+                _send_shares(running, min(at_once, len(running) + len(waiting)))
                 continue
-            if interrupt.signal is not None and not told:
-                told = True
-                log.info("%s: %d agents end where nothing is half done", signal.Signals(interrupt.signal).name, len(running))
+            if interrupt.signal is not None and not forwarded:
+                forwarded = True
+                log.info("%s: stopping %d agents after their current step", signal.Signals(interrupt.signal).name, len(running))
                 for each in running:
-                    _hand_on(each, interrupt.signal)
+                    _forward_signal(each, interrupt.signal)
             outputs = {each.output: each for each in running}
-            for ready in connection.wait([*([] if told else [interrupt]), *outputs, *(each.pipe for each in running)]):
+            for ready in connection.wait([*([] if forwarded else [interrupt]), *outputs, *(each.pipe for each in running)]):
                 if ready in outputs:
-                    _read(outputs[ready])
-            for each in [each for each in running if _has_ended(each)]:
+                    _forward_output(outputs[ready])
+            for each in [each for each in running if _receive_messages(each)]:
                 running.remove(each)
-                _share_out(running, min(at_once, len(running) + len(waiting)))
-                failure = _failure(each)
+                _send_shares(running, min(at_once, len(running) + len(waiting)))
+                failure = _wait_for_failure(each)
                 took = timedelta(seconds=round(time.monotonic() - each.started))
-                if each.ended is None and interrupt.signal is not None:
-                    ended[each.agent] = f"stopped after {took}"
+                if each.finished is None and interrupt.signal is not None:
+                    outcomes[each.agent] = f"stopped after {took}"
                 elif failure is not None:
-                    failed[each.agent], ended[each.agent] = failure, f"failed: {failure}"
-                    log.error("%s %s", each.agent, ended[each.agent])
+                    failures[each.agent], outcomes[each.agent] = failure, f"failed: {failure}"
+                    log.error("%s %s", each.agent, outcomes[each.agent])
                 else:
-                    ended[each.agent] = f"finished in {took}"
+                    outcomes[each.agent] = f"finished in {took}"
     finally:
         for each in running:
-            _end(each)
-    return ended, failed
+            _kill(each)
+    return outcomes, failures
 
 
-def _start(job: AgentJob) -> _Running:
+def _start(job: AgentJob) -> _AgentProcess:
     ours, theirs = Pipe()
     with theirs:
         process = subprocess.Popen(
@@ -147,73 +147,73 @@ def _start(job: AgentJob) -> _Running:
             start_new_session=True,
         )
     os.set_blocking(process.stdout.fileno(), False)
-    running = _Running(job.agent, process, ours)
-    _tell(running, job)
+    running = _AgentProcess(job.agent, process, ours)
+    _send(running, job)
     return running
 
 
-def _share_out(running: Sequence[_Running], of: int) -> None:
-    """Tell each its part, with room for those that begin next: a part that has been given is never taken back."""
+def _send_shares(running: Sequence[_AgentProcess], of: int) -> None:
+    """Send each process its share of the cluster; a share never shrinks when another agent starts."""
     for rank, each in enumerate(running):
-        _tell(each, Share(rank, of))
+        _send(each, Share(rank, of))
 
 
-def _tell(each: _Running, message: AgentJob | Share) -> None:
+def _send(each: _AgentProcess, message: AgentJob | Share) -> None:
     try:
         each.pipe.send(message)
-    except OSError:  # It has ended, which its pipe tells next.
-        log.debug("%s had ended before it could be told", each.agent)
+    except OSError:  # The process has ended; its pipe reports that next.
+        log.debug("%s had already ended", each.agent)
 
 
-def _hand_on(each: _Running, signum: int) -> None:
-    """A process that has not begun has nothing to finish."""
+def _forward_signal(each: _AgentProcess, signum: int) -> None:
+    """Forward a signal; kill a process that has not started its session, which has nothing to finish."""
     if each.process.poll() is None:
-        each.process.send_signal(signum if each.began else signal.SIGKILL)
+        each.process.send_signal(signum if each.has_started else signal.SIGKILL)
 
 
-def _has_ended(each: _Running) -> bool:
-    """Hear what the process says; True at the end of its pipe."""
+def _receive_messages(each: _AgentProcess) -> bool:
+    """Receive the messages of the process; True at the end of its pipe."""
     try:
         while each.pipe.poll():
             match each.pipe.recv():
-                case Began():
-                    each.began = True
-                case Ended() as ended:
-                    each.ended = ended
+                case Started():
+                    each.has_started = True
+                case Finished() as finished:
+                    each.finished = finished
     except (EOFError, OSError):
         return True
     return False
 
 
-def _failure(each: _Running) -> str | None:
-    """Reap the process; why it failed, in one sentence."""
+def _wait_for_failure(each: _AgentProcess) -> str | None:
+    """Wait for the process; return why it failed in one sentence, or None."""
     code = each.process.wait()
-    _read(each)
-    if each.line:
-        _show(each, b"\n")
+    _forward_output(each)
+    if each.partial_line:
+        _print_lines(each, b"\n")
     _close(each)
-    if each.ended is not None:
-        return each.ended.failure
+    if each.finished is not None:
+        return each.finished.failure
     if code < 0:
         return f"its process was ended by {signal.Signals(-code).name}."
     return f"its process ended with exit code {code}."
 
 
-def _end(each: _Running) -> None:
-    """End a process and what it has started, at once; its workers watch it."""
+def _kill(each: _AgentProcess) -> None:
+    """Kill the process group at once; the workers notice and end too."""
     if each.process.poll() is None:
         os.killpg(each.process.pid, signal.SIGKILL)
     each.process.wait()
     _close(each)
 
 
-def _close(each: _Running) -> None:
+def _close(each: _AgentProcess) -> None:
     each.process.stdout.close()
     each.pipe.close()
 
 
-def _read(each: _Running) -> None:
-    """Pass on what there is of the process's lines, with the agent's name before each."""
+def _forward_output(each: _AgentProcess) -> None:
+    """Print the available output of the process, each line with the agent's name in front."""
     while True:
         try:
             data = os.read(each.output, 1 << 16)
@@ -221,10 +221,10 @@ def _read(each: _Running) -> None:
             return
         if not data:
             return
-        _show(each, data)
+        _print_lines(each, data)
 
 
-def _show(each: _Running, data: bytes) -> None:
-    *lines, each.line = (each.line + data).split(b"\n")
+def _print_lines(each: _AgentProcess, data: bytes) -> None:
+    *lines, each.partial_line = (each.partial_line + data).split(b"\n")
     for line in lines:
         print(f"{each.agent} | {line.decode(errors='replace')}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Every parameter of the project in one type: a name that is not here is refused, whatever file it stands in."""
+"""The schema of all parameters. An unknown name is refused in every file."""
 
 from __future__ import annotations
 
@@ -37,12 +37,16 @@ class HpoParameters(Schema):
     refit: RefitConfig
 
     def workers_of(self, name: str) -> WorkersConfig:
-        """The workers of a stage or of the refit, such as stage0."""
+        """The workers of a stage or the refit.
+
+        Args:
+            name: key below ``hpo``, such as stage0.
+        """
         return getattr(self, name).with_workers(self.workers).workers
 
 
 class Parameters(Schema):
-    """All of ``conf/*/parameters*.yml``, a section for each file."""
+    """All parameters of ``conf/*/parameters*.yml``; each file is one section."""
 
     evidence_page: EvidencePageConfig
     export: ExportConfig
@@ -57,14 +61,14 @@ class Parameters(Schema):
 
 
 def check_parameters(values: Mapping[str, Any], places: Places) -> Parameters:
-    """Type the resolved parameters.
+    """Validate the resolved parameters.
 
     Args:
-        values: as the configuration loader resolves them.
-        places: where each of them was given, to say where a mistake stands.
+        values: the parameters from the configuration loader.
+        places: the file or option of each parameter, for error messages.
 
     Raises:
-        UserError: a name is unknown or a value does not fit; the first such is named.
+        UserError: a name is unknown or a value is invalid; the message names the first.
     """
     for key, new in old_parameters(values):
         raise UserError(f"{places.of(key)} is now called {new}.")

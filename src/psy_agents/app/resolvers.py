@@ -1,4 +1,4 @@
-"""What configuration files may compute: absolute paths, whole numbers from the environment, and how the run was called."""
+"""OmegaConf resolvers: absolute paths, integers from environment variables, and the arguments of the run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psy_agents.errors import UserError
 
 
 def env_int(name: str, default: int) -> int:
-    """A whole number of at least 1 from the environment, or the default where it is not set."""
+    """An environment variable as an integer of at least 1; the default if it is not set."""
     text = os.environ.get(name, "").strip()
     if not text:
         return default
@@ -21,12 +21,12 @@ def env_int(name: str, default: int) -> int:
 
 
 def environment() -> str:
-    """The configuration environment where no session says which."""
+    """The default configuration environment. A session registers its environment in place of this resolver."""
     return "local"
 
 
 def given_parameters(params: Mapping[str, Any] | None = None, above: str = "") -> dict[str, Any]:
-    """Parameters from the command line by their dotted names; none where no session says which."""
+    """The parameters of the command line by dotted name. A session registers its parameters in place of this resolver."""
     flat: dict[str, Any] = {}
     for name, value in (params or {}).items():
         flat |= given_parameters(value, f"{above}{name}.") if isinstance(value, Mapping) else {f"{above}{name}": value}

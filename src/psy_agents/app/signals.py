@@ -1,4 +1,4 @@
-"""How a run ends when it is told to stop."""
+"""SIGTERM and Ctrl-C end a run in the same way."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import click
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM."""
+    """The run received SIGTERM."""
 
     signal = signal.SIGTERM
 
 
 @contextmanager
-def interrupts() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does, end MLflow's runs as killed, and exit as a shell expects."""
+def sigterm_as_interrupt() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C: end the open MLflow runs as KILLED and exit with 128 plus the signal's number."""
 
     def interrupt(_signum: int, _frame: object) -> None:
         raise Terminated("stopped by SIGTERM")
 
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # Not the main thread: whoever owns it decides.
-        before = None
+        previous = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # Only the main thread may set signal handlers.
+        previous = None
     outer = active_mlflow_run()
     try:
         yield
@@ -38,12 +38,12 @@ def interrupts() -> Iterator[None]:
         click.echo(f"Stopped: {error or 'interrupted'}", err=True)
         raise click.exceptions.Exit(128 + getattr(error, "signal", signal.SIGINT)) from None
     finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
 
 
 def active_mlflow_run() -> str | None:
-    """Its id, where MLflow is in use."""
+    """The id of the active MLflow run; None if there is none."""
     mlflow = sys.modules.get("mlflow")
     run = mlflow.active_run() if mlflow is not None else None
     return None if run is None else run.info.run_id

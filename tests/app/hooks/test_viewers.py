@@ -10,7 +10,7 @@ import mlflow
 import optuna
 import pytest
 
-from psy_agents.app.hooks.viewers import WatchHooks, dashboard_command, mlflow_command
+from psy_agents.app.hooks.viewers import ViewerHooks, dashboard_command, mlflow_command
 from psy_agents.hpo.paths import SearchPaths
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.pipelines import budget, hpo_stages, refit
@@ -42,7 +42,7 @@ def test_the_mlflow_command_fits_its_kind_of_address():
 @pytest.fixture
 def told(tmp_path, caplog):
     """What the hooks have told of the nodes of these pipelines."""
-    hooks = WatchHooks()
+    hooks = ViewerHooks()
 
     def tell(*pipelines):
         caplog.clear()

@@ -1,4 +1,4 @@
-"""Each refitted agent becomes a model in MLflow."""
+"""Hook that logs each refitted agent as an MLflow model."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ log = logging.getLogger(__name__)
 
 
 class ModelHooks:
-    """Logs each refitted model in MLflow once its refit is saved, so an MLflow failure cannot lose the model.
+    """Logs a refitted model in MLflow after its refit is saved: an MLflow failure cannot lose the model.
 
-    A failed try is repeated when the run ends: a locked database may be free by then.
+    A failed attempt is repeated when the run ends: a locked database may be free by then.
     """
 
     def __init__(self) -> None:
         self._unsaved: dict[str, tuple[FinishedRefit, set[str]]] = {}
-        self._missed: list[FinishedRefit] = []
+        self._not_logged: list[FinishedRefit] = []
 
     @hook_impl
     def before_pipeline_run(self) -> None:
-        self._unsaved, self._missed = {}, []
+        self._unsaved, self._not_logged = {}, []
 
     @hook_impl
     def after_node_run(self, node: Node, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
         if stage_of(node) == REFIT and inputs["params:hpo.refit"].mlflow_model:
             agent = agent_of(node)
             summary, folder = outputs[f"{agent}.refit_summary"], outputs[f"{agent}.refit_model"]
-            # An ensemble has the single winner's final study too, and is another model.
+            # The final study is that of the single winner; an ensemble is another model, with another study.
             study = summary["final_study"] if summary["ensemble"] is None else summary["ensemble"]["study"]
             refit = FinishedRefit(agent, Pipeline([node]), study, summary["hyperparameters"], folder)
             self._unsaved[node.name] = (refit, set(outputs))
@@ -50,31 +50,31 @@ class ModelHooks:
             del self._unsaved[node.name]
             failed = self._log(refit)
             if failed is not None:
-                self._missed.append(refit)
+                self._not_logged.append(refit)
                 log.warning(
-                    "MLflow failed (%s): the model of %s is saved, but not logged there; that is tried again when the run ends",
+                    "MLflow failed (%s): the model of %s is saved but not logged; the next attempt is when the run ends",
                     failed, refit.agent,
                 )  # fmt: skip
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
-        self._catch_up()
+        self._retry_failed_models()
 
     @hook_impl(tryfirst=True)
     def on_pipeline_error(self) -> None:
-        self._catch_up()
+        self._retry_failed_models()
 
-    def _catch_up(self) -> None:
-        while self._missed:
-            failed = self._log(self._missed[0])
-            if failed is not None:  # Each try may wait for a locked database.
-                agents = ", ".join(refit.agent for refit in self._missed)
+    def _retry_failed_models(self) -> None:
+        while self._not_logged:
+            failed = self._log(self._not_logged[0])
+            if failed is not None:  # Each attempt may wait for a locked database.
+                agents = ", ".join(refit.agent for refit in self._not_logged)
                 log.warning("MLflow failed again (%s): to log the model of %s, run the pipeline refit once more", failed, agents)
                 return
-            del self._missed[0]
+            del self._not_logged[0]
 
     def _log(self, refit: FinishedRefit) -> str | None:
-        """The kind of error where it failed."""
+        """Log the model; return the type of the error if that fails."""
         import mlflow
 
         if mlflow.active_run() is None:

@@ -1,4 +1,4 @@
-"""Where each result lies is logged."""
+"""Hook that logs where results are saved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class OutputHooks:
-    """Says where results lie."""
+    """Logs the path of each saved dataset."""
 
     def __init__(self) -> None:
         self._catalog: CatalogProtocol | None = None

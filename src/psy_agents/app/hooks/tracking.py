@@ -1,4 +1,4 @@
-"""MLflow is quiet while it sets up, and its run of a pipeline says which code and which agent it was."""
+"""Hooks that set up MLflow's loggers and tag MLflow runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from psy_agents.tracking.code_version import git_commit
 
 
 class TrackingHooks:
-    """Keeps MLflow quiet while it sets up, and tags the pipeline's run once kedro-mlflow has opened it."""
+    """Silences MLflow's setup, and tags the run that kedro-mlflow opens with commit, pipelines and namespaces."""
 
     @hook_impl(tryfirst=True)
     def after_context_created(self) -> None:
-        # Both set their own level when they are imported, which is after conf/logging.yml was read.
+        # Both set their log level when they are imported, after Kedro has read conf/logging.yml.
         for name in ("mlflow", "kedro_mlflow"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        # It tells each failure with a traceback and the statement's values; whoever called hears of it anyway.
+        # It logs each failure with a traceback and the values of the statement; the caller gets the exception anyway.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
     @hook_impl(trylast=True)
@@ -36,7 +36,7 @@ class TrackingHooks:
 
 
 class NestedRunHooks:
-    """Puts the run of one agent, which a process of its own has opened, below the command's."""
+    """Makes the MLflow run of an agent's process a child of the command's run."""
 
     def __init__(self, parent: str, name: str) -> None:
         self._parent, self._name = parent, name

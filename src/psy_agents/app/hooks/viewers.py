@@ -1,4 +1,4 @@
-"""The commands that show a running search in a browser, told once a run, with the places of this project."""
+"""Hook that logs the commands to watch a running search in a browser."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 
 def dashboard_command(address: str) -> str:
-    """For the studies; a database's password is left out, and asked for by ``***`` in its place."""
+    """The command for the studies; a database password is replaced by ``***``."""
     from psy_agents.hpo.study.store import shown_url
 
     return shlex.join(["optuna-dashboard", shown_url(address)])
 
 
 def mlflow_command(tracking_uri: str) -> str | None:
-    """For the runs in a local file or folder, or in a database; None where a server shows them already."""
+    """The command for the MLflow runs in a file, a folder or a database; None if a server shows them."""
     if tracking_uri.startswith(("http://", "https://", "databricks")):
         return None
     import sqlalchemy
@@ -32,21 +32,21 @@ def mlflow_command(tracking_uri: str) -> str | None:
     return shlex.join(["mlflow", "ui", "--backend-store-uri", tracking_uri])
 
 
-class WatchHooks:
-    """Tells the commands before a run's first search or refit, not again for each agent."""
+class ViewerHooks:
+    """Logs the commands once, before the first search or refit of a run."""
 
     def __init__(self) -> None:
-        self._told = False
+        self._logged = False
 
     @hook_impl
     def before_pipeline_run(self) -> None:
-        self._told = False
+        self._logged = False
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
-        if self._told or stage_of(node) is None:
+        if self._logged or stage_of(node) is None:
             return
-        self._told = True
+        self._logged = True
         log.info("watch the trials: %s  (needs: pip install optuna-dashboard)", dashboard_command(inputs["study_store"]))
         import mlflow
 

@@ -1,0 +1,138 @@
+"""Checks of a run before any node starts: pipelines, agent, stages, encoders and the data agreement."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.pipeline import Pipeline
+
+from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.agents.registry import AGENTS
+from psy_agents.app.parameter_errors import Places, closest, named
+from psy_agents.app.parameters import Parameters
+from psy_agents.corpus.agreement import check_confirmed, confirm, named_agreement
+from psy_agents.datasets.project import shown_path
+from psy_agents.errors import UserError
+from psy_agents.hpo.config import StageConfig
+from psy_agents.pipelines import preprocessing
+from psy_agents.pipelines.tags import PUBLISHES, agent_of, candidates_of, search_of, stage_of
+
+log = logging.getLogger(__name__)
+
+
+def registered_nodes(names: list[str]) -> Pipeline:
+    """The nodes of the registered pipelines with these names.
+
+    Raises:
+        UserError: a name is not registered.
+    """
+    pipelines.set_requested(None)
+    for name in names:
+        if name not in pipelines:
+            raise UserError(f"There is no pipeline '{name}'{closest(name, pipelines)}")
+    return sum((pipelines[name] for name in names), Pipeline([]))
+
+
+def namespaces_of_agent(agent: str, names: list[str], nodes: Pipeline, namespaces: Iterable[str] | None) -> list[str]:
+    """The namespaces of one agent's run: the preprocessing and the agent.
+
+    Raises:
+        UserError: there is no such agent, a pipeline does not work on one agent, or namespaces are given too.
+    """
+    if agent not in AGENTS:
+        raise UserError(f"--params agent={agent}: there is no such agent{closest(agent, AGENTS)}")
+    if namespaces:
+        raise UserError("--params agent=... and --namespaces say the same thing: give one of them.")
+    for name in names:
+        if name.endswith("_all") or not any(agent_of(node) == agent for node in pipelines[name].nodes):
+            raise UserError(f"Pipeline '{name}' does not work on one agent: leave out --params agent={agent}.")
+    present = {node.namespace for node in nodes.nodes}
+    return [namespace for namespace in (preprocessing.NAMESPACE, agent) if namespace in present]
+
+
+def check_one_agent_is_published(chosen: Pipeline) -> None:
+    """Refuse to publish several agents in one run: each has a repository and a confirmation of its upload."""
+    agents = {agent_of(node) for node in chosen.nodes if PUBLISHES in node.tags}
+    if len(agents) > 1:
+        raise UserError("Pipeline 'publish' uploads one agent at a time: say which with --params agent=NAME.")
+
+
+def check_refit_stage(chosen: Pipeline, parameters: Parameters) -> None:
+    """Refuse a refit of a stage that the pipeline does not run, before the search takes days."""
+    stage = parameters.hpo.refit.stage
+    for node in chosen.nodes:
+        stages = candidates_of(node)
+        if len(stages) > 1 and stage not in stages:
+            raise UserError(f"hpo.refit.stage is {stage}, which this pipeline does not run: use the pipeline refit for it.")
+
+
+def check_first_trials(chosen: Pipeline, parameters: Parameters, places: Places) -> None:
+    """Refuse first trials outside the search space of a search that will run."""
+    for agent, stage in _searches(chosen, parameters):
+        with named(places):
+            parameters.search_space.firsts(agent, parameters.search_space.space(agent, stage.space, parameters.training))
+
+
+def check_encoders(chosen: Pipeline, parameters: Parameters) -> None:
+    """Refuse an encoder that cannot be found, of a search or of the training parameters."""
+    encoders = set()
+    for agent, stage in _searches(chosen, parameters):
+        encoders.update(parameters.search_space.encoders(agent, stage.space, parameters.training))
+    if any("params:training" in node.inputs and search_of(node) is None for node in chosen.nodes):
+        encoders.add(parameters.training.hyperparameters({}).encoder)
+    for encoder in sorted(encoders):
+        locate_encoder(encoder)
+
+
+def check_agreement(
+    chosen: Pipeline, parameters: Parameters, catalog: Mapping[str, Mapping[str, Any]], project: Path, confirmed_by: Any
+) -> None:
+    """Refuse to read a corpus whose data agreement is not confirmed; record a confirmation given with this run.
+
+    Args:
+        catalog: the catalog's configuration; entries with an ``agreement`` are files of the corpus.
+        confirmed_by: the person who confirms the agreement now, if any.
+    """
+    protected = {name: entry for name, entry in catalog.items() if entry.get("agreement")}
+    read = [entry for name, entry in sorted(protected.items()) if name in chosen.inputs()]
+    if "params:predict" in chosen.inputs():
+        folder = parameters.predict.posts_file.resolve().parent
+        read += [entry for entry in protected.values() if (project / entry["filepath"]).resolve().parent == folder]
+    if not read:
+        if confirmed_by is not None:
+            raise UserError("--params data_agreement=...: this run reads no data that need an agreement: leave it out.")
+        return
+    agreement = named_agreement(read[0]["agreement"])
+    files = [project / entry["filepath"] for entry in read]
+    if confirmed_by is not None:
+        for record in confirm(agreement, files, str(confirmed_by)):
+            log.info("recorded that '%s' is confirmed: %s", agreement.name, shown_path(record))
+    for folder in {file.parent for file in files}:
+        check_confirmed(agreement, folder)
+
+
+def agents_at_once(chosen: Pipeline, parameters: Parameters) -> int:
+    """Agents at a time; auto: all of them if they run trials, and all trials run over a cluster, else one."""
+    stages = {stage for node in chosen.nodes if (stage := stage_of(node)) is not None}
+    local = [f"hpo.{name}" for name in sorted(stages) if parameters.hpo.workers_of(name).executor.scheduler is None]
+    wanted = parameters.hpo.agents_at_once
+    if wanted == "auto":
+        return len(AGENTS) if stages and not local else 1
+    if wanted > 1 and local:
+        raise UserError(
+            f"hpo.agents_at_once is {wanted}, but the trials of {local[0]} run on this machine: give it a cluster "
+            f"(hpo.workers.executor.name=dask,hpo.workers.executor.scheduler=...), or leave agents_at_once out."
+        )
+    return wanted
+
+
+def _searches(chosen: Pipeline, parameters: Parameters) -> Iterator[tuple[str, StageConfig]]:
+    """Agent and stage of every search that will run."""
+    for node in chosen.nodes:
+        stage = search_of(node)
+        if stage is not None:
+            yield agent_of(node), getattr(parameters.hpo, stage)
