@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -187,3 +189,9 @@ def test_no_catalog_entry_saves_a_file_that_can_be_left_half_written(session):
             kind = type(catalog.get(name))
             # A figure can be drawn anew from what is saved whole; kedro-viz knows it by its type.
             assert kind.__module__.startswith("psy_agents.datasets") or kind is PlotlyJSONDataset, name
+
+
+def test_the_package_imports_no_library_until_a_dataset_is_used():
+    code = "import sys, psy_agents.datasets; print('kedro_datasets' in sys.modules); psy_agents.datasets.AtomicCSVDataset"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -1,28 +1,28 @@
-"""The project's datasets for the Kedro catalog."""
+"""The project's datasets for the Kedro catalog. Each is imported when it is first used: listing the pipelines stays fast."""
 
-from psy_agents.datasets.atomic import AtomicCSVDataset, AtomicJSONDataset, AtomicParquetDataset, AtomicTextDataset
-from psy_agents.datasets.checked_json import CheckedJSONDataset
-from psy_agents.datasets.corpus import CorpusDataset
-from psy_agents.datasets.evidence_page import EvidencePageDataset
-from psy_agents.datasets.id_salt import IdSaltDataset
-from psy_agents.datasets.model_folder import ModelFolderDataset
-from psy_agents.datasets.predictions import PredictionsDataset
-from psy_agents.datasets.raw_table import RawTableDataset
-from psy_agents.datasets.results_folder import ResultsFolderDataset
-from psy_agents.datasets.study_store import StudyStoreDataset
+from __future__ import annotations
 
-__all__ = [
-    "AtomicCSVDataset",
-    "AtomicJSONDataset",
-    "AtomicParquetDataset",
-    "AtomicTextDataset",
-    "CheckedJSONDataset",
-    "CorpusDataset",
-    "EvidencePageDataset",
-    "IdSaltDataset",
-    "ModelFolderDataset",
-    "PredictionsDataset",
-    "RawTableDataset",
-    "ResultsFolderDataset",
-    "StudyStoreDataset",
-]
+from importlib import import_module
+from typing import Any
+
+_MODULES = {
+    "AtomicCSVDataset": "atomic",
+    "AtomicJSONDataset": "atomic",
+    "AtomicParquetDataset": "atomic",
+    "AtomicTextDataset": "atomic",
+    "CheckedJSONDataset": "checked_json",
+    "CorpusDataset": "corpus",
+    "EvidencePageDataset": "evidence_page",
+    "IdSaltDataset": "id_salt",
+    "ModelFolderDataset": "model_folder",
+    "PredictionsDataset": "predictions",
+    "RawTableDataset": "raw_table",
+    "ResultsFolderDataset": "results_folder",
+    "StudyStoreDataset": "study_store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
