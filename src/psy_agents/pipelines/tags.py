@@ -11,7 +11,7 @@ PUBLISHES = "publishes"
 """On a node that uploads a model."""
 
 REFIT = "refit"
-"""The stage that is no search."""
+"""The stage tag of a refit, which is not a search."""
 
 
 def agent_tag(agent: str) -> str:

@@ -1,4 +1,4 @@
-"""What a run of all agents will take, logged before it begins."""
+"""The estimated time and disk space of a run of all agents, as a node."""
 
 from __future__ import annotations
 

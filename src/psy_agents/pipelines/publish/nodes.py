@@ -1,4 +1,4 @@
-"""Publishing one exported agent, as a node that asks first."""
+"""The upload of one exported agent, as a node."""
 
 from __future__ import annotations
 

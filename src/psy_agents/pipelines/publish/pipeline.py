@@ -7,7 +7,7 @@ from psy_agents.pipelines.tags import PUBLISHES, agent_tag
 
 
 def create_pipeline(agent: str) -> Pipeline:
-    """One node, which gives nothing back: what it makes is elsewhere."""
+    """One node without output: it uploads the model."""
     publish = node(
         publish_agent,
         inputs=["export_model", "params:publish"],
