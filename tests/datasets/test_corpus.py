@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
+from support.project_copy import copy_project, project_environment
+from support.shared import made_once
 
 from psy_agents.app.error_reporting import user_error
 from psy_agents.corpus.corpus import Corpus
@@ -19,10 +24,24 @@ TABLES = ("posts", "pairs", "sentences", "splits", "criteria")
 MODEL_INPUT = "data/05_model_input"
 
 
+@pytest.fixture(scope="session")
+def preprocessed(tmp_path_factory) -> Path:
+    """A project whose preprocessing has run; only copied."""
+
+    def make(folder: Path) -> Path:
+        copy_project(folder / "project")
+        command = [sys.executable, "-m", "kedro", "run"]
+        subprocess.run(command, cwd=folder / "project", env=project_environment(folder / "project"), check=True, capture_output=True)
+        return folder / "project"
+
+    return made_once(tmp_path_factory, "preprocessed", make)
+
+
 @pytest.fixture
-def catalog(session):
-    """Of a project whose preprocessing has run."""
-    session().run()
+def catalog(session, project, preprocessed):
+    """The catalog of a copy of that project."""
+    for folder in ("data", "conf/local"):
+        shutil.copytree(preprocessed / folder, project / folder, dirs_exist_ok=True)
     return session().load_context().catalog
 
 
