@@ -1,4 +1,4 @@
-"""Errors as a user may read them: mistakes that they can mend, and the program's own without their messages."""
+"""Errors in a user's words: a user's mistake with its remedy, a program error without its message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLACES = 3
 
 
 class UserError(Exception):
-    """Something the user can mend: one sentence saying what is wrong, where, and what to do.
+    """A mistake that the user can correct: one sentence that says what is wrong, where, and what to do.
 
     The message never contains post text, only file names, column names, counts and hashed ids.
     The command line shows it as a single line, without a traceback.
@@ -49,7 +49,7 @@ def suggestion(name: str, names: Iterable[str]) -> str:
 
 
 def withheld(error: BaseException) -> ProgramError:
-    """What is told of an unexpected error."""
+    """The error that a user sees in place of an unexpected one."""
     return ProgramError(
         f"{where(error)}: this is a mistake of the program, and its message is withheld because it may quote posts: "
         f"set {SHOW_ERRORS}=1 and run again to read it on this machine, and report only what quotes no post."
@@ -77,5 +77,5 @@ def where(error: BaseException) -> str:
 
 def _kind(error: BaseException) -> str:
     """The type's name; an error of the system says which one by its number, in words that hold no path."""
-    told = isinstance(error, OSError) and isinstance(error.errno, int)
-    return f"{type(error).__name__} ({os.strerror(error.errno)})" if told else type(error).__name__
+    has_number = isinstance(error, OSError) and isinstance(error.errno, int)
+    return f"{type(error).__name__} ({os.strerror(error.errno)})" if has_number else type(error).__name__

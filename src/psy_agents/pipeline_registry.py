@@ -29,7 +29,7 @@ MAXIMAL = ("maximal",)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Name each pipeline; a stage includes the preprocessing and the baselines, so that one command is enough."""
+    """Name each pipeline; a stage includes the preprocessing and the baselines, so one command is enough."""
     prepared = preprocessing.create_pipeline()
     described = prepared + data_quality.create_pipeline()
     compared = described + baselines.create_pipeline()

@@ -1,4 +1,4 @@
-"""The data agreement of a gated corpus: a person confirms once that it is signed, in a record beside the raw files."""
+"""The data agreement of a gated corpus: a person confirms once that it is signed, in a record next to the raw files."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ class Windowing:
 
     @property
     def room(self) -> int:
-        """Tokens of the post in a window beside the longest criterion."""
+        """Tokens of the post in a window that also holds the longest criterion."""
         return self.max_length - self.longest_criterion
 
     @property

@@ -44,7 +44,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def temporary_path(path: Path) -> Path:
-    """A hidden name beside ``path`` that holds this process's id."""
+    """A hidden name next to ``path`` that holds this process's id."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 

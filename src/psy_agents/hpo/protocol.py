@@ -23,7 +23,7 @@ class TrialSpec:
         epochs: the most epochs to train.
         patience: epochs without a better value after which training stops.
         micro_batch_divisor: 1, or 2 after an out-of-memory failure: micro-batches shrink and
-            accumulation grows by this factor, so that the effective batch stays.
+            accumulation grows by this factor, so the effective batch stays the same.
         checkpoint: folder in which to save the best epoch's model, or None to save nothing.
     """
 

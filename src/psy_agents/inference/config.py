@@ -28,7 +28,7 @@ class PredictConfig(Schema):
     blank_texts: Literal["error", "set_aside"] = Field(
         "error", description="Posts without text: refused, or left out of the results and counted."
     )
-    quotes: bool = Field(False, description="Whether each span carries its quote, so that the results hold post text.")
+    quotes: bool = Field(False, description="Whether each span carries its quote; the results then hold post text.")
     longest_post: int = Field(1_000_000, ge=1, description="Characters of the longest allowed post; memory grows with it.")
     chunk_posts: int = Field(512, ge=1, description="The most posts in a chunk, which is predicted together.")
     chunk_characters: int = Field(250_000, ge=1, description="The most characters in a chunk; a single post may have more.")

@@ -64,7 +64,7 @@ def read_posts(config: PredictConfig) -> Iterator[Post]:
 
 
 def check_posts_file(config: PredictConfig) -> CheckedFile:
-    """Read the file to its end, so that mistakes in it are reported before hours of predicting.
+    """Read the file to its end: its mistakes are reported before hours of predicting.
 
     Each row takes 16 bytes of memory, a hash of its id, and 24 more bytes while hashes are sorted to find repeats.
 

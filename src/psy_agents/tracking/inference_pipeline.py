@@ -34,7 +34,7 @@ def predict_posts(posts: pd.DataFrame, folder: Path, device: str, quotes: bool) 
         quotes: let each span carry the text between its offsets.
 
     Returns:
-        The columns of `psy_agents.evaluation.predictions.SCHEMA` as plain Python values: None, never NaN, so that they are
+        The columns of `psy_agents.evaluation.predictions.SCHEMA` as plain Python values: None, never NaN, so they are
         valid JSON.
 
     Raises:

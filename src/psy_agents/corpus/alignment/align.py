@@ -219,8 +219,8 @@ def _occurrences(text: str, sentence: str, allowed: Callable[[int, int], bool]) 
 
 def _splits_word(text: str, at: int) -> bool:
     """True between two letters, digits or the combining marks of a letter."""
-    beside = text[at - 1 : at + 1] if 0 < at < len(text) else " "
-    return all(unicodedata.category(character)[0] in "LNM" for character in beside)
+    neighbours = text[at - 1 : at + 1] if 0 < at < len(text) else " "
+    return all(unicodedata.category(character)[0] in "LNM" for character in neighbours)
 
 
 def _check(stage: str, holds: bool) -> None:

@@ -26,7 +26,7 @@ NAMES_OF_SPLITS = {
 def check_posts(frame: pd.DataFrame, source: str, columns: PostColumns = PostColumns()) -> pd.DataFrame:
     """The posts as ``post_id``, ``text`` and, where the corpus has it, ``split``, all str.
 
-    Texts are untouched, so that offsets into them hold; outer whitespace of ids is removed. Splits are train,
+    Texts are unchanged, so offsets into them stay valid; outer whitespace of ids is removed. Splits are train,
     validation (or valid, val, dev) or test in the file, whatever their case; a post without text needs none.
 
     Args:

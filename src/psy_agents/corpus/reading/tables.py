@@ -32,7 +32,7 @@ def read_table(path: Path, name: str | None = None) -> pd.DataFrame:
     The suffix says what the file is: ``.csv`` and ``.tsv`` (a header, cells quoted as spreadsheets do),
     ``.jsonl`` (an object a line) and ``.parquet``; all but the last also packed, with ``.gz`` behind it. Text is
     UTF-8, with or without a byte order mark; lines end in LF, CRLF or CR, and blank ones are skipped. Line
-    breaks within a quoted cell stay as they are, so that offsets into a text hold.
+    breaks within a quoted cell are unchanged, so offsets into a text stay valid.
 
     From JSONL, numbers come as they are written, true and false as words, and a key that a row lacks as "". From
     Parquet, times come in ISO 8601 (in UTC where they have a zone), and floats as whole numbers where all of
@@ -71,7 +71,7 @@ def read_json(path: Path, name: str | None = None) -> dict[str, Any]:
     # Floats have room for integers of any length.
     decoder = json.JSONDecoder(object_pairs_hook=tuple, parse_int=float)
     with file_errors(path, name):
-        # Line breaks stand only between JSON's tokens, so that making them one kind changes no text.
+        # JSON has line breaks between tokens only, so normalising them changes no text.
         text = "".join(text_lines(path, name)).replace("\r\n", "\n").replace("\r", "\n")
     try:
         pairs = decoder.decode(text)

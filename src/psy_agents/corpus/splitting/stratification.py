@@ -6,7 +6,7 @@ import numpy as np
 
 # Moves per gap (a label that a subset lacks) after which the repair gives up.
 MOVES_PER_GAP = 50
-# Most moves for which a moved group rests, so that two labels do not move it back and forth.
+# Most moves for which a moved group rests; otherwise two labels could move it back and forth.
 LONGEST_REST = 10
 
 
@@ -102,7 +102,7 @@ def cover(
 class _Plan:
     """Groups in subsets, with what each subset has of every label and of the posts.
 
-    The posts count as one more column beside the labels, of as much weight as all labels together. The distance of
+    The posts count as one more column next to the labels, with the weight of all labels together. The distance of
     a plan from the shares is the weighted sum of (had - wanted)^2 / wanted over subsets and columns.
     """
 

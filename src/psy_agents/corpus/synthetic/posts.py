@@ -114,7 +114,7 @@ _CHANCES = _chances_given_some()
 
 
 class _Distinct:
-    """Sentences of a growing post, none inside another, so that a sentence has one place in the text."""
+    """Sentences of a growing post, none inside another, so a sentence has one place in the text."""
 
     def __init__(self) -> None:
         self._by_text: dict[str, Sentence] = {}

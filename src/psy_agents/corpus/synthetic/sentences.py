@@ -28,7 +28,7 @@ STATEMENT_SHARE = 0.6
 """Share of evidence written as a statement of its own; the rest puts a phrase into a frame."""
 
 CLAIMED_SHARE = 0.5
-"""Share of evidence that stands in a frame whose words the quoted hard negatives use too."""
+"""Share of evidence inside a frame whose words the quoted hard negatives use too."""
 
 QUOTED_SHARE = 0.6
 """Share of negated, past and other people's sentences that hold a piece of evidence, word for word."""

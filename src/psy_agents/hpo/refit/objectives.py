@@ -21,7 +21,7 @@ from psy_agents.training.scoring import SplitScorer
 ANSWERS = "answers.npz"
 SPAN_LENGTHS = "span_lengths.json"
 MODEL = "model"
-PREDICTIONS = "test_predictions.parquet"  # Beside the model, not in it: it holds ids of posts, and models are shared.
+PREDICTIONS = "test_predictions.parquet"  # Next to the model, not in it: it holds ids of posts, and models are shared.
 TEST_SECONDS = "test_seconds.json"
 TEST = "test"
 
@@ -118,7 +118,7 @@ class EnsembleObjective:
 
 
 def test_once(folder: Path, setup: SearchSetup) -> tuple[float, dict[str, float]]:
-    """Predict the test split with the saved model and write the predictions beside it; returns the objective and the metrics."""
+    """Predict the test split with the saved model and write the predictions next to it; returns the objective and the metrics."""
     corpus = setup.corpus
     texts = corpus.posts.set_index("post_id")["text"]
     members = corpus.posts.loc[corpus.posts["post_id"].isin(corpus.members(TEST)), "post_id"].tolist()

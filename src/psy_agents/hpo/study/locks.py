@@ -55,7 +55,7 @@ def wait_for_advisory_lock(url: sqlalchemy.URL, purpose: str) -> Iterator[None]:
 
 
 class FileLock:
-    """A lock on a file beside an sqlite store; the file names the owner.
+    """A lock on a file next to an sqlite store; the file names the owner.
 
     Raises:
         UserError: another process holds it; the message names that process.

@@ -99,7 +99,7 @@ class StageResult:
 
 
 class Callback(Protocol):
-    """Is called as a stage goes on. A trial is stored before its callbacks run, and their exceptions are logged and stop nothing."""
+    """Follows a stage. A trial is stored before its callbacks run; their exceptions are logged and stop nothing."""
 
     def stage_started(self, info: StageInfo) -> None: ...
 

@@ -109,7 +109,7 @@ def serve(pipe: connection.Connection, job: WorkerJob) -> None:
 
 
 class _ParentGone(BaseException):
-    """The parent has died or closed the pipe; a BaseException, so that no objective catches it."""
+    """The parent has died or closed the pipe; a BaseException, so no objective catches it."""
 
 
 def _send(pipe: connection.Connection, message: Message) -> None:
@@ -149,7 +149,7 @@ def _end_with_parent() -> None:
 def _prepare(job: WorkerJob) -> None:
     if job.device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = job.device
-        # Windows differ in length, so that blocks of fixed sizes leave memory in pieces: 9.9 GB in use took 17 GB.
+        # Windows differ in length, and blocks of fixed sizes fragment the memory: 9.9 GB in use took 17 GB.
         if "PYTORCH_CUDA_ALLOC_CONF" not in os.environ:  # Its older name; a user's value holds.
             os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):

@@ -17,7 +17,7 @@ def report(
 ) -> tuple[dict[str, Any], Any, Any, Any, str]:
     """Count what the corpus holds, as the encoder of the training parameters reads it; draw it and write the page.
 
-    All in one node, so that the page is there before a search of hours begins.
+    One node does all, so the page exists before a search of hours begins.
     """
     from psy_agents.reporting.data_quality.build import measure_quality, quality_figures
     from psy_agents.reporting.data_quality.page import headline, quality_page

@@ -17,7 +17,7 @@ def show_agent(agent: str) -> Callable:
     def show_evidence(
         corpus: Corpus, id_salt: str, config: EvidencePageConfig, summary: dict | None, predictions: pd.DataFrame | None
     ) -> EvidencePage:
-        """Show the refit's predictions on test beside the annotation."""
+        """Show the refit's predictions on test next to the annotation."""
         from psy_agents.reporting.evidence_page.build import build_evidence_page
 
         return build_evidence_page(agent, corpus, id_salt, config, summary, predictions)

@@ -1,4 +1,4 @@
-"""evidence_page: a refit's predictions on test beside the annotation -> a page an agent."""
+"""evidence_page: a refit's predictions on test and the annotation -> one page per agent."""
 
 from kedro.pipeline import Pipeline, node
 

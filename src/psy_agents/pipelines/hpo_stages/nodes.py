@@ -26,7 +26,7 @@ def search_agent(agent: str) -> Callable:
         workers: WorkersConfig,
         parent: dict | None = None,
     ) -> tuple[dict, Any]:
-        """Run the stage to its number of trials; return its best trials, and the figure of its history beside baselines."""
+        """Run the stage to its number of trials; return its best trials and the figure of its history with the baselines."""
         from psy_agents.hpo.run_stage import run_stage
         from psy_agents.hpo.study.topk import TopK
         from psy_agents.reporting.search.plots import stage_plot

@@ -10,7 +10,7 @@ from psy_agents.reporting.config import ReportConfig
 
 
 def make_report(corpus: Corpus, store: str, config: ReportConfig, *refits: Any) -> dict[str, Any]:
-    """Score the agents that have a refit on these data beside the baselines, on the same test pairs.
+    """Score the agents that have a refit on this corpus, and the baselines, on the same test pairs.
 
     Args:
         refits: summary and predictions of each agent in turn, None where there is none yet.

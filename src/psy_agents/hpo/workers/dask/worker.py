@@ -26,7 +26,7 @@ from psy_agents.hpo.workers.worker_process import WorkerJob
 
 log = logging.getLogger(__name__)
 
-MARKER = ".shared"  # A file beside the weights: a Dask worker that reads it sees the same disk.
+MARKER = ".shared"  # A file next to the weights: a Dask worker that reads it sees the same disk.
 
 
 class RemoteWorker(Worker):
