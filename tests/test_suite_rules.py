@@ -1,15 +1,19 @@
-"""The rules of the test suite: helpers are in `support`, tests import no test and no benchmark, nobody changes the import path."""
+"""The rules of the test suite: helpers are in `support`, tests import no test and no benchmark, nobody changes the import path.
+
+Files and folders of the package and of the tests stay small.
+"""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 PROGRAMS = [path for folder in ("tests", "benchmarks", "docs") for path in sorted((ROOT / folder).rglob("*.py"))]
 BENCHMARKS = {path.stem for path in (ROOT / "benchmarks").glob("*.py")} | {"benchmarks"}
-MOST_FILES = 16
+LIMIT_OF_LINES, MOST_FILES = 350, 16
 
 
 def named(path: Path) -> str:
@@ -54,6 +58,9 @@ def test_no_test_and_no_benchmark_changes_the_import_path():
             assert not any(ast.unparse(target).startswith("sys.path") for target in targets), named(path)
 
 
-def test_no_folder_of_tests_has_more_files_than_a_reader_takes_in():
-    folders = {path.parent for path in TESTS}
-    assert {named(folder): n for folder in folders if (n := len(list(folder.glob("*.py")))) > MOST_FILES} == {}
+def test_files_and_folders_stay_small():
+    files = [path for folder in ("src", "tests") for path in sorted((ROOT / folder).rglob("*.py"))]
+    lengths = {named(path): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert {name: n for name, n in lengths.items() if n >= LIMIT_OF_LINES} == {}
+    counts = Counter(named(path.parent) for path in files)
+    assert {name: n for name, n in counts.items() if n > MOST_FILES} == {}

@@ -1,0 +1,97 @@
+"""The report has its files, and its numbers are those of the saved predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import f1_score, precision_recall_fscore_support
+from support.finished_results import REPORT, latest, loaded, table
+
+from psy_agents.agents.registry import AGENTS
+from psy_agents.evaluation.evidence import EvidenceScorer
+
+
+def test_the_report_has_every_file_for_every_agent_and_no_agent_is_missing(finished):
+    from psy_agents.pipelines.report.pipeline import CONTENTS
+
+    named = {"latex": "tables.tex", "page": "report.html"}
+    for output in CONTENTS.values():
+        agent, _, rest = output.rpartition(".")
+        what = rest.removeprefix("report_")
+        if what.endswith("_table"):
+            file = f"{what.removesuffix('_table')}.csv"
+        else:
+            file = named.get(what) or f"{agent}_{what}.json".removeprefix("_")
+        assert latest(finished.folder, f"{REPORT}/{file}").stat().st_size > 0, output
+    report = loaded(finished.folder, f"{REPORT}/report.json")
+    assert report["missing"] == [] and report["resamples"] == 100
+    assert [e["name"] for e in report["evaluations"] if e["kind"] == "agent"] == list(AGENTS)
+    page = latest(finished.folder, f"{REPORT}/report.html").read_text(encoding="utf-8")
+    assert all(agent in page for agent in AGENTS)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_reports_numbers_are_those_of_the_saved_predictions(finished, agent):
+    saved = pd.read_parquet(latest(finished.folder, f"data/test/07_model_output/refit/{agent}_test_predictions.parquet"))
+    classes = table(finished.folder, "criteria").query("system == @agent")
+    per_criterion = []
+    for criterion, rows in saved.groupby("criterion"):
+        if not rows["label"].any():
+            continue
+        scores = precision_recall_fscore_support(rows["label"], rows["predicted"], average="binary", zero_division=0)[:3]
+        per_criterion.append(scores)
+        told = classes[classes["class"] == criterion].set_index("metric")["value"]
+        assert told[["precision", "recall", "f1"]].tolist() == pytest.approx(scores), criterion
+    told = classes[classes["part"] == "macro"].set_index("metric")["value"]
+    assert told[["precision", "recall", "f1"]].tolist() == pytest.approx(np.mean(per_criterion, axis=0))
+
+    figures = table(finished.folder, "summary").query("system == @agent").set_index("metric")["value"]
+    assert figures["macro_f1"] == told["f1"]
+    assert ("token_f1" in figures) == (agent != "criteria")
+    if agent != "criteria":
+        posts = pd.read_parquet(finished.folder / "data/test/02_intermediate/posts.parquet").set_index("post_id")["text"]
+        spans = [
+            [[(span["start"], span["end"]) for span in cell] for cell in saved[column]] for column in ("gold_spans", "spans")
+        ]
+        scorer = EvidenceScorer(posts[saved["post_id"]].tolist(), spans[0], saved["evidence_known"])
+        assert figures["token_f1"] == pytest.approx(scorer.score(spans[1])["token_f1"])
+    summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
+    seeds = table(finished.folder, "seeds").query("agent == @agent")
+    assert seeds["value"].tolist() == pytest.approx(summary["candidates"][summary["winner"] - 1]["values"])
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_what_calibration_and_thresholds_buy_can_be_computed_again_from_the_saved_predictions(finished, agent):
+    saved = pd.read_parquet(latest(finished.folder, f"data/test/07_model_output/refit/{agent}_test_predictions.parquet"))
+    summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
+    gained = table(finished.folder, "gains").query("agent == @agent and criterion.isna()").set_index("metric")
+    thresholds = table(finished.folder, "thresholds").query("agent == @agent").set_index("criterion")
+    if agent == "evidence":
+        assert gained.empty and thresholds.empty and (summary["temperature"], summary["thresholds"]) == (1.0, {})
+        return
+    assert set(gained.index) == {"ece", "brier", "macro_f1"}
+    assert thresholds["temperature"].unique().tolist() == pytest.approx([summary["temperature"]])
+    for side, column in (("without", "uncalibrated"), ("with", "probability")):
+        assert gained.loc["brier", side] == pytest.approx(np.mean((saved[column] - saved["label"]) ** 2))
+    for side, column in (("without", "pooled_threshold"), ("with", "threshold")):
+        found = saved.assign(met=saved["probability"] >= saved[column]).groupby("criterion")
+        f1 = [f1_score(rows["label"], rows["met"], zero_division=0) for _, rows in found if rows["label"].any()]
+        assert gained.loc["macro_f1", side] == pytest.approx(np.mean(f1))
+    assert thresholds["threshold"].to_dict() == pytest.approx(saved.groupby("criterion")["threshold"].first().to_dict())
+    assert thresholds["own"].to_dict() == {name: positives >= 2 for name, positives in summary["validation_positives"].items()}
+
+
+def test_an_ensemble_is_handed_over_and_reported_with_what_it_buys(copied, resumed):
+    resumed(agent="criteria", hpo={"refit": {"ensemble": "seeds"}}).run(pipeline_names=["refit"])
+    model = latest(copied, "data/test/06_models/refit/criteria")
+    assert sorted(path.name for path in model.iterdir()) == ["ensemble.json", "hashes.json", "member_1", "member_2"]
+    resumed().run(pipeline_names=["report"])
+    (row,) = table(copied, "ensembles").to_dict("records")
+    assert (row["agent"], row["ensemble"], row["members"], row["metric"]) == ("criteria", "seeds", 2, "macro_f1")
+    assert row["low"] <= row["value"] <= row["high"] and row["parameters"] == 2 * row["parameters_single"]
+    stages = table(copied, "stages").query("agent == 'criteria'").set_index("stage")
+    assert np.isnan(stages.loc["stage3 members", "best"]) and stages.loc["stage3 ensemble", "epochs"] == 0
+    summary = loaded(copied, "data/test/07_model_output/refit/criteria_criteria-stage3-refit_summary.json")
+    told = table(copied, "summary").query("system == 'criteria'").set_index("metric")["value"]
+    assert row["value"] == pytest.approx(told["macro_f1"] - summary["ensemble"]["single_test_metrics"]["macro_f1"])
