@@ -112,8 +112,8 @@ def test_a_version_that_is_not_there_is_refused_before_anything_runs(copied, res
     assert sorted(copied.rglob("data/**/*")) == before
 
 
-@pytest.mark.parametrize("pipeline", ["report", "evidence_page"])
-def test_predictions_that_an_older_version_left_are_refused_in_one_sentence(copied, resumed, pipeline):
+@pytest.mark.parametrize(("pipeline", "given"), [("report", {}), ("evidence_page", {"agent": "share"})])
+def test_predictions_that_an_older_version_left_are_refused_in_one_sentence(copied, resumed, pipeline, given):
     file = latest(copied, "data/test/07_model_output/refit/share_test_predictions.parquet")
     table = pd.read_parquet(file)
     table = table.assign(
@@ -124,7 +124,7 @@ def test_predictions_that_an_older_version_left_are_refused_in_one_sentence(copi
     )  # fmt: skip
     table.drop(columns=["gold_spans", "spans"]).to_parquet(file, index=False)
     with pytest.raises(UserError, match=r"share_test_predictions\.parquet does not fit the schema of predictions, so another version"):
-        resumed(agent="share").run(pipeline_names=[pipeline])
+        resumed(**given).run(pipeline_names=[pipeline])
 
 
 def predictions_of(project, agent):
