@@ -9,6 +9,15 @@ import psutil
 
 from psy_agents.app.parallel_agents import Finished
 
+
+def _is_stand_in(process: psutil.Process) -> bool:
+    """Whether the process runs this file; one that has just ended does not."""
+    try:
+        return any("agent_stand_in" in word for word in process.cmdline())
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return False
+
+
 pipe = Connection(int(sys.argv[1]))
 job = pipe.recv()
 for step in job.nodes:
@@ -31,5 +40,5 @@ for step in job.nodes:
         case ["make", file]:
             open(file, "x").close()
         case ["count", _]:
-            print(sum("agent_stand_in" in each.cmdline() for each in psutil.Process(os.getppid()).children()), "at once")
+            print(sum(map(_is_stand_in, psutil.Process(os.getppid()).children())), "at once")
 pipe.send(Finished(None))

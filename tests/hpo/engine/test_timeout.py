@@ -1,7 +1,7 @@
 """A stage that time ends: it starts no trial after it, finishes those that run, and counts the time of all its runs."""
 
 import time
-from types import SimpleNamespace
+from functools import partial
 
 import pytest
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from support.search.objectives import Curve
 from psy_agents.agents.registry import AGENTS
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine import stage_runner
+from psy_agents.hpo.engine.clocks import StageClock
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.study.history import AHEAD, TrialHistory
 from psy_agents.hpo.study.topk import TopK, top_k
@@ -24,8 +25,8 @@ def an_hour_later(search, monkeypatch):
     """Once so many trials have begun, the stage's clock is an hour ahead."""
 
     def at(trials: int) -> None:
-        clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * (len(search.diary_lines()) >= trials))
-        monkeypatch.setattr(stage_runner, "time", clock)
+        ahead = partial(StageClock, clock=lambda: time.monotonic() + 3600 * (len(search.diary_lines()) >= trials))
+        monkeypatch.setattr(stage_runner, "StageClock", ahead)
 
     return at
 
@@ -93,7 +94,7 @@ def test_the_ledger_of_a_stage_without_end_is_always_ahead(search):
 def test_a_stage_that_would_never_end_is_refused():
     assert StageConfig(**STAGE, n_trials=None, timeout=60).n_trials is None
     for wrong, message in [
-        ({"n_trials": None}, "would never end: give one of them"),
+        ({"n_trials": None}, "would never end: set one of them"),
         ({"n_trials": None, "timeout": 0}, "timeout"),
         ({}, "n_trials"),
     ]:
