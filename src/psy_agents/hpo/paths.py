@@ -10,7 +10,7 @@ from psy_agents.files.schema import Schema
 
 @dataclass(frozen=True)
 class StoragePaths:
-    """Where a search keeps what it needs to go on.
+    """Where a search keeps what it needs to resume.
 
     Attributes:
         store: address of the `StudyStore`.
@@ -34,6 +34,6 @@ class SearchPaths(Schema):
     checkpoints: Path
     logs: Path
 
-    def places(self, store: str) -> StoragePaths:
+    def with_store(self, store: str) -> StoragePaths:
         """The folders together with the address of the studies."""
         return StoragePaths(store, self.checkpoints, self.logs)

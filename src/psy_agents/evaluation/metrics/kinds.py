@@ -155,3 +155,18 @@ class EvidenceMetric(Metric):
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """part / whole, and 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
+
+
+def unit_precision(unit: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
+    """TP / P of units: token, sentence or answer, as `psy_agents.evaluation.evidence.COUNTS` names them."""
+    return ratio(sums[f"{unit}_both"], sums[f"{unit}_predicted"])
+
+
+def unit_recall(unit: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
+    """TP / G of units."""
+    return ratio(sums[f"{unit}_both"], sums[f"{unit}_gold"])
+
+
+def unit_f1(unit: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
+    """2 TP / (P + G) of units."""
+    return ratio(2 * sums[f"{unit}_both"], sums[f"{unit}_predicted"] + sums[f"{unit}_gold"])

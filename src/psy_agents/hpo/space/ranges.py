@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, StrictBool, StrictInt, model_validator
 
@@ -58,7 +58,24 @@ class _Range(Schema):
     )
 
 
-class FloatRange(_Range):
+class _NumberRange(_Range):
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high, step = self.low, self.high, self.step
+        if low >= high:
+            raise ValueError(f"low is {low:g} and high is {high:g}: low must be below high")
+        if self.log and low <= 0:
+            raise ValueError(f"low is {low:g}: on a log scale it must be above 0")
+        if step is None:
+            return self
+        if self.log:
+            raise ValueError("has both log and step: choose one")
+        if step <= 0 or not on_grid(high - low, step):
+            raise ValueError(f"step is {step:g}, which does not lead from {low:g} to {high:g}")
+        return self
+
+
+class FloatRange(_NumberRange):
     """Numbers from low to high."""
 
     type: Literal["float"] = Field(description="Numbers.")
@@ -67,11 +84,6 @@ class FloatRange(_Range):
     log: StrictBool = Field(False, description="Draws values on a log scale.")
     step: Number | None = Field(None, description="Distance between values; null: any number.")
 
-    @model_validator(mode="after")
-    def _whole_steps(self) -> FloatRange:
-        _check_numbers(self.low, self.high, self.log, self.step)
-        return self
-
     def distribution(self) -> FloatDistribution:
         """The range as an Optuna distribution."""
         from optuna.distributions import FloatDistribution
@@ -79,7 +91,7 @@ class FloatRange(_Range):
         return FloatDistribution(self.low, self.high, log=self.log, step=self.step)
 
 
-class IntRange(_Range):
+class IntRange(_NumberRange):
     """Whole numbers from low to high."""
 
     type: Literal["int"] = Field(description="Whole numbers.")
@@ -87,11 +99,6 @@ class IntRange(_Range):
     high: StrictInt = Field(description="The largest value.")
     log: StrictBool = Field(False, description="Draws values on a log scale.")
     step: StrictInt | None = Field(None, description="Distance between values; null: 1.")
-
-    @model_validator(mode="after")
-    def _whole_steps(self) -> IntRange:
-        _check_numbers(self.low, self.high, self.log, self.step)
-        return self
 
     def distribution(self) -> IntDistribution:
         """The range as an Optuna distribution."""
@@ -114,19 +121,6 @@ class Choices(_Range):
 
 
 Range = Annotated[FloatRange | IntRange | Choices, Field(discriminator="type")]
-
-
-def _check_numbers(low: float, high: float, log: bool, step: float | None) -> None:
-    if low >= high:
-        raise ValueError(f"low is {low:g} and high is {high:g}: low must be below high")
-    if log and low <= 0:
-        raise ValueError(f"low is {low:g}: on a log scale it must be above 0")
-    if step is None:
-        return
-    if log:
-        raise ValueError("has both log and step: choose one")
-    if step <= 0 or not on_grid(high - low, step):
-        raise ValueError(f"step is {step:g}, which does not lead from {low:g} to {high:g}")
 
 
 def on_grid(distance: float, step: float) -> bool:

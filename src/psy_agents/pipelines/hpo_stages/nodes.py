@@ -33,8 +33,8 @@ def search_agent(agent: str) -> Callable:
         from psy_agents.tracking.callback import stage_callbacks
 
         stage, best = stage.with_workers(workers), None if parent is None else TopK.model_validate(parent)
-        places = paths.places(store)
-        output = run_stage(agent, corpus, stage, training, search_space, places, parent=best, callbacks=stage_callbacks())
+        storage = paths.with_store(store)
+        output = run_stage(agent, corpus, stage, training, search_space, storage, parent=best, callbacks=stage_callbacks())
         return output.top_k, stage_plot(agent, output.result, baselines, training.objective_evidence_weight)
 
     return search

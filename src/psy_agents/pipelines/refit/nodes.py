@@ -37,8 +37,8 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         chosen = config if len(stages) > 1 else config.model_copy(update={"stage": stages[0]})
         found = dict(zip(stages, best, strict=True))[chosen.stage]
         top_k = None if found is None else TopK.model_validate(found)
-        places = paths.places(store)
-        output = run_refit(agent, corpus, chosen.with_workers(workers), training, top_k, places, stage_callbacks())
+        storage = paths.with_store(store)
+        output = run_refit(agent, corpus, chosen.with_workers(workers), training, top_k, storage, stage_callbacks())
         return output.summary, output.model, output.predictions
 
     return refit

@@ -7,35 +7,17 @@ score it with the share of pairs without evidence, about 0.85 here. `has_answer_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 
-import numpy as np
+from psy_agents.evaluation.metrics.kinds import EvidenceMetric, unit_f1, unit_precision, unit_recall
 
-from psy_agents.evaluation.metrics.kinds import EvidenceMetric, ratio
-
-
-def precision(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """TP / P."""
-    return ratio(sums["token_both"], sums["token_predicted"])
-
-
-def recall(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """TP / G."""
-    return ratio(sums["token_both"], sums["token_gold"])
-
-
-def f1(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """2 TP / (P + G)."""
-    return ratio(2 * sums["token_both"], sums["token_predicted"] + sums["token_gold"])
-
-
-TOKEN_PRECISION = EvidenceMetric(name="token_precision", title="token precision", position=11, compute=precision)
-TOKEN_RECALL = EvidenceMetric(name="token_recall", title="token recall", position=12, compute=recall)
+TOKEN_PRECISION = EvidenceMetric(name="token_precision", title="token precision", position=11, compute=partial(unit_precision, "token"))
+TOKEN_RECALL = EvidenceMetric(name="token_recall", title="token recall", position=12, compute=partial(unit_recall, "token"))
 TOKEN_F1 = EvidenceMetric(
     name="token_f1",
     title="token-F1",
     position=13,
     hub_type="f1",
-    compute=f1,
+    compute=partial(unit_f1, "token"),
     in_summary=True,
 )
