@@ -187,7 +187,7 @@ def test_no_catalog_entry_saves_a_file_that_can_be_left_half_written(session):
     for pipeline in pipelines.values():
         for name in pipeline.all_outputs():
             kind = type(catalog.get(name))
-            # A figure can be drawn anew from what is saved whole; kedro-viz knows it by its type.
+            # A figure can be drawn again from other saved data; kedro-viz knows it by its type.
             assert kind.__module__.startswith("psy_agents.datasets") or kind is PlotlyJSONDataset, name
 
 

@@ -129,7 +129,7 @@ class Prepared(Exception):
 
 @pytest.fixture
 def prepared(monkeypatch, tmp_path, corpus, encoder, caplog):
-    """Prepares a stage up to its first trial: its space's range, what goes first, its study's name, and what was told."""
+    """Prepares a stage up to its first trial: its space's range, what goes first, its study's name, and what was logged."""
     caplog.set_level(logging.INFO, "psy_agents")
     seen = []
 
@@ -159,26 +159,26 @@ WHOLE = ((1e-5, 1e-1), [{"learning_rate": 1e-3}])
 
 def test_without_a_parent_the_whole_space_is_searched_and_it_is_said(prepared, corpus, encoder):
     parent = best_trials("criteria", corpus, settings_of(encoder), {"learning_rate": 1e-3}, {"learning_rate": 3e-3})
-    *found, _, told = prepared()
-    assert tuple(found) == WHOLE and "it searches the whole space" in told
-    *found, _, told = prepared(parent=parent, stage=STAGE1.model_copy(update={"refine": NoRefinement()}))
-    assert tuple(found) == WHOLE and "refines" not in told and "whole space" not in told
+    *found, _, logged = prepared()
+    assert tuple(found) == WHOLE and "it searches the whole space" in logged
+    *found, _, logged = prepared(parent=parent, stage=STAGE1.model_copy(update={"refine": NoRefinement()}))
+    assert tuple(found) == WHOLE and "refines" not in logged and "whole space" not in logged
 
 
 def test_a_parent_of_other_data_is_used_with_a_warning_and_one_of_another_agent_is_refused(prepared, corpus, encoder):
     params = {"learning_rate": 1e-3}, {"learning_rate": 3e-3}
     parent = best_trials("criteria", corpus, settings_of(encoder), *params)
-    same, first, _, told = prepared(parent=parent)
-    assert "WARNING" not in told and first == list(params)
-    other, _, _, told = prepared(parent=parent.model_copy(update={"data_hash": "other"}))
-    assert other == same and "WARNING" in told and "another corpus or other splits" in told
+    same, first, _, logged = prepared(parent=parent)
+    assert "WARNING" not in logged and first == list(params)
+    other, _, _, logged = prepared(parent=parent.model_copy(update={"data_hash": "other"}))
+    assert other == same and "WARNING" in logged and "another corpus or other splits" in logged
     with pytest.raises(ValueError, match="of share, not of criteria"):
         prepared(parent=parent.model_copy(update={"agent": "share"}))
 
 
 def test_a_change_makes_a_new_study_and_is_named(prepared, corpus):
-    *_, first, told = prepared()
-    assert "starts a new study" not in told
+    *_, first, logged = prepared()
+    assert "starts a new study" not in logged
     assert prepared()[2] == first
     narrow = {"learning_rate": FloatRange(type="float", low=1e-5, high=1e-2, log=True)}
     reworded = replace(corpus, criteria={**CRITERIA, "SLEEP": "sleeps badly"})
@@ -190,8 +190,8 @@ def test_a_change_makes_a_new_study_and_is_named(prepared, corpus):
          "space.learning_rate.distribution, training.objective_evidence_weight"),
         ({"corpus": reworded}, "corpus, space.learning_rate.distribution"),
     ]:  # fmt: skip
-        *_, name, told = prepared(**changes)
-        assert name != before and f"{name} starts a new study: changed since {before}: {named}\n" in told
+        *_, name, logged = prepared(**changes)
+        assert name != before and f"{name} starts a new study: changed since {before}: {named}\n" in logged
         before = name
     for unchanging in ({"n_trials": 9}, {"timeout": 60.0}, {"workers": WorkersConfig(count=2)}, {"top_k": 1}):
         assert prepared(stage=STAGE1.model_copy(update=unchanging))[2] == first

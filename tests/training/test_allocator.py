@@ -24,7 +24,7 @@ print(new_pages(), given_back)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
 def test_tensors_as_large_as_ones_before_take_few_new_pages():
-    told = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True).stdout
-    kept, given_back = map(int, told.split())
+    counted = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True).stdout
+    kept, given_back = map(int, counted.split())
     # Not none: a small block may settle in what a large one has left, until there is room for both.
     assert kept < given_back / 3

@@ -40,11 +40,11 @@ def test_the_mlflow_command_fits_its_kind_of_address():
 
 
 @pytest.fixture
-def told(tmp_path, caplog):
-    """What the hooks have told of the nodes of these pipelines."""
+def logged(tmp_path, caplog):
+    """What the hooks log for the nodes of these pipelines."""
     hooks = ViewerHooks()
 
-    def tell(*pipelines):
+    def run(*pipelines):
         caplog.clear()
         hooks.before_pipeline_run()
         inputs = {"study_store": "/p/studies.db", "params:hpo.paths": SearchPaths(checkpoints=tmp_path, logs=Path("/p/logs"))}
@@ -54,25 +54,25 @@ def told(tmp_path, caplog):
                     hooks.before_node_run(node, inputs)
         return [record.getMessage() for record in caplog.records]
 
-    return tell
+    return run
 
 
-def test_a_run_of_several_agents_tells_them_once_and_the_next_run_again(told):
+def test_a_run_of_several_agents_tells_them_once_and_the_next_run_again(logged):
     searches = [hpo_stages.create_pipeline(agent, "stage0") for agent in ("criteria", "evidence")]
     expected = [
         "watch the trials: optuna-dashboard sqlite:////p/studies.db  (needs: pip install optuna-dashboard)",
         "what each trial prints: /p/logs/<study>/trial_<number>.log",
     ]
-    assert told(*searches) == expected
-    assert told(refit.create_pipeline("criteria", ("stage0",))) == expected
-    assert told(budget.create_pipeline(("stage0",))) == []
+    assert logged(*searches) == expected
+    assert logged(refit.create_pipeline("criteria", ("stage0",))) == expected
+    assert logged(budget.create_pipeline(("stage0",))) == []
 
 
-def test_with_tracking_the_command_of_mlflow_is_told_too(told, tmp_path):
+def test_with_tracking_the_command_of_mlflow_is_logged_too(logged, tmp_path):
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'mlflow.db'}")
     try:
         with mlflow.start_run(experiment_id="0"):  # whatever experiment an earlier test left as the active one
-            lines = told(hpo_stages.create_pipeline("criteria", "stage0"))
+            lines = logged(hpo_stages.create_pipeline("criteria", "stage0"))
     finally:
         mlflow.set_tracking_uri(None)
     assert f"watch the runs: mlflow ui --backend-store-uri sqlite:///{tmp_path / 'mlflow.db'}" in lines

@@ -184,8 +184,8 @@ def test_a_temperature_at_its_bound_is_told_with_what_helps(caplog):
         warn_of_flat_probabilities("share", decisions)
     assert not caplog.messages
     warn_of_flat_probabilities("share", Decisions(temperature=MAX_TEMPERATURE))
-    (told,) = caplog.messages
-    assert told.startswith("share: its temperature is 20") and "hpo.refit.calibration=platt" in told
+    (message,) = caplog.messages
+    assert message.startswith("share: its temperature is 20") and "hpo.refit.calibration=platt" in message
 
 
 def test_no_text_leaves_the_corpus(refit):

@@ -1,4 +1,4 @@
-"""A study's name follows from what makes its values comparable, and what has changed can be told."""
+"""A study's name follows from what makes its values comparable, and its changes can be described."""
 
 import optuna
 
@@ -34,8 +34,8 @@ def test_changes_are_told_by_their_dotted_names():
 
 
 def test_many_changes_are_shortened():
-    told = describe_changes({}, {f"p{number}": number for number in range(11)})
-    assert told == "p0, p1, p10, p2, p3, p4, p5, p6 and 3 more"
+    described = describe_changes({}, {f"p{number}": number for number in range(11)})
+    assert described == "p0, p1, p10, p2, p3, p4, p5, p6 and 3 more"
 
 
 def test_the_study_to_compare_with_is_the_newest_of_the_same_agent_stage_and_label():

@@ -52,8 +52,8 @@ def test_several_processes_may_open_a_new_store_at_once(address):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     opened = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, env=env) for _ in range(4)]
     for process in opened:
-        _, told = process.communicate()
-        assert process.returncode == 0, told
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
 
 
 def test_a_lost_connection_is_a_lost_lock():

@@ -75,9 +75,9 @@ def test_the_history_shows_what_baselines_reach(search):
 
 def test_a_trial_is_told_letter_by_letter_with_the_reason_of_its_failure(search):
     records = search.run(n_trials=2, baselines=BASELINES, mishaps={1: "diverge"}).records
-    told = hover_text(records[1]).split("<br>")
-    assert told[:2] == ["trial 2: diverged", "loss is nan in optimiser step 7"]
-    assert {"x = 0.7", "loss = plain"} == set(told[2:])
+    lines = hover_text(records[1]).split("<br>")
+    assert lines[:2] == ["trial 2: diverged", "loss is nan in optimiser step 7"]
+    assert {"x = 0.7", "loss = plain"} == set(lines[2:])
     marked = replace(records[0], params={"<b>": "<i>"}, value=None)
     assert hover_text(marked) == "trial 1: complete<br>&lt;b&gt; = &lt;i&gt;"
 
