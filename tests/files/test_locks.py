@@ -1,27 +1,30 @@
 """Locks on files: one process at a time, and none after the process that held it."""
 
-import multiprocessing
+import subprocess
+import sys
 
 from psy_agents.files.locks import try_lock, wait_for_lock
 
+HOLD = """
+import sys
+from pathlib import Path
+from psy_agents.files.locks import wait_for_lock
 
-def hold(path, held, let_go):
-    with wait_for_lock(path):
-        held.set()
-        let_go.wait()
+with wait_for_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 def test_a_lock_is_one_process_s_until_it_ends(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    held, let_go = context.Event(), context.Event()
-    holder = context.Process(target=hold, args=(tmp_path / "lock", held, let_go))
-    holder.start()
-    try:
-        assert held.wait(300)
-        assert try_lock(tmp_path / "lock") is None
-    finally:
-        holder.kill()
-        holder.join()
+    # A program of its own: a function of a test module can only be pickled where the root folder is on the path.
+    program = [sys.executable, "-c", HOLD, str(tmp_path / "lock")]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout.readline() == "held\n"
+            assert try_lock(tmp_path / "lock") is None
+        finally:
+            holder.kill()
     with wait_for_lock(tmp_path / "lock"):
         assert try_lock(tmp_path / "lock") is None
 
