@@ -1,6 +1,7 @@
 """Spans from logits, and the decoding rule, against plain enumeration."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -158,6 +159,17 @@ def test_chosen_rule_is_the_best_of_all(seed, with_criterion):
     chosen = choose_rule(found, gold, texts, lengths, logits)
     assert f1(chosen) == pytest.approx(max(map(f1, rules)))
     assert with_criterion or chosen.criterion_weight == 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_pair_of_weight_two_counts_as_two_pairs(seed):
+    found, gold, texts = random_case(seed)
+    times = np.random.default_rng(seed).integers(1, 4, len(texts))
+    copies = [found.of_pairs(np.arange(len(texts)) == pair) for pair in np.repeat(np.arange(len(texts)), times)]
+    repeated = Candidates.concatenate([replace(each, pair=np.full_like(each.pair, at)) for at, each in enumerate(copies)])
+    of_repeated = [[each[pair] for pair in np.repeat(np.arange(len(texts)), times)] for each in (gold, texts)]
+    chosen = choose_rule(found, gold, texts, [1, 2, 4], weights_P=times.astype(float))
+    assert chosen == choose_rule(repeated, *of_repeated, [1, 2, 4])
 
 
 def test_without_candidates_nothing_is_evidence():

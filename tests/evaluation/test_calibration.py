@@ -77,6 +77,16 @@ def test_platt_scaling_is_likeliest_for_its_targets_and_finite_for_separable_pai
     assert fit_platt(np.array([0, 0, 1, 1]), np.array([0.9, 0.6, 0.2, 0.1]))[0] == pytest.approx(MAX_TEMPERATURE)
 
 
+def test_a_pair_of_weight_two_counts_as_two_pairs():
+    labels, probabilities = confident_pairs(2.5, n=150)
+    times = np.random.default_rng(1).integers(1, 4, len(labels))
+    repeated = np.repeat(labels, times), np.repeat(probabilities, times)
+    for method in ("temperature", "platt"):
+        found = fit_calibration(method, labels, probabilities, times.astype(float))
+        assert found == pytest.approx(fit_calibration(method, *repeated), rel=1e-5)
+        assert found != pytest.approx(fit_calibration(method, labels, probabilities), rel=1e-5)
+
+
 def test_each_method_fits_its_parameters():
     labels, probabilities = confident_pairs(2.5, n=150)
     assert fit_calibration("none", labels, probabilities) == (1.0, 0.0)

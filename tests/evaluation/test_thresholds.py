@@ -81,6 +81,19 @@ def test_positives_of_several_runs_count_once():
         assert criterion_thresholds(*three, min_support=least, runs=3) == alone
 
 
+def test_a_pair_of_weight_two_counts_as_two_pairs():
+    labels, probabilities, criterion = random_pairs(5, 200)
+    times = np.random.default_rng(5).integers(1, 4, len(labels))
+    repeated = [np.repeat(each, times) for each in (labels, probabilities, criterion)]
+    assert best_threshold(labels, probabilities, criterion, times.astype(float)) == best_threshold(*repeated)
+    assert best_threshold(labels, probabilities, criterion, np.full(len(labels), 0.5)) == best_threshold(labels, probabilities, criterion)
+    positives = np.bincount(criterion[labels == 1], minlength=4)
+    shares = np.repeat(1 / times, times)
+    for least in (positives[1], positives[1] + 1):
+        found = criterion_thresholds(*repeated, min_support=least, weights=shares)
+        assert set(found) == {c for c in range(4) if positives[c] >= least}, "the answers to a pair support a criterion once"
+
+
 def test_without_positives_the_threshold_is_a_half():
     assert best_threshold(np.zeros(3), np.array([0.1, 0.2, 0.9]), np.zeros(3, int)) == 0.5
 

@@ -208,6 +208,7 @@ def choose_rule(
     texts: Sequence[str],
     lengths: Sequence[int],
     criterion_logits_P: np.ndarray | None = None,
+    weights_P: np.ndarray | None = None,
 ) -> DecodingRule:
     """Choose the rule with the highest pooled token-F1 on these (validation) pairs; ties go to the simpler rule.
 
@@ -219,11 +220,13 @@ def choose_rule(
         texts: the post of each pair.
         lengths: values of ``max_span_tokens`` to try.
         criterion_logits_P: criterion logits, if the agent predicts the criterion.
+        weights_P: of each pair in the counts of words; None: 1.
     """
+    weights_P = np.ones(len(texts)) if weights_P is None else weights_P
     words_of = {text: word_spans(text)[:, 0] for text in set(texts)}  # Pairs of a post share its text.
     words = [words_of[text] for text in texts]
     gold_words = [_inside(starts, spans) for starts, spans in zip(words, gold, strict=True)]
-    n_gold = sum(int(inside.sum()) for inside in gold_words)
+    n_gold = float(sum(weight * inside.sum() for weight, inside in zip(weights_P, gold_words, strict=True)))
     longest = max(lengths)
     best_f1, best = -1.0, DecodingRule(threshold=float("inf"))
     for unit, max_tokens in [*((TOKENS, length) for length in sorted(set(lengths))), (SENTENCES, longest)]:
@@ -234,6 +237,7 @@ def choose_rule(
         for i, (pair, start, end) in enumerate(zip(ranked.pair, ranked.start, ranked.end, strict=True)):
             low, high = np.searchsorted(words[pair], (start, end))
             predicted[i], hits[i] = high - low, gold_words[pair][low:high].sum()
+        predicted, hits = predicted * weights_P[ranked.pair], hits * weights_P[ranked.pair]
         rank = _rank_in_pair(ranked.pair)
         for weight in (0.0,) if criterion_logits_P is None else CRITERION_WEIGHTS:
             scores = ranked.scores(weight, criterion_logits_P)

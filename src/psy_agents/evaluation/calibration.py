@@ -35,14 +35,16 @@ def calibrate(probabilities: np.ndarray, temperature: float, shift: float = 0.0)
     return probabilities if (temperature, shift) == (1, 0) else _sigmoid(log_odds(probabilities) / temperature + shift)
 
 
-def fit_calibration(method: CalibrationMethod, labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
+def fit_calibration(
+    method: CalibrationMethod, labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[float, float]:
     """Fit the temperature and the shift of a method; 1 and 0 for "none". For the arguments see `fit_temperature`."""
     if method == "platt":
-        return fit_platt(labels, probabilities)
-    return (fit_temperature(labels, probabilities) if method == "temperature" else 1.0), 0.0
+        return fit_platt(labels, probabilities, weights)
+    return (fit_temperature(labels, probabilities, weights) if method == "temperature" else 1.0), 0.0
 
 
-def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+def fit_temperature(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> float:
     """Fit the temperature with the least negative log likelihood, between `MIN_TEMPERATURE` and `MAX_TEMPERATURE`.
 
     With logits z, labels y and b = 1 / T, the slope of the likelihood in b is the sum of (sigmoid(b z) - y) z. It grows with b,
@@ -51,13 +53,15 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     Args:
         labels: (pairs,) 0 or 1.
         probabilities: (pairs,) uncalibrated, of label 1.
+        weights: (pairs,) of each pair in the likelihood; None: 1.
     """
     from scipy.optimize import brentq  # Not at the top: every command imports this module.
 
     logits, labels = log_odds(probabilities), labels.astype(np.float64)
+    weighted = logits if weights is None else logits * weights
 
     def slope(inverse: float) -> float:
-        return float(np.sum((_sigmoid(inverse * logits) - labels) * logits))
+        return float(np.sum((_sigmoid(inverse * logits) - labels) * weighted))
 
     low, high = 1 / MAX_TEMPERATURE, 1 / MIN_TEMPERATURE
     if slope(low) >= 0:
@@ -67,23 +71,25 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     return 1 / brentq(slope, low, high, xtol=1e-12)
 
 
-def fit_platt(labels: np.ndarray, probabilities: np.ndarray) -> tuple[float, float]:
+def fit_platt(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, float]:
     """Fit temperature, between `MIN_TEMPERATURE` and `MAX_TEMPERATURE`, and shift by the negative log likelihood of Platt's targets.
 
     The targets are (n1 + 1) / (n1 + 2) for the n1 positive pairs and 1 / (n0 + 2) for the n0 others (Platt 1999, section
     2.2): if a logit separates few pairs perfectly, the fitted probabilities do not reach 0 or 1. For the arguments see
-    `fit_temperature`.
+    `fit_temperature`; with weights, n1 and n0 are sums of weights.
     """
     from scipy.optimize import minimize
 
     logits, met = log_odds(probabilities), labels.astype(bool)
-    positives = met.sum()
-    targets = np.where(met, (positives + 1) / (positives + 2), 1 / (len(met) - positives + 2))
+    weights = np.ones(len(met)) if weights is None else weights
+    total, positives = weights.sum(), weights[met].sum()
+    targets = np.where(met, (positives + 1) / (positives + 2), 1 / (total - positives + 2))
 
     def likelihood(parameters: np.ndarray) -> tuple[float, np.ndarray]:
         shifted = parameters[0] * logits + parameters[1]
-        residuals = (_sigmoid(shifted) - targets) / len(targets)
-        return float(np.mean(np.logaddexp(0.0, shifted) - targets * shifted)), np.array([residuals @ logits, residuals.sum()])
+        residuals = weights * (_sigmoid(shifted) - targets) / total
+        losses = weights * (np.logaddexp(0.0, shifted) - targets * shifted)
+        return float(losses.sum() / total), np.array([residuals @ logits, residuals.sum()])
 
     bounds = [(1 / MAX_TEMPERATURE, 1 / MIN_TEMPERATURE), (None, None)]
     optimum = minimize(likelihood, [1.0, 0.0], jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-14, "gtol": 1e-10})

@@ -10,7 +10,9 @@ CANDIDATES = 200
 NO_ANSWER_CANDIDATES = 50
 
 
-def best_threshold(labels: np.ndarray, probabilities: np.ndarray, criterion_index: np.ndarray) -> float:
+def best_threshold(
+    labels: np.ndarray, probabilities: np.ndarray, criterion_index: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """Return the one threshold for all criteria that gives the highest macro-F1.
 
     F1 can only rise when the threshold falls to the probability of a positive. The candidates are therefore the probabilities of
@@ -20,6 +22,7 @@ def best_threshold(labels: np.ndarray, probabilities: np.ndarray, criterion_inde
 
     Args:
         labels, probabilities, criterion_index: (pairs,).
+        weights: (pairs,) of each pair in the counts of F1; None: 1.
     """
     labels = labels.astype(bool)
     values = np.unique(probabilities)
@@ -35,15 +38,32 @@ def best_threshold(labels: np.ndarray, probabilities: np.ndarray, criterion_inde
     macro_f1 = np.zeros(len(cuts))
     for criterion in np.unique(criterion_index[labels]):
         chosen = criterion_index == criterion
-        of_criterion, positives = np.sort(probabilities[chosen]), np.sort(probabilities[chosen & labels])
-        predicted = len(of_criterion) - np.searchsorted(of_criterion, cuts)
-        hits = len(positives) - np.searchsorted(positives, cuts)
-        macro_f1 += 2 * hits / (predicted + len(positives))
+        positives = chosen & labels
+        predicted, _ = _at_least(cuts, probabilities, chosen, weights)
+        hits, gold = _at_least(cuts, probabilities, positives, weights)
+        macro_f1 += 2 * hits / (predicted + gold)
     return float(cuts[_last_maximum(macro_f1)])
 
 
+def _at_least(
+    cuts: np.ndarray, probabilities: np.ndarray, chosen: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, float]:
+    """(cuts,) weight of the chosen pairs whose probability is at or above each cut, and the weight of all chosen pairs."""
+    values = probabilities[chosen]
+    if weights is None:
+        return len(values) - np.searchsorted(np.sort(values), cuts), len(values)
+    order = np.argsort(values)
+    below = np.append(0.0, np.cumsum(weights[chosen][order]))
+    return below[-1] - below[np.searchsorted(values[order], cuts)], float(below[-1])
+
+
 def criterion_thresholds(
-    labels: np.ndarray, probabilities: np.ndarray, criterion_index: np.ndarray, min_support: int, runs: int = 1
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    criterion_index: np.ndarray,
+    min_support: int,
+    runs: int = 1,
+    weights: np.ndarray | None = None,
 ) -> dict[int, float]:
     """The threshold of the highest F1 for each criterion with enough positives; see `best_threshold`.
 
@@ -54,16 +74,20 @@ def criterion_thresholds(
     Args:
         labels, probabilities, criterion_index: (pairs,) of all runs, concatenated.
         min_support: the fewest positive pairs with which a criterion has a separate threshold.
-        runs: number of runs; a pair is counted once.
+        runs: number of runs that answered every pair; a pair is counted once.
+        weights: (pairs,) as for `best_threshold`, where pairs were answered by different numbers of runs: those of a pair sum to 1.
 
     Returns:
         Threshold by the criterion's index; criteria with too few positives are left out.
     """
-    positives = np.bincount(criterion_index[labels.astype(bool)]) // runs
+    met = labels.astype(bool)
+    counts = np.bincount(criterion_index[met], None if weights is None else weights[met])
+    positives = np.rint(counts).astype(np.int64) // runs
     chosen = {}
     for criterion in np.flatnonzero(positives >= max(1, min_support)).tolist():
         rows = criterion_index == criterion
-        chosen[criterion] = best_threshold(labels[rows], probabilities[rows], criterion_index[rows])
+        of_rows = None if weights is None else weights[rows]
+        chosen[criterion] = best_threshold(labels[rows], probabilities[rows], criterion_index[rows], of_rows)
     return chosen
 
 
