@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
@@ -37,9 +37,25 @@ class Corpus:
         Raises:
             UserError: the splits are not those of the posts, as after a preprocessing that failed between the two, or leak.
         """
+        self.audit()
+        return data_hash(self.posts, self.pairs, self.sentences, self.splits, self.criteria)
+
+    def audit(self) -> None:
+        """Refuse splits that are not those of the posts, or leak (see `audit_leakage`).
+
+        Raises:
+            UserError: they do.
+        """
         clusters = self.splits.drop_duplicates("post_id").set_index("post_id")["cluster"]
         audit_leakage(self.posts, self.splits, self.posts["post_id"].map(clusters).to_numpy())
-        return data_hash(self.posts, self.pairs, self.sentences, self.splits, self.criteria)
+
+    def part(self, *splits: str) -> Corpus:
+        """The posts of one or more splits alone, with their pairs and sentences."""
+        members = self.members(*splits)
+        tables = {name: table for name, table in vars(self).items() if name in ("posts", "pairs", "sentences", "splits")}
+        return replace(
+            self, **{name: table[table["post_id"].isin(members)].reset_index(drop=True) for name, table in tables.items()}
+        )
 
     def members(self, *splits: str) -> pd.Series:
         """The ids of the posts of one split, or of several together."""

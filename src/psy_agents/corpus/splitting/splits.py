@@ -67,10 +67,24 @@ def fold_posts(
         raise UserError(f"{folds} folds have no part for each of {', '.join(SPLITS)}: take 3 or more.")
     if not 0 <= fold < folds:
         raise UserError(f"There is no fold {fold} among {folds} folds: take one from 0 to {folds - 1}.")
+    part = partition_posts(posts, pairs, clusters, folds, seed)
+    after = (fold + 1) % folds
+    return part.assign(split=np.where(part["part"] == fold, "test", np.where(part["part"] == after, "validation", "train")))[
+        ["post_id", "split"]
+    ].astype(str)
+
+
+def partition_posts(posts: pd.DataFrame, pairs: pd.DataFrame, clusters: np.ndarray, folds: int, seed: int) -> pd.DataFrame:
+    """The part, from 0 to ``folds - 1``, of each post that has text: ``post_id``, ``part``, in the posts' order.
+
+    The parts have equal sizes, posts of one cluster share a part, and a criterion is in every part if its positives stand in at
+    least ``folds`` clusters. For the arguments see `fold_posts`.
+
+    Raises:
+        UserError: a part would have no post.
+    """
     groups = _group(posts, pairs, clusters, seed)
-    part = _parts(groups, np.full(folds, 1 / folds), seed, f"{folds} folds")
-    split = np.where(part == fold, "test", np.where(part == (fold + 1) % folds, "validation", "train"))
-    return _table(groups, split)
+    return pd.DataFrame({"post_id": groups.post_id, "part": _parts(groups, np.full(folds, 1 / folds), seed, f"{folds} folds")})
 
 
 def coverage(posts: pd.DataFrame, pairs: pd.DataFrame, splits: pd.DataFrame, clusters: np.ndarray) -> dict[str, Any]:
