@@ -16,16 +16,12 @@ SAMPLER = Tpe(n_startup_trials=3)
 STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=MedianPruner(n_startup_trials=2))
 
 
-def new_space():
-    return optuna.search_space.IntersectionSearchSpace(include_pruned=True)
-
-
 @pytest.fixture
 def study():
     """Complete, pruned, failed and running trials, as a store holds them."""
     study, space = optuna.create_study(direction="maximize"), SearchSpace.from_config(SPACE, DEFAULTS)
     for seed, state in enumerate([TrialState.COMPLETE] * 5 + [TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING]):
-        study.sampler = Random().build(seed, new_space())
+        study.sampler = Random().build(seed)
         trial = study.ask()
         params = space.suggest(trial)
         for epoch in range(1, 5):
@@ -39,9 +35,9 @@ def test_proposals_are_those_of_the_store_also_while_a_trial_runs(study):
     space = SearchSpace.from_config(SPACE, DEFAULTS)
     copy = InMemoryStudy(study.get_trials(deepcopy=False), new_pruner(STAGE))
     for seed in range(3):
-        study.sampler = SAMPLER.build(seed, new_space())
+        study.sampler = SAMPLER.build(seed)
         trial = study.ask()
-        assert copy.propose(space, SAMPLER.build(seed, copy.shared_space)) == space.suggest(trial)
+        assert copy.propose(space, SAMPLER.build(seed)) == space.suggest(trial)
         study.tell(trial, 0.1 * seed)
         copy.update(study.trials[trial.number])
 

@@ -10,7 +10,6 @@ from psy_agents.files.schema import Schema
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
-    from optuna.search_space import IntersectionSearchSpace
 
 
 class Sampler(Schema):
@@ -30,13 +29,8 @@ class Sampler(Schema):
     name: str
 
     @abstractmethod
-    def build(self, seed: int, shared_space: IntersectionSearchSpace) -> BaseSampler:
-        """Optuna's sampler.
-
-        Args:
-            shared_space: finds the parameters that all trials of the study have. The engine keeps it from one sampler to the next,
-                since a new one would go through all trials for every proposal.
-        """
+    def build(self, seed: int) -> BaseSampler:
+        """Optuna's sampler."""
 
 
 def refuse_state(sampler: Sampler) -> None:

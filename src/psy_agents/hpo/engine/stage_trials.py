@@ -118,8 +118,7 @@ class StageTrials:
             return self._enqueued[index], {}
         # With the index alone, all stages would draw the same points of their spaces.
         seed = derive_seed(self._config.seed, f"sampler of {self._config.name}", index)
-        sampler = self._config.sampler.build(seed, self._in_memory.shared_space)
-        return self._in_memory.propose(self._space, sampler), {}
+        return self._in_memory.propose(self._space, self._config.sampler.build(seed)), {}
 
     def _end(self, running: RunningTrial, state: TrialState, value: float | None, attrs: Mapping[str, Any]) -> TrialRecord:
         self._running.remove(running)

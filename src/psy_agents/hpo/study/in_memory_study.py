@@ -25,8 +25,6 @@ class InMemoryStudy:
     def __init__(self, trials: Iterable[FrozenTrial], pruner: optuna.pruners.BasePruner) -> None:
         self._study = optuna.create_study(direction="maximize", pruner=pruner)
         self._study.add_trials(trials)
-        self.shared_space = optuna.search_space.IntersectionSearchSpace(include_pruned=True)
-        """The parameters that all trials have, kept for TPE."""
         self._storage, self._id = self._study._storage, self._study._study_id
 
     def propose(self, space: SearchSpace, sampler: optuna.samplers.BaseSampler) -> dict[str, Any]:

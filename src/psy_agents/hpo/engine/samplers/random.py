@@ -10,7 +10,6 @@ from psy_agents.hpo.engine.sampler import Sampler
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
-    from optuna.search_space import IntersectionSearchSpace
 
 
 class Random(Sampler):
@@ -20,7 +19,7 @@ class Random(Sampler):
 
     name: Literal["random"] = Field("random", description="Independent draws.")
 
-    def build(self, seed: int, shared_space: IntersectionSearchSpace) -> BaseSampler:
+    def build(self, seed: int) -> BaseSampler:
         """Optuna's sampler."""
         from optuna.samplers import RandomSampler
 
