@@ -82,7 +82,7 @@ def one_trial(
         run = TrainingRun("criteria", config, made, training_data, **options)
         for _ in run.epochs():
             pass
-        return seconds(arguments.device) - begin, run.best.value
+        return seconds(arguments.device) - begin, run.best.left.epoch.value
 
 
 def spread(values: Sequence[float], digits: int) -> str:

@@ -80,12 +80,12 @@ def test_an_agent_learns_and_is_saved_as_it_answers(encoders, corpus, agent, tmp
     losses = [np.mean(epoch.losses) for epoch in run.epochs()]
     assert losses[-1] < losses[0]
     run.save(tmp_path / "agent")
-    found, best = Predictor(tmp_path / "agent", device="cuda").predict_pairs(run.data.validation), run.best_answers
+    found, best = Predictor(tmp_path / "agent", device="cuda").predict_pairs(run.data.validation), run.best.left.answers
     if best.probabilities_P is not None:
         np.testing.assert_allclose(found.probabilities, best.probabilities_P, atol=1e-6)
     if best.candidates is not None:
         spans = [[(start, end) for start, end, _ in each] for each in found.evidence]
-        assert spans == run.scorer.predicted_spans(best, run.best.decisions)
+        assert spans == run.scorer.predicted_spans(best, run.best.left.epoch.decisions)
 
 
 def test_a_gpu_and_a_cpu_agree_on_a_saved_agent(encoders, corpus, tmp_path):

@@ -21,6 +21,7 @@ from psy_agents.hpo.space.refinement import refine
 from psy_agents.hpo.study.store import read_study
 from psy_agents.hpo.study.topk import TopK
 from psy_agents.training.config import TrainingSettings
+from psy_agents.training.learning_curve import best_epoch, best_value
 
 STAGE0 = StageConfig(name="stage0", label="sanity", n_trials=2, epochs=2, patience=2, top_k=2, workers={"count": 1, "threads": 1})
 
@@ -61,6 +62,18 @@ def test_a_stage_ranks_its_trials_keeps_the_best_weights_and_lets_no_text_out(se
     assert sorted(file.name for file in logs.iterdir()) == ["trial_0000.log", "trial_0001.log"]
 
     assert files_with(folder, CANARY) == []
+
+
+def test_a_trial_is_judged_by_its_smoothed_curve_and_both_values_are_stored(tmp_path, corpus, encoder):
+    four = STAGE0.model_copy(update={"epochs": 4, "patience": 4})
+    top_k = stage(tmp_path, corpus, "share", str(encoder), stage=four).top_k
+    trials = {trial.number: trial for trial in read_study(tmp_path / "studies.db", top_k["study"]).trials}
+    for ranked in top_k["trials"]:
+        curve = [value for _, value in sorted(trials[ranked["trial"]].intermediate_values.items())]
+        assert len(curve) == ranked["epochs_run"] == 4
+        assert (ranked["value"], ranked["best_epoch"]) == (best_value(curve), best_epoch(curve))
+        assert trials[ranked["trial"]].value == ranked["value"]
+        assert ranked["raw_value"] == curve[ranked["best_epoch"] - 1]
 
 
 def test_splits_of_other_posts_are_refused_before_a_study_is_made(tmp_path, corpus, encoder):

@@ -45,18 +45,18 @@ def trained(corpus, encoder, tmp_path_factory):
 @pytest.mark.parametrize(("agent", "unit"), [*((agent, "post") for agent in AGENTS), ("criteria", "sentence")])
 def test_a_loaded_agent_gives_the_answers_and_figures_of_its_training(trained, agent, unit):
     run, folder = trained(agent, unit)
-    data, best = run.data.validation, run.best_answers
+    data, best, epoch = run.data.validation, run.best.left.answers, run.best.left.epoch
     found = Predictor(folder, device="cpu").predict_pairs(data)
     if best.probabilities_P is None:
         assert found.probabilities is None
     else:
         np.testing.assert_array_equal(found.probabilities, best.probabilities_P)
-        np.testing.assert_array_equal(found.predicted, best.probabilities_P >= run.best.decisions.threshold)
+        np.testing.assert_array_equal(found.predicted, best.probabilities_P >= epoch.decisions.threshold)
     spans = None if found.spans is None else [[span.offsets for span in each] for each in found.spans]
-    assert spans == (None if best.candidates is None else run.scorer.predicted_spans(best, run.best.decisions))
+    assert spans == (None if best.candidates is None else run.scorer.predicted_spans(best, epoch.decisions))
     value, metrics = run.scorer.score_predictions(found.probabilities, None if found.probabilities is None else found.predicted, spans)
-    assert value == run.best.value
-    assert metrics == pytest.approx({name: run.best.metrics[name] for name in metrics}, nan_ok=True)
+    assert value == epoch.value
+    assert metrics == pytest.approx({name: epoch.metrics[name] for name in metrics}, nan_ok=True)
 
 
 TEXTS = ["I barely slept all week. Then home.", "", "Nothing of note " * 60 + "I have no energy left.", "🙂 I barely slept all week."]
@@ -106,7 +106,7 @@ def test_a_fitted_agent_is_saved_as_it_is_with_the_decisions_it_is_given(corpus,
     assert len(training_data.train) == len(split_pairs(corpus, "train")) + len(split_pairs(corpus, "validation"))
     run = TrainingRun("criteria", config, settings, training_data, seed=1, epochs=3, patience=3, device="cpu")
     losses = list(run.fit(2))
-    assert len(losses) == 2 and run.step == 2 * run.steps_per_epoch and run.best is None
+    assert len(losses) == 2 and run.step == 2 * run.steps_per_epoch and not run.best.values
     given = Decisions(0.25, temperature=2.0, shift=-1.5, thresholds={"SLEEP": 0.75})
     run.save(tmp_path / "agent", given)
     loaded, _, decisions, described = load_agent(tmp_path / "agent")

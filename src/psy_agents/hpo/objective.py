@@ -10,6 +10,7 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.training.allocator import keep_freed_memory
 from psy_agents.training.config import TrainingSettings
+from psy_agents.training.learning_curve import best_value
 from psy_agents.training.trainer import NonFiniteLoss, TrainingData, TrainingRun
 
 
@@ -54,6 +55,7 @@ def new_run(setup: SearchSetup, params: dict[str, Any], training_data: TrainingD
         epochs=spec.epochs,
         patience=spec.patience,
         micro_batch_divisor=spec.micro_batch_divisor,
+        keep_weights=spec.checkpoint is not None,
     )
 
 
@@ -80,5 +82,6 @@ def report_each(epochs: Iterable[EpochReport], report: Report) -> int:
 
 
 def best_outcome(run: TrainingRun, epochs_run: int) -> TrialOutcome:
-    """The outcome of a trial: its best epoch."""
-    return TrialOutcome(run.best.value, run.best.number, epochs_run, run.best.metrics)
+    """The outcome of a trial: the best epoch of its smoothed curve."""
+    best = run.best.left.epoch
+    return TrialOutcome(best_value(run.best.values), best.number, epochs_run, best.metrics, raw_value=best.value)

@@ -47,12 +47,19 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class TrialOutcome:
-    """A finished trial: the value and metrics of its best epoch, and how many epochs it ran."""
+    """A finished trial.
+
+    Attributes:
+        value: decides between trials; of a search, the highest value of the smoothed curve.
+        best_epoch, metrics: the epoch of that value, and its metrics.
+        raw_value: the same epoch's value before smoothing; None where the value is not that of an epoch.
+    """
 
     value: float
     best_epoch: int
     epochs_run: int
     metrics: Mapping[str, float]
+    raw_value: float | None = None
 
 
 class TrialDiverged(Exception):

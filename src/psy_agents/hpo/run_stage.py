@@ -29,6 +29,7 @@ from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import TopK, stage_records, top_k
 from psy_agents.hpo.workers.executor import worker_count
 from psy_agents.training.config import TrainingSettings
+from psy_agents.training.learning_curve import VALUE_RULE
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ def run_stage(
         "enqueued": enqueued,
         "corpus": data,
         "training": settings.model_dump(mode="json"),
+        "value": VALUE_RULE,
         "stage": stage.model_dump(mode="json", include={"epochs", "patience", "seed", "sampler", "pruner"}),
     }
     name = study_name(agent, stage.name, stage.label, identity)

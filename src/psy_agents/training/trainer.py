@@ -20,6 +20,7 @@ from psy_agents.agents.windows import Windows
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch, windows_of
+from psy_agents.training.best_epoch import BestEpoch
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.data import PairData, annotated_sentences, split_pairs, tokenise, tokenise_sentences
 from psy_agents.training.frozen_states import FrozenStates, FrozenStatesCache
@@ -44,6 +45,15 @@ class Epoch:
     value: float
     metrics: dict[str, float]
     decisions: Decisions
+
+
+@dataclass(frozen=True)
+class KeptEpoch:
+    """What an epoch left behind: its answers to the scored pairs, and its weights where they are kept."""
+
+    epoch: Epoch
+    answers: Answers
+    weights: dict[str, torch.Tensor] | None
 
 
 class TrainingData:
@@ -114,13 +124,14 @@ def span_lengths(windows: Windows, data: PairData) -> list[int]:
 
 
 class TrainingRun:
-    """Trains one agent and keeps the weights of its best epoch.
+    """Trains one agent and keeps the best epoch of its smoothed curve, with its weights and answers (``best``).
 
     Args:
         agent: the agent's name.
         seed: seed of new weights, drawn pairs, batches and dropout.
         epochs, patience: maximum epochs; epochs without improvement after which training stops.
         micro_batch_divisor: divides the micro-batch and multiplies the accumulation steps; the effective batch stays the same.
+        keep_weights: keep the best epoch's weights, which `save` needs.
     """
 
     def __init__(
@@ -134,6 +145,7 @@ class TrainingRun:
         epochs: int,
         patience: int,
         micro_batch_divisor: int = 1,
+        keep_weights: bool = True,
         device: str | None = None,
     ) -> None:
         self.name, self.config, self.settings, self.data = agent, config, settings, data
@@ -169,9 +181,8 @@ class TrainingRun:
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
         self.steps_per_epoch = len(self._steps(self._batches(self._epoch_pairs(0))))
         self.step = 0
-        self.best: Epoch | None = None
-        self.best_answers: Answers | None = None
-        self.best_weights: dict[str, torch.Tensor] | None = None
+        self.keep_weights = keep_weights
+        self.best = BestEpoch[KeptEpoch]()
 
     def _frozen_states(self, split: str, windows: Windows, tokens_an_epoch: int) -> FrozenStates | None:
         encoder = self.config.encoder, self.config.max_length, self.config.window_overlap
@@ -202,6 +213,7 @@ class TrainingRun:
         Raises:
             NonFiniteLoss: training diverged.
         """
+        spare: list[dict[str, torch.Tensor]] = []
         for number in range(1, self.n_epochs + 1):
             losses = self._train_epoch(number)
             answers = answer(
@@ -217,12 +229,21 @@ class TrainingRun:
             value, metrics = self.scorer.score(answers, decisions)
             metrics["train_loss"] = float(np.mean(losses))
             epoch = Epoch(number, tuple(losses), value, metrics, decisions)
-            if self.best is None or value > self.best.value:
-                self.best, self.best_answers = epoch, answers
-                self.best_weights = {k: v.detach().cpu().clone() for k, v in self.agent.state_dict().items()}
+            weights = self._copy_of_weights(spare.pop() if spare else {}) if self.keep_weights else None
+            dropped = self.best.add(value, KeptEpoch(epoch, answers, weights))
+            spare += [each.weights for each in dropped if each.weights is not None]
             yield epoch
             if number - self.best.number >= self.patience:
                 return
+
+    def _copy_of_weights(self, copies: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The agent's weights in the memory of the CPU; ``copies``, of an earlier epoch, are written over."""
+        for name, weight in self.agent.state_dict().items():
+            if name in copies:
+                copies[name].copy_(weight)
+            else:
+                copies[name] = weight.detach().cpu().clone()
+        return copies
 
     def fit(self, epochs: int) -> Iterator[float]:
         """Train for the first ``epochs`` of the schedule without scoring; yield the mean training loss of each.
@@ -290,8 +311,8 @@ class TrainingRun:
         """Save the current agent with the given decisions; without decisions, the best epoch's agent and decisions."""
         agent = self.agent
         if decisions is None:
-            agent, decisions = copy.copy(self.agent), self.best.decisions
-            agent.load_state_dict(self.best_weights)
+            agent, decisions = copy.copy(self.agent), self.best.left.epoch.decisions
+            agent.load_state_dict(self.best.left.weights)
         save_agent(
             folder,
             agent,

@@ -24,6 +24,7 @@ from psy_agents.hpo.study.history import TrialHistory
 from psy_agents.hpo.study.in_memory_study import InMemoryStudy
 from psy_agents.hpo.study.records import Failure, TrialRecord, finite_or_none, record_of
 from psy_agents.hpo.study.trial_writer import TrialWriter
+from psy_agents.training.learning_curve import best_epoch
 
 
 @dataclass(eq=False)
@@ -153,12 +154,18 @@ def _progress(running: RunningTrial, outcome: TrialOutcome | None = None) -> dic
             "value": [report.value for report in running.reports],
             "metrics": {name: [row.get(name) for row in rows] for name in names},
         }
-        best = max(running.reports, key=lambda report: (report.value, -report.epoch))
-        attrs |= {"best_epoch": best.epoch, "epochs_run": len(running.reports), "metrics": finite_or_none(best.metrics)}
+        best = running.reports[best_epoch([report.value for report in running.reports]) - 1]
+        attrs |= {
+            "best_epoch": best.epoch,
+            "epochs_run": len(running.reports),
+            "metrics": finite_or_none(best.metrics),
+            "raw_value": best.value,
+        }
     if outcome is not None:
         attrs |= {
             "best_epoch": outcome.best_epoch,
             "epochs_run": outcome.epochs_run,
             "metrics": finite_or_none(outcome.metrics),
+            "raw_value": outcome.raw_value,
         }
     return attrs

@@ -57,7 +57,7 @@ class ConfirmingObjective:
         run = new_run(self.setup, self.setup.params(spec), self.data, spec)
         epochs_run = report_each(scored_epochs(run), report)
         spec.checkpoint.mkdir(parents=True, exist_ok=True)
-        run.best_answers.save(spec.checkpoint / ANSWERS)
+        run.best.left.answers.save(spec.checkpoint / ANSWERS)
         (spec.checkpoint / SPAN_LENGTHS).write_text(json.dumps(run.scorer.span_lengths), encoding="utf-8")
         return best_outcome(run, epochs_run)
 

@@ -29,6 +29,7 @@ from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.study.topk import Scalar, TopK, installed_versions
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import positive_pairs, split_pairs
+from psy_agents.training.learning_curve import VALUE_RULE
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +127,7 @@ def run_refit(
         "seeds": list(config.fixed_seeds),
         "corpus": data,
         "training": settings.model_dump(mode="json"),
+        "value": VALUE_RULE,
         "epochs": top.epochs,
         "patience": top.patience,
     }

@@ -40,7 +40,9 @@ class TrialRecord:
         state: running, complete, pruned or failed.
         final: False for a failure that is retried.
         enqueued: its parameters were given, not proposed by the sampler.
-        value, best_epoch, metrics: of the best epoch; of the last one where the trial was pruned or failed.
+        value: the highest value of the smoothed curve, which decides between trials; of a pruned trial that of its last epoch.
+        raw_value, best_epoch, metrics: the epoch at which the smoothed curve is highest: its value before smoothing, its number and
+            its metrics.
         failure, reason: the kind of failure and its details, without any text from the data.
         checkpoint: the folder of its weights, while they are kept.
     """
@@ -56,6 +58,7 @@ class TrialRecord:
     retry_of: int | None = None
     micro_batch_divisor: int = 1
     value: float | None = None
+    raw_value: float | None = None
     best_epoch: int | None = None
     epochs_run: int = 0
     metrics: Mapping[str, float | None] = field(default_factory=dict)
@@ -150,6 +153,7 @@ def record_of(trial: FrozenTrial, *, final: bool, checkpoint: Path | None = None
         retry_of=attrs.get("retry_of"),
         micro_batch_divisor=attrs.get("micro_batch_divisor", 1),
         value=value if value is None or math.isfinite(value) else None,
+        raw_value=attrs.get("raw_value"),
         best_epoch=attrs.get("best_epoch"),
         epochs_run=attrs.get("epochs_run", 0),
         metrics=attrs.get("metrics", {}),

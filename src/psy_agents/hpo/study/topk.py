@@ -22,11 +22,12 @@ Scalar = bool | int | float | str | None
 
 
 class RankedTrial(Schema):
-    """One of the best trials; its value and metrics are those of its best epoch."""
+    """One of the best trials; its metrics are those of its best epoch."""
 
     rank: int = Field(ge=1)
     trial: int = Field(ge=0, description="Its number in the study.")
-    value: FiniteFloat
+    value: FiniteFloat = Field(description="The highest value of its smoothed curve, which decides between trials.")
+    raw_value: FiniteFloat | None = Field(None, description="That epoch's value before smoothing; null in files of version 0.1.")
     metrics: dict[str, FiniteFloat | None]
     params: dict[str, Scalar]
     best_epoch: int = Field(ge=1)
@@ -146,6 +147,7 @@ def _ranked(rank: int, record: TrialRecord) -> RankedTrial:
         rank=rank,
         trial=record.number,
         value=record.value,
+        raw_value=record.raw_value,
         metrics=dict(record.metrics),
         params=dict(record.params),
         best_epoch=record.best_epoch,

@@ -185,7 +185,8 @@ def _run(objective: Objective, spec: TrialSpec, pipe: connection.Connection) -> 
         if not math.isfinite(outcome.value):
             raise TrialDiverged(f"the trial's value is {outcome.value}")
         metrics = {str(name): float(value) for name, value in outcome.metrics.items()}
-        return Finished(TrialOutcome(float(outcome.value), int(outcome.best_epoch), int(outcome.epochs_run), metrics))
+        raw = None if outcome.raw_value is None else float(outcome.raw_value)
+        return Finished(TrialOutcome(float(outcome.value), int(outcome.best_epoch), int(outcome.epochs_run), metrics, raw))
     except TrialPruned:
         return Pruned()
     except UserError as error:
