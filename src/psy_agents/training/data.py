@@ -37,6 +37,13 @@ class PairData:
     def __len__(self) -> int:
         return len(self.texts)
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[PairData]) -> PairData:
+        """The pairs of all parts, one part after another; the parts have the same criteria."""
+        joined = {name: [each for part in parts for each in getattr(part, name)] for name in ("texts", "spans")}
+        arrays = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("criterion", "labels", "known", "implicit")}
+        return cls(criteria=parts[0].criteria, **joined, **arrays)
+
     @property
     def criterion_texts(self) -> list[str]:
         """The criterion's wording, pair by pair."""

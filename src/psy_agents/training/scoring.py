@@ -53,19 +53,44 @@ class Answers:
             None if first.candidates is None else average_candidates([each.candidates for each in members]),
         )
 
+    @classmethod
+    def concatenate(cls, parts: Sequence[Answers], sizes: Sequence[int]) -> Answers:
+        """The answers to the pairs of several parts, one part after another.
+
+        Args:
+            sizes: number of pairs of each part.
+        """
+        first = parts[0]
+        begins = np.cumsum([0, *sizes[:-1]])
+        return cls(
+            None if first.probabilities_P is None else np.concatenate([part.probabilities_P for part in parts]),
+            None if first.candidates is None else Candidates.concatenate(
+                [replace(part.candidates, pair=part.candidates.pair + begin) for part, begin in zip(parts, begins, strict=True)]
+            ),
+        )  # fmt: skip
+
     def save(self, file: Path) -> None:
-        """Write the arrays as ``.npz``; they hold no text."""
+        """Write the arrays as a compressed ``.npz``; they hold no text. No number loses a bit."""
         arrays = {} if self.probabilities_P is None else {"probabilities": self.probabilities_P}
         if self.candidates is not None:
-            arrays |= {f"candidate_{name}": array for name, array in vars(self.candidates).items()}
-        np.savez(file, **arrays)
+            arrays |= {f"candidate_{name}": _narrow(array) for name, array in vars(self.candidates).items()}
+        np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, file: Path) -> Answers:
         """Read the arrays that `save` wrote."""
         with np.load(file, allow_pickle=False) as arrays:
-            found = {name.removeprefix("candidate_"): arrays[name] for name in arrays.files if name.startswith("candidate_")}
+            found = {name.removeprefix("candidate_"): _wide(arrays[name]) for name in arrays.files if name.startswith("candidate_")}
             return cls(arrays["probabilities"] if "probabilities" in arrays.files else None, Candidates(**found) if found else None)
+
+
+def _narrow(array: np.ndarray) -> np.ndarray:
+    """Whole numbers in 32 bits: pairs, offsets and lengths are far smaller than 2 to the power of 31."""
+    return array.astype(np.int32) if array.dtype == np.int64 else array
+
+
+def _wide(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.int64) if array.dtype == np.int32 else array
 
 
 def answer(
@@ -105,6 +130,42 @@ def _token_offsets(windows: Windows, chosen: np.ndarray) -> TokenOffsets:
     return TokenOffsets(*(np.where(mask, array[at], -1) for array in arrays))
 
 
+def choose_decisions(
+    data: PairData,
+    answers: Answers,
+    span_lengths: Sequence[int],
+    *,
+    calibration: CalibrationMethod,
+    min_support: int | None,
+    runs: int = 1,
+    weights_P: np.ndarray | None = None,
+) -> Decisions:
+    """Choose calibration, thresholds and decoding rule from answers to pairs; a pair may stand there several times.
+
+    Args:
+        data, answers: each answer with its own pair.
+        span_lengths: lengths of training spans in tokens; the maximum span length is chosen from them.
+        calibration: calibration of probabilities; thresholds and rule are chosen on calibrated probabilities.
+        min_support: positive pairs that a criterion needs to get a separate threshold; None: no criterion gets one.
+        runs: how often every pair stands there.
+        weights_P: weight of each answer, where pairs stand there differently often: those of a pair sum to 1.
+    """
+    chosen: dict = {}
+    if answers.probabilities_P is not None:
+        temperature, shift = fit_calibration(calibration, data.labels, answers.probabilities_P, weights_P)
+        chosen |= {"temperature": temperature, "shift": shift}
+        answers = answers.calibrated(temperature, shift)
+        pairs = data.labels, answers.probabilities_P, data.criterion
+        chosen["threshold"] = best_threshold(*pairs, weights_P)
+        if min_support is not None:
+            ids, found = list(data.criteria), criterion_thresholds(*pairs, min_support, runs, weights_P)
+            chosen["thresholds"] = {ids[i]: threshold for i, threshold in found.items()}
+    if answers.candidates is not None:
+        known = answers.candidates.of_pairs(data.known)
+        chosen["rule"] = choose_rule(known, data.spans, data.texts, span_lengths, answers.criterion_logits_P, weights_P)
+    return Decisions(**chosen)
+
+
 class SplitScorer:
     """Scores answers on one split; gold labels and spans are prepared once.
 
@@ -133,25 +194,11 @@ class SplitScorer:
             calibration: calibration of probabilities; threshold and rule are chosen on calibrated probabilities.
             min_support: positive pairs that a criterion needs to get a separate threshold; None: no criterion gets one.
         """
-        chosen, n = {}, len(runs)
-        if runs[0].probabilities_P is not None:
-            labels, criterion = np.tile(self.data.labels, n), np.tile(self.data.criterion, n)
-            temperature, shift = fit_calibration(calibration, labels, np.concatenate([run.probabilities_P for run in runs]))
-            chosen |= {"temperature": temperature, "shift": shift}
-            runs = tuple(run.calibrated(temperature, shift) for run in runs)
-            probabilities = np.concatenate([run.probabilities_P for run in runs])
-            chosen["threshold"] = best_threshold(labels, probabilities, criterion)
-            if min_support is not None:
-                ids, found = list(self.data.criteria), criterion_thresholds(labels, probabilities, criterion, min_support, n)
-                chosen["thresholds"] = {ids[i]: threshold for i, threshold in found.items()}
-        if runs[0].candidates is not None:
-            known = [run.candidates.of_pairs(self.data.known) for run in runs]
-            together = Candidates.concatenate(
-                [replace(candidates, pair=candidates.pair + i * len(self.data)) for i, candidates in enumerate(known)]
-            )
-            logits_P = None if runs[0].probabilities_P is None else np.concatenate([run.criterion_logits_P for run in runs])
-            chosen["rule"] = choose_rule(together, self.data.spans * n, self.data.texts * n, self.span_lengths, logits_P)
-        return Decisions(**chosen)
+        n = len(runs)
+        data, answers = (self.data, runs[0]) if n == 1 else (
+            PairData.concatenate([self.data] * n), Answers.concatenate(runs, [len(self.data)] * n)
+        )  # fmt: skip
+        return choose_decisions(data, answers, self.span_lengths, calibration=calibration, min_support=min_support, runs=n)
 
     def predicted_spans(self, answers: Answers, decisions: Decisions) -> list[list[Offsets]]:
         """Decode every pair's evidence from calibrated answers."""

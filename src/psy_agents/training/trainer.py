@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder, max_positions
+from psy_agents.agents.encoders.loading import locate_encoder, max_positions
 from psy_agents.agents.losses import criterion_loss, positive_weight, span_loss
-from psy_agents.agents.registry import SENTENCE_AGENTS, new_agent
+from psy_agents.agents.registry import new_agent
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows
-from psy_agents.corpus.corpus import Corpus
-from psy_agents.errors import UserError
 from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch, windows_of
 from psy_agents.training.best_epoch import BestEpoch
 from psy_agents.training.config import HyperParameters, TrainingSettings
-from psy_agents.training.data import PairData, annotated_sentences, split_pairs, tokenise, tokenise_sentences
-from psy_agents.training.frozen_states import FrozenStates, FrozenStatesCache
+from psy_agents.training.frozen_states import FrozenStates
 from psy_agents.training.optimisation import optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import Answers, SplitScorer, answer
+from psy_agents.training.training_data import TrainingData
 
-SPAN_LENGTH_QUANTILES = (0.75, 0.95, 1.0)
 LOSSES_READ_TOGETHER = 16
 
 
@@ -54,73 +51,6 @@ class KeptEpoch:
     epoch: Epoch
     answers: Answers
     weights: dict[str, torch.Tensor] | None
-
-
-class TrainingData:
-    """The pairs of a corpus's splits, with caches of their windows and frozen states, shared by all trials of a worker.
-
-    Windows are cached by encoder, max_length and window_overlap.
-
-    Args:
-        train: splits to train on.
-        scored: split on which each epoch is scored; None: epochs are not scored.
-
-    Raises:
-        UserError: a split has no positive pair, or the agent cannot read sentence by sentence.
-    """
-
-    def __init__(
-        self,
-        corpus: Corpus,
-        agent: str,
-        settings: TrainingSettings,
-        *,
-        train: Sequence[str] = ("train",),
-        scored: str | None = "validation",
-    ) -> None:
-        self.by_sentence = settings.unit == "sentence"
-        if self.by_sentence and agent not in SENTENCE_AGENTS:
-            raise UserError(f"unit: sentence is for {', '.join(SENTENCE_AGENTS)} only, not for {agent}: use unit: post.")
-        self.train = annotated_sentences(corpus, *train) if self.by_sentence else split_pairs(corpus, *train)
-        self.validation = None if scored is None else split_pairs(corpus, scored)
-        for name, data in ((" + ".join(train), self.train), (scored, self.validation)):
-            if data is not None and not data.labels.any():
-                raise UserError(f"The {name} split has no positive pair, so nothing can be learned or scored: "
-                                "use more posts or other split ratios.")  # fmt: skip
-        self._cache: dict[tuple, tuple[Windows, Windows | None, list[int]]] = {}
-        self._tokenizers: dict[Path, object] = {}
-        self.frozen_states = FrozenStatesCache(settings.frozen_states_gib)
-
-    def tokenizer(self, folder: Path):
-        """Return the tokenizer of an encoder folder, loaded once."""
-        if folder not in self._tokenizers:
-            self._tokenizers[folder] = load_tokenizer(folder)
-        return self._tokenizers[folder]
-
-    def windows(self, folder: Path, config: HyperParameters, positions: int) -> tuple[Windows, Windows | None, list[int]]:
-        """Return training windows, validation windows or None, and quantiles of the training spans' lengths in tokens."""
-        key = (folder, config.max_length, config.window_overlap)
-        if key not in self._cache:
-            options = {"max_length": config.max_length, "overlap": config.window_overlap, "positions": positions}
-            tokenizer = self.tokenizer(folder)
-            train = tokenise(tokenizer, self.train, **options)
-            cut = tokenise_sentences if self.by_sentence else tokenise
-            validation = None if self.validation is None else cut(tokenizer, self.validation, **options)
-            self._cache[key] = (train, validation, span_lengths(train, self.train))
-        return self._cache[key]
-
-
-def span_lengths(windows: Windows, data: PairData) -> list[int]:
-    """Return quantiles of the gold spans' lengths in tokens; [1] if there are no spans."""
-    lengths = []
-    first = windows.pair_bounds()
-    for pair in np.flatnonzero([len(spans) > 0 for spans in data.spans]):
-        inside = slice(windows.first[first[pair]], windows.first[first[pair + 1]])
-        starts, ends = windows.starts[inside], windows.ends[inside]
-        for start, end in data.spans[pair]:
-            # Tokens in the overlap of two windows count once, by their offset in the text.
-            lengths.append(len(np.unique(starts[(starts >= 0) & (ends > start) & (starts < end)])))
-    return [max(1, int(np.quantile(lengths, q))) for q in SPAN_LENGTH_QUANTILES] if lengths else [1]
 
 
 class TrainingRun:
@@ -169,10 +99,10 @@ class TrainingRun:
             folder, config, max_positions(self.agent.encoders[0])
         )
         train_tokens = int(self.train_windows.lengths[windows_of(self.train_windows, self._epoch_pairs(1))].sum())
-        self.train_frozen = self._frozen_states("train", self.train_windows, train_tokens)
+        self.train_frozen = self._frozen_states(data.train_id, self.train_windows, train_tokens)
         if data.validation is not None:
             self.validation_frozen = self._frozen_states(
-                "validation", self.validation_windows, len(self.validation_windows.ids)
+                data.validation_id, self.validation_windows, len(self.validation_windows.ids)
             )
             self.scorer = SplitScorer(data.validation, lengths, settings.objective_evidence_weight)
         self.positive_weight = positive_weight(torch.from_numpy(data.train.labels[self._epoch_pairs(0)]), config)
@@ -183,11 +113,12 @@ class TrainingRun:
         self.step = 0
         self.keep_weights = keep_weights
         self.best = BestEpoch[KeptEpoch]()
+        self.answers: Answers | None = None  # To the scored pairs, of the epoch that was yielded last.
 
-    def _frozen_states(self, split: str, windows: Windows, tokens_an_epoch: int) -> FrozenStates | None:
+    def _frozen_states(self, split_id: str, windows: Windows, tokens_an_epoch: int) -> FrozenStates | None:
         encoder = self.config.encoder, self.config.max_length, self.config.window_overlap
         return self.data.frozen_states.get(
-            (split, *encoder, self.precision),
+            (split_id, *encoder, self.precision),
             self.agent,
             windows,
             tokens_to_run=tokens_an_epoch * self.n_epochs,
@@ -216,7 +147,7 @@ class TrainingRun:
         spare: list[dict[str, torch.Tensor]] = []
         for number in range(1, self.n_epochs + 1):
             losses = self._train_epoch(number)
-            answers = answer(
+            self.answers = answers = answer(
                 self.agent,
                 self.validation_windows,
                 pad_id=self.tokenizer.pad_token_id,
