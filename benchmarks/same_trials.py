@@ -16,7 +16,7 @@ from roofline import seconds
 from same_pairs import MAX_LENGTH, same_pairs
 
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.objective import SearchSetup
+from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.trainer import TrainingRun
 

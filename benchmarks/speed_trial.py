@@ -14,7 +14,7 @@ from roofline import matrix_peak, seconds, training_flops
 from same_trials import EPOCHS, alone, like_bert, one_trial, read_corpus, spread
 
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.objective import SearchSetup
+from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.training import trainer
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.trainer import TrainingData, TrainingRun

@@ -8,7 +8,7 @@ from support import tiny_agents
 
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
-from psy_agents.hpo.objective import SearchSetup
+from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.training.config import TrainingSettings

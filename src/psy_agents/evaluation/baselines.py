@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.classification import classification_metrics
@@ -24,6 +23,9 @@ from psy_agents.evaluation.predictions import gold_table, predictions_table
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 from psy_agents.evaluation.spans import Offsets, Span, sentence_spans
 from psy_agents.evaluation.thresholds import best_no_answer_threshold, best_threshold
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 Spans = list[list[Offsets]]
 
@@ -66,6 +68,8 @@ def baseline_predictions(corpus: Corpus, split: str) -> dict[str, pd.DataFrame]:
 
     Criteria baselines predict no spans; evidence baselines predict only spans. For the arguments see `baseline_table`.
     """
+    from sklearn.feature_extraction.text import TfidfVectorizer  # Every search reads this module for its plots, and fits nothing.
+
     criteria = corpus.criteria
     train, validation, scored = (_split_pairs(corpus, name) for name in ("train", "validation", split))
     vectorizer = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", ngram_range=(1, 2), sublinear_tf=True)
@@ -131,6 +135,8 @@ def logistic_probabilities(
     Both classes have the same total weight, so one threshold suits rare and frequent criteria. The probabilities are not
     calibrated. For a criterion with one class in train the probability is the label of this class.
     """
+    from sklearn.linear_model import LogisticRegression
+
     features = vectorizer.transform(train.texts)
     target_features = [vectorizer.transform(target.texts) for target in targets]
     probabilities = [np.zeros(len(target.labels)) for target in targets]

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
-from psy_agents.training.allocator import keep_freed_memory
-from psy_agents.training.config import TrainingSettings
+from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.training.learning_curve import best_value
 from psy_agents.training.trainer import NonFiniteLoss, TrainingData, TrainingRun
-
-
-@dataclass(frozen=True)
-class SearchSetup:
-    """The part of the objective that all trials of a study share; sent once to each worker."""
-
-    agent: str
-    settings: TrainingSettings
-    corpus: Corpus
-
-    def new_training_data(self, **options: Any) -> TrainingData:
-        """The corpus, tokenised for this process. Options: those of `TrainingData`."""
-        if self.settings.keep_freed_memory:
-            keep_freed_memory()
-        return TrainingData(self.corpus, self.agent, self.settings, **options)
 
 
 class AgentObjective:

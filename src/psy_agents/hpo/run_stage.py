@@ -18,8 +18,8 @@ from psy_agents.hpo.config import NoRefinement, StageConfig
 from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.estimate import best_pace, estimate_stage
-from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.paths import StoragePaths
+from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.space.refinement import Refinement, refine
 from psy_agents.hpo.space.search_space import SearchSpace

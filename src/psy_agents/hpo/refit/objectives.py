@@ -12,8 +12,9 @@ from typing import Any
 from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.evaluation.predictions import gold_table, predictions_table, write_predictions
-from psy_agents.hpo.objective import SearchSetup, best_outcome, new_run, report_each, scored_epochs
+from psy_agents.hpo.objective import best_outcome, new_run, report_each, scored_epochs
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
+from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.inference.predictor import Predictor
 from psy_agents.training.data import split_pairs, unlabelled_pairs
 from psy_agents.training.scoring import SplitScorer

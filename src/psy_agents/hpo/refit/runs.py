@@ -14,10 +14,10 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.calibration import MAX_TEMPERATURE
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
-from psy_agents.hpo.objective import SearchSetup
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.objectives import ANSWERS, SPAN_LENGTHS, Final
 from psy_agents.hpo.run_stage import log_changes
+from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, study_name
 from psy_agents.hpo.study.records import Callback, TrialRecord

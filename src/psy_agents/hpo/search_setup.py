@@ -1,0 +1,30 @@
+"""What a search sends to its workers. It imports no torch: the search's own process trains nothing, and starts without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psy_agents.corpus.corpus import Corpus
+from psy_agents.training.config import TrainingSettings
+
+if TYPE_CHECKING:
+    from psy_agents.training.trainer import TrainingData
+
+
+@dataclass(frozen=True)
+class SearchSetup:
+    """The part of the objective that all trials of a study share; sent once to each worker."""
+
+    agent: str
+    settings: TrainingSettings
+    corpus: Corpus
+
+    def new_training_data(self, **options: Any) -> TrainingData:
+        """The corpus, tokenised for this process. Options: those of `TrainingData`."""
+        from psy_agents.training.allocator import keep_freed_memory
+        from psy_agents.training.trainer import TrainingData
+
+        if self.settings.keep_freed_memory:
+            keep_freed_memory()
+        return TrainingData(self.corpus, self.agent, self.settings, **options)
