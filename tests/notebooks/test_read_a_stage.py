@@ -27,7 +27,7 @@ def test_it_shows_the_best_trials(tmp_path, monkeypatch):
              "best_epoch": 2, "epochs_run": 3, "seconds": 9.5, "seed": 7, "checkpoint": None}  # fmt: skip
     top_k = {"study": "evidence-stage0-sanity-0123abcd", "stage": "stage0", "label": "sanity", "agent": "evidence",
              "settings_hash": "a" * 64, "refined_from": None, "epochs": 3, "patience": 5,
-             "space_hash": "a", "data_hash": "b", "versions": {}, "n_trials": 1, "states": {"complete": 1},
+             "space_hash": "a", "data_hash": "b", "versions": {}, "n_trials": 1, "epochs_trained": 3, "states": {"complete": 1},
              "trials": [trial]}  # fmt: skip
     (folder / name).write_text(json.dumps(top_k))
     shown = json.dumps([cell.get("outputs", []) for cell in execute(tmp_path, monkeypatch).cells])

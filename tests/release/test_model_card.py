@@ -225,9 +225,9 @@ def test_the_commands_name_stages_seeds_environment_and_agreement(trained):
         "pip install -c requirements.lock -e .",
         'kedro run --env meadow --pipeline preprocessing --params data_agreement="YOUR NAME"',
         "kedro run --env meadow --pipeline hpo_stage0 --params "
-        f"{more},hpo.stage0.n_trials=8,hpo.stage0.epochs=3,hpo.stage0.patience=5,hpo.stage0.seed=0",
+        f"{more},hpo.stage0.n_trials=8,hpo.stage0.spend=trials,hpo.stage0.epochs=3,hpo.stage0.patience=5,hpo.stage0.seed=0",
         "kedro run --env meadow --pipeline hpo_stage2 --params "
-        f"{more},hpo.stage2.n_trials=50,hpo.stage2.epochs=15,hpo.stage2.patience=15,hpo.stage2.seed=0",
+        f"{more},hpo.stage2.n_trials=50,hpo.stage2.spend=trials,hpo.stage2.epochs=15,hpo.stage2.patience=15,hpo.stage2.seed=0",
         f"kedro run --env meadow --pipeline refit --params {more},hpo.refit.stage=stage2,hpo.refit.candidates=1,hpo.refit.n_seeds=2",
         f"kedro run --env meadow --pipeline export --params {more}",
     ]

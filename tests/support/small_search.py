@@ -75,6 +75,7 @@ def best_trials(agent: str, corpus: Corpus, settings: TrainingSettings, *params:
     described = {
         "study": f"{agent}-stage0-sanity-00000000", "stage": "stage0", "label": "sanity", "agent": agent, "space_hash": "s",
         "data_hash": corpus.fingerprint, "settings_hash": digest(settings.model_dump(mode="json")), "refined_from": None,
-        "epochs": 3, "patience": 3, "versions": {}, "n_trials": len(params), "states": {"complete": len(params)},
+        "epochs": 3, "patience": 3, "versions": {}, "n_trials": len(params),
+        "epochs_trained": 3 * len(params), "states": {"complete": len(params)},
     }  # fmt: skip
     return TopK.model_validate({**described, "trials": trials, **changes})

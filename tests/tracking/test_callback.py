@@ -44,7 +44,7 @@ def experiment(store, request):
 
 def info(n_trials=2, done=0):
     attributes = {"agent": "evidence", "data_hash": "d" * 64, "space_hash": "s" * 64}
-    return StageInfo(STUDY, "stage0", "sanity", n_trials, 3, 1, done, None, attributes)
+    return StageInfo(STUDY, "stage0", "sanity", n_trials, 3, 1, done, None, attributes, 3 * done, None)
 
 
 def trial(callback, record, values=(0.5, 0.6), **ending):
@@ -72,11 +72,13 @@ def test_a_stage_is_a_run_below_the_pipelines_with_a_run_for_each_trial(experime
     with mlflow.start_run() as pipeline:
         callback.stage_started(info())
         records = [trial(callback, RUNNING), trial(callback, replace(RUNNING, index=1, number=1))]
-        callback.stage_finished(StageResult(STUDY, tuple(records)))
+        trained = [replace(record, epochs_run=epochs) for record, epochs in zip(records, (2, 3), strict=True)]
+        callback.stage_finished(StageResult(STUDY, tuple(trained)))
     (stage,) = runs(experiment, "stage")
     assert stage.data.tags["mlflow.parentRunId"] == pipeline.info.run_id
     assert stage.info.status == "FINISHED"
     assert stage.data.tags["data_hash"] == "d" * 64
+    assert (stage.data.tags["trials"], stage.data.tags["epochs_trained"]) == ("2", "5")
     children = runs(experiment, "trial")
     assert [run.data.tags["index"] for run in children] == ["0", "1"]
     for run in children:

@@ -160,6 +160,11 @@ class StageConfig(_RunsTrials):
     label: str = Field(pattern=r"^[a-z0-9_]*$", description="Second part of the study's name, such as sanity.")
     space: Literal["small", "large"] = Field("small", description="Size of search_space.")
     n_trials: TrialCount = Field(description="Number of trials, or one by agent with default for the others; null: limited by timeout.")
+    spend: Literal["trials", "epochs"] = Field(
+        "trials",
+        description="What ends the stage: n_trials trials, or n_trials times epochs of training, so that what trials save by ending early "
+        "is spent on further trials.",
+    )
     timeout: float | None = Field(
         None, gt=0, description="Seconds after which no trial starts, summed over all runs of the stage."
     )
@@ -176,7 +181,19 @@ class StageConfig(_RunsTrials):
     def _ends(self) -> StageConfig:
         if self.n_trials is None and self.timeout is None:
             raise ValueError("n_trials and timeout are both null, so the stage would never end: set one of them")
+        if self.n_trials is None and self.spend == "epochs":
+            raise ValueError("spend is epochs, but n_trials is null, so nothing says how many epochs: set n_trials, or spend trials")
         return self
+
+    @property
+    def epochs_per_trial(self) -> int | None:
+        """The epochs of a whole trial where the stage spends epochs, as `TrialHistory` takes them; else None."""
+        return self.epochs if self.spend == "epochs" else None
+
+    @property
+    def epoch_budget(self) -> int | None:
+        """The epochs that the stage spends; None where trials end it. The number of trials must be that of one agent."""
+        return self.n_trials * self.epochs if self.spend == "epochs" else None
 
     def of_agent(self, agent: str) -> StageConfig:
         """The stage with the agent's number of trials."""

@@ -53,7 +53,7 @@ def run_stage(
     parent: TopK | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> StageOutput:
-    """Run one stage, or continue it, until ``stage.n_trials`` trials are finished or its time is up.
+    """Run one stage, or continue it, until its trials are finished, its epochs are spent or its time is up.
 
     Args:
         parent: the best trials of the stage before, where the space shall be refined from them; without them the

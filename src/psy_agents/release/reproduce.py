@@ -34,7 +34,8 @@ def reproduction_commands(
     for stage in searched:
         if stage["stage"] in PIPELINES:
             pipeline, section = PIPELINES[stage["stage"]]
-            settings = {"n_trials": stage["trials"], "epochs": stage["epochs"], "patience": stage["patience"], "seed": stage["seed"]}
+            # The same trials, whether their number or their epochs ended the stage.
+            settings = {"n_trials": stage["trials"], "spend": "trials", **{key: stage[key] for key in ("epochs", "patience", "seed")}}
             lines.append(f"{run} {pipeline} {_params(summary, config, {f'hpo.{section}.{key}': each for key, each in settings.items()})}")
     _, section = PIPELINES[summary.from_stage]
     settings = {"stage": section, "candidates": len(summary.candidates), "n_seeds": len(summary.seeds)}

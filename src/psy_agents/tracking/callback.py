@@ -112,7 +112,8 @@ class MlflowCallback:
             if refined:
                 self._client.set_tag(self._stage, "refined_from", refined["study"])
             box = {f"box.{name}": f"{low:.6g} to {high:.6g}" for name, (low, high) in refined.get("box", {}).items()}
-            for name, value in {"n_trials": info.n_trials, "epochs": info.epochs, **box}.items():
+            spend = {} if info.epoch_budget is None else {"epoch_budget": info.epoch_budget}
+            for name, value in {"n_trials": info.n_trials, "epochs": info.epochs, **spend, **box}.items():
                 self._client.log_param(self._stage, name, value)
 
     @_never_raises
@@ -148,8 +149,8 @@ class MlflowCallback:
                 self._begin(record)
                 self._log(self._runs[record.index], dict(record.metrics), record.best_epoch or 0)
                 self._end(record)
-        if result.best is not None:
-            self._log(self._stage, {"best_objective": result.best.value}, 0)
+        best = {} if result.best is None else {"best_objective": result.best.value}
+        self._log(self._stage, best, 0, {"trials": str(len(result.records)), "epochs_trained": str(result.epochs_trained)})
         self._client.set_terminated(self._stage, "FINISHED")
 
     def _begin(self, record: TrialRecord) -> None:

@@ -52,26 +52,29 @@ def test_runs_of_a_stage_add_up():
 
 def test_the_sentences_tell_states_reasons_the_best_trial_and_shares_of_time():
     records = [
-        TrialRecord(0, 0, {}, 1, "complete", value=0.5),
-        TrialRecord(1, 2, {}, 1, "complete", value=0.75),
-        TrialRecord(2, 3, {}, 1, "failed", failure="diverged"),
+        TrialRecord(0, 0, {}, 1, "complete", value=0.5, epochs_run=2),
+        TrialRecord(1, 2, {}, 1, "complete", value=0.75, epochs_run=3),
+        TrialRecord(2, 3, {}, 1, "failed", failure="diverged", epochs_run=1),
     ]
     time = WorkerTime(training=3600.0, start_up=36.0, idle=364.0, worker_starts=3)
     trials, times = stage_summary("study", 4, records, {"worker died": 1}, time).splitlines()
     assert trials == (
-        "study: 3/4 trials finished (2 complete, 1 failed: diverged); best 0.7500 in trial 2 (number 2); retried: 1 worker died"
+        "study: 3/4 trials finished (2 complete, 1 failed: diverged), 6 epochs trained; best 0.7500 in trial 2 (number 2); "
+        "retried: 1 worker died"
     )
     assert times == (
         "study: worker time 1:06:40: 1:00:00 training (90.0%), 36.0 s starting workers (0.9%), 0:06:04 idle (9.1%); 3 worker starts"
     )
+    spent = stage_summary("study", 2, records, {}, time, epoch_budget=8)
+    assert spent.startswith("study: 3 trials finished (2 complete, 1 failed: diverged), 6/8 epochs trained; best 0.7500 in trial 2")
     assert time_sentence(WorkerTime()) == "no worker has run"
-    assert stage_summary("study", None, [], {}, time).startswith("study: 0 trials finished; no value\n")
+    assert stage_summary("study", None, [], {}, time).startswith("study: 0 trials finished, 0 epochs trained; no value\n")
 
 
 def test_a_stage_stores_its_times_and_repeats_and_adds_up_its_runs(search, caplog):
     with caplog.at_level(logging.INFO, "psy_agents"):
         search.run(n_trials=3, mishaps={1: "die"})
-    assert "study: 3/3 trials finished, none failed; best" in caplog.text
+    assert "study: 3/3 trials finished, none failed, 9 epochs trained; best" in caplog.text
     assert "; retried: 1 worker died" in caplog.text and "2 worker starts" in caplog.text
     stored = search.study().user_attrs
     assert stored["retried"] == {"worker died": 1}

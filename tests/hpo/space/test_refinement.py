@@ -26,7 +26,8 @@ def best(*params):
     ]  # fmt: skip
     return TopK(
         study="parent", stage="stage0", label="sanity", agent="criteria", space_hash="s", data_hash="d", settings_hash="t",
-        refined_from=None, epochs=2, patience=2, versions={}, n_trials=len(params), states={"complete": len(params)}, trials=trials,
+        refined_from=None, epochs=2, patience=2, versions={}, n_trials=len(params),
+        epochs_trained=2 * len(params), states={"complete": len(params)}, trials=trials,
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ def test_the_best_complete_trials_are_listed_best_first(search):
     assert best.trials[0].checkpoint == (search.weights / "trial_0001").as_posix()
     assert best.trials[1].checkpoint is None
     assert (best.agent, best.stage, best.data_hash) == ("criteria", "stage0", "d")
+    assert best.epochs_trained == sum(record.epochs_run for record in search.records()) == 13
     assert (best.n_trials, best.states) == (5, {"complete": 4, "failed: diverged": 1})
     assert top_k(search.study(), 99)["trials"][:3] == listed["trials"]
 

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 class ProgressDisplay:
     """Callback that shows trial, epoch, best value and remaining time, one line per worker.
 
-    The display closes with the stage; as a context manager it also closes with its block.
+    The stage's line counts trials, or epochs where the stage spends them. The display closes with the stage; as a context manager it
+    also closes with its block.
     """
 
     def __init__(self, console: Console | None = None) -> None:
@@ -35,11 +36,14 @@ class ProgressDisplay:
 
     def stage_started(self, info: StageInfo) -> None:
         """Show the stage and its trials of earlier runs."""
-        self._info, self._done, self._started = info, info.done, time.monotonic()
+        self._info, self._started = info, time.monotonic()
+        self._before = info.done if info.epoch_budget is None else info.epochs_trained
+        self._done, self._total = self._before, info.n_trials if info.epoch_budget is None else info.epoch_budget
         self._best = None if info.best is None else info.best.value
         self._state_counts = {}
         if not self._console.is_terminal:
-            log.info("%s: %d%s trials finished before, %d workers", info.study_name, info.done, _of(info), info.workers)
+            spent = "" if info.epoch_budget is None else f" with {info.epochs_trained}/{info.epoch_budget} epochs"
+            log.info("%s: %d%s trials%s finished before, %d workers", info.study_name, info.done, _of(info), spent, info.workers)
             return
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -50,7 +54,7 @@ class ProgressDisplay:
             console=self._console,
             transient=False,
         )
-        self._stage = self._progress.add_task(info.study_name, total=info.n_trials, completed=info.done, note=self._note())
+        self._stage = self._progress.add_task(info.study_name, total=self._total, completed=self._done, note=self._note())
         self._progress.start()
 
     def trial_started(self, record: TrialRecord) -> None:
@@ -71,11 +75,12 @@ class ProgressDisplay:
     def trial_finished(self, record: TrialRecord) -> None:
         """Count the trial, unless it is retried."""
         if record.final:
-            self._done += 1
+            self._done += 1 if self._info.epoch_budget is None else record.epochs_run
         if record.state == "complete" and (self._best is None or record.value > self._best):
             self._best = record.value
         if self._progress is None:
-            log.info("trial %d%s %s; %s", record.index + 1, _of(self._info), _ending(record), self._note())
+            spent = "" if self._info.epoch_budget is None else f"{self._done}/{self._total} epochs, "
+            log.info("trial %d%s %s; %s%s", record.index + 1, _of(self._info), _ending(record), spent, self._note())
             return
         self._progress.update(self._stage, completed=self._done, note=self._note())
         if record.worker in self._workers:
@@ -94,9 +99,9 @@ class ProgressDisplay:
 
     def _note(self) -> str:
         best = "no value yet" if self._best is None else f"best {self._best:.4f}"
-        if self._info.n_trials is None:
+        if self._total is None:
             return best
-        fresh, left = self._done - self._info.done, self._info.n_trials - self._done
+        fresh, left = self._done - self._before, self._total - self._done
         if fresh <= 0 or left <= 0:
             return best
         seconds = (time.monotonic() - self._started) / fresh * left
@@ -104,7 +109,7 @@ class ProgressDisplay:
 
 
 def _of(info: StageInfo) -> str:
-    return "" if info.n_trials is None else f"/{info.n_trials}"
+    return "" if info.n_trials is None or info.epoch_budget is not None else f"/{info.n_trials}"
 
 
 def _ending(record: TrialRecord) -> str:

@@ -1,4 +1,4 @@
-"""A stage of the search: one process asks, dispatches, prunes and stores, until the asked number of trials is finished."""
+"""A stage of the search: one process asks, dispatches, prunes and stores, until the asked trials are finished."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.checkpoints import Checkpoints
 from psy_agents.hpo.study.history import INFRASTRUCTURE
 from psy_agents.hpo.study.locks import StudyLock
-from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResult, best_record
+from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResult, best_record, count_epochs
 from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import installed_versions
 from psy_agents.hpo.workers.executor import dask_workers
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 class StageRunner:
-    """Runs a stage's trials until the asked number is finished, or its time is up.
+    """Runs a stage's trials until the asked number is finished, its epochs are spent, or its time is up.
 
     Args:
         enqueued: parameters of the trials that go first; defaults fill in what they leave out.
@@ -180,7 +180,8 @@ class StageRunner:
         times = self._worker_clock.time()
         for key, value in (("worker_time", times.to_dict()), ("retried", retried)):
             self.study.set_user_attr(key, value)
-        for line in stage_summary(self.study_name, self.config.n_trials, records, retried, times).splitlines():
+        summary = stage_summary(self.study_name, self.config.n_trials, records, retried, times, self.config.epoch_budget)
+        for line in summary.splitlines():
             log.info("%s", line)
 
     def _new_workers(self, cluster: contextlib.ExitStack) -> list[Worker]:
@@ -303,4 +304,6 @@ class StageRunner:
             done=len(records),
             best=best_record(records),
             attributes=self.study.user_attrs,
+            epochs_trained=count_epochs(records),
+            epoch_budget=self.config.epoch_budget,
         )

@@ -1,7 +1,7 @@
 """The trials of a stage: which to run next, with which parameters, and what is stored of each.
 
 Everything that decides what happens next is derived from the study. So the same command, run again after any crash,
-continues where the last one stopped and ends at the same number of trials.
+continues where the last one stopped and ends by the same rule.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ class StageTrials:
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
             writer.end(trial, TrialState.FAIL, attrs=_failure(Failure.ORPHAN, "the run that started it ended"))
         trials = study.get_trials(deepcopy=False)
-        self.history = TrialHistory(trials, n_trials=config.n_trials, max_retries=config.workers.max_retries)
+        self.history = TrialHistory(
+            trials, n_trials=config.n_trials, max_retries=config.workers.max_retries, epochs_per_trial=config.epochs_per_trial
+        )
         self._in_memory = InMemoryStudy(trials, new_pruner(config))
         self._tidy(self.history.final_attempts())
 

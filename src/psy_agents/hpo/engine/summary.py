@@ -9,7 +9,7 @@ from datetime import timedelta
 from optuna.trial import FrozenTrial, TrialState
 
 from psy_agents.hpo.engine.clocks import WorkerTime
-from psy_agents.hpo.study.records import TrialRecord, best_record, count_states
+from psy_agents.hpo.study.records import TrialRecord, best_record, count_epochs, count_states
 
 
 def count_retried(attempts: Iterable[FrozenTrial], final: Iterable[TrialRecord]) -> dict[str, int]:
@@ -20,13 +20,19 @@ def count_retried(attempts: Iterable[FrozenTrial], final: Iterable[TrialRecord])
 
 
 def stage_summary(
-    study_name: str, n_trials: int | None, records: Iterable[TrialRecord], retried: Mapping[str, int], time: WorkerTime
+    study_name: str,
+    n_trials: int | None,
+    records: Iterable[TrialRecord],
+    retried: Mapping[str, int],
+    time: WorkerTime,
+    epoch_budget: int | None = None,
 ) -> str:
     """The summary, one line each for trials and time.
 
     Args:
         records: of the finished trials.
         retried: see `count_retried`.
+        epoch_budget: epochs that the stage spends, where they end it.
     """
     records = tuple(records)
     states = count_states(records)
@@ -34,11 +40,12 @@ def stage_summary(
         ended = ", none failed" if records else ""
     else:
         ended = f" ({', '.join(f'{count} {state}' for state, count in states.items())})"
-    wanted = "" if n_trials is None else f"/{n_trials}"
+    wanted = "" if n_trials is None or epoch_budget is not None else f"/{n_trials}"
+    trained = f"{count_epochs(records)}{'' if epoch_budget is None else f'/{epoch_budget}'} epochs trained"
     best = best_record(records)
     value = "no value" if best is None else f"best {best.value:.4f} in trial {best.index + 1} (number {best.number})"
     again = "; retried: " + ", ".join(f"{count} {reason}" for reason, count in retried.items()) if retried else ""
-    return f"{study_name}: {len(records)}{wanted} trials finished{ended}; {value}{again}\n{study_name}: {time_sentence(time)}"
+    return f"{study_name}: {len(records)}{wanted} trials finished{ended}, {trained}; {value}{again}\n{study_name}: {time_sentence(time)}"
 
 
 def time_sentence(time: WorkerTime) -> str:

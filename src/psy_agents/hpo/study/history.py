@@ -1,11 +1,13 @@
 """Which of a stage's trials are finished, and which to run next: derived from what is stored, and from nothing else.
 
 A stage wants n *logical* trials, by index (n is None: no limit). Each is attempted until it is finished: an attempt completed,
-was pruned or failed for good, or its retries are used up.
+was pruned or failed for good, or its retries are used up. A stage that spends epochs wants at least n: trials that ended early leave
+epochs, and these are spent on further trials.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,11 @@ MEMORY_ATTEMPTS = 2
 AHEAD = 64  # Pending indices of a stage that only time ends: more than it has workers.
 
 
+def epochs_of(trial: FrozenTrial) -> int:
+    """Number of epochs that an attempt trained, as far as it reported them."""
+    return max(trial.user_attrs.get("epochs_run", 0), len(trial.intermediate_values))
+
+
 @dataclass(frozen=True)
 class Retry:
     """A trial to run again: its parameters, and the attempt that failed."""
@@ -31,12 +38,24 @@ class Retry:
 
 
 class TrialHistory:
-    """The attempts of each index, in the order of their numbers."""
+    """The attempts of each index, in the order of their numbers.
 
-    def __init__(self, trials: Iterable[FrozenTrial], *, n_trials: int | None, max_retries: int) -> None:
-        self.n_trials, self.max_retries = n_trials, max_retries
+    Args:
+        n_trials: number of trials; None: no limit.
+        max_retries: retries of a trial whose worker died or hung.
+        epochs_per_trial: where the stage spends epochs, the epochs of a whole trial: new trials begin while n_trials times as many
+            epochs have room for one more. None: ``n_trials`` trials, however short they are.
+    """
+
+    def __init__(
+        self, trials: Iterable[FrozenTrial], *, n_trials: int | None, max_retries: int, epochs_per_trial: int | None = None
+    ) -> None:
+        if n_trials is None and epochs_per_trial is not None:
+            raise ValueError("a stage that spends epochs needs a number of trials")
+        self.n_trials, self.max_retries, self.epochs_per_trial = n_trials, max_retries, epochs_per_trial
         self._attempts: dict[int, dict[int, FrozenTrial]] = defaultdict(dict)
-        self._finished: set[int] = set()
+        self._finished: dict[int, int] = {}  # Index: epochs of its last attempt, which decides.
+        self._epochs_charged = 0
         self._running: set[int] = set()
         for trial in trials:
             self.update(trial)
@@ -50,11 +69,13 @@ class TrialHistory:
         attempts[trial.number] = trial
         # Kept up to date here: a long stage must not go through all of its trials at every step.
         self._running.discard(index)
-        self._finished.discard(index)
+        self._epochs_charged -= self._finished.pop(index, 0)
         if any(attempt.state is TrialState.RUNNING for attempt in attempts.values()):
             self._running.add(index)
-        if self._finishes(list(attempts.values())):
-            self._finished.add(index)
+        trials = list(attempts.values())
+        if self._finishes(trials):
+            self._finished[index] = max(1, epochs_of(trials[-1]))
+            self._epochs_charged += self._finished[index]
 
     def is_finished(self, index: int) -> bool:
         """Whether the index needs no further attempt."""
@@ -74,9 +95,21 @@ class TrialHistory:
         return False
 
     def pending(self) -> list[int]:
-        """The indices to run, lowest first: neither finished nor running."""
+        """The indices to run now, lowest first: neither finished nor running."""
+        if self.epochs_per_trial is not None:
+            return self._pending_in_budget()
         n_trials = max(self._attempts, default=-1) + 1 + AHEAD if self.n_trials is None else self.n_trials
         return [index for index in range(n_trials) if index not in self._finished and index not in self._running]
+
+    def _pending_in_budget(self) -> list[int]:
+        """The begun indices without a running attempt, however little is left for them, then as many new ones as fit.
+
+        An index that has begun is ended. Until then it may train all its epochs, so that many are kept for it.
+        """
+        begun = [index for index in sorted(self._attempts) if index not in self._finished]
+        left = (self.n_trials - len(begun)) * self.epochs_per_trial - self._epochs_charged
+        new = itertools.islice((index for index in itertools.count() if index not in self._attempts), max(0, left // self.epochs_per_trial))
+        return [*(index for index in begun if index not in self._running), *new]
 
     def retry(self, index: int) -> Retry | None:
         """How to repeat the index's last attempt; None where it has none yet."""
@@ -85,6 +118,14 @@ class TrialHistory:
             return None
         exhausted = any(attempt.user_attrs.get("failure") == Failure.OUT_OF_MEMORY for attempt in attempts)
         return Retry(dict(attempts[-1].params), attempts[-1].number, 2 if exhausted else 1)
+
+    @property
+    def epochs_charged(self) -> int:
+        """The budget that the finished trials have used: their epochs, and one for a trial that failed before its first.
+
+        Without that one, a stage whose every trial fails at once would never end.
+        """
+        return self._epochs_charged
 
     def attempts(self) -> list[FrozenTrial]:
         """All attempts of all indices."""

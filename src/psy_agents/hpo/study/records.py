@@ -70,7 +70,14 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class StageInfo:
-    """A stage at its start: its size, and the trials that earlier runs finished; ``n_trials`` is None where only time ends it."""
+    """A stage at its start: its size, and the trials that earlier runs finished.
+
+    Attributes:
+        n_trials: number of trials, at least so many where ``epoch_budget`` ends the stage; None where only time ends it.
+        epochs: most epochs of a trial.
+        done, epochs_trained: finished trials, and the epochs of their last attempts.
+        epoch_budget: epochs that the stage spends; None where it does not end by them.
+    """
 
     study_name: str
     stage: str
@@ -81,6 +88,8 @@ class StageInfo:
     done: int
     best: TrialRecord | None
     attributes: Mapping[str, Any]
+    epochs_trained: int
+    epoch_budget: int | None
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,11 @@ class StageResult:
     def best(self) -> TrialRecord | None:
         """The complete trial of the highest value; None where none completed."""
         return best_record(self.records)
+
+    @property
+    def epochs_trained(self) -> int:
+        """Epochs of all trials."""
+        return count_epochs(self.records)
 
     @property
     def states(self) -> dict[str, int]:
@@ -126,6 +140,11 @@ def count_states(records: Iterable[TrialRecord]) -> dict[str, int]:
     """Counts of ``complete``, ``pruned`` and ``failed: {why}``."""
     counts = Counter(r.state if r.failure is None else f"{r.state}: {r.failure}" for r in records)
     return dict(sorted(counts.items()))
+
+
+def count_epochs(records: Iterable[TrialRecord]) -> int:
+    """Epochs that these trials trained."""
+    return sum(record.epochs_run for record in records)
 
 
 STATE_NAMES = {

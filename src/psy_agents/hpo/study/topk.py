@@ -15,7 +15,7 @@ from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.study.checkpoints import Checkpoints
 from psy_agents.hpo.study.history import TrialHistory
-from psy_agents.hpo.study.records import TrialRecord, count_states, record_of
+from psy_agents.hpo.study.records import TrialRecord, count_epochs, count_states, record_of
 
 PACKAGES = ("psy-agents", "optuna", "torch", "transformers")
 Scalar = bool | int | float | str | None
@@ -61,7 +61,8 @@ class TopK(Schema):
     epochs: int = Field(ge=1, description="The most epochs that a trial could train.")
     patience: int = Field(ge=1)
     versions: dict[str, str]
-    n_trials: int = Field(ge=1)
+    n_trials: int = Field(ge=1, description="Number of finished trials.")
+    epochs_trained: int = Field(ge=0, description="Epochs of all finished trials.")
     states: dict[str, int] = Field(description="How many trials ended how; failed ones by their reason.")
     trials: tuple[RankedTrial, ...] = Field(min_length=1)
 
@@ -87,6 +88,8 @@ class TopK(Schema):
             raise ValueError("a trial is listed twice")
         if len(self.trials) > self.states.get("complete", 0) or sum(self.states.values()) != self.n_trials:
             raise ValueError("the counts of states do not fit the trials")
+        if sum(trial.epochs_run for trial in self.trials) > self.epochs_trained:
+            raise ValueError("the trials have more epochs than all of the stage")
         return self
 
 
@@ -137,6 +140,7 @@ def top_k(study: optuna.Study, k: int) -> dict[str, Any]:
         patience=attrs["patience"],
         versions=attrs["versions"],
         n_trials=len(records),
+        epochs_trained=count_epochs(records),
         states=states,
         trials=tuple(_ranked(rank, record) for rank, record in enumerate(best, start=1)),
     ).model_dump(mode="json")
