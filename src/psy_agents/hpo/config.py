@@ -169,6 +169,9 @@ class StageConfig(_RunsTrials):
         None, gt=0, description="Seconds after which no trial starts, summed over all runs of the stage."
     )
     refine: Refine = Field(NoRefinement(), description="Narrows the space by the best trials of the previous stage.")
+    constant_after: int | None = Field(
+        None, ge=2, description="Number of complete trials after which the stage stops if every epoch of all of them has the same value."
+    )
     epochs: int = Field(ge=1, description="Largest number of epochs of a trial.")
     patience: int = Field(ge=1, description="Epochs without improvement after which a trial ends.")
     top_k: int = Field(5, ge=1, description="Length of the stage's list of best trials.")

@@ -109,3 +109,12 @@ class Early(Curve):
 
     def __call__(self, spec, report):
         return super().__call__(replace(spec, epochs=1 + int(spec.params["x"] * (spec.epochs - 1))), report)
+
+
+class Constant(Curve):
+    """A curve whose every value is 0.25, until the file ``repaired`` lies beside the diary."""
+
+    def __call__(self, spec, report):
+        if Path(self.setup["diary"]).with_name("repaired").exists():
+            return super().__call__(spec, report)
+        return super().__call__(spec, lambda each: report(replace(each, value=0.25)))

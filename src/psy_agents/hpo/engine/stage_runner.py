@@ -85,7 +85,7 @@ class StageRunner:
 
         Raises:
             UserError: another process has the study, the store does not answer, the objective refused to work, workers cannot
-                start, or the sampler keeps state.
+                start, the objective is constant, or the sampler keeps state.
             SearchInterrupted: SIGINT or SIGTERM arrived; run again to go on.
         """
         refuse_state(self.config.sampler)
@@ -107,6 +107,7 @@ class StageRunner:
             try:
                 self._events.put("stage_started", self._info(sum(worker.allowed for worker in workers)))
                 self._events.run_callbacks()
+                self._refuse_constant()  # A run that died before it could.
                 while (wanted := self._wanted()) or self._running:
                     self._step(lock, workers, wanted, interrupt)
                 result = StageResult(self.study_name, self._trials.records())
@@ -245,6 +246,7 @@ class StageRunner:
                 self._report(worker, report)
             case Finished(outcome):
                 self._events.put("trial_finished", self._trials.finish(self._running.pop(worker), outcome))
+                self._refuse_constant()
             case Pruned():
                 self._events.put("trial_finished", self._trials.finish(self._running.pop(worker), None))
             case UserErrorRaised(text):
@@ -259,6 +261,16 @@ class StageRunner:
                         f"There is no space left for what trial {running.record.number} of {self.study_name} writes (weights in "
                         f"{self.checkpoints.root}): make room. The same command goes on, and runs this trial again."
                     )
+
+    def _refuse_constant(self) -> None:
+        value = self._trials.discard_constant()
+        if value is not None:
+            raise UserError(
+                f"Every epoch of the first {self.config.constant_after} complete trials of {self.study_name} has the value {value:g}, so "
+                f"no trial is better than another: likely causes are a corpus without known evidence (agents that predict evidence), an "
+                f"encoder without a tokenizer, or a validation split of a few posts; once the cause is gone, the same command runs these "
+                f"trials again (where such ties are expected, set the stage's constant_after to null)."
+            )
 
     def _handle_start(self, worker: Worker, message: Message | WorkerLost) -> None:
         """Handle a worker without a trial: it is ready, or failed to start."""

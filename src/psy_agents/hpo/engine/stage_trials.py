@@ -62,6 +62,7 @@ class StageTrials:
         self._config, self._space, self._enqueued, self._seeds = config, space, enqueued, seeds
         self._writer, self._checkpoints, self._study_attributes = writer, checkpoints, study_attributes
         self._running: list[RunningTrial] = []
+        self._varies = False  # Whether two epochs are known to differ; then the objective is never constant.
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
             writer.end(trial, TrialState.FAIL, attrs=_failure(Failure.ORPHAN, "the run that started it ended"))
         trials = study.get_trials(deepcopy=False)
@@ -107,6 +108,23 @@ class StageTrials:
     def fail(self, running: RunningTrial, failure: Failure, reason: str) -> TrialRecord:
         """Store a trial that failed."""
         return self._end(running, TrialState.FAIL, None, {**_progress(running), **_failure(failure, reason)})
+
+    def discard_constant(self) -> float | None:
+        """Fail all ended trials where the objective is constant, so that they are run again; returns its value, or None.
+
+        It is constant if ``constant_after`` trials are complete, and every epoch of every complete or pruned trial has the same value.
+        """
+        ended = [trial for trial in self.history.final_attempts() if trial.state is not TrialState.FAIL]
+        complete = sum(trial.state is TrialState.COMPLETE for trial in ended)
+        if self._varies or self._config.constant_after is None or complete < self._config.constant_after:
+            return None
+        values = {value for trial in ended for value in trial.intermediate_values.values()}
+        self._varies = len(values) > 1
+        if len(values) != 1:
+            return None
+        for trial in self._writer.discard(ended, _failure(Failure.CONSTANT, "every epoch of every trial has the same value")):
+            self.history.update(trial)
+        return values.pop()
 
     def records(self) -> tuple[TrialRecord, ...]:
         """The final attempt of each finished index."""

@@ -28,6 +28,7 @@ class Failure(StrEnum):
     DIVERGED = "diverged"
     TIMEOUT = "time is up"
     ERROR = "error"
+    CONSTANT = "constant objective"
 
 
 @dataclass(frozen=True)

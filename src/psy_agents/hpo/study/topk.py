@@ -62,7 +62,7 @@ class TopK(Schema):
     patience: int = Field(ge=1)
     versions: dict[str, str]
     n_trials: int = Field(ge=1, description="Number of finished trials.")
-    epochs_trained: int = Field(ge=0, description="Epochs of all finished trials.")
+    epochs_trained: int | None = Field(None, ge=0, description="Epochs of all finished trials; null in files of version 0.1.")
     states: dict[str, int] = Field(description="How many trials ended how; failed ones by their reason.")
     trials: tuple[RankedTrial, ...] = Field(min_length=1)
 
@@ -88,7 +88,7 @@ class TopK(Schema):
             raise ValueError("a trial is listed twice")
         if len(self.trials) > self.states.get("complete", 0) or sum(self.states.values()) != self.n_trials:
             raise ValueError("the counts of states do not fit the trials")
-        if sum(trial.epochs_run for trial in self.trials) > self.epochs_trained:
+        if self.epochs_trained is not None and sum(trial.epochs_run for trial in self.trials) > self.epochs_trained:
             raise ValueError("the trials have more epochs than all of the stage")
         return self
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -146,6 +146,19 @@ class TrialWriter:
         done.values = None if value is None else [value]
         done.user_attrs = {**trial.user_attrs, **attrs}
         return done
+
+    def discard(self, trials: Sequence[FrozenTrial], attrs: Mapping[str, Any]) -> list[FrozenTrial]:
+        """Store complete and pruned trials as failed, all or none: their values say nothing. Returns them as they are now."""
+        stored: dict[str, Any] = {}
+        with self._transaction("durable") as connection:
+            for trial in trials:
+                connection.execute(TRIALS.update().where(TRIALS.c.trial_id == trial._trial_id).values(state=TrialState.FAIL))
+                connection.execute(VALUES.delete().where(VALUES.c.trial_id == trial._trial_id))
+                stored = self._set(connection, TRIAL_ATTRS, {"trial_id": trial._trial_id}, attrs)
+        failed = [copy.copy(trial) for trial in trials]
+        for trial in failed:
+            trial.state, trial.values, trial.user_attrs = TrialState.FAIL, None, {**trial.user_attrs, **stored}
+        return failed
 
     @contextlib.contextmanager
     def _transaction(self, kind: Literal["quick", "durable"]) -> Iterator[sqlalchemy.Connection]:
