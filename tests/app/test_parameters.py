@@ -100,10 +100,14 @@ def test_workers_in_another_environments_file_hold_for_every_stage(session):
         ({"refit": {"threads_per_worker": 2}}, "hpo.workers.threads, or hpo.refit.workers.threads for refit alone."),
         ({"stage1": {"refine": {"method": "none"}}}, "--params hpo.stage1.refine.method is now called hpo.stage1.refine.name."),
         ({"stage2": {"pruner": {"warmup_fraction": 0.5}}}, "hpo.stage2.pruner.warmup_ratio"),
-        ({"stage1": {"pruner": "hyperband"}}, "--params hpo.stage1.pruner.name: must be one of 'none', 'median', not 'hyperband'."),
+        ({"stage1": {"pruner": "hyperband"}}, "hpo.stage1.pruner.name: must be one of 'none', 'median', 'rungs', not 'hyperband'."),
+        (
+            {"stage1": {"pruner": {"epochs": [5, 2]}}},
+            "--params hpo.stage1.pruner: epochs must be in ascending order, each once, not [5, 2]",
+        ),
         (
             {"stage1": {"pruner": {"name": "none"}}},
-            "hpo.stage1.pruner.n_startup_trials does not belong to none: to replace the whole section, give hpo.stage1.pruner=none.",
+            "hpo.stage1.pruner.epochs does not belong to none: to replace the whole section, give hpo.stage1.pruner=none.",
         ),
         ({"workers": {"timeouts": {"startup": 0}}}, "--params hpo.workers.timeouts.startup: input should be greater than 0, not 0."),
         ({"agents_at_once": 0}, "--params hpo.agents_at_once: must be 'auto' or a whole number of at least 1, not 0"),

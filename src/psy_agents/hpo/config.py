@@ -61,7 +61,24 @@ class MedianPruner(Schema):
     warmup_ratio: float = Field(1 / 3, ge=0, le=1, description="Share of the epochs at the start in which no trial is stopped.")
 
 
-Pruner = Annotated[NoPruner | MedianPruner, Field(discriminator="name"), BeforeValidator(_by_name)]
+class RungsPruner(Schema):
+    """ASHA's stopping rule (Li et al., MLSys 2020): stops a trial that is not among the best at a rung. See `decide_at_rung`."""
+
+    name: Literal["rungs"] = Field("rungs", description="Stops a trial that is not among the best of those seen at a rung (ASHA).")
+    epochs: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (2, 5), min_length=1, description="Rungs: epochs after which a trial is compared. Rungs from the stage's last epoch on do nothing."
+    )
+    reduction_factor: int = Field(3, ge=2, description="One of so many trials goes on at a rung: 3 for the best third.")
+    min_trials: int = Field(4, ge=2, description="Number of trials seen at a rung, this one included, before one is stopped there.")
+
+    @model_validator(mode="after")
+    def _ascending(self) -> RungsPruner:
+        if list(self.epochs) != sorted(set(self.epochs)):
+            raise ValueError(f"epochs must be in ascending order, each once, not {list(self.epochs)}")
+        return self
+
+
+Pruner = Annotated[NoPruner | MedianPruner | RungsPruner, Field(discriminator="name"), BeforeValidator(_by_name)]
 
 
 class NoRefinement(Schema):

@@ -173,8 +173,8 @@ class MlflowCallback:
         unreported = {name: value for name, value in record.metrics.items() if name not in known}  # A refit's test metrics.
         metrics = {"best_objective": record.value, "seconds": record.seconds, **unreported}
         tags = {"state": record.state}
-        if record.failure is not None:
-            tags["reason"] = f"{record.failure}: {record.reason}"
+        if record.reason is not None:
+            tags["reason"] = record.reason if record.failure is None else f"{record.failure}: {record.reason}"
         self._log(run, metrics, record.best_epoch or 0, tags)
         if record.failure == Failure.INTERRUPTED:
             status = "KILLED"

@@ -116,5 +116,6 @@ def _ending(record: TrialRecord) -> str:
     if record.state == "complete":
         return f"value {record.value:.4f} in epoch {record.best_epoch} of {record.epochs_run}, {record.seconds:.0f} s"
     if record.state == "pruned":
-        return f"pruned after {record.epochs_run} epochs, {record.seconds:.0f} s"
+        why = "" if record.reason is None else f" ({record.reason})"
+        return f"stopped after {record.epochs_run} epochs{why}, {record.seconds:.0f} s"
     return f"{record.failure}{'' if record.final else ', will be retried'} ({record.reason})"

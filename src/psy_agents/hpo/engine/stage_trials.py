@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.config import RungsPruner, StageConfig
 from psy_agents.hpo.engine.pruner import new_pruner
+from psy_agents.hpo.engine.rungs import RungDecision, decide_at_rung
 from psy_agents.hpo.engine.seeds import derive_seed
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome
 from psy_agents.hpo.space.search_space import SearchSpace
@@ -24,7 +25,7 @@ from psy_agents.hpo.study.history import TrialHistory
 from psy_agents.hpo.study.in_memory_study import InMemoryStudy
 from psy_agents.hpo.study.records import Failure, TrialRecord, finite_or_none, record_of
 from psy_agents.hpo.study.trial_writer import TrialWriter
-from psy_agents.training.learning_curve import best_epoch
+from psy_agents.training.learning_curve import best_epoch, best_value
 
 
 @dataclass(eq=False)
@@ -35,6 +36,12 @@ class RunningTrial:
     record: TrialRecord
     started: float
     reports: list[EpochReport] = field(default_factory=list)
+    decisions: list[RungDecision] = field(default_factory=list)
+
+    @property
+    def values(self) -> list[float]:
+        """Its values by epoch."""
+        return [report.value for report in self.reports]
 
 
 class StageTrials:
@@ -92,7 +99,19 @@ class StageTrials:
         """Take in an epoch, and ask the pruner; a trial in its last epoch is never stopped."""
         running.reports.append(report)
         stop = self._in_memory.should_stop(running.record.number, report.epoch, report.value)
-        return stop and report.epoch < self._config.epochs
+        if report.epoch >= self._config.epochs:
+            return False
+        return self._stops_at_rung(running) if isinstance(self._config.pruner, RungsPruner) else stop
+
+    def _stops_at_rung(self, running: RunningTrial) -> bool:
+        """Compare a trial with those that end or ended their index: an attempt that is repeated competes with none."""
+        others = [trial for trial in self.history.valid_attempts() if trial.number != running.record.number]
+        curves = [[value for _, value in sorted(trial.intermediate_values.items())] for trial in others]
+        decision = decide_at_rung(self._config.pruner, running.values, curves)
+        if decision is None:
+            return False
+        running.decisions.append(decision)
+        return decision.stop
 
     def store_epoch(self, running: RunningTrial, report: EpochReport) -> None:
         """Store an epoch's value."""
@@ -101,7 +120,8 @@ class StageTrials:
     def finish(self, running: RunningTrial, outcome: TrialOutcome | None) -> TrialRecord:
         """Store a trial that has completed; without an outcome it was pruned."""
         if outcome is None:
-            return self._end(running, TrialState.PRUNED, None, _progress(running))
+            value = best_value(running.values) if running.reports else None
+            return self._end(running, TrialState.PRUNED, value, {**_progress(running), **_why_stopped(running)})
         self._checkpoints.accept(running.record.number)
         return self._end(running, TrialState.COMPLETE, outcome.value, _progress(running, outcome))
 
@@ -163,24 +183,30 @@ def _failure(failure: Failure, reason: str) -> dict[str, str]:
     return {"failure": str(failure), "reason": reason}
 
 
+def _why_stopped(running: RunningTrial) -> dict[str, str]:
+    return {"reason": running.decisions[-1].sentence()} if running.decisions and running.decisions[-1].stop else {}
+
+
 def _progress(running: RunningTrial, outcome: TrialOutcome | None = None) -> dict[str, Any]:
-    """The attributes of an ended trial: its epochs, and the best one of its outcome or, without one, of its reports."""
+    """The attributes of an ended trial: its epochs, decisions at rungs, and the best epoch of its outcome or else of its reports."""
     attrs: dict[str, Any] = {"seconds": round(time.monotonic() - running.started, 3)}
     if running.reports:
         names = list(dict.fromkeys(name for report in running.reports for name in report.metrics))
         rows = [finite_or_none(report.metrics) for report in running.reports]
         attrs["epochs"] = {
             "epoch": [report.epoch for report in running.reports],
-            "value": [report.value for report in running.reports],
+            "value": running.values,
             "metrics": {name: [row.get(name) for row in rows] for name in names},
         }
-        best = running.reports[best_epoch([report.value for report in running.reports]) - 1]
+        best = running.reports[best_epoch(running.values) - 1]
         attrs |= {
             "best_epoch": best.epoch,
             "epochs_run": len(running.reports),
             "metrics": finite_or_none(best.metrics),
             "raw_value": best.value,
         }
+    if running.decisions:
+        attrs["rungs"] = [{**asdict(decision), "stop": decision.stop} for decision in running.decisions]
     if outcome is not None:
         attrs |= {
             "best_epoch": outcome.best_epoch,

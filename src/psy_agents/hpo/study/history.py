@@ -131,6 +131,11 @@ class TrialHistory:
         """All attempts of all indices."""
         return [attempt for attempts in self._attempts.values() for attempt in attempts.values()]
 
+    def valid_attempts(self) -> list[FrozenTrial]:
+        """The last attempt of each index that is finished or runs: no attempt that is repeated."""
+        valid = [index for index in self._attempts if index in self._finished or index in self._running]
+        return [list(self._attempts[index].values())[-1] for index in valid]
+
     def final_attempts(self) -> list[FrozenTrial]:
         """The last attempt of each finished index."""
         return [list(self._attempts[i].values())[-1] for i in sorted(self._finished)]

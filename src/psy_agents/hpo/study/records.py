@@ -41,10 +41,11 @@ class TrialRecord:
         state: running, complete, pruned or failed.
         final: False for a failure that is retried.
         enqueued: its parameters were given, not proposed by the sampler.
-        value: the highest value of the smoothed curve, which decides between trials; of a pruned trial that of its last epoch.
+        value: the highest value of the smoothed curve, which decides between trials.
         raw_value, best_epoch, metrics: the epoch at which the smoothed curve is highest: its value before smoothing, its number and
             its metrics.
-        failure, reason: the kind of failure and its details, without any text from the data.
+        failure: the kind of failure.
+        reason: details of the failure, or why a trial was stopped, without any text from the data.
         checkpoint: the folder of its weights, while they are kept.
     """
 

@@ -119,12 +119,12 @@ class TrialWriter:
         attrs: Mapping[str, Any],
         study_attrs: Mapping[str, Any] | None = None,
     ) -> FrozenTrial:
-        """Store a trial's end, of a complete trial with its value; a pruned one has that of its last epoch.
+        """Store a trial's end with its value. A pruned trial without one has that of its last epoch, as Optuna stores it.
 
         Raises:
             UserError: the trial is not running: another program writes to the study.
         """
-        if state is TrialState.PRUNED and trial.intermediate_values:
+        if state is TrialState.PRUNED and value is None and trial.intermediate_values:
             value = trial.intermediate_values[max(trial.intermediate_values)]
         now = datetime.now(UTC)
         with self._transaction("durable") as connection:

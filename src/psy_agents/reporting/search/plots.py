@@ -23,7 +23,7 @@ BEST_COLOUR = RED
 def history_plot(
     records: Iterable[TrialRecord], title: str = "Search history", baselines: Mapping[str, float] | None = None
 ) -> Figure:
-    """The value of each trial, and the best so far. A pruned trial has its last value; a failed one without a value lies at the minimum.
+    """The value of each trial, and the best so far. A failed trial without a value lies at the minimum.
 
     Args:
         baselines: name -> objective, drawn as a dotted line.
