@@ -20,7 +20,7 @@ from support.waiting import PATIENCE, wait_for
 from psy_agents.agents.registry import AGENTS
 from psy_agents.hpo.study.store import read_studies
 
-SMALL = ("stage0.n_trials=2", "stage1.n_trials=1", "stage2.n_trials=1", "refit.candidates=1", "refit.n_seeds=1")
+SMALL = ("stage0.n_trials=2", "stage1.n_trials=1", "stage2.n_trials=1", "refit.candidates=1", "refit.n_seeds=1", "refit.mlflow_model=false")
 
 
 class Project:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from distributed import Client
 from pydantic import ValidationError
 from support.search.dask_cluster import started
 from support.search.objectives import CANARY
@@ -191,7 +192,16 @@ class At:
             self.act()
 
 
-def test_a_lost_scheduler_ends_the_stage_in_one_sentence_and_leaves_no_process(search, tmp_path):
+class Impatient(Client):
+    """Connects as patiently as any client, and seeks a scheduler that it has lost for a second instead of 30."""
+
+    async def _reconnect(self):
+        self._timeout = 1
+        await super()._reconnect()
+
+
+def test_a_lost_scheduler_ends_the_stage_in_one_sentence_and_leaves_no_process(search, tmp_path, monkeypatch):
+    monkeypatch.setattr(dask_cluster, "Client", Impatient)
     with started(tmp_path, 1) as cluster:
         options = {"executor": cluster.executor, "pause": 0.2, "callbacks": [At(cluster.scheduler.kill)]}
         with pytest.raises(UserError, match="connection to the Dask scheduler tcp://.* was lost: .* the same command goes on"):
