@@ -174,7 +174,7 @@ def test_an_attempt_that_is_repeated_does_not_compete_with_its_repetition(store,
 
 
 def test_attempts_that_are_yet_to_be_repeated_compete_with_none(store, tmp_path):
-    stage = Stage(store, tmp_path, flat([0.5, 0.4, 0.9, 0.8, 0.3]))
+    stage = Stage(store, tmp_path, flat([0.5, 0.4, 0.8, 0.9, 0.3]))
     for index in range(2):
         stage.end(running := stage.trials.begin(index, 0), stage.train(running))
     for index in (2, 3):
