@@ -21,9 +21,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # Before torch is imported: worke
 Kedro = Callable[..., subprocess.CompletedProcess]
 
 
+LONGEST = ("test_agents_at_once.py", "test_recipes.py", "test_small_recipes.py", "test_torture.py")
+"""Files of tests, or of their fixtures, that take ten seconds or more and do not share the finished project."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole pipelines first: one worker begins with them, another takes the rest and then helps, so that both end together."""
-    items.sort(key=lambda item: "finished" not in item.fixturenames and "test_agents_at_once" not in item.nodeid)
+    """The longest first: one worker begins with them, another takes the rest and then helps, so that both end together."""
+    items.sort(key=lambda item: "finished" not in item.fixturenames and item.path.name not in LONGEST)
 
 
 @pytest.fixture
