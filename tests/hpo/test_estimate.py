@@ -123,3 +123,22 @@ def test_a_disk_without_room_is_refused_before_the_folder_is_made(tmp_path):
         check_space(place, free * 2)
     assert str(refusal.value).count(". ") == 0
     assert not place.exists()
+
+
+def test_where_epochs_are_spent_their_time_is_told_and_early_ends_do_not_shorten_it():
+    early = replace(PACE, epoch_share=0.5)
+    estimate = estimate_stage(early, **STAGE1, pruned_share=0.4, epochs_left=750)
+    assert estimate.median_hours == pytest.approx(750 / 2 * 21 / 3600) and estimate.high_hours == estimate.most_hours
+    assert estimate.sentence() == (
+        "about 1.9 to 2.5 hours for 750 epochs, that is, at least 50 trials of at most 15 epochs, on 2 workers "
+        "(measured: 21 s an epoch in 8 trials of criteria-stage0-sanity-1234abcd), 180.0 MB on disk"
+    )
+    assert estimate_stage(early, **STAGE1 | {"done": 70}, epochs_left=44).trials == 2
+    assert estimate_stage(early, **STAGE1 | {"done": 70}, epochs_left=0).sentence().startswith("no trial is left to run")
+
+
+def test_what_pruning_saved_in_earlier_stages_is_counted_and_told():
+    saved = estimate_stage(PACE, **STAGE1, pruned_share=0.4)
+    assert saved.median_hours == pytest.approx(0.6 * estimate_stage(PACE, **STAGE1).median_hours)
+    assert "1234abcd; pruning saves 40% of the epochs, as in earlier stages), 180.0 MB" in saved.sentence()
+    assert "(up to 2.5 hours if no trial ends early)" in saved.sentence()

@@ -44,10 +44,12 @@ class StageEstimate:
     """Expected time and disk space of the unfinished trials of a stage.
 
     Attributes:
-        trials: number of unfinished trials.
+        trials: number of unfinished trials; where the stage spends epochs, at least so many.
         low_hours, median_hours, high_hours: at the 25 %, 50 % and 75 % quantiles of seconds per epoch. Each trial ends
-            as early as measured.
+            as early as measured, unless the stage spends what that saves.
         most_hours: at the 75 % quantile. Every trial trains all its epochs.
+        pruned_share: share of the epochs that the pruner is expected to save.
+        epochs_left: epochs of the unfinished trials together, where the stage spends epochs.
         disk_bytes: largest size of all checkpoints of the stage at one time; None if no size was measured.
     """
 
@@ -60,6 +62,8 @@ class StageEstimate:
     high_hours: float
     most_hours: float
     disk_bytes: int | None
+    pruned_share: float = 0.0
+    epochs_left: int | None = None
 
     def sentence(self) -> str:
         """The estimate and its measurements as one line."""
@@ -71,10 +75,14 @@ class StageEstimate:
             time += f" (up to {duration(self.most_hours, self.most_hours).removeprefix('about ')} if no trial ends early)"
         elsewhere = f" on {_count(pace.workers, 'worker')}" if pace.workers != self.workers else ""
         early = f", which ran {pace.epoch_share:.0%} of their epochs" if pace.epoch_share < 1 else ""
+        saved = f"; pruning saves {self.pruned_share:.0%} of the epochs, as in earlier stages" if self.pruned_share else ""
+        work = f"{_count(self.trials, 'trial')} of at most {_count(self.epochs, 'epoch')}"
+        if self.epochs_left is not None:
+            early = saved = ""
+            work = f"{_count(self.epochs_left, 'epoch')}, that is, at least {work},"
         return (
-            f"{time} for {_count(self.trials, 'trial')} of at most {_count(self.epochs, 'epoch')} on "
-            f"{_count(self.workers, 'worker')} (measured: {_seconds(pace.seconds_per_epoch)} an epoch{elsewhere} in "
-            f"{_count(pace.trials, 'trial')} of {pace.study}{early}), {disk}"
+            f"{time} for {work} on {_count(self.workers, 'worker')} (measured: {_seconds(pace.seconds_per_epoch)} an epoch{elsewhere} in "
+            f"{_count(pace.trials, 'trial')} of {pace.study}{early}{saved}), {disk}"
         )
 
 
@@ -109,26 +117,37 @@ def best_pace(studies: Iterable[optuna.Study], agent: str, data_hash: str, setti
 
 
 def estimate_stage(
-    pace: Pace, *, n_trials: int, done: int, epochs: int, workers: int, pruned_share: float = 0.0, keep_checkpoints: int
+    pace: Pace,
+    *,
+    n_trials: int,
+    done: int,
+    epochs: int,
+    workers: int,
+    pruned_share: float = 0.0,
+    epochs_left: int | None = None,
+    keep_checkpoints: int,
 ) -> StageEstimate:
     """Estimate the unfinished trials. The workers run them in rounds; failures and retries are left out.
 
     Args:
         n_trials, done: number of the stage's trials, and of those that are finished.
         epochs: largest number of epochs of a trial.
-        pruned_share: share of the epochs that pruning is expected to save.
+        pruned_share: share of the epochs that pruning is expected to save; see `measure_survival`.
+        epochs_left: where the stage spends epochs, those that are left: their time is known, however many trials they are.
     """
-    left = max(0, n_trials - done)
+    left = max(0, n_trials - done) if epochs_left is None else epochs_left // epochs
     running = min(workers, left)
     rounds = math.ceil(left / workers)
-    hours = [rounds * epochs * seconds / 3600 for seconds in (pace.quantiles[0], pace.seconds_per_epoch, pace.quantiles[1])]
-    low, median, high = (each * pace.epoch_share * (1 - pruned_share) for each in hours)
+    in_turn = rounds * epochs if epochs_left is None else epochs_left / max(1, running)  # Epochs of one worker.
+    hours = [in_turn * seconds / 3600 for seconds in (pace.quantiles[0], pace.seconds_per_epoch, pace.quantiles[1])]
+    low, median, high = (each * (pace.epoch_share * (1 - pruned_share) if epochs_left is None else 1.0) for each in hours)
     weights = min(keep_checkpoints, n_trials) + (running if keep_checkpoints else 0)
     if pace.checkpoint_bytes is not None:
         disk = weights * pace.checkpoint_bytes
     else:
         disk = None if weights else 0
-    return StageEstimate(pace, left, epochs, workers, low, median, high, most_hours=hours[-1], disk_bytes=disk)
+    most = hours[-1]
+    return StageEstimate(pace, left, epochs, workers, low, median, high, most, disk, pruned_share, epochs_left)
 
 
 def _largest(records: Iterable[TrialRecord]) -> int | None:

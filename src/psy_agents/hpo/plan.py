@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import optuna
 from pydantic import Field, FiniteFloat
@@ -11,6 +12,7 @@ from rich.filesize import decimal
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.estimate import Pace, best_pace, duration, estimate_stage
+from psy_agents.hpo.survival import measure_survival
 from psy_agents.hpo.workers.executor import worker_count
 
 
@@ -19,8 +21,10 @@ class PlannedStage(Schema):
 
     agent: str
     stage: str
-    trials: int
+    trials: int = Field(description="At least so many where spend is epochs.")
+    spend: Literal["trials", "epochs"]
     epochs: int
+    pruned_share: FiniteFloat = Field(description="Share of the epochs that the stage's pruner saved in earlier studies.")
     hours: tuple[FiniteFloat, FiniteFloat] | None = Field(description="Expected hours at the quartiles of the measured seconds per epoch.")
     disk_bytes: int | None
 
@@ -37,12 +41,15 @@ class Plan(Schema):
 
     def sentence(self) -> str:
         """The sums as one line."""
+        least = "at least " if any(stage.spend == "epochs" for stage in self.stages) else ""
         if not self.measured_in:
             return (
-                f"{self.trials:,} trials; no epoch has been measured on this corpus yet: run stage 0 of an agent to estimate its time"
+                f"{least}{self.trials:,} trials; no epoch has been measured on this corpus yet: run stage 0 of an agent to estimate "
+                "its time"
             )
+        saved = "; what pruning saves is counted as in earlier stages" if any(stage.pruned_share for stage in self.stages) else ""
         rest = f"; not measured yet, and left out: {', '.join(self.not_measured)}" if self.not_measured else ""
-        return f"{self.trials:,} trials and the refits, {duration(*self.hours)}, {decimal(self.disk_bytes)} of weights{rest}"
+        return f"{least}{self.trials:,} trials and the refits, {duration(*self.hours)}, {decimal(self.disk_bytes)} of weights{saved}{rest}"
 
 
 def plan(
@@ -65,10 +72,13 @@ def plan(
         else:
             measured[agent] = pace.study
         agents = [config.of_agent(agent) for config in configs]
-        planned += [_planned(agent, config, pace) for config in agents if config.n_trials is not None]
+        for config in agents:
+            if config.n_trials is not None:
+                survival = measure_survival(studies, agent, data_hash, settings_hash, config)
+                planned.append(_planned(agent, config, pace, 0.0 if survival is None else survival.saved_share(config)))
         runs, finals = refit.candidates * len(refit.fixed_seeds), refit.final_trainings
-        confirming = agents[-1].model_copy(update={"name": "refit", "n_trials": runs + finals, "keep_checkpoints": finals})
-        planned.append(_planned(agent, confirming, pace))
+        trainings = {"name": "refit", "n_trials": runs + finals, "spend": "trials", "keep_checkpoints": finals}
+        planned.append(_planned(agent, agents[-1].model_copy(update=trainings), pace, 0.0))
     known = [stage for stage in planned if stage.hours is not None]
     return Plan(
         stages=planned,
@@ -80,8 +90,11 @@ def plan(
     )
 
 
-def _planned(agent: str, stage: StageConfig, pace: Pace | None) -> PlannedStage:
-    fields = {"agent": agent, "stage": stage.name, "trials": stage.n_trials, "epochs": stage.epochs}
+def _planned(agent: str, stage: StageConfig, pace: Pace | None, pruned_share: float) -> PlannedStage:
+    fields = {
+        "agent": agent, "stage": stage.name, "trials": stage.n_trials, "spend": stage.spend, "epochs": stage.epochs,
+        "pruned_share": pruned_share,
+    }  # fmt: skip
     if pace is None:
         return PlannedStage(**fields, hours=None, disk_bytes=None)
     estimate = estimate_stage(
@@ -90,6 +103,8 @@ def _planned(agent: str, stage: StageConfig, pace: Pace | None) -> PlannedStage:
         done=0,
         epochs=stage.epochs,
         workers=worker_count(stage, pace.workers),
+        pruned_share=pruned_share,
+        epochs_left=stage.epoch_budget,
         keep_checkpoints=stage.keep_checkpoints,
     )
     return PlannedStage(**fields, hours=(estimate.low_hours, estimate.high_hours), disk_bytes=estimate.disk_bytes)

@@ -26,7 +26,8 @@ from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, describe_changes, previous_study, settings_hash, study_name
 from psy_agents.hpo.study.records import Callback, StageResult
 from psy_agents.hpo.study.store import StudyStore, digest
-from psy_agents.hpo.study.topk import TopK, stage_records, top_k
+from psy_agents.hpo.study.topk import TopK, epochs_left, stage_records, top_k
+from psy_agents.hpo.survival import measure_survival
 from psy_agents.hpo.workers.executor import worker_count
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.learning_curve import VALUE_RULE
@@ -143,7 +144,9 @@ def _log_estimate(
     here = next((study for study in studies if study.study_name == name), None)
     done = 0 if here is None or "checkpoint_root" not in here.user_attrs else len(stage_records(here))
     workers = worker_count(stage, None if pace is None else pace.workers)
-    if stage.keep_checkpoints and (stage.n_trials is None or done < stage.n_trials):
+    left = stage.epoch_budget if here is None else epochs_left(here, stage)
+    ended = left == 0 if left is not None else stage.n_trials is not None and done >= stage.n_trials
+    if stage.keep_checkpoints and not ended:
         weights = unmeasured if pace is None or pace.checkpoint_bytes is None else pace.checkpoint_bytes
         check_space(checkpoints, (workers + stage.keep_checkpoints + 1) * weights - size_of(checkpoints / name))
     if pace is None:
@@ -152,12 +155,15 @@ def _log_estimate(
     if stage.n_trials is None:
         log.info("%s: as many trials as fit into %.0f s; an epoch takes %.1f s", name, stage.timeout, pace.seconds_per_epoch)
         return
+    survival = measure_survival(studies, agent, attributes["data_hash"], attributes["settings_hash"], stage)
     estimate = estimate_stage(
         pace,
         n_trials=stage.n_trials,
         done=done,
         epochs=stage.epochs,
         workers=workers,
+        pruned_share=0.0 if survival is None else survival.saved_share(stage),
+        epochs_left=left,
         keep_checkpoints=stage.keep_checkpoints,
     )
     log.info("%s: %s", name, estimate.sentence())

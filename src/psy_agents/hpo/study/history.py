@@ -127,6 +127,15 @@ class TrialHistory:
         """
         return self._epochs_charged
 
+    @property
+    def epochs_left(self) -> int | None:
+        """Epochs that the stage may still train, at most; None where it does not spend epochs."""
+        if self.epochs_per_trial is None:
+            return None
+        begun = len(self._attempts) - len(self._finished)
+        left = self.n_trials * self.epochs_per_trial - self._epochs_charged
+        return max(begun * self.epochs_per_trial, left) if begun or left >= self.epochs_per_trial else 0
+
     def attempts(self) -> list[FrozenTrial]:
         """All attempts of all indices."""
         return [attempt for attempts in self._attempts.values() for attempt in attempts.values()]

@@ -13,6 +13,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from psy_agents.agents.renamed import renamings
 from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
+from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.study.checkpoints import Checkpoints
 from psy_agents.hpo.study.history import TrialHistory
 from psy_agents.hpo.study.records import TrialRecord, count_epochs, count_states, record_of
@@ -111,6 +112,13 @@ def stage_records(study: optuna.Study) -> tuple[TrialRecord, ...]:
     n_indices = 1 + max((trial.user_attrs.get("index", -1) for trial in trials), default=-1)
     history = TrialHistory(trials, n_trials=n_indices, max_retries=study.user_attrs["max_retries"])
     return tuple(record_of(t, final=True, checkpoint=checkpoints.kept(t.number)) for t in history.final_attempts())
+
+
+def epochs_left(study: optuna.Study, stage: StageConfig) -> int | None:
+    """See `TrialHistory.epochs_left`, of a stage's study as it is stored."""
+    retries = stage.workers.max_retries
+    trials = study.get_trials(deepcopy=False)
+    return TrialHistory(trials, n_trials=stage.n_trials, max_retries=retries, epochs_per_trial=stage.epochs_per_trial).epochs_left
 
 
 def top_k(study: optuna.Study, k: int) -> dict[str, Any]:
