@@ -171,7 +171,7 @@ class MlflowCallback:
         run = self._runs[record.index]
         known = self._reported.get(record.index, set(record.metrics))
         unreported = {name: value for name, value in record.metrics.items() if name not in known}  # A refit's test metrics.
-        metrics = {"best_objective": record.value, "seconds": record.seconds, **unreported}
+        metrics = {"best_objective": record.value, "raw_objective": record.raw_value, "seconds": record.seconds, **unreported}
         tags = {"state": record.state}
         if record.reason is not None:
             tags["reason"] = record.reason if record.failure is None else f"{record.failure}: {record.reason}"

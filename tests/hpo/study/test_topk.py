@@ -10,6 +10,8 @@ from rich.console import Console
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.engine.progress import ProgressDisplay
+from psy_agents.hpo.protocol import EpochReport
+from psy_agents.hpo.study.records import StageInfo, TrialRecord
 from psy_agents.hpo.study.topk import TopK, stage_records, top_k
 from psy_agents.reporting.search.plots import history_plot, hover_text
 
@@ -100,6 +102,19 @@ def test_progress_on_a_terminal_shows_stage_and_workers_and_ends_with_an_error(s
         assert progress._progress is None
     assert "study" in screen.getvalue() and "worker 0: trial 1/3" in screen.getvalue() and "best 0." in screen.getvalue()
     assert "failed in" not in caplog.text
+
+
+def test_progress_shows_the_value_of_the_smoothed_curve_so_far(tmp_path):
+    with ProgressDisplay(Console(file=io.StringIO(), force_terminal=True)) as progress:
+        progress.stage_started(StageInfo("study", "stage1", "", 2, 5, 1, 0, None, {}, 0, None))
+        for index in (0, 1):
+            trial = TrialRecord(index, index, {}, seed=1, state="running", worker=0)
+            progress.trial_started(trial)
+            shown = []
+            for epoch, value in enumerate([0.0, 0.9, 0.0], start=1):
+                progress.epoch_finished(trial, EpochReport(epoch, value))
+                shown.append(progress._progress.tasks[1].fields["note"])
+            assert shown == ["value 0.0000", "value 0.9000", "value 0.3000"]
 
 
 @pytest.mark.parametrize("written", range(2, 9))

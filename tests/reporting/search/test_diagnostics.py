@@ -145,14 +145,15 @@ def test_attempts_without_a_known_end_are_crosses_at_their_start(search):
 def test_curves_are_those_that_the_trials_ran_and_the_best_stands_out(study):
     figure = learning_curves_plot(study)
     best = study.best_trial
-    emphasised = figure.data[-1]
+    raw, emphasised = figure.data[-2:]
     height = 1 - (best.params["x"] - 0.7) ** 2
-    assert list(emphasised.y) == pytest.approx([height * (1 - 0.5**epoch) for epoch in (1, 2, 3)])
-    assert emphasised.name == f"best (trial {best.user_attrs['index'] + 1})"
+    assert list(raw.y) == pytest.approx([height * (1 - 0.5**epoch) for epoch in (1, 2, 3)])
+    assert list(emphasised.y) == pytest.approx([height * each / 3 for each in (0.5 + 0.5 + 0.75, 0.5 + 0.75 + 0.875, 0.75 + 2 * 0.875)])
+    assert raw.name == f"best (trial {best.user_attrs['index'] + 1})"
     assert list(emphasised.marker.size).index(12) + 1 == best.user_attrs["best_epoch"]
     shown = {
         (trial - 1, epoch, value)
-        for trace in figure.data[:-1]
+        for trace in figure.data[:-2]
         for trial, epoch, value in zip(trace.customdata, trace.x, trace.y, strict=True)
         if epoch is not None
     }

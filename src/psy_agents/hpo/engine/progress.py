@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from psy_agents.hpo.protocol import EpochReport
 from psy_agents.hpo.study.records import StageInfo, StageResult, TrialRecord
+from psy_agents.training.learning_curve import best_value
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class ProgressDisplay:
         self._console = console or Console(stderr=True)
         self._progress: Progress | None = None
         self._workers: dict[int, TaskID] = {}
+        self._curves: dict[int, list[float]] = {}
 
     def __enter__(self) -> ProgressDisplay:
         return self
@@ -61,6 +63,7 @@ class ProgressDisplay:
         """Show the trial on its worker's line."""
         if self._progress is None:
             return
+        self._curves[record.worker] = []
         description = f"  worker {record.worker}: trial {record.index + 1}{_of(self._info)}"
         if record.worker not in self._workers:
             self._workers[record.worker] = self._progress.add_task(description, total=self._info.epochs, note="")
@@ -68,9 +71,11 @@ class ProgressDisplay:
             self._progress.reset(self._workers[record.worker], description=description, note="")
 
     def epoch_finished(self, record: TrialRecord, report: EpochReport) -> None:
-        """Move the worker's bar."""
+        """Move the worker's bar; the value is the trial's so far, of its smoothed curve."""
         if self._progress is not None:
-            self._progress.update(self._workers[record.worker], completed=report.epoch, note=f"value {report.value:.4f}")
+            curve = self._curves[record.worker]
+            curve.append(report.value)
+            self._progress.update(self._workers[record.worker], completed=report.epoch, note=f"value {best_value(curve):.4f}")
 
     def trial_finished(self, record: TrialRecord) -> None:
         """Count the trial, unless it is retried."""

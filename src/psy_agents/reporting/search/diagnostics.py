@@ -18,6 +18,7 @@ from psy_agents.hpo.study.records import Failure, TrialRecord, best_record, reco
 from psy_agents.hpo.study.topk import stage_records
 from psy_agents.reporting.figure_style import SKY, empty_figure, label_rows, lay_out, plotly_text
 from psy_agents.reporting.search.plots import BEST_COLOUR, STATE_COLOURS, hover_text
+from psy_agents.training.learning_curve import smoothed
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -170,7 +171,7 @@ def timeline_plot(study: optuna.Study) -> Figure:
 
 
 def learning_curves_plot(study: optuna.Study) -> Figure:
-    """Values by epoch of each trial's final attempt. The best trial is highlighted, with its best epoch marked."""
+    """Values by epoch of each trial's final attempt. The best trial is highlighted, with its smoothed curve and its best epoch there."""
     import plotly.graph_objects as go
 
     title = "Values by epoch"
@@ -204,11 +205,20 @@ def learning_curves_plot(study: optuna.Study) -> Figure:
             x=epochs,
             y=values,
             mode="lines+markers",
-            line={"color": BEST_COLOUR, "width": 3},
-            marker={"size": [12 if epoch == best.best_epoch else 5 for epoch in epochs]},
+            line={"color": BEST_COLOUR, "width": 1},
+            marker={"size": 5},
             name=f"best (trial {best.index + 1})",
             text=[hover_text(best)] * len(epochs),
             hovertemplate="epoch %{x}: %{y:.4f}<br>%{text}<extra></extra>",
+        )
+        figure.add_scatter(
+            x=epochs,
+            y=smoothed(values),
+            mode="lines+markers",
+            line={"color": BEST_COLOUR, "width": 3},
+            marker={"size": [12 if epoch == best.best_epoch else 5 for epoch in epochs]},
+            name="the same, smoothed: it is judged by this",
+            hovertemplate="epoch %{x}, smoothed: %{y:.4f}<extra></extra>",
         )
     lay_out(figure, title, subtitle=f"{study.study_name}: {len(begun)} trials")
     last = max(epoch for record in begun for epoch, _ in curves[record.number])

@@ -59,7 +59,7 @@ def history_plot(
         label = f"{name} {value:.3f}"
         figure.add_hline(value, line={"dash": "dot", "color": GREY, "width": 1}, annotation={"text": label, "font_size": 10})
     lay_out(figure, title)
-    figure.update_layout(xaxis_title="Trial", yaxis_title="Objective (best epoch)")
+    figure.update_layout(xaxis_title="Trial", yaxis_title="Objective (best of the smoothed curve)")
     return figure
 
 
