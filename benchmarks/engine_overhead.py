@@ -41,6 +41,7 @@ from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.in_memory_study import InMemoryStudy
+from psy_agents.hpo.study.sampler_study import SamplerStudy
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.workers.worker import Worker, preload
 from psy_agents.hpo.workers.worker_process import WorkerJob
@@ -168,7 +169,7 @@ def growth(place: Place, n_trials: int) -> None:
     """Time a trial within one long stage."""
     for pruner in ("none", "median"):
         sampling, pruning, at_end = [], [], []
-        with timed(InMemoryStudy, "propose", sampling), timed(InMemoryStudy, "should_stop", pruning):
+        with timed(SamplerStudy, "propose", sampling), timed(InMemoryStudy, "should_stop", pruning):
             ran = run(place, n_trials, 1, 3, 0.0, [EachEnd(at_end)], pruner)
         print(f"ms a trial within a stage of {n_trials} trials by hundreds, 1 worker, 3 epochs, pruner {pruner}:")
         print(f"  wall-clock    {by_hundreds(differences(ran.ends), n_trials)}")

@@ -1,19 +1,20 @@
 """Staged search compared with one study, on the bundled corpus, with the same number of trained epochs.
 
     python benchmarks/staged_search.py --out FOLDER [--agent criteria] [--stages 8x2,10x3,10x5] [--seeds 3]
-        [--methods staged whole random tpe] [--startup 5] [--top 5] [--enqueue 3] [--confirm 3] [--posts 160]
+        [--methods staged whole random tpe] [--startup 5] [--enqueue 3] [--confirm 3] [--posts 160]
         [--encoder NAME] [--precision bfloat16] [--workers 2] [--plan] [--table]
 
 A stage of `8x2` is 8 trials of 2 epochs. The budget of every method is E, the sum of trials x epochs over the stages:
 
-    staged   stage0, stage1, stage2 of conf/base/parameters_hpo.yml, each in the bounding box of the previous one
+    staged   stage0, stage1, stage2 of conf/base/parameters_hpo.yml, each with what it takes over from the previous ones
+            (`refine`)
     whole    the same stages, each in the whole space (`refine: none`); its stage0 is that of `staged`
     random   one study of random trials in the whole space
     tpe      one study of TPE in the whole space
 
 `random` and `tpe` run as many trials of the last stage's epochs as fit into E; less than one trial remains. Samplers and
-refinement are those of the configuration, except in small stages: TPE starts after --startup trials, the --top best trials of
-a stage span the next box, and the --enqueue best run first. No trial ends early: there is no pruner, and patience equals the
+refinement are those of the configuration, except in small stages: TPE starts after --startup trials, and the --enqueue best trials
+of a stage run first in the next. No trial ends early: there is no pruner, and patience equals the
 epochs. The first trials of the configuration run first in every study that is not refined, so all methods know them. The space
 is `small`. All stages of a run have the same seed. The methods take turns, seed by seed, and start with another one each time.
 
@@ -89,7 +90,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--startup", type=int, default=5)
     parser.add_argument("--methods", choices=METHODS, nargs="+", default=METHODS)
-    parser.add_argument("--top", type=int, default=5)
     parser.add_argument("--enqueue", type=int, default=3)
     parser.add_argument("--confirm", type=int, default=3)
     parser.add_argument("--posts", type=int)
@@ -195,7 +195,7 @@ def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace
     repeats = arguments.confirm
     confirmed = []
     if repeats:
-        same = spaces.model_copy(update={"baselines": {arguments.agent: [winner.params] * repeats}})
+        same = spaces.model_copy(update={"first_trials": {arguments.agent: [winner.params] * repeats}})
         again = Budget(repeats, arguments.stages[-1].epochs)
         confirmed = run(study(STAGES[0], "confirm", again, CONFIRM_SEED, arguments), same, None).result.records
     return {
@@ -223,11 +223,11 @@ def study(
 ) -> StageConfig:
     """A study with the sampler and the refinement of one of the configuration's stages, in which no trial ends early."""
     stage = parameters("hpo")["hpo"][like]
-    sampler, box = stage["sampler"], stage["refine"]
+    sampler, refinement = stage["sampler"], stage["refine"]
     if sampler["name"] == "tpe":
         sampler = sampler | {"n_startup_trials": arguments.startup}
-    if box not in ("none", {"name": "none"}):
-        box = box | {"top": arguments.top, "enqueue": arguments.enqueue}
+    if refinement not in ("none", {"name": "none"}):
+        refinement = refinement | {"enqueue": arguments.enqueue}
     mine = {
         "name": name,
         "label": "",
@@ -235,10 +235,10 @@ def study(
         "epochs": budget.epochs,
         "patience": budget.epochs,
         "seed": seed,
-        "refine": box,
+        "refine": refinement,
         "sampler": sampler,
         "pruner": {"name": "none"},
-        "top_k": max(arguments.top, arguments.enqueue),
+        "top_k": max(1, arguments.enqueue),
         "keep_checkpoints": 0,
         "workers": {"executor": "local", "count": arguments.workers},
     }
@@ -286,7 +286,7 @@ def show(runs: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> No
     stages = ", ".join(f"{stage.trials} x {stage.epochs}" for stage in arguments.stages)
     posts = arguments.posts or "all"
     print(f"\n{arguments.agent}, {posts} posts, {arguments.precision}, {arguments.workers} workers, {arguments.seeds} seeds")
-    print(f"TPE after {arguments.startup} trials, box of {arguments.top}, of which {arguments.enqueue} go first")
+    print(f"TPE after {arguments.startup} trials; the {arguments.enqueue} best of a stage go first in the next")
     print(f"E = {budget} epochs: {stages}; one study: {single.trials} x {single.epochs}")
     if not runs:
         print("no run has ended yet")

@@ -42,12 +42,12 @@ def test_one_number_replaces_the_agents_own(hpo):
     assert hpo(maximal={"n_trials": 2}).maximal.of_agent("share").n_trials == 2
 
 
-def test_later_stages_refine_and_refine_none_turns_it_off(hpo):
+def test_later_stages_carry_over_and_refine_none_turns_it_off(hpo):
     stages = hpo()
     assert [stages.stage0.refine.name, stages.stage1.refine.name, stages.stage2.refine.name] == [
         "none",
-        "bounding_box",
-        "bounding_box",
+        "carry_over",
+        "carry_over",
     ]
     assert hpo(stage1={"refine": "none"}).stage1.refine.name == "none"
     assert hpo(stage1={"pruner": "none"}).stage1.pruner.name == "none"
@@ -112,7 +112,7 @@ def test_workers_in_another_environments_file_hold_for_every_stage(session):
         ({"workers": {"timeouts": {"startup": 0}}}, "--params hpo.workers.timeouts.startup: input should be greater than 0, not 0."),
         ({"agents_at_once": 0}, "--params hpo.agents_at_once: must be 'auto' or a whole number of at least 1, not 0"),
         ({"agent_at_once": 4}, "--params hpo.agent_at_once: there is no such parameter, did you mean 'agents_at_once'?"),
-        ({"stage1": {"refine": {"topp": 4}}}, "--params hpo.stage1.refine.topp: there is no such parameter, did you mean 'top'?"),
+        ({"stage1": {"refine": {"marginn": 4}}}, "--params hpo.stage1.refine.marginn: there is no such parameter, did you mean 'margin'?"),
         ({"stage1": {"refine": "boxes"}}, "hpo.stage1.refine.name"),
         ({"stage1": {"n_trials": 0}}, "hpo.stage1.n_trials: must be a whole number of at least 1, or one for each of criteria"),
         ({"stage1": {"n_trials": {"criteria": 3}}}, "hpo.stage1.n_trials: must be a whole number"),

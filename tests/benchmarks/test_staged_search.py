@@ -13,7 +13,7 @@ from support.project_copy import ROOT
 from support.waiting import PATIENCE
 
 METHODS = ("staged", "whole", "random", "tpe")
-OPTIONS = {"--startup": 4, "--top": 3, "--enqueue": 2, "--workers": 2, "--posts": 160, "--precision": "float32"}
+OPTIONS = {"--startup": 4, "--enqueue": 2, "--workers": 2, "--posts": 160, "--precision": "float32"}
 
 
 def staged_search(folder: Path, *more: str) -> subprocess.CompletedProcess:
@@ -51,7 +51,7 @@ def test_each_seed_runs_every_method_once_and_only_the_staged_one_refines(tmp_pa
     assert len({method for _, method in turns[::4]}) == 3, "each seed begins with another"
     methods = {run["method"]: run["stages"] for run in runs if run["seed"] == 2}
     assert {method: [stage["refine"]["name"] for stage in methods[method]] for method in METHODS} == {
-        "staged": ["none", "bounding_box", "bounding_box"],
+        "staged": ["none", "carry_over", "carry_over"],
         "whole": ["none", "none", "none"],
         "random": ["none"],
         "tpe": ["none"],
@@ -65,7 +65,7 @@ def test_the_best_value_never_falls_and_a_trials_seconds_are_shared_by_its_epoch
     """Values after each epoch: 0.2 0.5 (failed) 0.4 0.3 0.7; seconds by then, with two workers: 2 4 5 6 7 8."""
     trials = [[[0.2, 0.5], 8.0], [[float("nan")], 2.0], [[0.4, 0.3, 0.7], 6.0]]
     options = {
-        "agent": "criteria", "stages": [[1, 1], [1, 2], [1, 3]], "startup": 4, "top": 3, "enqueue": 2, "confirm": 3, "posts": 160,
+        "agent": "criteria", "stages": [[1, 1], [1, 2], [1, 3]], "startup": 4, "enqueue": 2, "confirm": 3, "posts": 160,
         "encoder": None, "precision": "float32", "workers": 2,
     }  # fmt: skip
     found = {"last": 0.7, "winner": {}, "again": [0.6, 0.5], "wall": 9.0}

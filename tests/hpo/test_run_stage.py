@@ -13,7 +13,7 @@ from support.small_search import CANARY, CRITERIA, SPACES, best_trials, files_wi
 from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent import load_agent
 from psy_agents.errors import UserError
-from psy_agents.hpo.config import NoRefinement, StageConfig, WorkersConfig
+from psy_agents.hpo.config import CarryOver, NoRefinement, StageConfig, WorkersConfig
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.run_stage import run_stage
 from psy_agents.hpo.space.ranges import FloatRange
@@ -125,7 +125,7 @@ def test_a_stage_refines_its_parents_space_and_begins_with_its_best_trials(tmp_p
     low, high = box.box["learning_rate"]
     assert low < 1e-3 and 3e-3 < high and low <= rates[2] <= high
     kept = {"study": parent.study, "trials": [11, 12], "box": {"learning_rate": [low, high]},
-            "whole": {"learning_rate": [1e-5, 1e-1]}, "enqueued": 2}  # fmt: skip
+            "whole": {"learning_rate": [1e-5, 1e-1]}, "enqueued": 2, "observed": {}}  # fmt: skip
     study = read_study(tmp_path / "studies.db", output.top_k["study"])
     assert study.user_attrs["refined_from"] == output.top_k["refined_from"] == kept
     assert box.sentence() in caplog.text
@@ -134,6 +134,38 @@ def test_a_stage_refines_its_parents_space_and_begins_with_its_best_trials(tmp_p
     again = stage(tmp_path, corpus, "criteria", str(encoder), parent=parent, stage=STAGE1)
     assert again == output, "nothing is trained anew"
     assert len(read_study(tmp_path / "studies.db", output.top_k["study"]).trials) == 3
+
+
+CARRY = STAGE1.model_copy(update={"refine": CarryOver(enqueue=1, margin=0.5)})
+
+
+def test_each_stage_observes_all_stages_before_it_and_says_so(tmp_path, corpus, encoder, caplog):
+    caplog.set_level(logging.INFO, "psy_agents")
+
+    def run(config, parent=None, **changes):
+        config = config.model_copy(update={"epochs": 1, "patience": 1, **changes})
+        output = stage(tmp_path, corpus, "criteria", str(encoder), parent=parent, stage=config)
+        return TopK.model_validate(output.top_k), read_study(tmp_path / "studies.db", output.top_k["study"])
+
+    first, study0 = run(STAGE0)
+    second, study1 = run(CARRY, first, n_trials=2)
+    third, study2 = run(CARRY, second, name="stage2", label="fine", n_trials=2)
+    assert third.refined_from.observed == study2.user_attrs["refined_from"]["observed"] == {first.study: 2, second.study: 2}
+    assert second.refined_from.study == first.study and second.refined_from.observed == {first.study: 2}
+    snapshot = [(each["study"], each["params"]) for each in study2.user_attrs["observations"]]
+    assert snapshot == [(study.study_name, trial.params) for study in (study0, study1) for trial in study.trials]
+    assert study2.user_attrs["observations"][:2] == study1.user_attrs["observations"]
+    assert study2.trials[0].params == second.trials[0].params and not study2.trials[1].user_attrs["enqueued"]
+    assert f"observes 2 of {first.study}, 2 of {second.study}; 1 of its trials go first" in caplog.text
+    assert f"observes only the 2 best trials of {first.study}" not in caplog.text
+
+    grown, _ = run(STAGE0, n_trials=3)
+    assert grown.study == first.study
+    pinned, _ = run(CARRY, first, n_trials=2)
+    assert pinned == second, "the same list of best trials gives the same study"
+    other, _ = run(CARRY, grown, n_trials=1)
+    assert other.study != second.study and f"changed since {second.study}: observed.digest" in caplog.text
+    assert files_with(tmp_path, CANARY) == []
 
 
 class Prepared(Exception):
@@ -173,9 +205,21 @@ WHOLE = ((1e-5, 1e-1), [{"learning_rate": 1e-3}])
 def test_without_a_parent_the_whole_space_is_searched_and_it_is_said(prepared, corpus, encoder):
     parent = best_trials("criteria", corpus, settings_of(encoder), {"learning_rate": 1e-3}, {"learning_rate": 3e-3})
     *found, _, logged = prepared()
-    assert tuple(found) == WHOLE and "it searches the whole space" in logged
+    assert tuple(found) == WHOLE and "it searches the whole space alone" in logged
     *found, _, logged = prepared(parent=parent, stage=STAGE1.model_copy(update={"refine": NoRefinement()}))
     assert tuple(found) == WHOLE and "refines" not in logged and "whole space" not in logged
+
+
+def test_a_predecessor_that_is_not_in_the_store_is_observed_by_its_best_trials_and_it_is_said(prepared, corpus, encoder):
+    params = {"learning_rate": 1e-3}, {"learning_rate": 3e-3}
+    parent = best_trials("criteria", corpus, settings_of(encoder), *params, finished=(11, 12))
+    span, first, _, logged = prepared(parent=parent, stage=CARRY)
+    assert (span, first) == ((1e-5, 1e-1), [{"learning_rate": 1e-3}])
+    assert f"observes only the 2 best trials of {parent.study}: the store lacks trials that the list was chosen from" in logged
+    *_, logged = prepared(parent=parent.model_copy(update={"finished": None}), stage=CARRY)
+    assert f"observes only the 2 best trials of {parent.study}: the list is of an earlier version" in logged
+    *_, logged = prepared(parent=parent.model_copy(update={"data_hash": "other"}), stage=CARRY)
+    assert "another corpus or other splits; only its parameters and ranks are taken over" in logged
 
 
 def test_a_parent_of_other_data_is_used_with_a_warning_and_one_of_another_agent_is_refused(prepared, corpus, encoder):

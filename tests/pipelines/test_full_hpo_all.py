@@ -48,6 +48,7 @@ def test_each_stage_is_refined_from_the_one_before_and_the_last_one_is_refitted(
     assert tops["stage0"]["refined_from"] is None
     assert tops["stage1"]["refined_from"]["study"] == tops["stage0"]["study"]
     assert tops["stage2"]["refined_from"]["study"] == tops["stage1"]["study"]
+    assert tops["stage2"]["refined_from"]["observed"] == {tops["stage0"]["study"]: 2, tops["stage1"]["study"]: 2}
     summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
     assert summary["from_study"] == tops["stage2"]["study"]
     model = latest(finished.folder, f"data/test/06_models/refit/{agent}")
@@ -214,7 +215,7 @@ def test_a_page_of_evidence_is_of_todays_corpus_or_refused(copied, resumed):
 def test_a_stage_without_the_one_before_searches_the_whole_space_and_says_so(project, session, untracked, tiny_encoder, caplog):
     with caplog.at_level(logging.INFO, logger="psy_agents"):
         session(env="test", agent="criteria", training=training(tiny_encoder)).run(pipeline_names=["hpo_stage1"])
-    assert "criteria, stage1: there are no best trials of an earlier stage to refine from: it searches the whole space" in caplog.messages
+    assert "criteria, stage1: no best trials of an earlier stage to build on: it searches the whole space alone" in caplog.messages
     assert list(trials(project).values()) == [2]
     assert loaded(project, top_k_path("criteria", "stage1"))["refined_from"] is None
 

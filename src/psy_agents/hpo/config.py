@@ -99,7 +99,20 @@ class BoundingBox(Schema):
     enqueue: int = Field(3, ge=0, description="Number of best trials whose parameters run first in the new study.")
 
 
-Refine = Annotated[NoRefinement | BoundingBox, Field(discriminator="name"), BeforeValidator(_by_name)]
+class CarryOver(Schema):
+    """The stage searches its whole space, and its sampler observes all trials of earlier stages.
+
+    Only ranks cross stages: each earlier trial is a normal score within its own stage.
+    """
+
+    name: Literal["carry_over"] = Field("carry_over", description="Searches the whole space, with earlier trials as observations.")
+    enqueue: int = Field(3, ge=0, description="Number of best trials whose parameters run first in the new study.")
+    margin: float = Field(
+        0.3, ge=0, allow_inf_nan=False, description="What an earlier stage's trial loses of its score, in standard deviations."
+    )
+
+
+Refine = Annotated[NoRefinement | BoundingBox | CarryOver, Field(discriminator="name"), BeforeValidator(_by_name)]
 
 
 class Timeouts(Schema):
@@ -185,7 +198,7 @@ class StageConfig(_RunsTrials):
     timeout: float | None = Field(
         None, gt=0, description="Seconds after which no trial starts, summed over all runs of the stage."
     )
-    refine: Refine = Field(NoRefinement(), description="Narrows the space by the best trials of the previous stage.")
+    refine: Refine = Field(NoRefinement(), description="What the stage takes over from the previous one.")
     constant_after: int | None = Field(
         None, ge=2, description="Number of complete trials after which the stage stops if every epoch of all of them has the same value."
     )

@@ -14,18 +14,19 @@ from psy_agents.agents.encoders.licences import log_licence
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.renamed import renamings
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.config import NoRefinement, StageConfig
+from psy_agents.hpo.config import BoundingBox, NoRefinement, StageConfig
 from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.estimate import best_pace, estimate_stage
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.config import SearchSpaceConfig
-from psy_agents.hpo.space.refinement import Refinement, refine
+from psy_agents.hpo.space.refinement import Refinement, carry_over, refine
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, describe_changes, previous_study, settings_hash, study_name
+from psy_agents.hpo.study.observations import Observations, observations_of, plain
 from psy_agents.hpo.study.records import Callback, StageResult
-from psy_agents.hpo.study.store import StudyStore, digest
+from psy_agents.hpo.study.store import StudyStore, digest, read_studies
 from psy_agents.hpo.study.topk import TopK, epochs_left, stage_records, top_k
 from psy_agents.hpo.survival import measure_survival
 from psy_agents.hpo.workers.executor import worker_count
@@ -57,8 +58,8 @@ def run_stage(
     """Run one stage, or continue it, until its trials are finished, its epochs are spent or its time is up.
 
     Args:
-        parent: the best trials of the stage before, where the space shall be refined from them; without them the
-            stage searches the whole space.
+        parent: the best trials of the stage before, on which the stage builds as ``stage.refine`` says; without them it searches the
+            whole space alone.
 
     Raises:
         UserError: an encoder is missing, the space or a first trial does not fit the agent, or the splits are not
@@ -70,7 +71,7 @@ def run_stage(
     encoders = {encoder: locate_encoder(encoder) for encoder in spaces.encoders(agent, stage.space, settings)}
     for encoder, folder in encoders.items():
         log_licence(encoder, folder)
-    refinement = _refinement(agent, stage, whole, parent, data)
+    refinement = _refinement(agent, stage, whole, parent, data, paths.store)
     space = whole if refinement is None else refinement.space
     enqueued = spaces.firsts(agent, whole) if refinement is None else list(refinement.first)
     canonical = space.canonical()
@@ -78,6 +79,7 @@ def run_stage(
         "space": {each["name"]: each for each in canonical},
         "order": [each["name"] for each in canonical],
         "enqueued": enqueued,
+        "observed": None if refinement is None else refinement.identity(),
         "corpus": data,
         "training": settings.model_dump(mode="json"),
         "value": VALUE_RULE,
@@ -90,6 +92,7 @@ def run_stage(
         "data_hash": data,
         "settings_hash": settings_hash(settings),
         "refined_from": None if refinement is None else refinement.describe(),
+        "observations": [] if refinement is None else plain(refinement.observations),
         "identity": identity,
     }
     with StudyStore(paths.store) as opened:
@@ -104,6 +107,7 @@ def run_stage(
             name,
             objective="psy_agents.hpo.objective:AgentObjective",
             setup=SearchSetup(agent, settings, corpus),
+            earlier=() if refinement is None else refinement.earlier,
             checkpoint_root=paths.checkpoints / name,
             callbacks=callbacks,
             attributes=attributes,
@@ -170,18 +174,32 @@ def _log_estimate(
 
 
 def _refinement(
-    agent: str, stage: StageConfig, space: SearchSpace, parent: TopK | None, data: str
+    agent: str, stage: StageConfig, space: SearchSpace, parent: TopK | None, data: str, store: str | Path
 ) -> Refinement | None:
     title = f"{agent}, {stage.name}"
     if isinstance(stage.refine, NoRefinement):
         return None
     if parent is None:
-        log.info("%s: there are no best trials of an earlier stage to refine from: it searches the whole space", title)
+        log.info("%s: no best trials of an earlier stage to build on: it searches the whole space alone", title)
         return None
     if parent.agent != agent:
         raise ValueError(f"the best trials are those of {parent.agent}, not of {agent}")
     if parent.data_hash != data:
-        log.warning("%s: %s searched another corpus or other splits; only its box is taken over", title, parent.study)
-    refinement = refine(space, parent, stage.refine)
+        taken = "its box is" if isinstance(stage.refine, BoundingBox) else "its parameters and ranks are"
+        log.warning("%s: %s searched another corpus or other splits; only %s taken over", title, parent.study, taken)
+    if isinstance(stage.refine, BoundingBox):
+        refinement = refine(space, parent, stage.refine)
+    else:
+        refinement = carry_over(space, parent, _observations(title, parent, store), stage.refine)
     log.info("%s %s", title, refinement.sentence())
     return refinement
+
+
+def _observations(title: str, parent: TopK, store: str | Path) -> Observations:
+    """What the stage observes; logs where these are the listed trials alone."""
+    study = next((each for each in read_studies(store) if each.study_name == parent.study), None)
+    observations, complete = observations_of(parent, study)
+    if not complete:
+        why = "the list is of an earlier version" if parent.finished is None else "the store lacks trials that the list was chosen from"
+        log.warning("%s observes only the %d best trials of %s: %s", title, len(parent.trials), parent.study, why)
+    return observations

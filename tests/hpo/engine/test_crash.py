@@ -9,7 +9,8 @@ from support.waiting import wait_for
 
 from psy_agents.hpo.study.history import TrialHistory
 
-OPTIONS = {"n_trials": 7, "sampler": {"n_startup_trials": 2}, "baselines": [{"x": 0.2}]}
+EARLIER = [{"study": "stage0", "params": {"x": x, "loss": "plain"}, "score": score} for x, score in ((0.1, -1.0), (0.9, 0.7), (0.5, 0.0))]
+OPTIONS = {"n_trials": 7, "sampler": {"n_startup_trials": 2}, "baselines": [{"x": 0.2}], "earlier": EARLIER}
 
 
 def test_a_killed_search_goes_on_and_asks_the_sequence_of_an_uninterrupted_one(search, tmp_path):

@@ -1,4 +1,4 @@
-"""The box around a stage's best trials, by hand, at its corners, and for spaces that nobody thought of."""
+"""What a stage takes over: its parent's trials as observations, or the box around the best, by hand and at its corners."""
 
 import math
 import warnings
@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from psy_agents.hpo.config import BoundingBox, NoRefinement, StageConfig
-from psy_agents.hpo.space.refinement import refine
+from psy_agents.hpo.config import BoundingBox, CarryOver, NoRefinement, StageConfig
+from psy_agents.hpo.space.refinement import carry_over, refine
 from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.observations import Observation
 from psy_agents.hpo.study.topk import TopK
 
 BOX = BoundingBox()
@@ -121,6 +122,38 @@ def test_the_first_trials_are_those_of_the_new_space():
     assert len(refine(space(larger, **defaults | {"rate": 1.0}), parent, BOX).first) == 2
 
 
+OBSERVED = (
+    Observation(study="stage0", params={"rate": 1e-2}, score=0.5),
+    Observation(study="parent", params={"rate": 1e-4}, score=1.0),
+    Observation(study="parent", params={"rate": 1e-5}, score=-1.0),
+)
+
+
+def test_carried_over_the_whole_space_stays_and_every_earlier_stage_loses_the_margin_once():
+    whole = space(RATE, rate=1e-3)
+    found = carry_over(whole, best(*({"rate": rate} for rate in (1e-4, 1e-5, 1e-3))), OBSERVED, CarryOver(enqueue=2, margin=0.25))
+    assert found.space is whole and found.box == {} and found.first == ({"rate": 1e-4}, {"rate": 1e-5})
+    assert [(each.study, each.params, each.score) for each in found.earlier] == [
+        ("stage0", {"rate": 1e-2}, 0.25),
+        ("parent", {"rate": 1e-4}, 0.75),
+        ("parent", {"rate": 1e-5}, -1.25),
+    ]
+    assert found.observations == OBSERVED, "the next stage takes its own margin off"
+    assert found.describe() == {
+        "study": "parent", "trials": [11, 12], "box": {}, "whole": {}, "enqueued": 2, "observed": {"stage0": 1, "parent": 2},
+    }  # fmt: skip
+    assert found.sentence() == "carries over from parent: the sampler observes 1 of stage0, 2 of parent; 2 of its trials go first"
+
+
+def test_what_is_observed_is_in_the_identity_and_a_box_observes_nothing():
+    def identity(observed=OBSERVED, **config):
+        return carry_over(space(RATE, rate=1e-3), best({"rate": 1e-4}), observed, CarryOver(**config)).identity()
+
+    assert identity() == identity(enqueue=0), "what goes first is in the identity by itself"
+    assert len({str(identity()), str(identity(margin=0.1)), str(identity(OBSERVED[1:])), str(identity(OBSERVED[::-1]))}) == 4
+    assert box_of(RATE, {"rate": 1e-4}, rate=1e-3).identity() is None
+
+
 def drawn(space, name, n=200):
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     return {params[name] for params in (space.suggest(study.ask()) for _ in range(n)) if name in params}
@@ -183,6 +216,8 @@ def test_a_method_may_stand_for_its_settings_and_a_box_of_one_trial_is_refused()
     assert StageConfig(**stage, refine="none").refine == NoRefinement()
     assert StageConfig(**stage, refine="bounding_box").refine == BOX
     assert StageConfig(**stage, refine={"name": "bounding_box", "top": 3}).refine.top == 3
-    for wrong in ("box", {"name": "bounding_box", "top": 1}, {"name": "bounding_box", "padding": -0.1}, {"tops": 3}):
+    assert StageConfig(**stage, refine="carry_over").refine == CarryOver(enqueue=3, margin=0.3)
+    box, carried = {"name": "bounding_box"}, {"name": "carry_over"}
+    for wrong in ("box", {**box, "top": 1}, {**box, "padding": -0.1}, {"tops": 3}, {**carried, "margin": -1}, {**carried, "top": 5}):
         with pytest.raises(ValueError, match="refine"):
             StageConfig(**stage, refine=wrong)

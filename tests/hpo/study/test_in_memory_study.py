@@ -1,4 +1,4 @@
-"""Sampler and pruner see in the copy what they would see in the store."""
+"""The pruner sees in the copy what it would see in the store."""
 
 import optuna
 import pytest
@@ -8,11 +8,9 @@ from support.search.search_process import DEFAULTS, SPACE
 from psy_agents.hpo.config import MedianPruner, StageConfig
 from psy_agents.hpo.engine.pruner import new_pruner
 from psy_agents.hpo.engine.samplers.random import Random
-from psy_agents.hpo.engine.samplers.tpe import Tpe
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.in_memory_study import InMemoryStudy
 
-SAMPLER = Tpe(n_startup_trials=3)
 STAGE = StageConfig(name="stage1", label="test", n_trials=9, epochs=4, patience=4, pruner=MedianPruner(n_startup_trials=2))
 
 
@@ -29,17 +27,6 @@ def study():
         if state.is_finished():
             study.tell(trial, params["x"] if state is TrialState.COMPLETE else None, state=state)
     return study
-
-
-def test_proposals_are_those_of_the_store_also_while_a_trial_runs(study):
-    space = SearchSpace.from_config(SPACE, DEFAULTS)
-    copy = InMemoryStudy(study.get_trials(deepcopy=False), new_pruner(STAGE))
-    for seed in range(3):
-        study.sampler = SAMPLER.build(seed)
-        trial = study.ask()
-        assert copy.propose(space, SAMPLER.build(seed)) == space.suggest(trial)
-        study.tell(trial, 0.1 * seed)
-        copy.update(study.trials[trial.number])
 
 
 def test_the_pruner_decides_as_on_the_store(study):

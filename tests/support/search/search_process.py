@@ -16,6 +16,7 @@ from psy_agents.hpo.config import StageConfig, WorkersConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.observations import Observation
 from psy_agents.hpo.study.store import StudyStore, read_study
 from psy_agents.hpo.study.topk import stage_records
 from psy_agents.hpo.workers.worker import Worker
@@ -60,8 +61,8 @@ class Search:
         self.hung = folder / "hung"  # Is there once a trial hangs.
 
     def run(self, *, mishaps=None, pause=0.0, processes=1, baselines=(), objective="support.search.objectives:Curve", name="study",
-            callbacks=(), log_dir=None, attributes=None, space=SPACE, stage="stage0", workers=1, **config):  # fmt: skip
-        """Run the stage; workers are their number, and settings of `WorkersConfig` are taken from the stage's own."""
+            callbacks=(), earlier=(), log_dir=None, attributes=None, space=SPACE, stage="stage0", workers=1, **config):  # fmt: skip
+        """Run the stage; workers are their number, earlier is plain data; settings of `WorkersConfig` are the stage's own."""
         given = {"count": workers, **{key: config.pop(key) for key in [*config] if key in WorkersConfig.model_fields}}
         hung = {number for number, kind in (mishaps or {}).items() if kind.startswith("hang")}
         with StudyStore(self.store) as store, no_other_is_late(hung):
@@ -76,6 +77,7 @@ class Search:
                     "diary": str(self.diary), "hung": str(self.hung), "mishaps": mishaps or {}, "pause": pause, "processes": processes,
                 },  # fmt: skip
                 checkpoint_root=self.weights,
+                earlier=[Observation.model_validate(each) for each in earlier],
                 callbacks=callbacks,
                 log_dir=log_dir,
                 attributes=attributes,

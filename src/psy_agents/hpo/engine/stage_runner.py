@@ -24,6 +24,7 @@ from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.checkpoints import Checkpoints
 from psy_agents.hpo.study.history import INFRASTRUCTURE
 from psy_agents.hpo.study.locks import StudyLock
+from psy_agents.hpo.study.observations import Observation
 from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResult, best_record, count_epochs
 from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import installed_versions
@@ -41,6 +42,7 @@ class StageRunner:
     Args:
         enqueued: parameters of the trials that go first; defaults fill in what they leave out.
         seeds: of the first trials; all others are derived from the stage's seed and the trial's index.
+        earlier: observations of earlier stages, the earliest first, for the sampler.
         store: open, that is, inside its ``with`` block.
         objective: ``module:Class``, made in each worker as ``Class(setup)``.
         checkpoint_root: folder of this study's weights, and of nothing else.
@@ -61,6 +63,7 @@ class StageRunner:
         setup: Any,
         checkpoint_root: Path,
         seeds: Sequence[int] = (),
+        earlier: Sequence[Observation] = (),
         callbacks: Sequence[Callback] = (),
         attributes: Mapping[str, Any] | None = None,
         log_dir: Path | None = None,
@@ -70,7 +73,7 @@ class StageRunner:
         if isinstance(config.n_trials, dict):
             raise ValueError("the stage's number of trials depends on the agent: give the engine config.of_agent(agent)")
         self.enqueued = [space.complete(params) for params in enqueued][: config.n_trials]
-        self.seeds = tuple(seeds)
+        self.seeds, self.earlier = tuple(seeds), tuple(earlier)
         self.study_name = study_name
         self.attributes = dict(attributes or {})
         self.checkpoints = Checkpoints(Path(checkpoint_root), config.keep_checkpoints)
@@ -159,7 +162,7 @@ class StageRunner:
         self._clock = StageClock(known.get("stage_seconds", 0.0))
         writer = self.store.writer(self.study)
         self._trials = StageTrials(
-            self.config, self.space, self.enqueued, self.seeds, self.study, writer, self.checkpoints, self._stage_seconds
+            self.config, self.space, self.enqueued, self.seeds, self.study, writer, self.checkpoints, self._stage_seconds, self.earlier
         )
 
     def _wanted(self) -> list[int]:

@@ -23,7 +23,9 @@ from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.checkpoints import Checkpoints
 from psy_agents.hpo.study.history import TrialHistory
 from psy_agents.hpo.study.in_memory_study import InMemoryStudy
+from psy_agents.hpo.study.observations import Observation
 from psy_agents.hpo.study.records import Failure, TrialRecord, finite_or_none, record_of
+from psy_agents.hpo.study.sampler_study import SamplerStudy
 from psy_agents.hpo.study.trial_writer import TrialWriter
 from psy_agents.training.learning_curve import best_epoch, best_value
 
@@ -53,6 +55,7 @@ class StageTrials:
         enqueued: complete parameters of the trials that go first.
         seeds: of the first trials; all others are derived from the stage's seed and the trial's index.
         study_attributes: attributes of the study that are stored with each trial's end.
+        earlier: observations of earlier stages, the earliest first, for the sampler.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class StageTrials:
         writer: TrialWriter,
         checkpoints: Checkpoints,
         study_attributes: Callable[[], Mapping[str, Any]],
+        earlier: Sequence[Observation] = (),
     ) -> None:
         self._config, self._space, self._enqueued, self._seeds = config, space, enqueued, seeds
         self._writer, self._checkpoints, self._study_attributes = writer, checkpoints, study_attributes
@@ -77,6 +81,7 @@ class StageTrials:
             trials, n_trials=config.n_trials, max_retries=config.workers.max_retries, epochs_per_trial=config.epochs_per_trial
         )
         self._in_memory = InMemoryStudy(trials, new_pruner(config))
+        self._sampler_study = SamplerStudy(space, earlier)
         self._tidy(self.history.final_attempts())
 
     def begin(self, index: int, worker: int) -> RunningTrial:
@@ -159,7 +164,9 @@ class StageTrials:
             return self._enqueued[index], {}
         # With the index alone, all stages would draw the same points of their spaces.
         seed = derive_seed(self._config.seed, f"sampler of {self._config.name}", index)
-        return self._in_memory.propose(self._space, self._config.sampler.build(seed)), {}
+        running = sorted((each.trial for each in self._running), key=lambda trial: trial.user_attrs["index"])
+        sampler = self._config.sampler.build(seed)
+        return self._sampler_study.propose(sampler, self.history.final_attempts(), running), {}
 
     def _end(self, running: RunningTrial, state: TrialState, value: float | None, attrs: Mapping[str, Any]) -> TrialRecord:
         self._running.remove(running)

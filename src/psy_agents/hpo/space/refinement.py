@@ -1,4 +1,4 @@
-"""Refinement of a search space: the bounding box of the best trials of an earlier stage."""
+"""What a stage takes over from an earlier one: its best trials, the box around them, or all its trials as observations."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from psy_agents.errors import UserError
-from psy_agents.hpo.config import BoundingBox
+from psy_agents.hpo.config import BoundingBox, CarryOver
 from psy_agents.hpo.space.search_space import Parameter, SearchSpace
+from psy_agents.hpo.study.observations import Observations, observed_studies, plain
+from psy_agents.hpo.study.store import digest
 from psy_agents.hpo.study.topk import TopK
 
 Range = tuple[float, float]
@@ -20,15 +22,17 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Refinement:
-    """A search space that was refined by an earlier study.
+    """A search that builds on an earlier study.
 
     Attributes:
-        space: the refined space.
+        space: the refined space; the whole one where observations are carried over.
         first: parameters of the earlier study's best trials, best first. The new study runs them first.
         parent: name of the earlier study.
-        trials: numbers of the trials that span the box, best first.
+        trials: numbers of the trials that span the box or go first, best first.
         box: (low, high) of each parameter whose range was narrowed.
         whole: (low, high) of the same parameters before.
+        observations: trials of earlier stages for the sampler, the earliest stage first, each with its score within its own stage.
+        margin: what their scores lose in the new stage.
     """
 
     space: SearchSpace
@@ -37,6 +41,17 @@ class Refinement:
     trials: tuple[int, ...]
     box: Mapping[str, Range]
     whole: Mapping[str, Range]
+    observations: Observations = ()
+    margin: float = 0.0
+
+    @property
+    def earlier(self) -> Observations:
+        """The observations with the scores that they have in the new stage."""
+        return tuple(each.model_copy(update={"score": each.score - self.margin}) for each in self.observations)
+
+    def identity(self) -> dict[str, Any] | None:
+        """What the sampler observes, for the new study's identity; None where it observes nothing."""
+        return {"digest": digest(plain(self.observations)), "margin": self.margin} if self.observations else None
 
     def describe(self) -> dict[str, Any]:
         """Plain data for the new study and its top-k list."""
@@ -46,10 +61,14 @@ class Refinement:
             "box": {name: list(bounds) for name, bounds in self.box.items()},
             "whole": {name: list(bounds) for name, bounds in self.whole.items()},
             "enqueued": len(self.first),
+            "observed": observed_studies(self.observations),
         }
 
     def sentence(self) -> str:
         """The refinement as one line."""
+        if self.observations:
+            observed = ", ".join(f"{count} of {study}" for study, count in observed_studies(self.observations).items())
+            return f"carries over from {self.parent}: the sampler observes {observed}; {len(self.first)} of its trials go first"
         narrowed = [f"{name} {low:.3g} to {high:.3g} (of {self._of(name)})" for name, (low, high) in self.box.items()]
         return (
             f"refines {self.parent} (trials {', '.join(map(str, self.trials))}): {'; '.join(narrowed) or 'no range is narrowed'}; "
@@ -79,12 +98,30 @@ def refine(space: SearchSpace, parent: TopK, config: BoundingBox) -> Refinement:
             whole[parameter.name] = parameter.distribution.low, parameter.distribution.high
         parameters.append(narrowed)
     refined = space.with_parameters(parameters)
+    return Refinement(refined, _first(refined, parent, config.enqueue), parent.study, tuple(trial.trial for trial in best), box, whole)
+
+
+def carry_over(space: SearchSpace, parent: TopK, observations: Observations, config: CarryOver) -> Refinement:
+    """Search the whole space; the parent's best go first, and the sampler observes all earlier trials.
+
+    Feurer et al., "Initializing Bayesian hyperparameter optimization via meta-learning", AAAI 2015, start from another task's best;
+    here the earlier task is the same one with fewer epochs, so its ranks tell of the whole space, too.
+
+    Args:
+        observations: those of `observations_of` the parent.
+    """
+    best = tuple(trial.trial for trial in parent.trials[: config.enqueue])
+    return Refinement(space, _first(space, parent, config.enqueue), parent.study, best, {}, {}, observations, config.margin)
+
+
+def _first(space: SearchSpace, parent: TopK, count: int) -> tuple[dict[str, Any], ...]:
+    """Parameters of the parent's best trials as the space allows them, each once."""
     first: list[dict[str, Any]] = []
-    for trial in parent.trials[: config.enqueue]:
-        adopted = _adopted(refined, trial.params)
+    for trial in parent.trials[:count]:
+        adopted = _adopted(space, trial.params)
         if adopted is not None and adopted not in first:
             first.append(adopted)
-    return Refinement(refined, tuple(first), parent.study, tuple(trial.trial for trial in best), box, whole)
+    return tuple(first)
 
 
 def _narrowed(parameter: Parameter, values: list[float], padding: float) -> Parameter:

@@ -1,18 +1,11 @@
-"""A copy of the study in memory, from which sampler and pruner read.
-
-The engine is the study's only writer, so the copy is always up to date. A proposal from the store takes transactions for each
-of its parameters; a proposal from the copy is stored in one.
-"""
+"""A copy of the study in memory, from which the pruner reads. The engine is the study's only writer, so the copy is up to date."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
-
-from psy_agents.hpo.space.search_space import SearchSpace
 
 
 class InMemoryStudy:
@@ -26,11 +19,6 @@ class InMemoryStudy:
         self._study = optuna.create_study(direction="maximize", pruner=pruner)
         self._study.add_trials(trials)
         self._storage, self._id = self._study._storage, self._study._study_id
-
-    def propose(self, space: SearchSpace, sampler: optuna.samplers.BaseSampler) -> dict[str, Any]:
-        """Parameters of the study's next trial, which runs in the copy from now on."""
-        self._study.sampler = sampler
-        return space.suggest(self._study.ask())
 
     def update(self, trial: FrozenTrial) -> None:
         """Take in a trial that has begun or ended."""

@@ -39,13 +39,14 @@ class RankedTrial(Schema):
 
 
 class RefinedFrom(Schema):
-    """The earlier study that a stage's space was drawn from: see `Refinement`."""
+    """The earlier study that a stage builds on: see `Refinement`."""
 
     study: str
     trials: tuple[int, ...]
     box: dict[str, tuple[FiniteFloat, FiniteFloat]]
     whole: dict[str, tuple[FiniteFloat, FiniteFloat]]
     enqueued: int
+    observed: dict[str, int] = Field({}, description="Number of trials that the sampler observed, by study, the earliest stage first.")
 
 
 class TopK(Schema):
@@ -58,13 +59,16 @@ class TopK(Schema):
     space_hash: str
     data_hash: str | None
     settings_hash: str | None = Field(description="Of the training settings that all trials share.")
-    refined_from: RefinedFrom | None = Field(description="None where the stage searched its whole space.")
+    refined_from: RefinedFrom | None = Field(description="None where the stage did not build on an earlier one.")
     epochs: int = Field(ge=1, description="The most epochs that a trial could train.")
     patience: int = Field(ge=1)
     versions: dict[str, str]
     n_trials: int = Field(ge=1, description="Number of finished trials.")
     epochs_trained: int | None = Field(None, ge=0, description="Epochs of all finished trials; null in files of version 0.1.")
     states: dict[str, int] = Field(description="How many trials ended how; failed ones by their reason.")
+    finished: tuple[int, ...] | None = Field(
+        None, description="Numbers of all complete and stopped trials, by index: what the next stage observes. None in older lists."
+    )
     trials: tuple[RankedTrial, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -150,6 +154,7 @@ def top_k(study: optuna.Study, k: int) -> dict[str, Any]:
         n_trials=len(records),
         epochs_trained=count_epochs(records),
         states=states,
+        finished=tuple(record.number for record in records if record.state in ("complete", "pruned")),
         trials=tuple(_ranked(rank, record) for rank, record in enumerate(best, start=1)),
     ).model_dump(mode="json")
 
