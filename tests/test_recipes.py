@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.finished_project import build_encoder
 from support.project_copy import copy_project, project_environment
 from support.recipes import follow_recipe, recipe
+from support.shared import made_once
 
 AGENT, POOLING = "compare", "smooth_max"
 RECIPES = ("Add an agent", "Add a pooling", "Add a metric")
@@ -22,19 +22,20 @@ def kedro_run(project: Path, pipelines: str, params: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def project(tmp_path_factory, tiny_encoder):
     """A copy with the recipes' files, in which the new agent was searched with the new pooling, refitted, reported and exported."""
-    root = tmp_path_factory.mktemp("recipes")
-    folder, encoder = root / "project", root / "encoder"
-    encoder.mkdir()
-    build_encoder(encoder)
-    copy_project(folder)
-    for title in RECIPES:
-        follow_recipe(title, folder)
-    training = f"training.precision=float32,training.fixed.encoder={encoder},training.fixed.max_length=128"
-    kedro_run(folder, "hpo_stage0,refit,export", f"agent={AGENT},hpo.refit.stage=stage0,hpo.stage0.n_trials=4,{training}")
-    kedro_run(folder, "report", training)
-    return folder
+
+    def build(root: Path) -> Path:
+        folder = root / "project"
+        copy_project(folder)
+        for title in RECIPES:
+            follow_recipe(title, folder)
+        training = f"training.precision=float32,training.fixed.encoder={tiny_encoder},training.fixed.max_length=128"
+        kedro_run(folder, "hpo_stage0,refit,export", f"agent={AGENT},hpo.refit.stage=stage0,hpo.stage0.n_trials=4,{training}")
+        kedro_run(folder, "report", training)
+        return folder
+
+    return made_once(tmp_path_factory, "recipes", build)
 
 
 def newest(project: Path, pattern: str) -> Path:
