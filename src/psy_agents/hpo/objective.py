@@ -26,8 +26,10 @@ class AgentObjective:
         return best_outcome(run, epochs_run)
 
 
-def new_run(setup: SearchSetup, params: dict[str, Any], training_data: TrainingData, spec: TrialSpec) -> TrainingRun:
-    """The training run of a trial, with these hyper-parameters."""
+def new_run(
+    setup: SearchSetup, params: dict[str, Any], training_data: TrainingData, spec: TrialSpec, *, keep_weights: bool = True
+) -> TrainingRun:
+    """The training run of a trial, with these hyper-parameters; without ``keep_weights`` it cannot save its best epoch."""
     return TrainingRun(
         setup.agent,
         setup.settings.hyperparameters(params),
@@ -37,7 +39,7 @@ def new_run(setup: SearchSetup, params: dict[str, Any], training_data: TrainingD
         epochs=spec.epochs,
         patience=spec.patience,
         micro_batch_divisor=spec.micro_batch_divisor,
-        keep_weights=spec.checkpoint is not None,
+        keep_weights=keep_weights and spec.checkpoint is not None,
     )
 
 

@@ -20,11 +20,11 @@ class SearchSetup:
     settings: TrainingSettings
     corpus: Corpus
 
-    def new_training_data(self, **options: Any) -> TrainingData:
-        """The corpus, tokenised for this process. Options: those of `TrainingData`."""
+    def new_training_data(self, corpus: Corpus | None = None, **options: Any) -> TrainingData:
+        """The corpus, or a resplit of it, for this process. Options: those of `TrainingData`."""
         from psy_agents.training.allocator import keep_freed_memory
         from psy_agents.training.trainer import TrainingData
 
         if self.settings.keep_freed_memory:
             keep_freed_memory()
-        return TrainingData(self.corpus, self.agent, self.settings, **options)
+        return TrainingData(self.corpus if corpus is None else corpus, self.agent, self.settings, **options)

@@ -26,13 +26,13 @@ from psy_agents.evaluation.significance import compare
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.estimate import best_pace
 from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS
-from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
+from psy_agents.hpo.refit.run_refit import RefitSummary, held_out_by_seed, run_refit
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.inference.predictor import Predictor, average
-from psy_agents.training.data import split_pairs, unlabelled_pairs
-from psy_agents.training.scoring import Answers, SplitScorer
+from psy_agents.training.data import PairData, split_pairs, unlabelled_pairs
+from psy_agents.training.scoring import Answers, choose_decisions
 
-KINDS = [("share", "seeds"), ("share", "top_k"), ("criteria", "seeds"), ("evidence", "top_k")]
+KINDS = [("share", "top_k"), ("criteria", "seeds"), ("evidence", "top_k")]
 
 
 @pytest.fixture(params=KINDS, ids="-".join)
@@ -50,8 +50,8 @@ def test_members_are_the_winner_and_its_seeds_or_the_next_candidates_each_traine
     assert [(t.params["candidate"] + 1, t.user_attrs["seed"], len(t.user_attrs["epochs"]["epoch"])) for t in (single, other)] == [
         (member.rank, member.seed, member.epochs) for member in made.members
     ]
-    best = {c.rank: round(np.median([epoch for epoch in c.best_epochs if epoch])) for c in summary.candidates}
-    assert [member.epochs for member in made.members] == [best[rank] for rank in ranks]
+    epochs = {candidate.rank: candidate.epochs for candidate in summary.candidates}
+    assert [member.epochs for member in made.members] == [epochs[rank] for rank in ranks]
     members, _ = read_ensemble(output.model)
     for member, trial, study in zip(members, (single, other), (summary.final_study, made.members_study), strict=True):
         trained = folder / "models" / study / f"trial_{trial.number:04d}" / MODEL
@@ -80,18 +80,26 @@ def test_its_probability_is_the_calibrated_mean_of_the_members_calibrated_ones(r
     np.testing.assert_allclose(output.predictions["uncalibrated"], np.mean([each.uncalibrated for each in alone], axis=0))
 
 
-def test_its_decisions_suit_the_members_common_answers_on_validation(ensemble, corpus):
+def test_its_decisions_suit_the_members_common_answers_to_held_out_pairs(ensemble, corpus):
     folder, output, summary = ensemble.folder, ensemble.output, ensemble.summary
     kind = ensemble.given["config"].ensemble
     trials = {(t.params["candidate"] + 1, t.user_attrs["seed"]): t.number for t in trials_of(folder, summary.study)}
     confirmed = folder / "models" / summary.study
-    answers = {key: Answers.load(confirmed / f"trial_{number:04d}" / ANSWERS) for key, number in trials.items()}
+    answers = {}
+    for key, number in trials.items():
+        (file,) = (confirmed / f"trial_{number:04d}" / ANSWERS).iterdir()
+        answers[key] = Answers.load(file)
     own = [load_agent(member)[2] for member in read_ensemble(output.model)[0]]
     ranks = [member.rank for member in summary.ensemble.members]
     groups = [[(ranks[0], 11), (ranks[1], 23)]] if kind == "seeds" else [[(rank, seed) for rank in ranks] for seed in (11, 23)]
     together = [average([answers[key] for key in group], own) for group in groups]
     lengths = json.loads((confirmed / f"trial_{trials[groups[0][0]]:04d}" / "span_lengths.json").read_text())
-    chosen = SplitScorer(split_pairs(corpus, "validation"), lengths, 0.5).choose(*together, calibration="platt", min_support=4)
+    corpora, _ = held_out_by_seed(corpus, ensemble.given["config"])
+    parts = [split_pairs(corpora[group[0][1]], "validation") for group in groups]
+    sizes = [len(part) for part in parts]
+    chosen = choose_decisions(
+        PairData.concatenate(parts), Answers.concatenate(together, sizes), lengths, calibration="platt", min_support=4
+    )
     assert read_ensemble(output.model)[1] == chosen
     assert (summary.temperature, summary.threshold, summary.thresholds) == (chosen.temperature, chosen.threshold, chosen.thresholds)
     assert summary.decoding == vars(chosen.rule)
@@ -121,10 +129,10 @@ def test_the_gain_is_the_paired_difference_to_the_winner_alone_and_the_cost_is_t
 
 
 def test_without_an_ensemble_the_same_winner_is_handed_over_and_nothing_is_trained(refits):
-    ensemble = refits.ensemble("share", "seeds")
+    ensemble = refits.ensemble("criteria", "seeds")
     folder, given, summary = ensemble.folder, ensemble.given, ensemble.summary
     before = [len(study.trials) for study in read_studies(folder / "studies.db")]
-    single = run_refit(**{**given, "config": CONFIG})
+    single = run_refit(**{**given, "config": given["config"].model_copy(update={"ensemble": "none"})})
     found = RefitSummary.model_validate(single.summary)
     assert [len(study.trials) for study in read_studies(folder / "studies.db")] == before == [4, 1, 1, 1]
     assert found.ensemble is None and found.final_study == summary.final_study
@@ -169,7 +177,7 @@ def test_an_ensemble_killed_between_its_members_goes_on(refits, tmp_path):
 def test_members_of_two_kinds_are_refused(refits, tmp_path):
     shutil.copytree(refits.ensemble("criteria", "seeds").output.model, tmp_path / "mixed")
     shutil.rmtree(tmp_path / "mixed" / "member_2")
-    shutil.copytree(read_ensemble(refits.ensemble("share", "seeds").output.model)[0][0], tmp_path / "mixed" / "member_2")
+    shutil.copytree(read_ensemble(refits.ensemble("share", "top_k").output.model)[0][0], tmp_path / "mixed" / "member_2")
     with pytest.raises(UserError, match="its SHA-256 differs|lacks its file"):
         psy_agents.load(tmp_path / "mixed")
     write_checksums(tmp_path / "mixed")
@@ -184,9 +192,11 @@ def test_members_of_two_kinds_are_refused(refits, tmp_path):
 
 def test_an_ensemble_of_one_is_refused(corpus, encoder, tmp_path):
     for wrong, message in [
-        ({"ensemble": "seeds", "n_seeds": 1}, "raise n_seeds"),
+        ({"ensemble": "seeds"}, "common pairs, which resplits lack: set resplit to false"),
+        ({"ensemble": "seeds", "resplit": False, "n_seeds": 1}, "raise n_seeds"),
+        ({"ensemble": "top_k", "halving": "4-2-1"}, "raise the last number of halving"),
         ({"ensemble": "top_k", "candidates": 1}, "raise candidates"),
-        ({"ensemble": "seeds", "n_seeds": 2, "ensemble_size": 3}, "needs more than 2"),
+        ({"ensemble": "seeds", "resplit": False, "n_seeds": 2, "ensemble_size": 3}, "needs more than 2"),
         ({"ensemble": "all"}, "ensemble"),
         ({"ensemble_size": 1}, "ensemble_size"),
     ]:
@@ -203,7 +213,8 @@ def test_an_ensemble_of_one_is_refused(corpus, encoder, tmp_path):
 
 def test_how_many_are_trained_for_good():
     assert RefitConfig().final_trainings == 1
-    assert RefitConfig(ensemble="seeds").final_trainings == 5
-    assert RefitConfig(ensemble="seeds", n_seeds=3).final_trainings == 3
+    assert RefitConfig(ensemble="seeds", resplit=False).final_trainings == 5
+    assert RefitConfig(ensemble="seeds", resplit=False, n_seeds=3).final_trainings == 3
+    assert RefitConfig(ensemble="top_k", halving="8-4-2").final_trainings == 2
     assert RefitConfig(ensemble="top_k", candidates=4).final_trainings == 4
     assert RefitConfig(ensemble="top_k", ensemble_size=3).final_trainings == 3

@@ -5,7 +5,6 @@ import os
 import pickle
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 from sklearn.metrics import average_precision_score, f1_score
 from support.search.refits import CONFIG, PARAMS, PROGRAM, Refit, Refits, as_rows, paths_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
@@ -27,15 +25,14 @@ from psy_agents.evaluation.calibration import MAX_TEMPERATURE, calibrate, fit_pl
 from psy_agents.evaluation.evidence import evidence_metrics
 from psy_agents.evaluation.predictions import offsets_of
 from psy_agents.hpo.config import RefitConfig
-from psy_agents.hpo.refit.objectives import ANSWERS
-from psy_agents.hpo.refit.run_refit import RefitSummary, _confirmed, _winner, run_refit
+from psy_agents.hpo.refit.objectives import ANSWERS, answers_file
+from psy_agents.hpo.refit.run_refit import RefitSummary, held_out_by_seed, run_refit
 from psy_agents.hpo.refit.runs import warn_of_flat_probabilities
-from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.inference.config import PredictConfig
 from psy_agents.inference.predict_file import predict_file
-from psy_agents.training.data import split_pairs
-from psy_agents.training.scoring import Answers, SplitScorer
+from psy_agents.training.data import PairData, split_pairs
+from psy_agents.training.scoring import Answers, choose_decisions
 
 
 @pytest.fixture(params=[*((agent, "post") for agent in AGENTS), ("criteria", "sentence")], ids="-".join)
@@ -44,21 +41,33 @@ def refit(request, refits: Refits) -> Refit:
     return refits.single(*request.param)
 
 
+def is_resplit(refit: Refit) -> bool:
+    return refit.given["config"].resplit
+
+
 def test_every_candidate_is_trained_with_the_same_seeds_and_the_highest_mean_wins(refit):
     summary = refit.summary
     trials = trials_of(refit.folder, summary.study)
-    assert [(t.params["candidate"], t.user_attrs["seed"]) for t in trials] == [(0, 11), (0, 23), (1, 11), (1, 23)]
-    values = np.array([t.value for t in trials]).reshape(2, 2)
-    assert [candidate.values for candidate in summary.candidates] == [tuple(row) for row in values.tolist()]
-    assert summary.winner == 1 + np.argmax(values.mean(axis=1))
-    winner = summary.candidates[summary.winner - 1]
-    assert winner.mean == pytest.approx(values.mean(axis=1).max())
-    assert winner.standard_deviation == pytest.approx(np.std(values[summary.winner - 1], ddof=1))
-    epochs = [t.user_attrs["best_epoch"] for t in trials if t.params["candidate"] == summary.winner - 1]
-    assert winner.best_epochs == tuple(epochs) and summary.epochs == round(np.median(epochs))
+    assert [(t.params["candidate"], t.user_attrs["seed"]) for t in trials] == [(0, 11), (1, 11), (0, 23), (1, 23)]
+    curves = np.array([t.user_attrs["epochs"]["value"] for t in trials]).reshape(2, 2, 3).transpose(1, 0, 2)  # Candidate, seed, epoch.
+    padded = np.pad(curves, ((0, 0), (0, 0), (1, 1)), mode="edge")
+    smooth = (padded[..., :-2] + padded[..., 1:-1] + padded[..., 2:]) / 3
+    if is_resplit(refit):
+        epochs = 1 + smooth.mean(axis=1).argmax(axis=1)
+        values = np.stack([smooth[i, :, epochs[i] - 1] for i in range(2)])
+    else:
+        epochs = np.median([[t.user_attrs["best_epoch"] for t in trials if t.params["candidate"] == i] for i in range(2)], axis=1).round()
+        values = smooth.max(axis=2)
+    for i, candidate in enumerate(summary.candidates):
+        assert candidate.values == pytest.approx(tuple(values[i])) and candidate.epochs == epochs[i]
+        assert candidate.mean == pytest.approx(values[i].mean())
+        assert candidate.standard_deviation == pytest.approx(np.std(values[i], ddof=1))
+        assert candidate.best_epochs == tuple(t.user_attrs["best_epoch"] for t in trials if t.params["candidate"] == i)
+    assert summary.winner == 1 + np.argmax(values.mean(axis=1)) and summary.epochs == epochs[summary.winner - 1]
+    assert (summary.resplit, summary.folds) == (is_resplit(refit), 2 if is_resplit(refit) else None)
 
 
-def test_the_winner_is_trained_once_for_the_median_of_its_best_epochs(refit):
+def test_the_winner_is_trained_once_for_the_chosen_epochs(refit):
     summary = refit.summary
     (final,) = trials_of(refit.folder, summary.final_study)
     assert (final.params, final.user_attrs["seed"]) == ({"candidate": summary.winner - 1}, 11)
@@ -74,18 +83,26 @@ def test_the_winner_is_trained_once_for_the_median_of_its_best_epochs(refit):
 def test_calibration_thresholds_and_rule_are_those_of_all_seeds_answers_together(refit, corpus):
     summary = refit.summary
     folder = refit.folder / "models" / summary.study
-    numbers = [t.number for t in trials_of(refit.folder, summary.study) if t.params["candidate"] == summary.winner - 1]
-    answers = [Answers.load(folder / f"trial_{number:04d}" / ANSWERS) for number in numbers]
-    data = split_pairs(corpus, "validation")
-    lengths = json.loads((folder / f"trial_{numbers[0]:04d}" / "span_lengths.json").read_text())
-    chosen = SplitScorer(data, lengths, 0.5).choose(*answers, calibration="platt", min_support=4)
+    trials = [t for t in trials_of(refit.folder, summary.study) if t.params["candidate"] == summary.winner - 1]
+    epochs = [summary.epochs if is_resplit(refit) else t.user_attrs["best_epoch"] for t in trials]
+    folders = [folder / f"trial_{t.number:04d}" for t in trials]
+    answers = [Answers.load(answers_file(*each)) for each in zip(folders, epochs, strict=True)]
+    assert [len(list((each / ANSWERS).iterdir())) for each in folders] == [1, 1], "answers of other epochs are deleted"
+    corpora, _ = held_out_by_seed(corpus, refit.given["config"])
+    parts = [split_pairs(corpora[t.user_attrs["seed"]], "validation") for t in trials]
+    data = PairData.concatenate(parts)
+    lengths = json.loads((folders[0] / "span_lengths.json").read_text())
+    together = Answers.concatenate(answers, [len(part) for part in parts])
+    runs = 1 if is_resplit(refit) else 2
+    chosen = choose_decisions(data, together, lengths, calibration="platt", min_support=4, runs=runs)
     assert summary.threshold == chosen.threshold and summary.decoding == vars(chosen.rule)
-    assert summary.validation_positives == {c: int(data.labels[data.criterion == i].sum()) for i, c in enumerate(corpus.criteria)}
+    counts = np.bincount(data.criterion, data.labels) // runs
+    assert summary.validation_positives == dict(zip(corpus.criteria, counts.astype(int).tolist(), strict=True))
     if answers[0].probabilities_P is None:
         assert (summary.temperature, summary.shift, summary.thresholds) == (1.0, 0.0, {}), "nothing to choose from spans alone"
         return
     uncalibrated = np.concatenate([run.probabilities_P for run in answers])
-    labels, criterion = np.tile(data.labels, 2), np.tile(data.criterion, 2)
+    labels, criterion = data.labels, data.criterion
     assert (summary.temperature, summary.shift) == fit_platt(labels, uncalibrated)
     probabilities = calibrate(uncalibrated, summary.temperature, summary.shift)
     rows = [criterion == c for c in range(2)]
@@ -169,7 +186,7 @@ def test_the_figures_of_the_summary_are_those_of_the_predictions(refit, corpus):
 def test_neither_calibration_nor_thresholds_by_criterion_where_they_are_not_wanted(refits, tmp_path):
     refit = refits.single("criteria")
     shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
-    config = CONFIG.model_copy(update={"calibration": "none", "min_support": None})
+    config = refit.given["config"].model_copy(update={"calibration": "none", "min_support": None})
     output = run_refit(**{**refit.given, "config": config, "paths": paths_in(tmp_path)})
     summary = RefitSummary.model_validate(output.summary)
     assert (summary.temperature, summary.shift, summary.thresholds) == (1.0, 0.0, {})
@@ -210,7 +227,7 @@ def test_running_it_again_trains_nothing(refit):
 def test_deleted_answers_are_made_again_in_another_study(refits, tmp_path, caplog):
     refit = refits.single("criteria")
     shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
-    lost, first = tmp_path / "models" / refit.summary.study / "trial_0001" / ANSWERS, refit.summary
+    (lost,), first = (tmp_path / "models" / refit.summary.study / "trial_0001" / ANSWERS).iterdir(), refit.summary
     lost.unlink()
     given = {**refit.given, "paths": paths_in(tmp_path)}
     second = RefitSummary.model_validate(run_refit(**given).summary)
@@ -264,47 +281,3 @@ def test_what_does_not_fit_is_refused_before_a_study_is_made(corpus, encoder, tm
     assert "other settings (training): run maximal_hpo again" in refused(top.model_copy(update={"settings_hash": "other"}), maximal)
     with pytest.raises(ValueError, match="of criteria, not of share"):
         run_refit("share", corpus, CONFIG, settings, top, paths_in(tmp_path))
-
-
-def runs(*values: float | None) -> list[TrialRecord]:
-    """Two seeds a candidate; None is a run that failed."""
-    return [
-        TrialRecord(i, i, {"candidate": i // 2}, seed=11, state="failed", failure="diverged")
-        if value is None
-        else TrialRecord(i, i, {"candidate": i // 2}, seed=11, state="complete", value=value, best_epoch=1 + i)
-        for i, value in enumerate(values)
-    ]
-
-
-@pytest.fixture(scope="module")
-def three(corpus, encoder):
-    return best_trials("criteria", corpus, training_settings(encoder), *({"learning_rate": rate} for rate in (1e-3, 2e-3, 3e-3)))
-
-
-def test_the_winner_is_the_best_on_average_not_that_of_the_luckiest_seed(three):
-    ranked = _confirmed(three, runs(0.9, 0.1, 0.6, 0.7, 0.5, 0.5), 2)
-    assert [(c.rank, c.trial, c.searched_value) for c in ranked] == [(1, 11, 0.99), (2, 12, 0.98), (3, 13, 0.97)]
-    assert ranked[1].values == (0.6, 0.7) and ranked[1].best_epochs == (3, 4)
-    assert ranked[1].mean == pytest.approx(0.65) and ranked[1].standard_deviation == pytest.approx(statistics.stdev((0.6, 0.7)))
-    assert _winner(ranked, "study").rank == 2
-    assert _winner(_confirmed(three, runs(0.6, 0.6, 0.5, 0.7, 0.6, 0.6), 2), "study").rank == 1, "of equals the searched order"
-
-
-def test_a_candidate_that_failed_with_a_seed_loses_to_all_that_did_not(three):
-    ranked = _confirmed(three, runs(0.9, None, 0.2, 0.2, 0.1, 0.3), 2)
-    assert (ranked[0].values, ranked[0].mean, ranked[0].standard_deviation) == ((0.9, None), 0.9, 0.0)
-    assert _winner(ranked, "study").rank == 2
-    assert _winner(_confirmed(three, runs(0.9, None, None, None, 0.8, None), 2), "study").rank == 1
-    with pytest.raises(UserError, match="^Every confirming run of study failed, so there is nothing to refit"):
-        _winner(_confirmed(three, runs(*[None] * 6), 2), "study")
-
-
-def test_seeds_are_fixed_and_different():
-    assert RefitConfig(n_seeds=3).fixed_seeds == (11, 23, 47)
-    for wrong, message in [
-        ({"seeds": [1, 1], "n_seeds": 2}, "a seed twice"),
-        ({"n_seeds": 6}, "only 5 seeds"),
-        ({"n_seeds": 0}, "n_seeds"),
-    ]:
-        with pytest.raises(ValidationError, match=message):
-            RefitConfig(**wrong)

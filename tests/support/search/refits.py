@@ -57,11 +57,12 @@ class Refits:
         self._copies: dict[str, Refit] = {}
 
     def single(self, agent: str, unit: str = "post") -> Refit:
+        """Without resplits where an ensemble of seeds goes on from it."""
         settings = training_settings(self._encoder, unit=unit)
 
         def make(folder: Path) -> Refit:
             given = {
-                "agent": agent, "corpus": self._corpus, "config": CONFIG, "settings": settings,
+                "agent": agent, "corpus": self._corpus, "config": config_of(agent, unit), "settings": settings,
                 "top": best_trials(agent, self._corpus, settings, *PARAMS), "paths": paths_in(folder / "refit"),
             }  # fmt: skip
             return Refit(folder / "refit", given, run_refit(**given))
@@ -71,7 +72,7 @@ class Refits:
     def ensemble(self, agent: str, kind: str) -> Refit:
         def make(folder: Path) -> Refit:
             single = self.single(agent).copied(folder / "refit")
-            given = {**single.given, "config": CONFIG.model_copy(update={"ensemble": kind})}
+            given = {**single.given, "config": single.given["config"].model_copy(update={"ensemble": kind})}
             return Refit(single.folder, given, run_refit(**given))
 
         return self._copy(f"ensemble_{agent}_{kind}", make)
@@ -80,6 +81,11 @@ class Refits:
         if name not in self._copies:
             self._copies[name] = made_once(self._factory, name, make).copied(self._factory.mktemp(f"{name}_copy") / "refit")
         return self._copies[name]
+
+
+def config_of(agent: str, unit: str = "post") -> RefitConfig:
+    """The criteria agent's refit has no resplits, since an ensemble of seeds goes on from it; the others have."""
+    return CONFIG.model_copy(update={"resplit": (agent, unit) != ("criteria", "post")})
 
 
 def paths_in(folder: Path) -> StoragePaths:

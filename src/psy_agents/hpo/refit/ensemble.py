@@ -20,8 +20,9 @@ from psy_agents.evaluation.results import EnsembleResult, ModelCost
 from psy_agents.evaluation.significance import compare
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.disk import size_of
+from psy_agents.hpo.refit.confirming import Confirmation, ranked
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, TEST_SECONDS, EnsembleSetup, Final, RefitSetup
-from psy_agents.hpo.refit.runs import RefitRuns, answers_of, decide, final_of
+from psy_agents.hpo.refit.runs import FixedSchedule, RefitRuns, decide, final_of
 from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.inference.predictor import average
 
@@ -64,47 +65,46 @@ def run_ensemble(
     runs: RefitRuns,
     setup: RefitSetup,
     refit: str,
-    confirmed: Mapping[int, Sequence[TrialRecord]],
-    winner: int,
+    confirmations: Sequence[Confirmation],
+    winner: Confirmation,
     single: tuple[str, TrialRecord],
 ) -> Ensemble:
     """Train the missing members, combine all members, and test the ensemble once.
 
     ``seeds``: the winner with each seed that it was confirmed with. ``top_k``: each candidate that failed with no seed,
-    the highest mean first, with the first seed; each is trained for the median of its best epochs. On validation the
-    confirming runs of the same candidates represent the members: the temperature, the thresholds and the decoding rule of the
-    ensemble are chosen on the average of their answers.
+    the highest mean first, with the first seed; each is trained for its own epochs. The confirming runs of the same candidates
+    represent the members: the temperature, the thresholds and the decoding rule of the ensemble are chosen on the average of their
+    answers to the pairs that they held out. ``seeds`` has no such pairs with resplits, since each seed holds out others.
 
     Args:
         setup: of the refit; its ``finals`` hold the winner's.
         refit: the confirming study.
-        confirmed: complete runs of each candidate, by its index.
-        winner: its index.
+        confirmations: of each candidate, by its index.
+        winner: the one that won.
         single: study and record of the winner's final training, the first member.
 
     Raises:
         UserError: there are fewer than two members, or a member's training failed.
     """
     config, corpus, settings = runs.config, setup.corpus, setup.settings
-    chosen = _by_seed(runs, confirmed, winner) if config.ensemble == "seeds" else _by_rank(runs, confirmed, winner)
+    chosen = _by_seed(runs, winner) if config.ensemble == "seeds" else _by_rank(runs, confirmations, winner)
     members, asked = chosen[: config.ensemble_size], config.ensemble
     if len(members) < 2:
         raise UserError(
             f"An ensemble of {asked} needs two members, but only {len(members)} of {setup.agent} had no failed run in {refit}: "
             f"look at its trials' reasons, or use --params hpo.refit.ensemble=none"
         )
-    finals = {i: setup.finals.get(i) or final_of(corpus, config, settings, confirmed[i]) for i in {i for i, _ in members}}
+    finals = {i: setup.finals.get(i) or final_of(config, setup.corpora, confirmations[i]) for i in {i for i, _ in members}}
     described = [
         {"candidate": i, "seed": seed, "epochs": finals[i].epochs, "decisions": finals[i].decisions.to_dict()}
         for i, seed in members[1:]
     ]
-    members_study, records = runs.run(
+    members_study, _, records = runs.run(
         MEMBERS_LABEL,
         {"refit": refit, "members": described},
         "MemberObjective",
-        RefitSetup(setup.agent, settings, corpus, setup.candidates, finals),
-        members[1:],
-        (DESCRIPTION,),
+        RefitSetup(setup.agent, settings, corpus, setup.candidates, finals=finals),
+        FixedSchedule(members[1:], (DESCRIPTION,)),
     )
     for record in records:
         if record.state != "complete":
@@ -114,16 +114,15 @@ def run_ensemble(
             )
     final_study, winners = single
     every = [winners, *records]
-    decisions = _decide_together(runs, setup, members, finals, confirmed)
+    decisions = _decide_together(runs, setup, members, finals, confirmations)
     # Without the settings' hash: nothing is trained, so `best_pace` must not measure an epoch on this study.
     known = {name: value for name, value in runs.attributes.items() if name != "settings_hash"}
-    study, (tested,) = replace(runs, attributes=known).run(
+    study, _, (tested,) = replace(runs, attributes=known).run(
         ENSEMBLE_LABEL,
         {"members": members_study, "single": final_study, "decisions": decisions.to_dict()},
         "EnsembleObjective",
         EnsembleSetup(setup.agent, settings, corpus, tuple(record.checkpoint / MODEL for record in every), decisions),
-        [(winner, config.fixed_seeds[0])],
-        (PREDICTIONS, TEST_SECONDS),
+        FixedSchedule([(winner.candidate, config.fixed_seeds[0])], (PREDICTIONS, TEST_SECONDS)),
     )
     if tested.state != "complete":
         raise UserError(f"The ensemble of {setup.agent} ended as {tested.failure or tested.state} ({tested.reason}): see {study}.")
@@ -143,7 +142,7 @@ def run_ensemble(
         single_cost=_cost(winners, [winners]),
         single_test_value=winners.value,
         single_test_metrics=dict(winners.metrics),
-        single_decisions=finals[winner].decisions.to_dict(),
+        single_decisions=finals[winner.candidate].decisions.to_dict(),
     )
     for each in summary.gain:
         log.info(
@@ -153,17 +152,17 @@ def run_ensemble(
     return Ensemble(tested, decisions, summary)
 
 
-def _by_seed(runs: RefitRuns, confirmed: Mapping[int, Sequence[TrialRecord]], winner: int) -> list[tuple[int, int]]:
+def _by_seed(runs: RefitRuns, winner: Confirmation) -> list[tuple[int, int]]:
     """Candidate and seed of each member; the first is the winner with the first seed, even if its confirming run failed."""
     first = runs.config.fixed_seeds[0]
-    return [(winner, first), *((winner, record.seed) for record in confirmed[winner] if record.seed != first)]
+    return [(winner.candidate, first), *((winner.candidate, run.seed) for run in winner.complete if run.seed != first)]
 
 
-def _by_rank(runs: RefitRuns, confirmed: Mapping[int, Sequence[TrialRecord]], winner: int) -> list[tuple[int, int]]:
+def _by_rank(runs: RefitRuns, confirmations: Sequence[Confirmation], winner: Confirmation) -> list[tuple[int, int]]:
+    """The winner, then the others that were trained with all seeds and failed with none, each with the first seed."""
     seeds = runs.config.fixed_seeds
-    whole = [i for i, records in confirmed.items() if len(records) == len(seeds) and i != winner]
-    ranked = sorted(whole, key=lambda i: (-math.fsum(record.value for record in confirmed[i]), i))
-    return [(i, seeds[0]) for i in (winner, *ranked)]
+    others = [each for each in confirmations if len(each.complete) == len(seeds) and each != winner]
+    return [(each.candidate, seeds[0]) for each in (winner, *ranked(others))]
 
 
 def _decide_together(
@@ -171,19 +170,20 @@ def _decide_together(
     setup: RefitSetup,
     members: Sequence[tuple[int, int]],
     finals: Mapping[int, Final],
-    confirmed: Mapping[int, Sequence[TrialRecord]],
+    confirmations: Sequence[Confirmation],
 ) -> Decisions:
-    """The decisions on the members' average validation answers: of all seeds at once, or of all candidates for each seed."""
-    of = {(i, record.seed): record for i, records in confirmed.items() for record in records}
+    """The decisions on the members' average answers: of all seeds at once, or of all candidates for each seed's held-out pairs."""
+    of = {(each.candidate, run.seed): (each, run) for each in confirmations for run in each.complete}
     if runs.config.ensemble == "seeds":
         groups = [[key for key in members if key in of]]
     else:
         rows = [[(i, seed) for i, _ in members] for seed in runs.config.fixed_seeds]
-        groups = [row for row in rows if all(key in of for key in row)] or [[(i, confirmed[i][0].seed) for i, _ in members]]
+        groups = [row for row in rows if all(key in of for key in row)]  # All but the winner have run with every seed.
     answers = [
-        average([answers_of(of[key]) for key in group], [finals[i].decisions for i, _ in group]) for group in groups
+        average([confirmation.answers(run) for confirmation, run in map(of.__getitem__, group)], [finals[i].decisions for i, _ in group])
+        for group in groups
     ]
-    return decide(setup.corpus, runs.config, setup.settings, of[groups[0][0]], answers)
+    return decide(runs.config, setup.corpora, of[groups[0][0]][1], [group[0][1] for group in groups], answers)
 
 
 def _predictions(record: TrialRecord) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any
 
 from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.ensemble import save_ensemble
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.predictions import gold_table, predictions_table, write_predictions
 from psy_agents.hpo.objective import best_outcome, new_run, report_each, scored_epochs
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
@@ -18,8 +19,9 @@ from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.inference.predictor import Predictor
 from psy_agents.training.data import split_pairs, unlabelled_pairs
 from psy_agents.training.scoring import SplitScorer
+from psy_agents.training.training_data import WorkerCache
 
-ANSWERS = "answers.npz"
+ANSWERS = "answers"  # A folder with one file for each epoch.
 SPAN_LENGTHS = "span_lengths.json"
 MODEL = "model"
 PREDICTIONS = "test_predictions.parquet"  # Next to the model, not in it: it holds ids of posts, and models are shared.
@@ -37,9 +39,16 @@ class Final:
 
 @dataclass(frozen=True)
 class RefitSetup(SearchSetup):
-    """The part that all runs of a refit share: the candidates, best first, and the finals by the candidate's index."""
+    """The part that all runs of a refit share.
+
+    Attributes:
+        candidates: their hyper-parameters, best first.
+        corpora: for confirming runs, the posts outside test by the run's seed: train, and as validation what the seed holds out.
+        finals: by the candidate's index.
+    """
 
     candidates: tuple[Mapping[str, Any], ...]
+    corpora: Mapping[int, Corpus] = field(default_factory=dict)
     finals: Mapping[int, Final] = field(default_factory=dict)
 
     def params(self, spec: TrialSpec) -> dict[str, Any]:
@@ -48,19 +57,37 @@ class RefitSetup(SearchSetup):
 
 
 class ConfirmingObjective:
-    """Trains a candidate on train with a run's seed, as the search did; keeps its answers on validation, not its weights."""
+    """Trains a candidate with a run's seed, as the search did, on what the seed does not hold out.
+
+    It keeps the answers of every epoch to the held-out pairs, since only the curves of all seeds tell which epoch is to be used, and
+    no weights.
+    """
 
     def __init__(self, setup: RefitSetup) -> None:
         self.setup = setup
-        self.data = setup.new_training_data()
+        self.cache = WorkerCache(setup.settings)
+        self.corpus: Corpus | None = None
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
-        run = new_run(self.setup, self.setup.params(spec), self.data, spec)
-        epochs_run = report_each(scored_epochs(run), report)
-        spec.checkpoint.mkdir(parents=True, exist_ok=True)
-        run.best.left.answers.save(spec.checkpoint / ANSWERS)
+        if self.corpus is not self.setup.corpora[spec.seed]:
+            self.cache.drop_windows()
+            self.corpus = self.setup.corpora[spec.seed]
+            self.data = self.setup.new_training_data(self.corpus, cache=self.cache)
+        run = new_run(self.setup, self.setup.params(spec), self.data, spec, keep_weights=False)
+        (spec.checkpoint / ANSWERS).mkdir(parents=True, exist_ok=True)
         (spec.checkpoint / SPAN_LENGTHS).write_text(json.dumps(run.scorer.span_lengths), encoding="utf-8")
-        return best_outcome(run, epochs_run)
+
+        def epochs() -> Iterator[EpochReport]:
+            for epoch in scored_epochs(run):
+                run.answers.save(answers_file(spec.checkpoint, epoch.epoch))
+                yield epoch
+
+        return best_outcome(run, report_each(epochs(), report))
+
+
+def answers_file(checkpoint: Path, epoch: int) -> Path:
+    """Where a confirming run keeps an epoch's answers."""
+    return checkpoint / ANSWERS / f"epoch_{epoch:03d}.npz"
 
 
 class MemberObjective:

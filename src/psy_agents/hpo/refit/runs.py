@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
 
 from psy_agents.agents.saved.agent import Decisions
 from psy_agents.corpus.corpus import Corpus
@@ -15,7 +16,8 @@ from psy_agents.evaluation.calibration import MAX_TEMPERATURE
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.paths import StoragePaths
-from psy_agents.hpo.refit.objectives import ANSWERS, SPAN_LENGTHS, Final
+from psy_agents.hpo.refit.confirming import Confirmation
+from psy_agents.hpo.refit.objectives import SPAN_LENGTHS, Final
 from psy_agents.hpo.run_stage import log_changes
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.search_space import SearchSpace
@@ -23,13 +25,46 @@ from psy_agents.hpo.study.identity import Identity, study_name
 from psy_agents.hpo.study.records import Callback, TrialRecord
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.study.topk import TopK
-from psy_agents.training.config import TrainingSettings
-from psy_agents.training.data import split_pairs
-from psy_agents.training.scoring import Answers, SplitScorer
+from psy_agents.training.data import PairData, split_pairs
+from psy_agents.training.scoring import Answers, choose_decisions
 
 log = logging.getLogger(__name__)
 
 STAGE = "stage3"
+VALIDATION = "validation"
+
+
+class Schedule(Protocol):
+    """Which runs (candidate, seed) a study of a refit has; the next ones may depend on those that have ended."""
+
+    total: int
+    """Number of runs in all."""
+
+    def further(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[tuple[int, int]]:
+        """The runs after those that were asked for; none if those were all."""
+
+    def is_whole(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> bool:
+        """Whether no file of a complete run was deleted."""
+
+
+class FixedSchedule:
+    """Runs that are known beforehand.
+
+    Args:
+        files: of each complete run.
+    """
+
+    def __init__(self, runs: Sequence[tuple[int, int]], files: Sequence[str]) -> None:
+        self.total = len(runs)
+        self._runs, self._files = list(runs), tuple(files)
+
+    def further(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[tuple[int, int]]:
+        """All of them at first."""
+        return [] if asked else self._runs
+
+    def is_whole(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> bool:
+        """Whether all complete runs have their files."""
+        return all(_has(record, self._files) for record in records if record.state == "complete")
 
 
 @dataclass(frozen=True)
@@ -45,15 +80,9 @@ class RefitRuns:
     attributes: Mapping[str, Any]
 
     def run(
-        self,
-        label: str,
-        identity: Identity,
-        objective: str,
-        setup: SearchSetup,
-        runs: Sequence[tuple[int, int]],
-        files: tuple[str, ...],
-    ) -> tuple[str, tuple[TrialRecord, ...]]:
-        """The study's name and its records, one for each (candidate, seed); complete ones have their files.
+        self, label: str, identity: Identity, objective: str, setup: SearchSetup, schedule: Schedule
+    ) -> tuple[str, list[tuple[int, int]], tuple[TrialRecord, ...]]:
+        """The study's name, its runs (candidate, seed), and the record of each; complete ones have their files.
 
         A study whose files were deleted is left as it is, and run again under another name.
         """
@@ -62,22 +91,27 @@ class RefitRuns:
             tried = dict(identity) if attempt == 0 else {**identity, "attempt": attempt}
             name = study_name(setup.agent, STAGE, label, tried)
             log_changes(self.store.studies(), name, tried)
-            records = self._runner(label, name, tried, objective, setup, runs).run().records
-            if all(_has(record, files) for record in records if record.state == "complete"):
-                return name, records
+            asked, records = [], ()
+            while (further := schedule.further(asked, records)) and schedule.is_whole(asked, records):
+                asked += further
+                runner = self._runner(label, name, tried, objective, setup, asked, schedule.total)
+                records = runner.run().records[: len(asked)]  # An interrupted refit may have stored later ones.
+            if schedule.is_whole(asked, records):
+                return name, asked, records
             log.warning("%s: files of its runs were deleted from %s: they are run again", name, self.paths.checkpoints)
             attempt += 1
 
     def _runner(
-        self, label: str, name: str, identity: Identity, objective: str, setup: SearchSetup, runs: Sequence[tuple[int, int]]
+        self, label: str, name: str, identity: Identity, objective: str, setup: SearchSetup, runs: Sequence[tuple[int, int]], keep: int
     ) -> StageRunner:
         stage = StageConfig(
             name=STAGE,
             label=label,
             n_trials=len(runs),
             epochs=self.top.epochs,
-            patience=self.top.patience,
-            keep_checkpoints=len(runs),
+            # Curves of the same length have a mean; without resplits each run is judged by its own best epoch.
+            patience=self.top.epochs if self.config.resplit else self.top.patience,
+            keep_checkpoints=keep,
             workers=self.config.workers,
         )
         candidate = {"candidate": {"type": "categorical", "choices": list(range(self.n_candidates))}}
@@ -101,26 +135,44 @@ def _has(record: TrialRecord, files: Sequence[str]) -> bool:
     return record.checkpoint is not None and all((record.checkpoint / name).is_file() for name in files)
 
 
-def answers_of(record: TrialRecord) -> Answers:
-    """A confirming run's uncalibrated answers on validation."""
-    return Answers.load(record.checkpoint / ANSWERS)
+def decide(
+    config: RefitConfig, corpora: Mapping[int, Corpus], like: TrialRecord, seeds: Sequence[int], answers: Sequence[Answers]
+) -> Decisions:
+    """Choose temperature, thresholds and decoding rule on held-out answers, each by a model that did not train on its pair.
 
-
-def decide(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, like: TrialRecord, answers: Sequence[Answers]) -> Decisions:
-    """Choose temperature, thresholds and decoding rule on the validation answers of all runs together.
+    Several answers to a pair weigh one together. They are not averaged: a mean of models is surer and better than the one model that
+    gets these decisions.
 
     Args:
+        corpora: see `RefitSetup`.
         like: a confirming run that gives the lengths of training spans.
+        seeds: by answers, the seed that held out their pairs.
     """
     lengths = json.loads((like.checkpoint / SPAN_LENGTHS).read_text(encoding="utf-8"))
-    scorer = SplitScorer(split_pairs(corpus, "validation"), lengths, settings.objective_evidence_weight)
-    return scorer.choose(*answers, calibration=config.calibration, min_support=config.min_support)
+    parts = [split_pairs(corpora[seed], VALIDATION) for seed in seeds]
+    together = PairData.concatenate(parts), Answers.concatenate(answers, [len(part) for part in parts])
+    options = {"calibration": config.calibration, "min_support": config.min_support}
+    if not config.resplit:
+        return choose_decisions(*together, lengths, **options, runs=len(answers))
+    rows = [np.flatnonzero(corpora[seed].pairs["post_id"].isin(corpora[seed].members(VALIDATION))) for seed in seeds]
+    every = np.concatenate(rows)
+    return choose_decisions(*together, lengths, **options, weights_P=1 / np.bincount(every)[every])
 
 
-def final_of(corpus: Corpus, config: RefitConfig, settings: TrainingSettings, records: Sequence[TrialRecord]) -> Final:
+def held_out_positives(corpora: Mapping[int, Corpus], seeds: Iterable[int]) -> dict[str, int]:
+    """The positive pairs of each criterion among those that the seeds held out, each counted once."""
+    corpus = corpora[next(iter(corpora))]
+    posts = {post for seed in seeds for post in corpora[seed].members(VALIDATION)}
+    positive = corpus.pairs[corpus.pairs["post_id"].isin(posts) & (corpus.pairs["label"] == 1)]
+    counts = positive["criterion"].value_counts()
+    return {criterion: int(counts.get(criterion, 0)) for criterion in corpus.criteria}
+
+
+def final_of(config: RefitConfig, corpora: Mapping[int, Corpus], confirmation: Confirmation) -> Final:
     """The epochs of a candidate's final training and its decisions, from its confirming runs."""
-    epochs = round(statistics.median(record.best_epoch for record in records))
-    return Final(epochs, decide(corpus, config, settings, records[0], [answers_of(record) for record in records]))
+    runs = confirmation.complete
+    answers = [confirmation.answers(run) for run in runs]
+    return Final(confirmation.epochs, decide(config, corpora, runs[0], [run.seed for run in runs], answers))
 
 
 def warn_of_flat_probabilities(agent: str, decisions: Decisions) -> None:

@@ -44,6 +44,7 @@ class TrialRecord:
         value: the highest value of the smoothed curve, which decides between trials.
         raw_value, best_epoch, metrics: the epoch at which the smoothed curve is highest: its value before smoothing, its number and
             its metrics.
+        curve: the value of each epoch, before smoothing, once the trial has ended.
         failure: the kind of failure.
         reason: details of the failure, or why a trial was stopped, without any text from the data.
         checkpoint: the folder of its weights, while they are kept.
@@ -64,6 +65,7 @@ class TrialRecord:
     best_epoch: int | None = None
     epochs_run: int = 0
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    curve: tuple[float, ...] = ()
     seconds: float = 0.0
     failure: str | None = None
     reason: str | None = None
@@ -178,6 +180,7 @@ def record_of(trial: FrozenTrial, *, final: bool, checkpoint: Path | None = None
         best_epoch=attrs.get("best_epoch"),
         epochs_run=attrs.get("epochs_run", 0),
         metrics=attrs.get("metrics", {}),
+        curve=tuple(attrs.get("epochs", {}).get("value", ())),
         seconds=attrs.get("seconds", 0.0),
         failure=attrs.get("failure"),
         reason=attrs.get("reason"),
