@@ -184,7 +184,7 @@ def test_the_card_of_an_ensemble_says_who_answers_and_its_own_examples_open_it(t
     assert "of 2 members, all trained in this way: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
     assert "Gains on test over the winner alone: macro_f1 0.125 [-0.250, 0.500]." in card
     refit, _ = reproduction_commands(facts.summary, (), CONFIG, "unknown")[-2:]
-    assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")
+    assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.resplit=false,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")
 
 
 def test_the_card_of_an_ensemble_names_the_licence_of_each_members_encoder(together, trained, tmp_path):
@@ -228,9 +228,21 @@ def test_the_commands_name_stages_seeds_environment_and_agreement(trained):
         f"{more},hpo.stage0.n_trials=8,hpo.stage0.spend=trials,hpo.stage0.epochs=3,hpo.stage0.patience=5,hpo.stage0.seed=0",
         "kedro run --env meadow --pipeline hpo_stage2 --params "
         f"{more},hpo.stage2.n_trials=50,hpo.stage2.spend=trials,hpo.stage2.epochs=15,hpo.stage2.patience=15,hpo.stage2.seed=0",
-        f"kedro run --env meadow --pipeline refit --params {more},hpo.refit.stage=stage2,hpo.refit.candidates=1,hpo.refit.n_seeds=2",
+        f"kedro run --env meadow --pipeline refit --params {more},hpo.refit.stage=stage2,"
+        "hpo.refit.candidates=1,hpo.refit.n_seeds=2,hpo.refit.resplit=false",
         f"kedro run --env meadow --pipeline export --params {more}",
     ]
+
+
+def test_a_refit_with_resplits_and_halving_is_told_and_can_be_repeated(trained):
+    made = trained("criteria")
+    facts = made.facts(summary={**made.summary, "resplit": True, "folds": 2, "halving": [1, 1]})
+    card = model_card(facts, made.model, {})
+    assert "Each seed held out another of 2 parts of train + validation, trained on the rest" in card
+    assert "in the objective on the held-out parts" in card and "on validation" not in card.split("## Training", 1)[1].split("##", 1)[0]
+    assert "in the objective on validation" in model_card(made.facts(), made.model, {})
+    refit = reproduction_commands(facts.summary, (), CONFIG, "unknown")[-2]
+    assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.halving=1-1,hpo.refit.resplit=true")
 
 
 def test_no_path_of_this_machine_is_in_the_card(card_of, trained):

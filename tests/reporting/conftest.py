@@ -196,8 +196,8 @@ def build_report():
             "gains": [*gains(random)],
             "ensembles": [ensemble("share", "seeds", "macro_f1", "token_f1"), ensemble("criteria", "top_k", "macro_f1")],
             "seeds": [
-                {"agent": name, "values": (values := [random.value(0.6, 0.02) for _ in range(5)]), "mean": float(np.mean(values)),
-                 "standard_deviation": float(np.std(values, ddof=1))}
+                {"agent": name, "resplit": True, "values": (values := [random.value(0.6, 0.02) for _ in range(5)]),
+                 "mean": float(np.mean(values)), "standard_deviation": float(np.std(values, ddof=1))}
                 for name in AGENTS
             ],
             "stages": [

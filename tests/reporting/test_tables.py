@@ -80,7 +80,7 @@ def test_the_summary_tells_both_sides_exact_matches_and_the_spread_over_seeds(re
     assert {metric for system, metric in found if system == "whole_post"} == {
         "token_f1", "sentence_f1", "character_iou", "evidence_exact_match", "has_answer_f1", "no_answer_accuracy",
     }  # fmt: skip
-    seeds = summary_table(report).query("metric == 'validation_objective'").set_index("system")
+    seeds = summary_table(report).query("metric == 'held_out_objective'").set_index("system")
     assert list(seeds.index) == ORDER[:4]
     values = next(each.values for each in report.seeds if each.agent == "joint")
     assert seeds.loc["joint", "value"] == pytest.approx(statistics.mean(values))

@@ -1,4 +1,4 @@
-"""Gains on test of choices made on validation: each metric with the choice and without it, on the same pairs."""
+"""Gains on test of choices made on held-out pairs: each metric with the choice and without it, on the same pairs."""
 
 from __future__ import annotations
 

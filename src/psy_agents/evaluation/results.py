@@ -161,12 +161,12 @@ class CriterionThreshold(Schema):
     """Decision threshold of a criterion, on calibrated probabilities."""
 
     threshold: FiniteFloat
-    own: bool = Field(description="False: it has the pooled threshold, since validation has too few positive pairs.")
-    validation_positives: int
+    own: bool = Field(description="False: it has the pooled threshold, since too few held-out pairs are positive.")
+    validation_positives: int = Field(description="Held-out pairs that are positive, each counted once.")
 
 
 class AgentDecisions(Schema):
-    """Choices made on validation for an agent that predicts criteria."""
+    """Choices made on held-out pairs for an agent that predicts criteria: validation, or with resplits what each seed held out."""
 
     agent: str
     temperature: FiniteFloat = Field(gt=0, description="1 if probabilities are not calibrated.")
@@ -176,7 +176,7 @@ class AgentDecisions(Schema):
 
 
 class Gain(Schema):
-    """Change of a metric on test by a choice made on validation: without it, with it, and the difference."""
+    """Change of a metric on test by a choice made on held-out pairs: without it, with it, and the difference."""
 
     agent: str
     choice: Literal["calibration", "thresholds"]
@@ -213,9 +213,10 @@ class AgentEnsemble(EnsembleResult):
 
 
 class SeedScores(Schema):
-    """The winner's objective on validation over the fixed seeds."""
+    """The winner's objective over the fixed seeds, on the pairs that each of them held out."""
 
     agent: str
+    resplit: bool = Field(False, description="Each seed held out another part of train + validation; False: all held out validation.")
     values: tuple[FiniteFloat, ...]
     mean: FiniteFloat
     standard_deviation: FiniteFloat = Field(description="Sample standard deviation (n - 1); 0 for one seed.")

@@ -76,7 +76,7 @@ def plan(
             if config.n_trials is not None:
                 survival = measure_survival(studies, agent, data_hash, settings_hash, config)
                 planned.append(_planned(agent, config, pace, 0.0 if survival is None else survival.saved_share(config)))
-        runs, finals = refit.candidates * len(refit.fixed_seeds), refit.final_trainings
+        runs, finals = refit.confirming_runs(agents[-1].top_k), refit.final_trainings
         trainings = {"name": "refit", "n_trials": runs + finals, "spend": "trials", "keep_checkpoints": finals}
         planned.append(_planned(agent, agents[-1].model_copy(update=trainings), pace, 0.0))
     known = [stage for stage in planned if stage.hours is not None]

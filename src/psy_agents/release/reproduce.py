@@ -39,6 +39,9 @@ def reproduction_commands(
             lines.append(f"{run} {pipeline} {_params(summary, config, {f'hpo.{section}.{key}': each for key, each in settings.items()})}")
     _, section = PIPELINES[summary.from_stage]
     settings = {"stage": section, "candidates": len(summary.candidates), "n_seeds": len(summary.seeds)}
+    if summary.halving is not None:
+        settings["halving"] = "-".join(map(str, summary.halving))
+    settings["resplit"] = summary.resplit
     if summary.ensemble is not None:
         settings |= {"ensemble": summary.ensemble.kind, "ensemble_size": len(summary.ensemble.members)}
     lines.append(f"{run} refit {_params(summary, config, {f'hpo.refit.{key}': each for key, each in settings.items()})}")

@@ -174,6 +174,7 @@ def _seed_scores(summary: RefitSummary) -> SeedScores:
     values = [value for value in summary.candidates[summary.winner - 1].values if value is not None]
     return SeedScores(
         agent=summary.agent,
+        resplit=summary.resplit,
         values=values,
         mean=statistics.mean(values),
         standard_deviation=statistics.stdev(values) if len(values) > 1 else 0.0,

@@ -60,7 +60,7 @@ def summary_table(report: Report) -> pd.DataFrame:
         rows += [(*_system_cells(evaluation), *row, None) for row in _metric_rows(summary_estimates(evaluation))]
         if evaluation.kind == "agent" and evaluation.name in seeds:
             scores = seeds[evaluation.name]
-            rows.append((*_system_cells(evaluation), "validation_objective", scores.mean, None, None, scores.standard_deviation))
+            rows.append((*_system_cells(evaluation), "held_out_objective", scores.mean, None, None, scores.standard_deviation))
     table = pd.DataFrame(rows, columns=[*_SYSTEM_COLUMNS, *_ESTIMATE_COLUMNS, "standard_deviation"])
     return table.astype({"low": float, "high": float, "standard_deviation": float})
 
@@ -91,7 +91,7 @@ def comparisons_table(report: Report) -> pd.DataFrame:
 
 
 def gains_table(report: Report) -> pd.DataFrame:
-    """The effect on test of each choice made on validation. ``value`` is the score with the choice minus the score without it."""
+    """The effect on test of each choice made on held-out pairs. ``value`` is the score with the choice minus the score without it."""
     return pd.DataFrame(
         [
             (each.agent, each.choice, each.metric, each.criterion, each.without.value, each.chosen.value, *_estimate_cells(each.difference))
@@ -121,7 +121,7 @@ def ensembles_table(report: Report) -> pd.DataFrame:
 
 
 def thresholds_table(report: Report) -> pd.DataFrame:
-    """Choices made on validation: each agent's temperature and shift, and the threshold of each criterion."""
+    """Choices made on held-out pairs: each agent's temperature and shift, and the threshold of each criterion."""
     return pd.DataFrame(
         [
             (each.agent, each.temperature, each.shift, criterion, chosen.threshold, chosen.own, chosen.validation_positives)
@@ -158,7 +158,7 @@ def errors_table(report: Report) -> pd.DataFrame:
 
 
 def seeds_table(report: Report) -> pd.DataFrame:
-    """The winner's objective on validation, one row a seed. ``run`` counts the seeds from 1."""
+    """The winner's objective on held-out pairs, one row a seed. ``run`` counts the seeds from 1."""
     return pd.DataFrame(
         [
             (each.agent, run, value, each.mean, each.standard_deviation)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from psy_agents.evaluation.results import Estimate
+from psy_agents.evaluation.results import Estimate, SeedScores
 from psy_agents.reporting.tables import estimate_text
 
 
@@ -26,6 +28,15 @@ def without_line_breaks(interval: str) -> str:
 def percent(share: float | None) -> str | None:
     """A share in per cent; None for a missing share."""
     return None if pd.isna(share) else f"{100 * share:.1f}\u00a0%"
+
+
+def held_out_words(seeds: Sequence[SeedScores]) -> str:
+    """The pairs on which the winners' seeds were scored, in words."""
+    resplit = {scores.resplit for scores in seeds}
+    if resplit == {False}:
+        return "validation"
+    parts = "the parts of train + validation that each seed held out"
+    return parts if resplit == {True} else f"{parts}, or on validation where there are no resplits"
 
 
 def readable_name(name: str) -> str:

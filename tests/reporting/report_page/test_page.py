@@ -109,7 +109,7 @@ def test_the_summary_has_a_row_for_each_system(report, page):
             assert evidence[each.name, "token-F1"] == text(spans.scores["token_f1"])
             assert evidence[each.name, "Exact match"] == text(spans.scores["exact_match"])
             assert evidence[each.name, "No-answer accuracy"] == text(spans.scores["no_answer_accuracy"])
-    seeds = table(page, "Objective on validation")
+    seeds = table(page, "Objective on the parts of train + validation that each seed held out")
     assert seeds["joint", "Objective"] == f"{report.seeds[3].mean:.3f} ± {report.seeds[3].standard_deviation:.3f}"
 
 
@@ -229,7 +229,7 @@ def test_choices_stand_with_and_without_and_each_criterion_says_whose_threshold_
     assert row[2:] == list(shown)
     found = cells(page.tables["Thresholds of share"])
     assert found["WORTHLESSNESS", "Chosen on"] == "this criterion" and found["WORTHLESSNESS", "Threshold"] == "0.550"
-    assert found["PSYCHOMOTOR", "Chosen on"] == "all criteria" and found["PSYCHOMOTOR", "Positive on validation"] == "5"
+    assert found["PSYCHOMOTOR", "Chosen on"] == "all criteria" and found["PSYCHOMOTOR", "Positive and held out"] == "5"
     assert "Bins of share, before calibration" in page.tables and "Bins of joint, before calibration" not in page.tables
 
 

@@ -103,7 +103,7 @@ def run_ensemble(
         MEMBERS_LABEL,
         {"refit": refit, "members": described},
         "MemberObjective",
-        RefitSetup(setup.agent, settings, corpus, setup.candidates, finals=finals),
+        RefitSetup(setup.agent, settings, corpus, setup.candidates, finals),
         FixedSchedule(members[1:], (DESCRIPTION,)),
     )
     for record in records:

@@ -43,13 +43,13 @@ class RefitSetup(SearchSetup):
 
     Attributes:
         candidates: their hyper-parameters, best first.
-        corpora: for confirming runs, the posts outside test by the run's seed: train, and as validation what the seed holds out.
         finals: by the candidate's index.
+        corpora: for confirming runs, the posts outside test by the run's seed: train, and as validation what the seed holds out.
     """
 
     candidates: tuple[Mapping[str, Any], ...]
-    corpora: Mapping[int, Corpus] = field(default_factory=dict)
     finals: Mapping[int, Final] = field(default_factory=dict)
+    corpora: Mapping[int, Corpus] = field(default_factory=dict)
 
     def params(self, spec: TrialSpec) -> dict[str, Any]:
         """The hyper-parameters of the candidate of a run."""

@@ -132,7 +132,7 @@ def run_refit(
     }
     with StudyStore(paths.store) as opened:
         engine = RefitRuns(config, top, len(chosen), opened, paths, callbacks, attributes)
-        setup = RefitSetup(agent, settings, corpora[config.fixed_seeds[0]], candidates, corpora)
+        setup = RefitSetup(agent, settings, corpora[config.fixed_seeds[0]], candidates, corpora=corpora)
         schedule = ConfirmingSchedule(config, len(chosen))
         study, asked, records = engine.run(LABEL, identity, "ConfirmingObjective", setup, schedule)
         confirmations = schedule.confirmations(asked, records)
@@ -147,7 +147,7 @@ def run_refit(
             "%s: trial %d of %s wins with %.4f +- %.4f over %d seeds; it is trained on train + validation for %d epochs",
             agent, found[place].trial, top.study, found[place].mean, found[place].standard_deviation, len(winner.complete), last.epochs,
         )  # fmt: skip
-        setup = RefitSetup(agent, settings, corpus, candidates, corpora, {place: last})
+        setup = RefitSetup(agent, settings, corpus, candidates, {place: last}, corpora)
         final_study, _, (final,) = engine.run(
             FINAL_LABEL,
             {"refit": study, "candidate": place, "epochs": last.epochs, "decisions": decisions.to_dict()},

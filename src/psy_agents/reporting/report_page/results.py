@@ -21,7 +21,7 @@ from psy_agents.reporting.tables import (
     p_text,
     summary_estimates,
 )
-from psy_agents.reporting.texts import estimate_cell, percent, without_line_breaks
+from psy_agents.reporting.texts import estimate_cell, held_out_words, percent, without_line_breaks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -64,7 +64,8 @@ def summary_section(report: Report, figures: Mapping[str, Figure]) -> Section:
     ]
     if any(each.kind == "agent" and each.name in seeds for each in systems):
         rows = [[each.name, seeds.get(each.name)] for each in systems if each.kind == "agent"]
-        tables.append(Table("Objective on validation over the fixed seeds: mean ± standard deviation", ["Agent", "Objective"], rows))
+        where = held_out_words(report.seeds)
+        tables.append(Table(f"Objective on {where} over the fixed seeds: mean ± standard deviation", ["Agent", "Objective"], rows))
     return Section(_charts(figures, "comparison"), tables)
 
 

@@ -1,4 +1,4 @@
-"""Sections of the report's page about training: seeds, choices on validation, ensembles, search, costs."""
+"""Sections of the report's page about training: seeds, choices on held-out pairs, ensembles, search, costs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psy_agents.evaluation.metrics.registry import TITLES, lower_is_better
 from psy_agents.evaluation.results import Report
 from psy_agents.reporting.page_parts import Cell, Chart, Details, Section, Table
 from psy_agents.reporting.tables import estimate_text, p_text, stages_table
-from psy_agents.reporting.texts import estimate_cell, readable_name
+from psy_agents.reporting.texts import estimate_cell, held_out_words, readable_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -35,7 +35,10 @@ def seeds_section(report: Report) -> Section | None:
         ]
         for scores in report.seeds
     ]
-    caption = "The winner's objective on validation, trained again with each seed. Deviation: standard deviation of the sample (n − 1)."
+    caption = (
+        f"The winner's objective on {held_out_words(report.seeds)}, trained again with each seed. "
+        "Deviation: standard deviation of the sample (n − 1)."
+    )
     return Section(tables=[Table(caption, ["Agent", "Mean", "Deviation", *(f"Seed {run}" for run in range(1, runs + 1))], rows)])
 
 
@@ -63,7 +66,7 @@ def choices_section(report: Report) -> Section | None:
             f"{each.agent}: temperature {estimate_text(each.temperature)}, shift {estimate_text(each.shift)}, "
             f"pooled threshold {estimate_text(each.threshold)}"
         )
-        columns = ["Criterion", "Positive on validation", "Threshold", "Chosen on"]
+        columns = ["Criterion", "Positive and held out", "Threshold", "Chosen on"]
         details.append(Details(summary, tables=[Table(f"Thresholds of {each.agent}", columns, thresholds)]))
     return Section(tables=[gained] if rows else [], details=details)
 
