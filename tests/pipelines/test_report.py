@@ -83,12 +83,12 @@ def test_what_calibration_and_thresholds_buy_can_be_computed_again_from_the_save
 
 
 def test_an_ensemble_is_handed_over_and_reported_with_what_it_buys(copied, resumed):
-    resumed(agent="criteria", hpo={"refit": {"ensemble": "top_k"}}).run(pipeline_names=["refit"])
+    resumed(agent="criteria", hpo={"refit": {"ensemble": "seeds", "resplit": False}}).run(pipeline_names=["refit"])
     model = latest(copied, "data/test/06_models/refit/criteria")
     assert sorted(path.name for path in model.iterdir()) == ["ensemble.json", "hashes.json", "member_1", "member_2"]
     resumed().run(pipeline_names=["report"])
     (row,) = table(copied, "ensembles").to_dict("records")
-    assert (row["agent"], row["ensemble"], row["members"], row["metric"]) == ("criteria", "top_k", 2, "macro_f1")
+    assert (row["agent"], row["ensemble"], row["members"], row["metric"]) == ("criteria", "seeds", 2, "macro_f1")
     assert row["low"] <= row["value"] <= row["high"] and row["parameters"] == 2 * row["parameters_single"]
     stages = table(copied, "stages").query("agent == 'criteria'").set_index("stage")
     assert np.isnan(stages.loc["stage3 members", "best"]) and stages.loc["stage3 ensemble", "epochs"] == 0
