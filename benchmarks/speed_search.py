@@ -114,7 +114,7 @@ def our_search(
         {
             "small": {"learning_rate": {"type": "float", "low": min(rates), "high": max(rates) + 1e-6, "log": True}},
             "large": {},
-            "first_trials": {"criteria": [{"learning_rate": rate} for rate in rates]},
+            "first_trials": {"small": {"criteria": [{"learning_rate": rate} for rate in rates]}},
         }
     )
     settings = TrainingSettings(precision=arguments.precision, fixed=like_bert(arguments))

@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined
 from psy_agents.agents.config import LossConfig, ModelConfig
 from psy_agents.agents.registry import AGENTS, spec
 from psy_agents.app.parameters import Parameters
+from psy_agents.hpo.space.config import SPACES
 from psy_agents.training.config import HyperParameters, OptimisationConfig
 
 SHOWN_CHARACTERS = 80
@@ -106,17 +107,17 @@ def parameters_reference(conf: Path) -> str:
 
 
 def hyperparameters_reference(conf: Path) -> str:
-    """The hyper-parameters in three groups: the agents that read them, and their ranges in both search spaces."""
+    """The hyper-parameters in three groups: the agents that read them, and their ranges in each search space."""
     space = base_values(conf)["search_space"]
     parts = []
     for group, title in ((ModelConfig, "Model"), (LossConfig, "Losses"), (OptimisationConfig, "Optimisation")):
         lines = [f"### {title} {{ #hyper-parameters-{title.lower()} }}", ""]
-        lines += ["| name | what it may be | default | read by | small space | large space | what it changes |"]
-        lines += ["|---|---|---|---|---|---|---|"]
+        lines += ["| name | what it may be | default | read by | small space | full space | large space | what it changes |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
         for name in group.model_fields:
             field = HyperParameters.model_fields[name]
             readers = [agent for agent in AGENTS if spec(agent).reads(name)]
-            ranges = [_searched(space[size], name) for size in ("small", "large")]
+            ranges = [_searched(space[size], name) for size in SPACES]
             read_by = "all" if len(readers) == len(AGENTS) else ", ".join(readers)
             lines.append(_row(f"`{name}`", kind_of(field), _default(field), read_by, *ranges, description(HyperParameters, name)))
         parts.append("\n".join(lines))

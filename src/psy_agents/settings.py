@@ -2,8 +2,7 @@
 
 import os
 
-from kedro.config import OmegaConfigLoader
-
+from psy_agents.app.config_loader import ConfigLoader
 from psy_agents.app.hooks.inputs import InputHooks
 from psy_agents.app.hooks.models import ModelHooks
 from psy_agents.app.hooks.outputs import OutputHooks
@@ -17,7 +16,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 HOOKS = (InputHooks(), OutputHooks(), TrackingHooks(), ModelHooks(), ViewerHooks())
 SESSION_CLASS = AgentSession
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

@@ -107,10 +107,10 @@ def test_a_search_space_that_does_not_fit_the_agent_is_refused_before_the_run(se
         ("base", "choices: [8, 16]}", "choices: [8, 16], lgo: true}", "small.batch_size.lgo: there is no such parameter"),
         ("base", "choices: [8, 16]}", "choices: [0, 16]}", "small.batch_size.choices: input should be greater than or equal to 1, not 0"),
         ("base", "    warmup_ratio: {", "    warmup_fraction: {", "small.warmup_fraction is now called warmup_ratio"),
-        ("base", "        pooling: attention", "        pooling: max pool", "first_trials.criteria.1.pooling: input should be "),
-        ("base", "        frozen_layers: 5", "        frozen_layers: 3", "first_trials.evidence.1.frozen_layers: must be a whole number"),
+        ("base", "pooling: attention", "pooling: max pool", "first_trials.small.criteria.1.pooling: input should be "),
+        ("base", "frozen_layers: 5, ", "frozen_layers: 3, ", "first_trials.small.evidence.1.frozen_layers: must be a whole number"),
         ("contract_nli", "low: 0.3, high: 2.0", "low: 3.0, high: 2.0", "small.negative_ratio: low is 3 and high is 2"),
-        ("contract_nli", "batch_size: 16", "batch_size: 32", "first_trials.evidence.1.batch_size: must be one of 8, 16, not 32"),
+        ("contract_nli", "batch_size: 16", "batch_size: 32", "first_trials.small.evidence.1.batch_size: must be one of 8, 16, not 32"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_search_space_names_its_file_and_its_key(session, project, ran, file, old, new, message):

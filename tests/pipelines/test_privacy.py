@@ -40,7 +40,7 @@ def write_settings(project: Path, encoder: str) -> None:
     for name, content in {
         "hpo": {"hpo": {"stage0": stage}},
         "training": {"training": {"precision": "float32", "fixed": fixed}},
-        "search_space": {"search_space": {"small": space, "large": large, "first_trials": first_trials}},
+        "search_space": {"search_space": {"small": space, "large": large, "first_trials": {"small": first_trials}}},
     }.items():
         (folder / f"parameters_{name}.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
 

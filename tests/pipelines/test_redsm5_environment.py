@@ -158,15 +158,15 @@ def test_pipelines_that_read_nothing_gated_run_without_the_agreement(session, pr
 
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence", "share", "joint"])
-def test_the_large_space_offers_the_encoders_and_the_small_one_stays_on_the_bundled_one(session, agent):
+def test_the_large_space_offers_the_encoders_and_the_stages_train_the_papers_one(session, agent):
     parameters = check_parameters(session(env="redsm5")._get_config_loader()["parameters"], Places({}, {}))
     spaces, training = parameters.search_space, parameters.training
-    small, large = (spaces.space(agent, size, training) for size in ("small", "large"))
-    default = training.hyperparameters({}).encoder
-    assert spaces.encoders(agent, "small", training) == [default]
-    assert set(spaces.encoders(agent, "large", training)) == {default, *BASE_ENCODERS}
-    for space in (small, large):
-        assert len(spaces.firsts(agent, space)) == 2
+    stages = [getattr(parameters.hpo, stage).space for stage in ("stage0", "stage1", "stage2", "maximal")]
+    assert stages == ["full", "full", "full", "large"]
+    assert spaces.encoders(agent, "full", training) == ["bert-base-uncased"]
+    assert set(spaces.encoders(agent, "large", training)) == {"sentence-transformers/all-MiniLM-L6-v2", *BASE_ENCODERS}
+    for size in ("full", "large"):
+        assert len(spaces.firsts(agent, size, spaces.space(agent, size, training))) == 2
 
 
 def test_every_trial_of_the_large_space_fits_the_shallowest_encoder_and_its_positions(session):

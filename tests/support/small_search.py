@@ -25,7 +25,7 @@ SETTINGS = CorpusSettings.model_validate(
 SPACES = SearchSpaceConfig(
     small={"learning_rate": {"type": "float", "low": 1e-4, "high": 1e-2, "log": True}},
     large={"learning_rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}},
-    first_trials={agent: [{"learning_rate": 1e-3}] for agent in AGENTS},
+    first_trials={size: {agent: [{"learning_rate": 1e-3}] for agent in AGENTS} for size in ("small", "large")},
 )
 
 

@@ -11,6 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.agents.encoders.shape import shape_of
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.parameter_errors import Places, closest, named
 from psy_agents.app.parameters import Parameters
@@ -18,6 +19,8 @@ from psy_agents.corpus.agreement import check_confirmed, confirm, named_agreemen
 from psy_agents.datasets.project import shown_path
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.space.fit import advice_on_rates, check_fit
+from psy_agents.hpo.workers.resources import visible_gpus
 from psy_agents.pipelines import preprocessing
 from psy_agents.pipelines.tags import PUBLISHES, agent_of, candidates_of, search_of, stage_of
 
@@ -74,18 +77,36 @@ def check_first_trials(chosen: Pipeline, parameters: Parameters, places: Places)
     """Refuse first trials outside the search space of a search that will run."""
     for agent, stage in _searches(chosen, parameters):
         with named(places):
-            parameters.search_space.firsts(agent, parameters.search_space.space(agent, stage.space, parameters.training))
+            space = parameters.search_space.space(agent, stage.space, parameters.training)
+            parameters.search_space.firsts(agent, stage.space, space)
 
 
-def check_encoders(chosen: Pipeline, parameters: Parameters) -> None:
-    """Refuse an encoder that cannot be found, of a search or of the training parameters."""
-    encoders = set()
+def check_encoders(chosen: Pipeline, parameters: Parameters, places: Places) -> None:
+    """Refuse an encoder that cannot be found, of a search or of the training parameters, and a search space that does not fit it."""
+    encoders, advice = set(), {}
+    fixed = parameters.training.hyperparameters({}).model_dump()
     for agent, stage in _searches(chosen, parameters):
-        encoders.update(parameters.search_space.encoders(agent, stage.space, parameters.training))
+        space = parameters.search_space.space(agent, stage.space, parameters.training)
+        for encoder in parameters.search_space.encoders(agent, stage.space, parameters.training):
+            shape = shape_of(locate_encoder(encoder))
+            with named(places):
+                check_fit(space, fixed, stage.space, encoder, shape)
+            advice |= dict.fromkeys(advice_on_rates(space, fixed, stage.space, encoder, shape))
+    for sentence in advice:
+        log.warning("%s", sentence)
     if any("params:training" in node.inputs and search_of(node) is None for node in chosen.nodes):
         encoders.add(parameters.training.hyperparameters({}).encoder)
     for encoder in sorted(encoders):
         locate_encoder(encoder)
+
+
+def advise_on_space(chosen: Pipeline, parameters: Parameters) -> None:
+    """Log one line where a GPU would search the small space, which is made for a CPU."""
+    if any(stage.space == "small" for _, stage in _searches(chosen, parameters)) and visible_gpus():
+        log.info(
+            "the space small is made for a CPU, and this machine has a GPU: hpo.space=full,hpo.encoder=NAME searches a base encoder and "
+            "trains all of its layers (docs/gpu.md)"
+        )
 
 
 def check_agreement(

@@ -15,7 +15,7 @@ from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import AutoOrCount, RefitConfig, StageConfig, WorkersConfig
 from psy_agents.hpo.paths import SearchPaths
-from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.space.config import SearchSpaceConfig, SpaceName
 from psy_agents.inference.config import PredictConfig
 from psy_agents.release.config import ExportConfig, PublishConfig
 from psy_agents.reporting.config import EvidencePageConfig, ReportConfig
@@ -28,6 +28,13 @@ class HpoParameters(Schema):
     paths: SearchPaths
     agents_at_once: AutoOrCount = Field(
         "auto", description="Agents at a time in a pipeline of several; auto: all if their trials run over a Dask scheduler, else 1."
+    )
+    space: SpaceName = Field("small", description="The part of search_space that stages 0 to 2 search; a stage's own space overrides it.")
+    encoder: str | None = Field(
+        None,
+        min_length=1,
+        description="Encoder of every trial, by hub name or folder; it replaces training.fixed.encoder and a searched encoder. "
+        "null: those hold.",
     )
     workers: WorkersConfig = WorkersConfig()
     stage0: StageConfig

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from psy_agents.app.agent_runner import AgentRunner
 from psy_agents.app.checks import (
+    advise_on_space,
     agents_at_once,
     check_agreement,
     check_encoders,
@@ -122,7 +123,8 @@ class AgentSession(KedroSession):
             check_one_agent_is_published(chosen)
             check_refit_stage(chosen, parameters)
             check_first_trials(chosen, parameters, places)
-            check_encoders(chosen, parameters)
+            check_encoders(chosen, parameters, places)
+            advise_on_space(chosen, parameters)
             catalog = self._get_config_loader()["catalog"]
             check_agreement(chosen, parameters, catalog, self._project_path, self._confirmed_by)
             at_once = agents_at_once(chosen, parameters)

@@ -198,7 +198,7 @@ class StageConfig(_RunsTrials):
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="Name, such as stage0.")
     label: str = Field(pattern=r"^[a-z0-9_]*$", description="Second part of the study's name, such as sanity.")
-    space: Literal["small", "large"] = Field("small", description="Size of search_space.")
+    space: Literal["small", "full", "large"] = Field("small", description="The part of search_space that is searched.")
     n_trials: TrialCount = Field(description="Number of trials, or one by agent with default for the others; null: limited by timeout.")
     spend: Literal["trials", "epochs"] = Field(
         "trials",

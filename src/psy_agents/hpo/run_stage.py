@@ -73,7 +73,7 @@ def run_stage(
         log_licence(encoder, folder)
     refinement = _refinement(agent, stage, whole, parent, data, paths.store)
     space = whole if refinement is None else refinement.space
-    enqueued = spaces.firsts(agent, whole) if refinement is None else list(refinement.first)
+    enqueued = spaces.firsts(agent, stage.space, whole) if refinement is None else list(refinement.first)
     canonical = space.canonical()
     identity = {
         "space": {each["name"]: each for each in canonical},

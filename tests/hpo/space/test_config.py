@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from psy_agents.agents.registry import AGENTS, spec
 from psy_agents.errors import ParameterError
-from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.space.config import SPACES, SearchSpaceConfig
 from psy_agents.training.config import HyperParameters, TrainingSettings
 
 BASE = Path(__file__).parents[3] / "conf/base/parameters_search_space.yml"
@@ -40,7 +40,7 @@ def walk(node):
             yield from walk(value)
 
 
-@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("size", SPACES)
 @pytest.mark.parametrize("agent", AGENTS)
 def test_each_agent_draws_what_it_reads_in_the_order_of_the_file(agent, size):
     spaces = of_base()
@@ -90,19 +90,19 @@ def test_a_range_that_no_hyper_parameter_has_is_refused_by_its_key(small, key, p
     ],
 )
 def test_a_first_trial_that_no_agent_could_have_is_refused_by_its_key(trials, key, problem):
-    spaces = SearchSpaceConfig(small={"learning_rate": RATE}, large={}, first_trials=trials)
+    spaces = SearchSpaceConfig(small={"learning_rate": RATE}, large={}, first_trials={"small": trials})
     with pytest.raises(ParameterError, match=problem) as refusal:
         spaces.check(SETTINGS)
-    assert ".".join(refusal.value.key) == f"search_space.first_trials.{key}"
+    assert ".".join(refusal.value.key) == f"search_space.first_trials.small.{key}"
 
 
-def test_the_bundled_space_is_right_and_its_first_trials_fit_both_sizes():
+def test_the_bundled_space_is_right_and_its_first_trials_fit_each_space():
     spaces = of_base()
     spaces.check(SETTINGS)
     assert set(spaces.large) <= set(HyperParameters.model_fields)
     for agent in AGENTS:
-        for size in ("small", "large"):
-            assert len(spaces.firsts(agent, spaces.space(agent, size, SETTINGS))) == 2
+        for size in SPACES:
+            assert len(spaces.firsts(agent, size, spaces.space(agent, size, SETTINGS))) == 2
 
 
 def test_an_unknown_kind_of_range_is_refused():

@@ -1,8 +1,8 @@
-"""The search space of ``parameters_search_space.yml``: ranges in two sizes, and first trials."""
+"""The search spaces of ``parameters_search_space.yml``: their ranges and their first trials."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
@@ -16,23 +16,25 @@ from psy_agents.training.config import HyperParameters, TrainingSettings
 if TYPE_CHECKING:
     from psy_agents.hpo.space.search_space import SearchSpace
 
-SIZES = ("small", "large")
+SpaceName = Literal["small", "full", "large"]
+SPACES: tuple[SpaceName, ...] = get_args(SpaceName)
 
 
 class SearchSpaceConfig(Schema):
-    """Ranges of hyper-parameters in two sizes, and the first trials of each agent.
+    """Ranges of hyper-parameters in three spaces, and the first trials of each agent in them.
 
     Parameters are drawn in the order of the file. A parameter that is null is not searched: its value is that of
     ``training.fixed``, or its default.
     """
 
     small: dict[str, Range | None] = Field(description="Ranges by hyper-parameter, for a first search on any machine.")
+    full: dict[str, Range | None] = Field({}, description="Ranges by hyper-parameter, for whole encoders of base size on a GPU.")
     large: dict[str, Range | None] = Field(description="Ranges by hyper-parameter, for a long search on a GPU.")
-    first_trials: dict[str, list[dict[str, Scalar]]] = Field(
-        {}, description="By agent: trials that run first in a study of a whole space. Missing hyper-parameters have defaults."
+    first_trials: dict[SpaceName, dict[str, list[dict[str, Scalar]]]] = Field(
+        {}, description="By space and agent: trials that run first in a study of a whole space. Missing hyper-parameters have defaults."
     )
 
-    def space(self, agent: str, size: Literal["small", "large"], settings: TrainingSettings) -> SearchSpace:
+    def space(self, agent: str, size: SpaceName, settings: TrainingSettings) -> SearchSpace:
         """The search space of an agent: the parameters that it reads, in the order of the file.
 
         Raises:
@@ -43,16 +45,16 @@ class SearchSpaceConfig(Schema):
         ranges = {name: each for name, each in getattr(self, size).items() if each is not None and spec(agent).reads(name)}
         return SearchSpace.from_config(ranges, settings.hyperparameters({}).model_dump(), ("search_space", size))
 
-    def firsts(self, agent: str, space: SearchSpace) -> list[dict[str, Any]]:
-        """The agent's first trials, completed by defaults.
+    def firsts(self, agent: str, size: SpaceName, space: SearchSpace) -> list[dict[str, Any]]:
+        """The agent's first trials in one of the spaces, completed by defaults.
 
         Raises:
             ParameterError: a trial does not fit the space.
         """
-        given = self.first_trials.get(agent, [])
-        return [space.complete(trial, ("search_space", "first_trials", agent, str(number))) for number, trial in enumerate(given)]
+        given = self.first_trials.get(size, {}).get(agent, [])
+        return [space.complete(trial, ("search_space", "first_trials", size, agent, str(number))) for number, trial in enumerate(given)]
 
-    def encoders(self, agent: str, size: Literal["small", "large"], settings: TrainingSettings) -> list[str]:
+    def encoders(self, agent: str, size: SpaceName, settings: TrainingSettings) -> list[str]:
         """All encoders that a trial of the agent may use."""
         for parameter in self.space(agent, size, settings).parameters:
             if parameter.name == "encoder":
@@ -60,26 +62,31 @@ class SearchSpaceConfig(Schema):
         return [settings.hyperparameters({}).encoder]
 
     def check(self, settings: TrainingSettings) -> None:
-        """Check names, ranges and conditions of both sizes, and names and values of the first trials.
+        """Check names, ranges and conditions of each space, and names and values of its first trials.
 
         Raises:
             ParameterError: a name, range, condition or value is wrong.
         """
-        for size in SIZES:
+        for size in SPACES:
             for name, each in getattr(self, size).items():
                 _check_name(name, tuple(HyperParameters.model_fields), ("search_space", size, name))
                 if each is not None:
                     _check_range(name, each, ("search_space", size, name))
             for agent in AGENTS:
                 self.space(agent, size, settings)
-        for agent, trials in self.first_trials.items():
-            if agent not in AGENTS:
-                raise ParameterError(("search_space", "first_trials", agent), f"there is no such agent (there are: {', '.join(AGENTS)})")
-            for number, trial in enumerate(trials):
-                for name, value in trial.items():
-                    key = ("search_space", "first_trials", agent, str(number), name)
-                    _check_name(name, [known for known in HyperParameters.model_fields if spec(agent).reads(known)], key)
-                    _check_value(name, value, key)
+        for size, by_agent in self.first_trials.items():
+            for agent, trials in by_agent.items():
+                _check_trials(agent, trials, ("search_space", "first_trials", size, agent))
+
+
+def _check_trials(agent: str, trials: list[dict[str, Scalar]], key: tuple[str, ...]) -> None:
+    if agent not in AGENTS:
+        raise ParameterError(key, f"there is no such agent (there are: {', '.join(AGENTS)})")
+    read = [name for name in HyperParameters.model_fields if spec(agent).reads(name)]
+    for number, trial in enumerate(trials):
+        for name, value in trial.items():
+            _check_name(name, read, (*key, str(number), name))
+            _check_value(name, value, (*key, str(number), name))
 
 
 def _check_name(name: str, known: Any, key: tuple[str, ...]) -> None:
@@ -87,7 +94,7 @@ def _check_name(name: str, known: Any, key: tuple[str, ...]) -> None:
         new = new_name(name)
         problem = f"is now called {new}" if new is not None else f"there is no such hyper-parameter{suggestion(name, known)}"
         if new is None and name in HyperParameters.model_fields:
-            problem = f"the agent {key[2]} does not read it: leave it out"
+            problem = f"the agent {key[3]} does not read it: leave it out"
         raise ParameterError(key, problem)
 
 

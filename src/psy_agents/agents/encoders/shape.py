@@ -1,0 +1,38 @@
+"""The shape of an encoder, read from its configuration without its weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+FIRST_AFTER_PADDING = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "data2vec-text", "roberta-prelayernorm", "xmod")
+"""Families whose position ids start after the padding id: that many positions of their table are never used."""
+DEFAULT_POSITIONS = 512
+LAYERS = ("num_hidden_layers", "n_layers")  # The second is DistilBERT's.
+
+
+@dataclass(frozen=True)
+class EncoderShape:
+    """Number of transformer layers, and the longest input in tokens."""
+
+    layers: int
+    positions: int
+
+
+def shape_of(folder: Path) -> EncoderShape:
+    """The shape of the encoder in a folder. torch is imported only where its ``config.json`` leaves the shape to its family's defaults."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    layers = next((config[name] for name in LAYERS if name in config), None)
+    needed = ("model_type", "max_position_embeddings", "pad_token_id")
+    if layers is None or not all(name in config for name in needed):
+        from transformers import AutoConfig
+
+        defaults = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        layers = defaults.num_hidden_layers
+        config = {name: getattr(defaults, name, None) for name in needed}
+    positions = config["max_position_embeddings"]
+    if positions is None:
+        return EncoderShape(layers, DEFAULT_POSITIONS)
+    unused = config["pad_token_id"] + 1 if config["model_type"] in FIRST_AFTER_PADDING else 0
+    return EncoderShape(layers, positions - unused)

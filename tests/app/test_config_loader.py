@@ -1,0 +1,54 @@
+"""`hpo.space` and `hpo.encoder` in every environment, whatever else names a space or an encoder."""
+
+import pytest
+
+from psy_agents.app.config_loader import with_encoder
+
+SEARCHED = {"type": "categorical", "choices": ["a", "b"]}
+
+
+def parameters(session, env, **hpo):
+    return session(env=env, hpo=hpo)._get_config_loader()["parameters"]
+
+
+@pytest.mark.parametrize("env", [None, "test", "redsm5", "contract_nli"])
+def test_one_encoder_replaces_the_fixed_and_the_searched_one(session, env):
+    found = parameters(session, env, encoder="my/encoder")
+    assert found["training"]["fixed"]["encoder"] == "my/encoder"
+    assert not [name for name, ranges in found["search_space"].items() if name != "first_trials" and "encoder" in ranges]
+
+
+def test_an_encoder_of_a_first_trial_is_replaced_too_and_nothing_else_changes():
+    trial = {"encoder": "a", "learning_rate": 1e-4}
+    before = {
+        "hpo": {"encoder": "b"},
+        "training": {"fixed": {"max_length": 64, "encoder": "a"}},
+        "search_space": {"large": {"encoder": SEARCHED, "fusion": 1}, "first_trials": {"large": {"joint": [trial]}}},
+    }
+    after = with_encoder(before)
+    assert after == {
+        "hpo": {"encoder": "b"},
+        "training": {"fixed": {"max_length": 64, "encoder": "b"}},
+        "search_space": {"large": {"fusion": 1}, "first_trials": {"large": {"joint": [{"learning_rate": 1e-4}]}}},
+    }
+    assert "encoder" in trial and before["search_space"]["large"]["encoder"] is SEARCHED
+
+
+@pytest.mark.parametrize("parameters", [{}, {"hpo": {"encoder": None}}, {"hpo": None}])
+def test_without_an_encoder_the_parameters_stay_as_they_are(parameters):
+    assert with_encoder(parameters) is parameters
+
+
+@pytest.mark.parametrize("malformed", [{"training": 3}, {"training": {"fixed": None}}, {"search_space": {"small": None, "first_trials": 1}}])
+def test_what_is_malformed_is_left_to_the_check_of_parameters(malformed):
+    with_encoder({"hpo": {"encoder": "b"}, **malformed})
+
+
+def test_the_space_holds_for_stages_0_to_2_and_a_stages_own_overrides_it(session):
+    def spaces(**hpo):
+        found = parameters(session, None, **hpo)["hpo"]
+        return [found[stage]["space"] for stage in ("stage0", "stage1", "stage2", "maximal")]
+
+    assert spaces() == ["small", "small", "small", "large"]
+    assert spaces(space="full") == ["full", "full", "full", "large"]
+    assert spaces(space="full", stage1={"space": "large"}) == ["full", "large", "full", "large"]

@@ -1,0 +1,57 @@
+"""Search spaces beside encoders of some depth: what no trial could have is refused by its key, and rates of small encoders are warned of."""
+
+import pytest
+
+from psy_agents.agents.encoders.shape import EncoderShape
+from psy_agents.errors import ParameterError
+from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.space.fit import advice_on_rates, check_fit
+from psy_agents.training.config import TrainingSettings
+
+BASE = EncoderShape(layers=12, positions=512)
+RATE = {"type": "float", "low": 1e-5, "high": 1e-4, "log": True}
+
+
+def space_of(fixed=(), **ranges):
+    settings = TrainingSettings(fixed=dict(fixed))
+    spaces = SearchSpaceConfig(small=ranges, large={})
+    return spaces.space("share", "small", settings), settings.hyperparameters({}).model_dump()
+
+
+@pytest.mark.parametrize(
+    ("ranges", "fixed", "key", "problem"),
+    [
+        ({"frozen_layers": {"type": "int", "low": 0, "high": 13}}, {}, "search_space.small.frozen_layers.high", "13 is too high for big, .* 12 layers"),
+        ({"frozen_layers": {"type": "categorical", "choices": [0, 14]}}, {}, "search_space.small.frozen_layers.choices", "14 is too high"),
+        ({}, {"frozen_layers": 13}, "training.fixed.frozen_layers", "13 is too high"),
+        ({"reinitialised_layers": {"type": "int", "low": 0, "high": 13}}, {}, "search_space.small.reinitialised_layers.high", "12 layers"),
+        ({"max_length": {"type": "categorical", "choices": [128, 513]}}, {}, "search_space.small.max_length.choices", "513 .* 512 positions"),
+        ({}, {"max_length": 600}, "training.fixed.max_length", "600 is too high for big, which has 512 positions"),
+    ],
+)  # fmt: skip
+def test_what_no_trial_of_the_encoder_could_have_is_refused_by_its_key(ranges, fixed, key, problem):
+    with pytest.raises(ParameterError, match=problem) as refusal:
+        check_fit(*space_of(fixed, **ranges), "small", "big", BASE)
+    assert ".".join(refusal.value.key) == key
+
+
+def test_the_limits_themselves_fit():
+    ranges = {"frozen_layers": {"type": "int", "low": 0, "high": 12}, "max_length": {"type": "categorical", "choices": [512]}}
+    check_fit(*space_of(**ranges), "small", "big", BASE)
+
+
+@pytest.mark.parametrize(
+    ("high", "frozen", "shape", "warned"),
+    [
+        (5e-4, 0, BASE, True),
+        (5e-4, 4, BASE, False),  # Eight layers are trained.
+        (5e-4, 0, EncoderShape(layers=6, positions=512), False),
+        (1e-4, 0, BASE, False),
+        (5e-4, 4, EncoderShape(layers=22, positions=8192), True),
+    ],
+)
+def test_rates_of_small_encoders_are_warned_of_beside_a_deep_one_that_is_trained_as_a_whole(high, frozen, shape, warned):
+    space, fixed = space_of({"frozen_layers": frozen}, learning_rate={**RATE, "high": high})
+    found = list(advice_on_rates(space, fixed, "small", "big", shape))
+    assert len(found) == warned
+    assert not found or found[0].startswith(f"search_space.small.learning_rate.high: up to {high:g} for big")
