@@ -39,7 +39,9 @@ def test_without_an_encoder_the_parameters_stay_as_they_are(parameters):
     assert with_encoder(parameters) is parameters
 
 
-@pytest.mark.parametrize("malformed", [{"training": 3}, {"training": {"fixed": None}}, {"search_space": {"small": None, "first_trials": 1}}])
+@pytest.mark.parametrize(
+    "malformed", [{"training": 3}, {"training": {"fixed": None}}, {"search_space": {"small": None, "first_trials": 1}}]
+)
 def test_what_is_malformed_is_left_to_the_check_of_parameters(malformed):
     with_encoder({"hpo": {"encoder": "b"}, **malformed})
 
@@ -50,5 +52,6 @@ def test_the_space_holds_for_stages_0_to_2_and_a_stages_own_overrides_it(session
         return [found[stage]["space"] for stage in ("stage0", "stage1", "stage2", "maximal")]
 
     assert spaces() == ["small", "small", "small", "large"]
+    assert [parameters(session, "redsm5")["hpo"][stage]["space"] for stage in ("stage0", "maximal")] == ["full", "large"]
     assert spaces(space="full") == ["full", "full", "full", "large"]
     assert spaces(space="full", stage1={"space": "large"}) == ["full", "large", "full", "large"]

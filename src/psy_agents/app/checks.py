@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +111,15 @@ def advise_on_space(chosen: Pipeline, parameters: Parameters) -> None:
 
 def check_agreement(
     chosen: Pipeline, parameters: Parameters, catalog: Mapping[str, Mapping[str, Any]], project: Path, confirmed_by: Any
-) -> None:
-    """Refuse to read a corpus whose data agreement is not confirmed; record a confirmation given with this run.
+) -> Callable[[], None]:
+    """Refuse to read a corpus whose data agreement is not confirmed.
 
     Args:
         catalog: the catalog's configuration; entries with an ``agreement`` are files of the corpus.
         confirmed_by: the person who confirms the agreement now, if any.
+
+    Returns:
+        Records the confirmation that was given with this run; to be called when no other check refuses the run.
     """
     protected = {name: entry for name, entry in catalog.items() if entry.get("agreement")}
     read = [entry for name, entry in sorted(protected.items()) if name in chosen.inputs()]
@@ -126,14 +129,21 @@ def check_agreement(
     if not read:
         if confirmed_by is not None:
             raise UserError("--params data_agreement=...: this run reads no data that need an agreement: leave it out.")
-        return
+        return lambda: None
     agreement = named_agreement(read[0]["agreement"])
     files = [project / entry["filepath"] for entry in read]
-    if confirmed_by is not None:
-        for record in confirm(agreement, files, str(confirmed_by)):
-            log.info("recorded that '%s' is confirmed: %s", agreement.name, shown_path(record))
-    for folder in {file.parent for file in files}:
-        check_confirmed(agreement, folder)
+    if confirmed_by is None:
+        for folder in {file.parent for file in files}:
+            check_confirmed(agreement, folder)
+        return lambda: None
+
+    def record() -> None:
+        for each in confirm(agreement, files, str(confirmed_by)):
+            log.info("recorded that '%s' is confirmed: %s", agreement.name, shown_path(each))
+        for folder in {file.parent for file in files}:
+            check_confirmed(agreement, folder)
+
+    return record
 
 
 def agents_at_once(chosen: Pipeline, parameters: Parameters) -> int:

@@ -1,4 +1,7 @@
-"""The project's configuration loader: Kedro's, with `hpo.encoder` put where encoders are read."""
+"""The project's configuration loader: Kedro's, with `hpo.space` and `hpo.encoder` put where they are read.
+
+Interpolation in the files cannot do this: Kedro resolves each environment before it merges them.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,24 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 
+STAGES = ("stage0", "stage1", "stage2", "maximal")
+
 
 class ConfigLoader(OmegaConfigLoader):
     """Loads the parameters for runs, notebooks and kedro viz alike."""
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         config = super().__getitem__(key)
-        return with_encoder(config) if key == "parameters" else config
+        return with_encoder(with_space(config)) if key == "parameters" else config
+
+
+def with_space(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters in which every stage without a space of its own searches ``hpo.space``."""
+    hpo = _section(parameters, "hpo")
+    if "space" not in hpo:
+        return parameters
+    stages = {name: {"space": hpo["space"], **hpo[name]} for name in STAGES if isinstance(hpo.get(name), dict)}
+    return {**parameters, "hpo": {**hpo, **stages}}
 
 
 def with_encoder(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -123,10 +123,11 @@ class AgentSession(KedroSession):
             check_one_agent_is_published(chosen)
             check_refit_stage(chosen, parameters)
             check_first_trials(chosen, parameters, places)
-            check_encoders(chosen, parameters, places)
-            advise_on_space(chosen, parameters)
             catalog = self._get_config_loader()["catalog"]
-            check_agreement(chosen, parameters, catalog, self._project_path, self._confirmed_by)
+            record_agreement = check_agreement(chosen, parameters, catalog, self._project_path, self._confirmed_by)
+            check_encoders(chosen, parameters, places)  # It may download one: not for a run that is refused.
+            record_agreement()
+            advise_on_space(chosen, parameters)
             at_once = agents_at_once(chosen, parameters)
             runner = kwargs.pop("runner", None)
             if runner is None or type(runner) is SequentialRunner:
