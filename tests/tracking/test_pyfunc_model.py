@@ -244,7 +244,7 @@ def test_a_refit_in_which_nothing_is_new_links_the_model_and_one_that_is_lost_is
 
 def test_an_ensemble_is_logged_beside_the_single_winner_that_it_begins_with(tracked):
     single = models(tracked.folder)["share"]
-    tracked(ensemble="seeds")
+    tracked(ensemble="top_k")
     client = mlflow.MlflowClient(f"sqlite:///{tracked.database}")
     found = [each for each in client.search_logged_models([single.experiment_id]) if each.name == "share"]
     (ensemble,) = (each for each in found if each.model_id != single.model_id)
