@@ -31,11 +31,23 @@ class ParameterError(UserError):
     """
 
     def __init__(self, key: tuple[str, ...], problem: str) -> None:
-        super().__init__(f"{'.'.join(key)}: {problem}.")
         self.key, self.problem = key, problem
+        super().__init__(self.sentence(".".join(key)))
+
+    def sentence(self, name: str) -> str:
+        """The message, with the given name of the parameter."""
+        return f"{name}: {self.problem}."
 
     def __reduce__(self) -> tuple[type, tuple[tuple[str, ...], str]]:
-        return ParameterError, (self.key, self.problem)
+        return type(self), (self.key, self.problem)
+
+
+class RenamedParameter(ParameterError):
+    """A parameter under its old name; the problem is its new one."""
+
+    def sentence(self, name: str) -> str:
+        """The message, with the given name of the parameter."""
+        return f"{name} is now called {self.problem}."
 
 
 class ProgramError(Exception):

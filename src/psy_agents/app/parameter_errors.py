@@ -14,7 +14,7 @@ from kedro.config import AbstractConfigLoader
 from pydantic import BaseModel, ValidationError
 
 from psy_agents.agents.renamed import new_name
-from psy_agents.errors import ParameterError, UserError
+from psy_agents.errors import ParameterError, RenamedParameter, UserError
 
 Key = tuple[str, ...]
 
@@ -69,8 +69,7 @@ def named(places: Places) -> Iterator[None]:
     try:
         yield
     except ParameterError as error:
-        joined = " " if error.problem.startswith("is now called") else ": "
-        raise UserError(f"{places.of(error.key)}{joined}{error.problem}.") from None
+        raise UserError(error.sentence(places.of(error.key))) from None
 
 
 def describe(error: ValidationError, model: type[BaseModel], values: Mapping[str, Any], above: Key, places: Places) -> str:
@@ -108,7 +107,7 @@ def _unknown(model: type[BaseModel], loc: Key, key: Key, places: Places) -> str:
     """The message for an unknown name: it is renamed, belongs to another variant of the section, or is misspelt."""
     new = new_name(key[-1])
     if new is not None:
-        return f"{places.of(key)} is now called {new}."
+        return RenamedParameter(key, new).sentence(places.of(key))
     variants = _models_at(model, loc[:-1], tagged=False)
     chosen = _models_at(model, loc[:-1])
     if len(variants) > len(chosen) and any(key[-1] in variant.model_fields for variant in variants):

@@ -11,7 +11,7 @@ from psy_agents.app.old_parameters import old_parameters
 from psy_agents.app.parameter_errors import Places, describe, named
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.synthetic.config import SyntheticCorpusConfig
-from psy_agents.errors import UserError
+from psy_agents.errors import RenamedParameter, UserError
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import AutoOrCount, RefitConfig, StageConfig, WorkersConfig
 from psy_agents.hpo.paths import SearchPaths
@@ -78,7 +78,7 @@ def check_parameters(values: Mapping[str, Any], places: Places) -> Parameters:
         UserError: a name is unknown or a value is invalid; the message names the first.
     """
     for key, new in old_parameters(values):
-        raise UserError(f"{places.of(key)} is now called {new}.")
+        raise UserError(RenamedParameter(key, new).sentence(places.of(key)))
     try:
         parameters = Parameters.model_validate(values)
     except ValidationError as error:

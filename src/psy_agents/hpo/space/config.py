@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from psy_agents.agents.registry import AGENTS, spec
 from psy_agents.agents.renamed import new_name
-from psy_agents.errors import ParameterError, suggestion
+from psy_agents.errors import ParameterError, RenamedParameter, suggestion
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.space.ranges import Choices, FloatRange, Range, Scalar
 from psy_agents.training.config import HyperParameters, TrainingSettings
@@ -91,11 +91,11 @@ def _check_trials(agent: str, trials: list[dict[str, Scalar]], key: tuple[str, .
 
 def _check_name(name: str, known: Any, key: tuple[str, ...]) -> None:
     if name not in known:
-        new = new_name(name)
-        problem = f"is now called {new}" if new is not None else f"there is no such hyper-parameter{suggestion(name, known)}"
-        if new is None and name in HyperParameters.model_fields:
-            problem = f"the agent {key[3]} does not read it: leave it out"
-        raise ParameterError(key, problem)
+        if (new := new_name(name)) is not None:
+            raise RenamedParameter(key, new)
+        if name in HyperParameters.model_fields:
+            raise ParameterError(key, f"the agent {key[3]} does not read it: leave it out")
+        raise ParameterError(key, f"there is no such hyper-parameter{suggestion(name, known)}")
 
 
 def _check_range(name: str, each: Range, key: tuple[str, ...]) -> None:
