@@ -31,7 +31,6 @@ def compare(
     texts: Mapping[str, str],
     criteria: Sequence[str],
     *,
-    system_pairs: Sequence[tuple[str, str]] | None = None,
     permutations: int = 10_000,
     resamples: int = 1000,
     seed: int = 0,
@@ -44,29 +43,23 @@ def compare(
         predictions: the predictions table of each system, by its name.
         texts: the text of each post, by post_id.
         criteria: ids of the criteria.
-        system_pairs: which systems to compare; None: every pair of systems.
         resamples: number of resamples of posts for the difference's interval; both systems have the same resamples.
 
     Raises:
         ValueError: the tables differ in their pairs, their order or their annotation, or see
             `ScoredPairs.from_table`.
     """
-    wanted = list(combinations(predictions, 2)) if system_pairs is None else list(system_pairs)
-    if unknown := sorted({name for pair in wanted for name in pair} - set(predictions)):
-        raise ValueError(f"There are no predictions of {', '.join(unknown)}.")
-    systems = {
-        name: ScoredPairs.from_table(predictions[name], texts, criteria)
-        for name in dict.fromkeys(name for pair in wanted for name in pair)
-    }
+    if len(predictions) < 2:
+        return ()
+    systems = {name: ScoredPairs.from_table(table, texts, criteria) for name, table in predictions.items()}
     _check_same_pairs(predictions, systems)
     comparisons = []
     for metric, counts in (
         (OBJECTIVES["criteria"], _decision_counts(systems)),
         (OBJECTIVES["evidence"], _token_counts(systems)),
     ):
-        both = [(first, second) for first, second in wanted if first in counts and second in counts]
-        if both:
-            comparisons += _compare(metric, counts, both, permutations, resamples, seed)
+        if len(counts) > 1:
+            comparisons += _compare(metric, counts, permutations, resamples, seed)
     return tuple(comparisons)
 
 
@@ -109,17 +102,14 @@ def _token_counts(systems: Mapping[str, ScoredPairs]) -> dict[str, np.ndarray]:
     return {name: count for name, count in counts.items() if count[2].any()}
 
 
-def _compare(
-    metric: str, counts: Mapping[str, np.ndarray], wanted: Sequence[tuple[str, str]], permutations: int, resamples: int, seed: int
-) -> list[Comparison]:
-    """Compare systems in the mean F1 of their classes.
+def _compare(metric: str, counts: Mapping[str, np.ndarray], permutations: int, resamples: int, seed: int) -> list[Comparison]:
+    """Compare every pair of systems in the mean F1 of their classes.
 
     Args:
         counts: (3, posts, classes) of each system: both, predicted, gold.
     """
-    names = list(counts)
-    stacked = np.stack([counts[name] for name in names])  # (systems, 3, posts, classes)
-    first, second = np.array([[names.index(name) for name in pair] for pair in wanted]).T
+    stacked = np.stack(list(counts.values()))  # (systems, 3, posts, classes)
+    first, second = np.array(list(combinations(range(len(counts)), 2))).T
 
     def differences(weights: np.ndarray) -> dict[str, np.ndarray]:
         f1 = _mean_f1(weights @ stacked)
@@ -138,7 +128,7 @@ def _compare(
             p_holm=p_holm,
             permutations=permutations,
         )
-        for (a, b), values, p_value, p_holm in zip(wanted, estimated.T, p_values, holm(p_values), strict=True)
+        for (a, b), values, p_value, p_holm in zip(combinations(counts, 2), estimated.T, p_values, holm(p_values), strict=True)
     ]
 
 
