@@ -1,21 +1,5 @@
-"""The corpus and the encoder that stages and refits are tried with."""
+"""Stages and refits run with the small corpus and its encoder."""
 
-from __future__ import annotations
+from support.search.fixtures import corpus, encoder
 
-from pathlib import Path
-
-import pytest
-from support.shared import made_once
-from support.small_search import build_corpus, build_encoder
-
-from psy_agents.corpus.corpus import Corpus
-
-
-@pytest.fixture(scope="session")
-def encoder(tmp_path_factory) -> Path:
-    return made_once(tmp_path_factory, "small_encoder", build_encoder)
-
-
-@pytest.fixture(scope="session")
-def corpus() -> Corpus:
-    return build_corpus()
+__all__ = ["corpus", "encoder"]

@@ -1,4 +1,4 @@
-"""Untrained agents, saved, and files of posts for them: what is said does not matter here, only that it is the same."""
+"""Saved, untrained agents and files of posts for them. The predictions are arbitrary; tests check that they are the same."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.shared import made_once
-from support.small_search import build_corpus, build_encoder
+from support.search.fixtures import corpus, encoder
 from support.tiny_bert import build_bert
 
 from psy_agents.agents.config import ModelConfig
@@ -16,8 +15,9 @@ from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.encoders.loading import load_tokenizer
 from psy_agents.agents.registry import new_agent
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
-from psy_agents.corpus.corpus import Corpus
 from psy_agents.inference.config import PredictConfig
+
+__all__ = ["config", "corpus", "encoder", "models", "posts_csv"]
 
 CRITERIA = {"SLEEP": "trouble sleeping", "FATIGUE": "no energy"}
 SENTENCES = ("I barely slept all week.", "I have no energy left.", "We walked to the market and home.", "Then it rained.")
@@ -59,13 +59,3 @@ def posts_csv(tmp_path) -> Path:
     file = tmp_path / "posts.csv"
     file.write_text("\n".join(["post_id,text", *rows]) + "\n")
     return file
-
-
-@pytest.fixture(scope="session")
-def encoder(tmp_path_factory) -> Path:
-    return made_once(tmp_path_factory, "small_encoder", build_encoder)
-
-
-@pytest.fixture(scope="session")
-def corpus() -> Corpus:
-    return build_corpus()

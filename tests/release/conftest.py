@@ -3,15 +3,16 @@ from __future__ import annotations
 import functools
 
 import pytest
+from support.search.fixtures import encoder
 from support.shared import made_once
 from support.small_export import small_export
-from support.small_search import build_encoder
+
+__all__ = ["encoder", "trained"]
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def trained(encoder, tmp_path_factory):
     """Trains, saves and tests an agent, once for all workers."""
-    encoder = made_once(tmp_path_factory, "small_encoder", build_encoder)
 
     @functools.cache
     def train(agent: str):
