@@ -3,8 +3,8 @@
 Each measurement runs in a separate process. The encoder is untrained and tiny (two layers, 32 units), so the figures show
 the memory of posts and not of weights. The posts consist of sentences of the bundled corpus.
 
-    PYTHONPATH=tests python benchmarks/predicting.py --posts 2000 20000 --words 30 --long 0 100000
-    PYTHONPATH=tests python benchmarks/predicting.py --agent criteria --posts 20000 100000 1000000 --words 8 --long
+    python benchmarks/predicting.py --posts 2000 20000 --words 30 --long 0 100000
+    python benchmarks/predicting.py --agent criteria --posts 20000 100000 1000000 --words 8 --long
 
 - ``--posts``: files of so many posts of ``--words`` words.
 - ``--long``: a file with one post of so many words and ten short ones.
@@ -23,6 +23,7 @@ import resource
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -30,10 +31,23 @@ ROOT = Path(__file__).parents[1]
 CRITERIA = {"SLEEP": "Sleeps badly.", "FATIGUE": "Has no energy.", "MOOD": "Feels low."}
 
 
-def save_model(folder: Path, agent: str, words: list[str]) -> None:
-    """An untrained agent whose rule lets evidence through."""
-    from support.tiny_bert import build_bert
+def save_encoder(folder: Path, words: list[str]) -> None:
+    """Save a random BERT of two layers, and a tokenizer that knows the 1,000 most frequent words."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
 
+    folder.mkdir(parents=True)
+    counts = Counter(word.lower() for word in words)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *(word for word, _ in counts.most_common(1000))]
+    (folder / "vocab.txt").write_text("".join(f"{word}\n" for word in vocabulary), encoding="utf-8")
+    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=len(vocabulary), **size)).save_pretrained(folder)
+
+
+def save_model(folder: Path, agent: str, words: list[str]) -> None:
+    """Save an untrained agent whose rule lets evidence through."""
     from psy_agents.agents.config import ModelConfig
     from psy_agents.agents.decoding import DecodingRule
     from psy_agents.agents.encoders.loading import load_tokenizer
@@ -41,8 +55,7 @@ def save_model(folder: Path, agent: str, words: list[str]) -> None:
     from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 
     encoder = folder.parent / "encoder"
-    encoder.mkdir(parents=True)
-    build_bert(encoder, words, vocab_size=1000, layers=2)
+    save_encoder(encoder, words)
     model = new_agent(agent, ModelConfig(encoder=str(encoder)), encoder)
     decisions = Decisions(0.5, DecodingRule(threshold=-1.0))
     save_agent(folder, model, agent, load_tokenizer(encoder), decisions, CRITERIA, {}, InferenceSettings())

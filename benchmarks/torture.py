@@ -1,7 +1,7 @@
 """Kills and faults in many short searches in real processes, and a count of broken promises.
 
-    PYTHONPATH=tests python benchmarks/torture.py [--kills 200] [--faults 500] [--seed 0] [--workers 2] [--writes 1 2 3] [--folder FOLDER]
-    PYTHONPATH=tests python benchmarks/torture.py --check PLAN FOLDER...
+    python benchmarks/torture.py [--kills 200] [--faults 500] [--seed 0] [--workers 2] [--writes 1 2 3] [--folder FOLDER]
+    python benchmarks/torture.py --check PLAN FOLDER...
 
 Every study has 10 trials of 3 epochs on a surrogate of training. Its workers fail at random: they are killed, exit, hang
 asleep or busy, report a device error, a full memory, a full disk or a loss that is not a number, or raise. Its parent is
@@ -39,9 +39,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from faults import KINDS, die_before_write, fail
 from optuna.trial import FrozenTrial, TrialState
-from support.search.faults import KINDS, die_before_write, go_wrong
-from support.waiting import PATIENCE
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
@@ -64,6 +63,7 @@ FIRST = [{"x": 0.2}]  # Enqueued.
 FAULTY = 0.35  # Share of trials with a fault.
 MEAN_LIFE = 2.5  # Mean seconds before a parent is killed.
 SILENCE = 1.0
+PATIENCE = 600.0  # Seconds until a process counts as hung; a busy machine needs them.
 KILLS = {signal.SIGKILL: 0.7, signal.SIGTERM: 0.15, signal.SIGINT: 0.15}
 SHORT = 3  # Trials of a study that is killed before each of its writes.
 
@@ -88,7 +88,7 @@ class Surrogate:
             if kind is not None and epoch == at:
                 with Path(self.setup["diary"]).open("a") as diary:
                     diary.write(f"{kind}\n")
-                go_wrong(kind, epoch, report)
+                fail(kind, epoch, report)
             spec.checkpoint.mkdir(parents=True, exist_ok=True)
             (spec.checkpoint / "weights").write_text(str(epoch))
             report(EpochReport(epoch, value_of(spec.params["x"], epoch)))

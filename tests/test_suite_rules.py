@@ -1,6 +1,6 @@
-"""The rules of the test suite: helpers are in `support`, tests import no test and no benchmark, nobody changes the import path.
+"""The rules of the test suite: helpers are in `support`, tests import no other test, and nobody changes the import path.
 
-Files and folders of the package and of the tests stay small.
+Tests and benchmarks do not import each other. Files and folders of the package and of the tests stay small.
 """
 
 from __future__ import annotations
@@ -43,9 +43,11 @@ def test_tests_import_helpers_from_support_alone():
                 assert not (ROOT / "tests" / Path(*name.split("."))).with_suffix(".py").exists(), f"{named(path)} imports {name}"
 
 
-def test_no_test_imports_a_benchmark():
+def test_tests_and_benchmarks_do_not_import_each_other():
     for path in TESTS:
         assert not {name.split(".")[0] for name in imported(path)} & BENCHMARKS, named(path)
+    for path in (ROOT / "benchmarks").rglob("*.py"):
+        assert not {name.split(".")[0] for name in imported(path)} & {"support", "tests"}, named(path)
 
 
 def test_no_test_and_no_benchmark_changes_the_import_path():

@@ -20,7 +20,7 @@ TRIALS = 10
 
 
 def run(*words: str) -> subprocess.CompletedProcess:
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     return subprocess.run([sys.executable, *words], env=env, cwd=BENCHMARKS, capture_output=True, text=True, timeout=PATIENCE)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
-
-from support.search.faults import die_before_write
 
 from psy_agents.hpo.config import StageConfig, WorkersConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
@@ -114,6 +115,25 @@ class Stuck:
     def _wait(self, _result) -> None:
         self._file.touch()
         time.sleep(3600)
+
+
+def die_before_write(number: int) -> None:
+    """Kill this process just before it commits its write of this number to the store, as a power cut would."""
+    import sqlalchemy
+
+    left = number
+
+    @sqlalchemy.event.listens_for(sqlalchemy.Engine, "before_cursor_execute")
+    def note(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
+            connection.info["writes"] = True
+
+    @sqlalchemy.event.listens_for(sqlalchemy.Engine, "commit")
+    def count(connection: Any) -> None:
+        nonlocal left
+        left -= connection.info.pop("writes", False)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ways in which a worker or a search goes wrong, for the torture program and for the tests; light to import in a worker."""
+"""Faults of a worker and of a search, for `torture.py`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged
 KINDS = ("killed", "exit", "hang", "busy hang", "device", "memory", "disk", "nan", "diverged", "error")
 
 
-def go_wrong(kind: str, epoch: int, report: Report) -> None:
-    """In the way that the kind says."""
+def fail(kind: str, epoch: int, report: Report) -> None:
+    """Cause the fault, one of `KINDS`, in this worker."""
     if kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     if kind == "exit":
@@ -40,7 +40,7 @@ def go_wrong(kind: str, epoch: int, report: Report) -> None:
 
 
 def die_before_write(number: int) -> None:
-    """End this process, as a power cut would, just before what it writes to the store for so many times gets there."""
+    """Kill this process just before it commits its write of this number to the store, as a power cut would."""
     import sqlalchemy
 
     left = number
