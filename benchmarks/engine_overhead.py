@@ -38,9 +38,9 @@ import sqlalchemy
 
 from psy_agents.hpo.config import StageConfig, Timeouts
 from psy_agents.hpo.engine.stage_runner import StageRunner
+from psy_agents.hpo.engine.stage_trials import StageTrials
 from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.hpo.space.search_space import SearchSpace
-from psy_agents.hpo.study.in_memory_study import InMemoryStudy
 from psy_agents.hpo.study.sampler_study import SamplerStudy
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.workers.worker import Worker, preload
@@ -167,9 +167,9 @@ def mlflow_callback(place: Place, n_trials: int, repeats: int, pause: float) -> 
 
 def growth(place: Place, n_trials: int) -> None:
     """Time a trial within one long stage."""
-    for pruner in ("none", "median"):
+    for pruner in ("none", "median", "rungs"):
         sampling, pruning, at_end = [], [], []
-        with timed(SamplerStudy, "propose", sampling), timed(InMemoryStudy, "should_stop", pruning):
+        with timed(SamplerStudy, "propose", sampling), timed(StageTrials, "should_stop", pruning):
             ran = run(place, n_trials, 1, 3, 0.0, [EachEnd(at_end)], pruner)
         print(f"ms a trial within a stage of {n_trials} trials by hundreds, 1 worker, 3 epochs, pruner {pruner}:")
         print(f"  wall-clock    {by_hundreds(differences(ran.ends), n_trials)}")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pandas as pd
 import pytest
 from support.shared import made_once
@@ -166,6 +167,24 @@ def test_each_stage_observes_all_stages_before_it_and_says_so(tmp_path, corpus, 
     other, _ = run(CARRY, grown, n_trials=1)
     assert other.study != second.study and f"changed since {second.study}: observed.digest" in caplog.text
     assert files_with(tmp_path, CANARY) == []
+
+
+def test_a_half_done_stage_goes_on_after_its_predecessor_has_gone_from_the_store(tmp_path, corpus, encoder, caplog):
+    def run(config, parent=None, **changes):
+        config = config.model_copy(update={"epochs": 1, "patience": 1, **changes})
+        return TopK.model_validate(stage(tmp_path, corpus, "criteria", str(encoder), parent=parent, stage=config).top_k)
+
+    first = run(STAGE0)
+    second = run(CARRY, first, n_trials=2)
+    half = run(CARRY, second, name="stage2", label="fine", n_trials=1)
+    optuna.delete_study(study_name=second.study, storage=f"sqlite:///{tmp_path / 'studies.db'}")
+    whole = run(CARRY, second, name="stage2", label="fine", n_trials=2)
+    assert whole.study == half.study and whole.n_trials == 2
+    assert whole.refined_from.observed == {first.study: 2, second.study: 2}
+    assert "observes only" not in caplog.text
+    other = second.model_copy(update={"finished": (*second.finished, 7)})
+    assert run(CARRY, other, name="stage2", label="fine", n_trials=1).study != half.study
+    assert f"observes only the 2 best trials of {second.study}" in caplog.text
 
 
 class Prepared(Exception):

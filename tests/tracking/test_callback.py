@@ -192,6 +192,15 @@ def test_what_a_locked_database_kept_out_is_logged_when_the_stage_ends(experimen
     assert stage.info.status == "FINISHED"
 
 
+def test_a_stage_that_grows_has_its_new_size(experiment):
+    with mlflow.start_run():
+        for n_trials, budget in ((2, None), (4, 12)):
+            MlflowCallback({}).stage_started(replace(info(n_trials), epoch_budget=budget))
+            (stage,) = runs(experiment, "stage")
+            assert (stage.data.tags["n_trials"], stage.data.tags["epoch_budget"]) == (str(n_trials), str(budget))
+            assert stage.data.params == {"epochs": "3"}
+
+
 @pytest.mark.parametrize("later", [False, True])
 def test_a_retry_that_mlflow_missed_replaces_the_run_of_the_failed_attempt(experiment, store, soon_given_up, later):
     """When the stage ends, or when it is run again."""

@@ -24,7 +24,7 @@ from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.space.refinement import Refinement, carry_over, refine
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, describe_changes, previous_study, settings_hash, study_name
-from psy_agents.hpo.study.observations import Observations, observations_of, plain
+from psy_agents.hpo.study.observations import Observations, kept_observations, observations_of, plain
 from psy_agents.hpo.study.records import Callback, StageResult
 from psy_agents.hpo.study.store import StudyStore, digest, read_studies
 from psy_agents.hpo.study.topk import TopK, epochs_left, stage_records, top_k
@@ -197,9 +197,12 @@ def _refinement(
 
 def _observations(title: str, parent: TopK, store: str | Path) -> Observations:
     """What the stage observes; logs where these are the listed trials alone."""
-    study = next((each for each in read_studies(store) if each.study_name == parent.study), None)
-    observations, complete = observations_of(parent, study)
+    studies = read_studies(store)
+    observations, complete = observations_of(parent, next((each for each in studies if each.study_name == parent.study), None))
     if not complete:
+        kept = kept_observations(parent, studies)
+        if kept is not None:  # A stage that was begun before its predecessor went goes on.
+            return kept
         why = "the list is of an earlier version" if parent.finished is None else "the store lacks trials that the list was chosen from"
         log.warning("%s observes only the %d best trials of %s: %s", title, len(parent.trials), parent.study, why)
     return observations

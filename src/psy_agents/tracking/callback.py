@@ -112,9 +112,11 @@ class MlflowCallback:
             if refined:
                 self._client.set_tag(self._stage, "refined_from", refined["study"])
             box = {f"box.{name}": f"{low:.6g} to {high:.6g}" for name, (low, high) in refined.get("box", {}).items()}
-            spend = {} if info.epoch_budget is None else {"epoch_budget": info.epoch_budget}
-            for name, value in {"n_trials": info.n_trials, "epochs": info.epochs, **spend, **box}.items():
+            for name, value in {"epochs": info.epochs, **box}.items():
                 self._client.log_param(self._stage, name, value)
+        # Tags, not parameters: these change when a stage grows, and MLflow keeps a parameter's first value.
+        for name, value in {"n_trials": info.n_trials, "epoch_budget": info.epoch_budget}.items():
+            self._client.set_tag(self._stage, name, value)
 
     @_never_raises
     def trial_started(self, record: TrialRecord) -> None:

@@ -126,6 +126,13 @@ def flat(heights=FLAT, epochs=6):
     return [[height] * epochs for height in heights]
 
 
+def test_rungs_ask_no_pruner_of_optuna(store, tmp_path, monkeypatch):
+    """It would go through a copy of all trials for each epoch, for nothing."""
+    monkeypatch.setattr("psy_agents.hpo.engine.stage_trials.InMemoryStudy", None)
+    stage = Stage(store, tmp_path, flat())
+    assert stage.run() and stage.trials.records()[3].state == "pruned"
+
+
 def test_a_stage_stops_trials_and_stores_what_each_was_compared_with(store, tmp_path):
     stage = Stage(store, tmp_path, flat())
     assert stage.run()

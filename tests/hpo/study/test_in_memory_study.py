@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 from support.search.search_process import DEFAULTS, SPACE
 
 from psy_agents.hpo.config import MedianPruner, StageConfig
-from psy_agents.hpo.engine.pruner import new_pruner
+from psy_agents.hpo.engine.pruner import median_pruner
 from psy_agents.hpo.engine.samplers.random import Random
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.in_memory_study import InMemoryStudy
@@ -30,8 +30,8 @@ def study():
 
 
 def test_the_pruner_decides_as_on_the_store(study):
-    copy = InMemoryStudy(study.get_trials(deepcopy=False), new_pruner(STAGE))
-    study.pruner = new_pruner(STAGE)
+    copy = InMemoryStudy(study.get_trials(deepcopy=False), median_pruner(STAGE))
+    study.pruner = median_pruner(STAGE)
     answers = []
     for value in (-1.0, 99.0):
         template = optuna.create_trial(state=TrialState.RUNNING)

@@ -14,8 +14,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from psy_agents.hpo.config import RungsPruner, StageConfig
-from psy_agents.hpo.engine.pruner import new_pruner
+from psy_agents.hpo.config import MedianPruner, RungsPruner, StageConfig
+from psy_agents.hpo.engine.pruner import median_pruner
 from psy_agents.hpo.engine.rungs import RungDecision, decide_at_rung
 from psy_agents.hpo.engine.seeds import derive_seed
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome
@@ -80,7 +80,8 @@ class StageTrials:
         self.history = TrialHistory(
             trials, n_trials=config.n_trials, max_retries=config.workers.max_retries, epochs_per_trial=config.epochs_per_trial
         )
-        self._in_memory = InMemoryStudy(trials, new_pruner(config))
+        # Of Optuna's pruner only: rungs read the history.
+        self._in_memory = InMemoryStudy(trials, median_pruner(config)) if isinstance(config.pruner, MedianPruner) else None
         self._sampler_study = SamplerStudy(space, earlier)
         self._tidy(self.history.final_attempts())
 
@@ -103,10 +104,10 @@ class StageTrials:
     def should_stop(self, running: RunningTrial, report: EpochReport) -> bool:
         """Take in an epoch, and ask the pruner; a trial in its last epoch is never stopped."""
         running.reports.append(report)
-        stop = self._in_memory.should_stop(running.record.number, report.epoch, report.value)
-        if report.epoch >= self._config.epochs:
-            return False
-        return self._stops_at_rung(running) if isinstance(self._config.pruner, RungsPruner) else stop
+        last = report.epoch >= self._config.epochs
+        if self._in_memory is not None:  # It takes in the last epoch, too: later trials are compared with it.
+            return self._in_memory.should_stop(running.record.number, report.epoch, report.value) and not last
+        return not last and isinstance(self._config.pruner, RungsPruner) and self._stops_at_rung(running)
 
     def _stops_at_rung(self, running: RunningTrial) -> bool:
         """Compare a trial with those that end or ended their index: an attempt that is repeated competes with none."""
@@ -177,7 +178,8 @@ class StageTrials:
 
     def _update(self, trial: FrozenTrial) -> None:
         self.history.update(trial)
-        self._in_memory.update(trial)
+        if self._in_memory is not None:
+            self._in_memory.update(trial)
 
     def _tidy(self, ended: Sequence[FrozenTrial]) -> None:
         self._checkpoints.tidy(ended, [running.record.number for running in self._running])

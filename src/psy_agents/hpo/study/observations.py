@@ -76,6 +76,24 @@ def observations_of(parent: TopK, study: optuna.Study | None) -> tuple[Observati
     return earlier + observe(parent.study, [stored[number] for number in parent.finished]), True
 
 
+def kept_observations(parent: TopK, studies: Iterable[optuna.Study]) -> Observations | None:
+    """What a stage that was begun from the same list keeps of it: all observations, also after their own study is gone.
+
+    Returns:
+        None where no study of the store has observed exactly the trials that the list was chosen from.
+    """
+    if parent.finished is None:
+        return None
+    listed = [trial.params for trial in parent.trials]
+    for study in studies:
+        kept = tuple(map(Observation.model_validate, study.user_attrs.get("observations", ())))
+        own = [each.params for each in kept if each.study == parent.study]
+        # The list's trials come last. A study only gains trials: as many trials are the same trials.
+        if kept and kept[-1].study == parent.study and len(own) == len(parent.finished) and all(params in own for params in listed):
+            return kept
+    return None
+
+
 def observed_studies(observations: Iterable[Observation]) -> dict[str, int]:
     """The number of observations by study, the earliest stage first."""
     counts: dict[str, int] = {}
