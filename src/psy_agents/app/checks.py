@@ -83,21 +83,22 @@ def check_first_trials(chosen: Pipeline, parameters: Parameters, places: Places)
 
 def check_encoders(chosen: Pipeline, parameters: Parameters, places: Places) -> None:
     """Refuse an encoder that cannot be found, of a search or of the training parameters, and a search space that does not fit it."""
-    encoders, advice = set(), {}
-    fixed = parameters.training.hyperparameters({}).model_dump()
-    for agent, stage in _searches(chosen, parameters):
-        space = parameters.search_space.space(agent, stage.space, parameters.training)
-        for encoder in parameters.search_space.encoders(agent, stage.space, parameters.training):
-            shape = shape_of(locate_encoder(encoder))
+    spaces, training, advice = parameters.search_space, parameters.training, {}
+    fixed = training.hyperparameters({}).model_dump()
+    searches = {(agent, stage.space): None for agent, stage in _searches(chosen, parameters)}
+    encoders = {encoder for agent, space in searches for encoder in spaces.encoders(agent, space, training)}
+    if any("params:training" in node.inputs and search_of(node) is None for node in chosen.nodes):
+        encoders.add(fixed["encoder"])
+    folders = {encoder: locate_encoder(encoder) for encoder in sorted(encoders)}  # Each once: one may be asked of the hub.
+    for agent, name in searches:
+        space = spaces.space(agent, name, training)
+        for encoder in spaces.encoders(agent, name, training):
+            shape = shape_of(folders[encoder])
             with named(places):
-                check_fit(space, fixed, stage.space, encoder, shape)
-            advice |= dict.fromkeys(advice_on_rates(space, fixed, stage.space, encoder, shape))
+                check_fit(space, fixed, name, encoder, shape)
+            advice |= dict.fromkeys(advice_on_rates(space, fixed, name, encoder, shape))
     for sentence in advice:
         log.warning("%s", sentence)
-    if any("params:training" in node.inputs and search_of(node) is None for node in chosen.nodes):
-        encoders.add(parameters.training.hyperparameters({}).encoder)
-    for encoder in sorted(encoders):
-        locate_encoder(encoder)
 
 
 def advise_on_space(chosen: Pipeline, parameters: Parameters) -> None:
