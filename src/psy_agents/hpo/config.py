@@ -12,6 +12,7 @@ from psy_agents.evaluation.calibration import CalibrationMethod
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.engine.sampler_registry import AnySampler
 from psy_agents.hpo.engine.samplers.tpe import Tpe
+from psy_agents.hpo.space.config import SpaceName
 
 
 def _auto_or_count(value: Any) -> Any:
@@ -198,7 +199,7 @@ class StageConfig(_RunsTrials):
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="Name, such as stage0.")
     label: str = Field(pattern=r"^[a-z0-9_]*$", description="Second part of the study's name, such as sanity.")
-    space: Literal["small", "full", "large"] = Field("small", description="The part of search_space that is searched.")
+    space: SpaceName = Field("small", description="The part of search_space that is searched.")
     n_trials: TrialCount = Field(description="Number of trials, or one by agent with default for the others; null: limited by timeout.")
     spend: Literal["trials", "epochs"] = Field(
         "trials",

@@ -30,35 +30,32 @@ def check_fit(space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: 
     layers, positions = (shape.layers, "layers"), (shape.positions, "positions")
     limits = {"frozen_layers": layers, "reinitialised_layers": layers, "max_length": positions}
     for parameter, (limit, unit) in limits.items():
-        highest, key = _highest(space, fixed, name, parameter)
+        _, highest = _bounds(space, fixed, parameter)
         if highest > limit:
-            raise ParameterError(key, f"{highest} is too high for {encoder}, which has {limit} {unit}")
+            raise ParameterError(_key(space, name, parameter), f"{highest} is too high for {encoder}, which has {limit} {unit}")
 
 
 def advice_on_rates(space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: str, shape: EncoderShape) -> Iterator[str]:
     """A sentence where the space has learning rates of small or frozen encoders, and the encoder is deep and trained as a whole."""
-    rate, key = _highest(space, fixed, name, "learning_rate")
-    trained = shape.layers - _lowest(space, fixed, "frozen_layers")
+    _, rate = _bounds(space, fixed, "learning_rate")
+    trained = shape.layers - _bounds(space, fixed, "frozen_layers")[0]
     if trained >= DEEP and rate > DEEP_RATE:
+        key = ".".join(_key(space, name, "learning_rate"))
         yield (
-            f"{'.'.join(key)}: up to {rate:g} for {encoder}, of which {trained} layers are trained: such rates are for small or frozen "
+            f"{key}: up to {rate:g} for {encoder}, of which {trained} layers are trained: such rates are for small or frozen "
             f"encoders, and deep ones often diverge: use hpo.space=full"
         )
 
 
-def _highest(space: SearchSpace, fixed: Mapping[str, Any], name: str, parameter: str) -> tuple[Any, tuple[str, ...]]:
-    """The highest value of a parameter, and the key that sets it."""
-    for each in space.parameters:
-        if each.name == parameter:
-            if isinstance(each.distribution, CategoricalDistribution):
-                return max(each.distribution.choices), ("search_space", name, parameter, "choices")
-            return each.distribution.high, ("search_space", name, parameter, "high")
-    return fixed[parameter], ("training", "fixed", parameter)
+def _bounds(space: SearchSpace, fixed: Mapping[str, Any], parameter: str) -> tuple[Any, Any]:
+    """The lowest and the highest value that a trial may have."""
+    searched = {each.name: each for each in space.parameters}
+    return searched[parameter].bounds if parameter in searched else (fixed[parameter], fixed[parameter])
 
 
-def _lowest(space: SearchSpace, fixed: Mapping[str, Any], parameter: str) -> Any:
+def _key(space: SearchSpace, name: str, parameter: str) -> tuple[str, ...]:
+    """Where the configuration sets the highest value."""
     for each in space.parameters:
         if each.name == parameter:
-            categorical = isinstance(each.distribution, CategoricalDistribution)
-            return min(each.distribution.choices) if categorical else each.distribution.low
-    return fixed[parameter]
+            return "search_space", name, parameter, "choices" if isinstance(each.distribution, CategoricalDistribution) else "high"
+    return "training", "fixed", parameter

@@ -157,12 +157,7 @@ def _on_grid(distribution: FloatDistribution | IntDistribution, low: float, high
 
 def _adopted(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any] | None:
     """The parameters as a trial of the space. Defaults replace values outside of it; None if a default is outside, too."""
-    taken: dict[str, Any] = {}
-    for parameter in space.parameters:
-        value = params.get(parameter.name)
-        if parameter.name in params and parameter.active(taken) and parameter.allows(value):
-            taken[parameter.name] = value
     try:
-        return space.complete(taken)
+        return space.complete(space.allowed(params))
     except UserError:
         return None

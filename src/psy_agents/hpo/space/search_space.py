@@ -40,6 +40,13 @@ class Parameter:
             return False
         return distribution.step is None or on_grid(value - distribution.low, distribution.step)
 
+    @property
+    def bounds(self) -> tuple[Any, Any]:
+        """The lowest and the highest value of a parameter of numbers."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            return min(self.distribution.choices), max(self.distribution.choices)
+        return self.distribution.low, self.distribution.high
+
     def describe(self) -> str:
         """The allowed values, for error messages."""
         distribution = self.distribution
@@ -121,6 +128,14 @@ class SearchSpace:
                 value = int(value)
             params[name] = value
         return params
+
+    def allowed(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What the space allows of a trial of another space: a value, or one whose condition does not hold, is left out by itself."""
+        taken: dict[str, Any] = {}
+        for parameter in self.parameters:
+            if parameter.name in params and parameter.active(taken) and parameter.allows(params[parameter.name]):
+                taken[parameter.name] = params[parameter.name]
+        return taken
 
     def distributions(self, params: Mapping[str, Any]) -> dict[str, BaseDistribution]:
         """The distributions of a trial's parameters."""

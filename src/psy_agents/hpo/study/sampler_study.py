@@ -26,7 +26,7 @@ class SamplerStudy:
 
     def __init__(self, space: SearchSpace, earlier: Iterable[Observation] = ()) -> None:
         self._space = space
-        self._earlier = [(self._allowed(each.params), each.score) for each in earlier]
+        self._earlier = [(space.allowed(each.params), each.score) for each in earlier]
         self._judged: dict[int, float] = {}  # By trial number: a long stage must not smooth all its curves for each proposal.
 
     def propose(
@@ -59,14 +59,6 @@ class SamplerStudy:
         if trial.number not in self._judged:
             self._judged[trial.number] = judged_value(trial)
         return self._judged[trial.number]
-
-    def _allowed(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """What the space allows of an earlier trial: another value, or one whose condition does not hold, is left out by itself."""
-        allowed: dict[str, Any] = {}
-        for parameter in self._space.parameters:
-            if parameter.name in params and parameter.active(allowed) and parameter.allows(params[parameter.name]):
-                allowed[parameter.name] = params[parameter.name]
-        return allowed
 
     def _add(self, study: optuna.Study, params: Mapping[str, Any], score: float | None) -> None:
         """Add a complete trial, or a running one without a score."""
