@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from psy_agents.training.learning_curve import LEAST, best_epoch, smoothed
+from psy_agents.training.learning_curve import LEAST, best_epoch, highest_epoch, smoothed
 
 T = TypeVar("T")
 
@@ -32,8 +32,7 @@ class BestEpoch(Generic[T]):
         self._held[last] = left
         if last < LEAST:
             return []
-        settled = smoothed(self.values)[:-1]
-        best = 1 + max(range(len(settled)), key=settled.__getitem__)
+        best = highest_epoch(smoothed(self.values)[:-1])
         return [self._held.pop(number) for number in [*self._held] if number not in (best, last)]
 
     @property

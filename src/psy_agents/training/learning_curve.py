@@ -27,14 +27,22 @@ def smoothed(values: Sequence[float]) -> list[float]:
     return [(before + value + after) / 3 for before, value, after in zip(padded, padded[1:], padded[2:], strict=False)]
 
 
+def highest_epoch(curve: Sequence[float]) -> int:
+    """The epoch, counted from 1, at which a curve is highest; the first of several.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    return 1 + max(range(len(curve)), key=curve.__getitem__)
+
+
 def best_epoch(values: Sequence[float]) -> int:
     """The epoch, counted from 1, at which the smoothed curve is highest; the first of several.
 
     Raises:
         ValueError: there are no values.
     """
-    curve = smoothed(values)
-    return 1 + max(range(len(curve)), key=curve.__getitem__)
+    return highest_epoch(smoothed(values))
 
 
 def best_value(values: Sequence[float]) -> float:
