@@ -12,7 +12,7 @@ from rich.filesize import decimal
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.estimate import Pace, best_pace, duration, estimate_stage
-from psy_agents.hpo.survival import measure_survival
+from psy_agents.hpo.survival import pruned_share
 from psy_agents.hpo.workers.executor import worker_count
 
 
@@ -74,8 +74,7 @@ def plan(
         agents = [config.of_agent(agent) for config in configs]
         for config in agents:
             if config.n_trials is not None:
-                survival = measure_survival(studies, agent, data_hash, settings_hash, config)
-                planned.append(_planned(agent, config, pace, 0.0 if survival is None else survival.saved_share(config)))
+                planned.append(_planned(agent, config, pace, pruned_share(studies, agent, data_hash, settings_hash, config)))
         runs, finals = refit.confirming_runs(agents[-1].top_k), refit.final_trainings
         trainings = {"name": "refit", "n_trials": runs + finals, "spend": "trials", "keep_checkpoints": finals}
         planned.append(_planned(agent, agents[-1].model_copy(update=trainings), pace, 0.0))
@@ -90,10 +89,10 @@ def plan(
     )
 
 
-def _planned(agent: str, stage: StageConfig, pace: Pace | None, pruned_share: float) -> PlannedStage:
+def _planned(agent: str, stage: StageConfig, pace: Pace | None, saved: float) -> PlannedStage:
     fields = {
         "agent": agent, "stage": stage.name, "trials": stage.n_trials, "spend": stage.spend, "epochs": stage.epochs,
-        "pruned_share": pruned_share,
+        "pruned_share": saved,
     }  # fmt: skip
     if pace is None:
         return PlannedStage(**fields, hours=None, disk_bytes=None)
@@ -103,7 +102,7 @@ def _planned(agent: str, stage: StageConfig, pace: Pace | None, pruned_share: fl
         done=0,
         epochs=stage.epochs,
         workers=worker_count(stage, pace.workers),
-        pruned_share=pruned_share,
+        pruned_share=saved,
         epochs_left=stage.epoch_budget,
         keep_checkpoints=stage.keep_checkpoints,
     )

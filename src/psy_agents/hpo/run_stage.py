@@ -28,7 +28,7 @@ from psy_agents.hpo.study.observations import Observations, kept_observations, o
 from psy_agents.hpo.study.records import Callback, StageResult
 from psy_agents.hpo.study.store import StudyStore, digest, read_studies
 from psy_agents.hpo.study.topk import TopK, epochs_left, stage_records, top_k
-from psy_agents.hpo.survival import measure_survival
+from psy_agents.hpo.survival import pruned_share
 from psy_agents.hpo.workers.executor import worker_count
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.learning_curve import VALUE_RULE
@@ -159,14 +159,13 @@ def _log_estimate(
     if stage.n_trials is None:
         log.info("%s: as many trials as fit into %.0f s; an epoch takes %.1f s", name, stage.timeout, pace.seconds_per_epoch)
         return
-    survival = measure_survival(studies, agent, attributes["data_hash"], attributes["settings_hash"], stage)
     estimate = estimate_stage(
         pace,
         n_trials=stage.n_trials,
         done=done,
         epochs=stage.epochs,
         workers=workers,
-        pruned_share=0.0 if survival is None else survival.saved_share(stage),
+        pruned_share=pruned_share(studies, agent, attributes["data_hash"], attributes["settings_hash"], stage),
         epochs_left=left,
         keep_checkpoints=stage.keep_checkpoints,
     )

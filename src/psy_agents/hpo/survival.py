@@ -72,6 +72,12 @@ def measure_survival(
     return Survival(dict(reached), dict(stopped), trials) if reached else None
 
 
+def pruned_share(studies: Iterable[optuna.Study], agent: str, data_hash: str, settings_hash: str, stage: StageConfig) -> float:
+    """Share of a stage's epochs that its pruner is expected to save; 0 where nothing was measured. See `measure_survival`."""
+    survival = measure_survival(studies, agent, data_hash, settings_hash, stage)
+    return 0.0 if survival is None else survival.saved_share(stage)
+
+
 def _decision_epochs(pruner: Mapping[str, Any], epochs: int) -> set[int]:
     """The epochs after which a pruner may stop a trial of a stage. None is stopped after its last."""
     if pruner["name"] == "none":

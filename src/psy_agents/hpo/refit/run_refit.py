@@ -102,7 +102,7 @@ def run_refit(
     the first seed. Temperature, thresholds and decoding rule are chosen on its held-out answers of all seeds together.
 
     Raises:
-        UserError: there is no top-k, it was made on another corpus or with other settings, train + validation cannot be split anew, or
+        UserError: there is no top-k, it was made on another corpus or with other settings, train + validation cannot be divided, or
             every candidate failed.
     """
     data = corpus.fingerprint

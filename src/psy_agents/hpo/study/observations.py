@@ -72,8 +72,12 @@ def observations_of(parent: TopK, study: optuna.Study | None) -> tuple[Observati
     stored = {} if study is None else {trial.number: trial for trial in study.get_trials(deepcopy=False, states=JUDGED)}
     if parent.finished is None or not stored.keys() >= set(parent.finished):
         return _of_list(parent), False
-    earlier = tuple(map(Observation.model_validate, study.user_attrs.get("observations", ())))
-    return earlier + observe(parent.study, [stored[number] for number in parent.finished]), True
+    return stored_observations(study) + observe(parent.study, [stored[number] for number in parent.finished]), True
+
+
+def stored_observations(study: optuna.Study) -> Observations:
+    """What a stage observed, as its study keeps it."""
+    return tuple(map(Observation.model_validate, study.user_attrs.get("observations", ())))
 
 
 def kept_observations(parent: TopK, studies: Iterable[optuna.Study]) -> Observations | None:
@@ -86,7 +90,7 @@ def kept_observations(parent: TopK, studies: Iterable[optuna.Study]) -> Observat
         return None
     listed = [trial.params for trial in parent.trials]
     for study in studies:
-        kept = tuple(map(Observation.model_validate, study.user_attrs.get("observations", ())))
+        kept = stored_observations(study)
         own = [each.params for each in kept if each.study == parent.study]
         # The list's trials come last. A study only gains trials: as many trials are the same trials.
         if kept and kept[-1].study == parent.study and len(own) == len(parent.finished) and all(params in own for params in listed):
