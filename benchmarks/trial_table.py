@@ -6,9 +6,9 @@
 
 `search_replay.py --table TRIALS.jsonl` searches the table as it searches LCBench. Without Kedro and MLflow.
 
-The test split is that of the project; train + validation is split anew --splits times, as by the refit, and each point has one of
-these splits in turn. A share --again of the points is trained twice more: with another seed on the same split, and with that seed on
-the next split. These trainings tell the noise of seeds and of splits. No training ends early.
+The test split is that of the project; the refit's method divides train + validation in --splits ways, and each point
+has one of these splits in turn. A share --again of the points is trained twice more: with another seed on the same split, and with that
+seed on the next split. These trainings tell the noise of seeds and of splits. No training ends early.
 
 The first line describes the table: agent, corpus (a hash), space, defaults. Every other line is a training: point, seed, split,
 hyper-parameters, seconds, and by epoch the objective on validation and on test, with the other metrics that are not of one

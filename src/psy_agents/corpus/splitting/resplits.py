@@ -1,4 +1,4 @@
-"""Resplits: train and validation of a corpus split anew for each seed, while its test split stays as it is."""
+"""Resplits: train and validation are divided differently for each seed; the test split stays as it is."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _partition(developed: Corpus, clusters: np.ndarray, folds: int, seed: int) -
     found = parts[positive].nunique()
     if found < folds:
         raise UserError(
-            f"Train and validation cannot be split anew into {folds} parts: {len(positive)} positive pairs leave {folds - found} of them "
+            f"Train and validation cannot be divided into {folds} parts: {len(positive)} positive pairs leave {folds - found} of them "
             f"without one, so nothing could be scored there: use fewer seeds (hpo.refit.n_seeds), "
             f"or --params hpo.refit.resplit=false."
         )
