@@ -43,6 +43,19 @@ def test_a_word_or_sentence_counts_if_a_span_holds_any_of_its_characters():
     assert metrics["sentence_f1"] == 1.0
 
 
+@pytest.mark.parametrize("text", ["我睡不着觉每天都很累", "眠れない毎日がつらい", "นอนไม่หลับทุกคืน"])
+def test_a_prediction_that_shares_no_letter_scores_zero_where_there_are_no_spaces(text):
+    metrics = evidence_metrics([text], [[(0, 4)]], [[(4, 8)]])
+    assert (metrics["token_f1"], metrics["character_iou"], metrics["sentence_f1"]) == (0, 0, 1)
+
+
+def test_half_of_a_chinese_span_has_half_of_its_words():
+    metrics = evidence_metrics(["我睡不着。我很累。"], [[(0, 4), (5, 8)]], [[(5, 8)]])
+    assert metrics["token_precision"] == 1
+    assert metrics["token_recall"] == pytest.approx(3 / 7)
+    assert metrics["sentence_recall"] == pytest.approx(1 / 2)
+
+
 def test_overlapping_predictions_count_their_words_once():
     assert evidence_metrics([TEXT], [[SLEEP]], [[(0, 8), (2, 15), (0, 15)]])["token_precision"] == 1.0
 

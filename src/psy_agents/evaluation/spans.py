@@ -9,6 +9,9 @@ import re
 from typing import NamedTuple
 
 import numpy as np
+import regex
+
+from psy_agents.corpus.scripts import FULL_STOPS, UNSPACED
 
 Offsets = tuple[int, int]
 """Start and end of a span."""
@@ -35,8 +38,12 @@ class Span(NamedTuple):
         return self.start, self.end
 
 
-_WORD = re.compile(r"\w+")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|\n+")
+# In Python's `re`, \w is [\p{L}\p{N}_]: without combining marks, such as the vowel signs of Hindi. A joiner counts inside a word.
+_LETTER, _MARK = r"[\p{L}\p{N}_]", r"\p{M}|[\u200c\u200d](?=[\p{L}\p{N}\p{M}_])"
+_WORD = regex.compile(rf"(?V1)[{_LETTER}&&[{UNSPACED}]](?:{_MARK})*+|[{_LETTER}--[{UNSPACED}]](?:[{_LETTER}--[{UNSPACED}]]|{_MARK})*+")
+_SENTENCE_END = re.compile(
+    rf"[{FULL_STOPS}][{FULL_STOPS}.!?…]*[\"'”’)\]」』）】》〉］]*\s*|(?<=[.!?…])[\"'”’)\]]*\s+|\n+"
+)
 
 
 def merge(starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,12 +80,16 @@ def touched_units(units: np.ndarray, starts: np.ndarray | int, ends: np.ndarray 
 
 
 def word_spans(text: str) -> np.ndarray:
-    r"""(words, 2) character offsets of the runs of word characters, the matches of ``\w+``."""
+    r"""(words, 2) character offsets of the words: runs of word characters (``\w+``) with their combining marks.
+
+    Where a script puts no spaces between words (`psy_agents.corpus.scripts.UNSPACED`), each letter is a word, as in alignment.
+    """
     return np.array([match.span() for match in _WORD.finditer(text)], dtype=np.int64).reshape(-1, 2)
 
 
 def sentence_spans(text: str) -> list[Offsets]:
-    """Offsets of the sentences of a text: cut after . ! ? or an ellipsis followed by white space, and at line breaks.
+    """Offsets of the sentences of a text: cut after . ! ? or an ellipsis followed by white space, after a full stop of another
+    script (`psy_agents.corpus.scripts.FULL_STOPS`), and at line breaks.
 
     A closing quotation mark or bracket stays with its sentence. The rule is the same for every corpus and agent; an
     abbreviation may cut a sentence in two.

@@ -19,15 +19,15 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import LCSseq, Levenshtein
 
 from psy_agents.corpus.alignment.normalisation import Normalised, normalise, trim
+from psy_agents.corpus.scripts import FULL_STOPS, UNSPACED
 from psy_agents.errors import UserError
 
 STAGES = ("exact", "normalised", "fuzzy", "not_found", "blank")
 
 # A letter of a script that puts no spaces between its words counts as a word.
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_LETTERS = rf"[\w--[{_UNSPACED}]]+"
-TOKEN = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|{_LETTERS}(?:['-]{_LETTERS})*|[^\w\s]+")
-SENTENCE_ENDS = ".!?。！？"
+_LETTERS = rf"[\w--[{UNSPACED}]]+"
+TOKEN = regex.compile(rf"(?V1)[{UNSPACED}]\p{{M}}*|{_LETTERS}(?:['-]{_LETTERS})*|[^\w\s]+")
+SENTENCE_ENDS = ".!?" + FULL_STOPS
 
 CHANCE_OF_EQUAL_WORDS = 0.01  # of two words of running English: about the sum of its words' squared frequencies
 CHANCE_PLACES = 1e-3  # expected number of places that share the words by chance
