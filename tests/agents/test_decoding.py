@@ -161,6 +161,26 @@ def test_chosen_rule_is_the_best_of_all(seed, with_criterion):
     assert with_criterion or chosen.criterion_weight == 0.0
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_rule_of_spans_that_cut_words_is_the_best_by_the_scorers_count(seed):
+    """Tokens are parts of words: several spans touch a word, a span begins inside one, and a span of white space touches none."""
+    rng = np.random.default_rng(seed)
+    texts = ["un believable, unbelievable; a b c"] * 3 + ["longwordwithout breaks"]
+    gold = [[(3, 8)], [(16, 20), (29, 30)], [], [(4, 8)]]
+    rows = []
+    for pair in range(4):
+        for _ in range(14):
+            start = int(rng.integers(len(texts[pair]) - 3))
+            rows.append((pair, start, start + int(rng.integers(1, 4)), round(float(rng.normal()), 1), 1))
+    found, scorer = candidates(*rows), EvidenceScorer(texts, gold)
+
+    def f1(rule):
+        return scorer.score(decode(found, rule, len(texts)))["token_f1"]
+
+    rules = [DecodingRule(float(score), spans, 1) for score in np.unique(found.margin) for spans in (1, 2, 3, 5, 8)]
+    assert f1(choose_rule(found, gold, texts, [1])) == pytest.approx(max(map(f1, rules)))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_pair_of_weight_two_counts_as_two_pairs(seed):
     found, gold, texts = random_case(seed)

@@ -78,7 +78,7 @@ def test_positives_of_several_runs_count_once():
     three = np.tile(labels, 3), np.tile(probabilities, 3), np.tile(criterion, 3)
     for least in (positives[1], positives[1] + 1):
         alone = criterion_thresholds(labels, probabilities, criterion, min_support=least)
-        assert criterion_thresholds(*three, min_support=least, runs=3) == alone
+        assert criterion_thresholds(*three, min_support=least, weights=np.full(len(three[0]), 1 / 3)) == alone
 
 
 def test_a_pair_of_weight_two_counts_as_two_pairs():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psy_agents.agents.decoding import Candidates
+from psy_agents.agents.decoding import Candidates, decode
 from psy_agents.training.data import PairData, split_pairs
 from psy_agents.training.scoring import Answers, SplitScorer, choose_decisions
 
@@ -38,12 +38,34 @@ def test_saved_answers_come_back_to_the_last_bit(parts, tmp_path):
                 assert getattr(found.candidates, name).dtype == array.dtype
 
 
-def test_runs_on_one_split_decide_as_their_answers_with_pairs_of_their_own(parts):
-    data = parts[1]
-    runs = [answers_to(data, seed) for seed in (1, 2, 3)]
+def test_answers_of_several_seeds_to_a_pair_weigh_as_one_also_in_platts_targets(parts):
+    """Platt's targets depend on the number of pairs: five equal answers to each pair are no more evidence than one."""
+    data, answers = parts[1], answers_to(parts[1], 1)
+    once = choose_decisions(data, answers, [1, 3], calibration="platt", min_support=2)
+    together = PairData.concatenate([data] * 5), Answers.concatenate([answers] * 5, [len(data)] * 5)
     options = {"calibration": "platt", "min_support": 2}
-    together = PairData.concatenate([data] * 3), Answers.concatenate(runs, [len(data)] * 3)
-    assert SplitScorer(data, [1, 3], 0.5).choose(*runs, **options) == choose_decisions(*together, [1, 3], **options, runs=3)
+    found = choose_decisions(*together, [1, 3], **options, weights_P=np.full(5 * len(data), 0.2))
+    assert (found.temperature, found.shift, found.threshold) == pytest.approx((once.temperature, once.shift, once.threshold), rel=1e-6)
+    assert found.thresholds == pytest.approx(once.thresholds, rel=1e-6) and once.thresholds
+    unweighted = choose_decisions(*together, [1, 3], **options)
+    assert unweighted.temperature != pytest.approx(once.temperature, rel=1e-3)
+
+
+def test_pairs_of_unknown_evidence_have_no_part_in_the_rule(parts):
+    """The scorer leaves them out, spans and gold words alike."""
+    data, answers = parts[0], answers_to(parts[0], 3)
+    unknown = np.arange(len(data)) % 3 == 0
+    partly = replace(data, known=~unknown, spans=[[(0, 9)] if flag else spans for flag, spans in zip(unknown, data.spans, strict=True)])
+    without = replace(partly, spans=[[] if flag else spans for flag, spans in zip(unknown, data.spans, strict=True)])
+    rules = [choose_decisions(each, answers, [1, 3], calibration="none", min_support=None).rule for each in (partly, without)]
+    assert rules[0] == rules[1]
+    scorer, logits = SplitScorer(partly, [1, 3], 0.5).evidence, answers.criterion_logits_P
+
+    def f1(rule):
+        return scorer.score(decode(answers.candidates, rule, len(data), logits))["token_f1"]
+
+    cuts = np.unique(answers.candidates.scores(rules[0].criterion_weight, logits))
+    assert f1(rules[0]) == pytest.approx(max(f1(replace(rules[0], threshold=cut)) for cut in cuts))
 
 
 def test_a_pair_that_was_answered_twice_weighs_as_one(parts):

@@ -58,12 +58,29 @@ def test_a_short_last_layer_changes_nothing_but_the_work(encoders, corpus):
         assert one.value == pytest.approx(other.value)
 
 
-def test_divided_micro_batches_are_accumulation(encoders, corpus):
-    divided = history(start(encoders, corpus, batch_size=8, divisor=2))
-    accumulated = history(start(encoders, corpus, batch_size=4, gradient_accumulation_steps=2))
-    for ours, theirs in zip(divided, accumulated, strict=True):
-        np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-5)
-        assert ours[1] == pytest.approx(theirs[1])
+@pytest.mark.parametrize("divisor", [2, 3, 7])
+def test_divided_micro_batches_leave_each_step_its_pairs(encoders, corpus, divisor):
+    options = {"batch_size": 8, "gradient_accumulation_steps": 2, "encoder_dropout": 0.0, "head_dropout": 0.0, "epochs": 1}
+    whole, divided = (start(encoders, corpus, divisor=each, **options) for each in (1, divisor))
+    steps = [run._steps(run._batches(run._epoch_pairs(1))) for run in (whole, divided)]
+    for one, other in zip(*steps, strict=True):
+        assert np.concatenate(one).tolist() == np.concatenate(other).tolist()
+        assert max(map(len, other)) <= math.ceil(8 / divisor)
+    whole, divided = (history(start(encoders, corpus, divisor=each, **options))[0] for each in (1, divisor))
+    np.testing.assert_allclose(divided[0], whole[0], rtol=1e-4)
+    assert divided[1] == pytest.approx(whole[1])
+
+
+@pytest.mark.parametrize("agent", ["evidence", "share"])
+def test_pairs_of_unknown_evidence_do_not_dilute_the_span_loss(encoders, corpus, agent):
+    run = start(encoders, corpus, agent, encoder_dropout=0.0, head_dropout=0.0, evidence_loss_weight=1.0, learning_rate=1e-9)
+    run.agent.eval()
+    known = np.flatnonzero(run.data.train.known)[:5]
+    unknown = np.flatnonzero(~run.data.train.known)
+    assert len(unknown)
+    alone, diluted = (run.training_step([pairs]).item() for pairs in (known, np.concatenate([known, unknown])))
+    assert diluted == pytest.approx(alone, rel=1e-4)
+    assert run.training_step([unknown]).item() == 0
 
 
 @pytest.mark.parametrize("agent", ["criteria", "evidence", "share", "joint"])

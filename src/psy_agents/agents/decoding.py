@@ -14,7 +14,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from torch import Tensor
 
-from psy_agents.evaluation.spans import Offsets, Span, word_spans
+from psy_agents.evaluation.evidence import UnitAxis
+from psy_agents.evaluation.metrics.kinds import ratio
+from psy_agents.evaluation.spans import Offsets, Span, overlap_lengths
 
 TOP_POSITIONS = 12
 TOKENS, SENTENCES = "tokens", "sentences"
@@ -212,8 +214,9 @@ def choose_rule(
 ) -> DecodingRule:
     """Choose the rule with the highest pooled token-F1 on these (validation) pairs; ties go to the simpler rule.
 
-    Spans of one pair never overlap, so their word counts add up. With spans sorted by score, two cumulative sums give the F1 at
-    every threshold. A word is counted in the span in which it starts.
+    Words are counted as `EvidenceScorer` counts them: a word is predicted if a span touches it, and counts once however many do. A span
+    adds the words that no better span of its pair touches, so with spans sorted by score, two cumulative sums give the F1 at every
+    threshold.
 
     Args:
         gold: character spans of each pair.
@@ -223,21 +226,16 @@ def choose_rule(
         weights_P: of each pair in the counts of words; None: 1.
     """
     weights_P = np.ones(len(texts)) if weights_P is None else weights_P
-    words_of = {text: word_spans(text)[:, 0] for text in set(texts)}  # Pairs of a post share its text.
-    words = [words_of[text] for text in texts]
-    gold_words = [_inside(starts, spans) for starts, spans in zip(words, gold, strict=True)]
-    n_gold = float(sum(weight * inside.sum() for weight, inside in zip(weights_P, gold_words, strict=True)))
+    words = UnitAxis.of_words(texts)
+    gold_words = words.intervals(*_flat(gold))
+    n_gold = float(weights_P @ words.sum_by_pair(gold_words[0], gold_words[1] - gold_words[0]))
     longest = max(lengths)
     best_f1, best = -1.0, DecodingRule(threshold=float("inf"))
     for unit, max_tokens in [*((TOKENS, length) for length in sorted(set(lengths))), (SENTENCES, longest)]:
         ranked = suppress_overlaps(candidates, unit, max_tokens)
         if not len(ranked.pair):
             continue
-        predicted, hits = np.zeros(len(ranked.pair)), np.zeros(len(ranked.pair))
-        for i, (pair, start, end) in enumerate(zip(ranked.pair, ranked.start, ranked.end, strict=True)):
-            low, high = np.searchsorted(words[pair], (start, end))
-            predicted[i], hits[i] = high - low, gold_words[pair][low:high].sum()
-        predicted, hits = predicted * weights_P[ranked.pair], hits * weights_P[ranked.pair]
+        predicted, hits = (counts * weights_P[ranked.pair] for counts in _added_words(ranked, words, gold_words))
         rank = _rank_in_pair(ranked.pair)
         for weight in (0.0,) if criterion_logits_P is None else CRITERION_WEIGHTS:
             scores = ranked.scores(weight, criterion_logits_P)
@@ -245,13 +243,40 @@ def choose_rule(
             tied = np.diff(scores[order]) == 0
             for max_spans in (1, 2, 3, 5, 8):
                 use = rank[order] < max_spans
-                f1 = 2 * np.cumsum(hits[order] * use) / np.maximum(np.cumsum(predicted[order] * use) + n_gold, 1)
+                f1 = ratio(2 * np.cumsum(hits[order] * use), np.cumsum(predicted[order] * use) + n_gold)
                 f1[:-1][tied] = -1.0  # a threshold cannot separate equal scores
                 at = int(np.argmax(f1))
                 if f1[at] > best_f1:
                     threshold = float(scores[order[at]])
                     best_f1, best = f1[at], DecodingRule(threshold, max_spans, int(max_tokens), unit, weight)
     return best
+
+
+def _flat(spans_of_pairs: Sequence[Sequence[Offsets]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pair, start and end of every span."""
+    rows = [(pair, start, end) for pair, spans in enumerate(spans_of_pairs) for start, end in spans]
+    pair, start, end = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    return pair, start, end
+
+
+def _added_words(ranked: Candidates, words: UnitAxis, gold: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Number of words, and of gold words, that each span touches and no better span of its pair does.
+
+    Spans of a pair do not overlap. Two of them touch the same word only if it is the first or the last one of both.
+
+    Args:
+        ranked: the result of `suppress_overlaps`, best first.
+        gold: merged intervals of the gold words.
+    """
+    low, high = words.locate(ranked.pair, ranked.start, ranked.end)
+    added, hits = high - low, overlap_lengths((low, high), gold)
+    n, touching = max(1, len(low)), np.flatnonzero(high > low)
+    # One number for each span and each of its outer words, in the order of words, then of spans, the best first.
+    word, span = np.divmod(np.unique(np.concatenate([low[touching], high[touching] - 1]) * n + np.tile(touching, 2)), n)
+    again = np.flatnonzero(word[1:] == word[:-1]) + 1
+    np.subtract.at(added, span[again], 1)
+    np.subtract.at(hits, span[again], overlap_lengths((word[again], word[again] + 1), gold))
+    return added, hits
 
 
 def _rank_in_pair(pairs: np.ndarray) -> np.ndarray:
@@ -261,11 +286,3 @@ def _rank_in_pair(pairs: np.ndarray) -> np.ndarray:
         ranks[i] = seen.get(pair, 0)
         seen[pair] = ranks[i] + 1
     return ranks
-
-
-def _inside(starts: np.ndarray, spans: Sequence[Offsets]) -> np.ndarray:
-    inside = np.zeros(len(starts), dtype=bool)
-    for start, end in spans:
-        low, high = np.searchsorted(starts, (start, end))
-        inside[low:high] = True
-    return inside

@@ -61,10 +61,10 @@ class EvidenceScorer:
         text_of_pair = np.array([code[texts[i]] for i in self._known_rows], dtype=np.int64)
         lengths = np.array([len(text) for text in code], dtype=np.int64)
         self._lengths = lengths[text_of_pair]
-        self._words = _Axis.of_units([word_spans(text) for text in code], lengths, text_of_pair)
+        self._words = UnitAxis.of_units([word_spans(text) for text in code], lengths, text_of_pair)
         sentences = [np.array(sentence_spans(text), dtype=np.int64).reshape(-1, 2) for text in code]
-        self._sentences = _Axis.of_units(sentences, lengths, text_of_pair)
-        self._characters = _Axis.of_characters(self._lengths)
+        self._sentences = UnitAxis.of_units(sentences, lengths, text_of_pair)
+        self._characters = UnitAxis.of_characters(self._lengths)
 
         spans = self._flatten(gold)
         self._gold = {axis: axis.intervals(*spans) for axis in (self._words, self._sentences, self._characters)}
@@ -109,7 +109,7 @@ class EvidenceScorer:
         non_empty = end > start
         return pair[non_empty], start[non_empty], end[non_empty]
 
-    def _unit_counts(self, axis: _Axis, spans: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _unit_counts(self, axis: UnitAxis, spans: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """For each pair, the number of units that are both, predicted and gold."""
         gold, predicted = self._gold[axis], axis.intervals(*spans)
         return (
@@ -130,8 +130,8 @@ class EvidenceScorer:
 
 
 @dataclass(frozen=True, eq=False)
-class _Axis:
-    """The units of all pairs on one axis, one pair after another, with a gap after each.
+class UnitAxis:
+    """The units (words, sentences, characters) of all pairs on one axis, one pair after another, with a gap after each.
 
     A span of a pair is an interval of integers on the axis: the units that it touches. All pairs are counted together.
 
@@ -144,13 +144,13 @@ class _Axis:
     locate: Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
     @classmethod
-    def of_characters(cls, lengths: np.ndarray) -> _Axis:
+    def of_characters(cls, lengths: np.ndarray) -> UnitAxis:
         """Every character of a text is a unit."""
         first = _starts_of_sizes(lengths + 1)
         return cls(first, lambda pair, start, end: (first[pair] + start, first[pair] + end))
 
     @classmethod
-    def of_units(cls, units: Sequence[np.ndarray], lengths: np.ndarray, text_of_pair: np.ndarray) -> _Axis:
+    def of_units(cls, units: Sequence[np.ndarray], lengths: np.ndarray, text_of_pair: np.ndarray) -> UnitAxis:
         """The units of each text are (units, 2) character offsets, sorted, without overlap."""
         n_units = np.array([len(unit) for unit in units], dtype=np.int64)
         first = _starts_of_sizes(n_units[text_of_pair] + 1)
@@ -164,6 +164,14 @@ class _Axis:
             return low + shift[pair], high + shift[pair]
 
         return cls(first, locate)
+
+    @classmethod
+    def of_words(cls, texts: Sequence[str]) -> UnitAxis:
+        """The words of each pair's text. Pairs of one post share its text, which is cut once."""
+        code = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        text_of_pair = np.array([code[text] for text in texts], dtype=np.int64)
+        lengths = np.array([len(text) for text in code], dtype=np.int64)
+        return cls.of_units([word_spans(text) for text in code], lengths, text_of_pair)
 
     def intervals(self, pair: np.ndarray, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Merged intervals of the units that the spans touch."""

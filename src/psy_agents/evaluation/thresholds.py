@@ -8,6 +8,7 @@ import numpy as np
 
 CANDIDATES = 200
 NO_ANSWER_CANDIDATES = 50
+ROUNDING = 1e-12
 
 
 def best_threshold(
@@ -62,7 +63,6 @@ def criterion_thresholds(
     probabilities: np.ndarray,
     criterion_index: np.ndarray,
     min_support: int,
-    runs: int = 1,
     weights: np.ndarray | None = None,
 ) -> dict[int, float]:
     """The threshold of the highest F1 for each criterion with enough positives; see `best_threshold`.
@@ -72,17 +72,16 @@ def criterion_thresholds(
     "Optimal thresholding of classifiers to maximize F1 measure", ECML PKDD 2014).
 
     Args:
-        labels, probabilities, criterion_index: (pairs,) of all runs, concatenated.
+        labels, probabilities, criterion_index: (pairs,) a pair may stand there several times, with another probability each.
         min_support: the fewest positive pairs with which a criterion has a separate threshold.
-        runs: number of runs that answered every pair; a pair is counted once.
-        weights: (pairs,) as for `best_threshold`, where pairs were answered by different numbers of runs: those of a pair sum to 1.
+        weights: (pairs,) as for `best_threshold`; those of a pair that stands there several times sum to 1, and it counts once.
 
     Returns:
         Threshold by the criterion's index; criteria with too few positives are left out.
     """
     met = labels.astype(bool)
     counts = np.bincount(criterion_index[met], None if weights is None else weights[met])
-    positives = np.rint(counts).astype(np.int64) // runs
+    positives = np.rint(counts).astype(np.int64)
     chosen = {}
     for criterion in np.flatnonzero(positives >= max(1, min_support)).tolist():
         rows = criterion_index == criterion
@@ -105,4 +104,5 @@ def best_no_answer_threshold(scores: np.ndarray, value_at: Callable[[float], flo
 
 
 def _last_maximum(values: np.ndarray) -> int:
-    return len(values) - 1 - int(np.argmax(values[::-1]))
+    """Index of the last of the highest values; those that differ by rounding, as sums of weights do, are equal."""
+    return int(np.flatnonzero(values >= values.max() - ROUNDING)[-1])

@@ -22,8 +22,8 @@ class TrialSpec:
         seed: seeds weights, batches and dropout; the same spec run twice gives the same metrics.
         epochs: the most epochs to train.
         patience: epochs without a better value after which training stops.
-        micro_batch_divisor: 1, or 2 after an out-of-memory failure: micro-batches shrink and
-            accumulation grows by this factor, so the effective batch stays the same.
+        micro_batch_divisor: 1, or 2 after an out-of-memory failure: each micro-batch is cut into so many parts, and each optimiser
+            step keeps its pairs.
         checkpoint: folder in which to save the best epoch's model, or None to save nothing.
     """
 

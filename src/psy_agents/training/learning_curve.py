@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 LEAST = 3  # Epochs of a curve that is smoothed.
-VALUE_RULE = "highest mean of 3 epochs"
+VALUE_RULE = "highest mean of 3 epochs, words by touch"
 """How a trial's value is made; part of a study's identity."""
 
 

@@ -137,7 +137,6 @@ def choose_decisions(
     *,
     calibration: CalibrationMethod,
     min_support: int | None,
-    runs: int = 1,
     weights_P: np.ndarray | None = None,
 ) -> Decisions:
     """Choose calibration, thresholds and decoding rule from answers to pairs; a pair may stand there several times.
@@ -147,8 +146,7 @@ def choose_decisions(
         span_lengths: lengths of training spans in tokens; the maximum span length is chosen from them.
         calibration: calibration of probabilities; thresholds and rule are chosen on calibrated probabilities.
         min_support: positive pairs that a criterion needs to get a separate threshold; None: no criterion gets one.
-        runs: how often every pair stands there.
-        weights_P: weight of each answer, where pairs stand there differently often: those of a pair sum to 1.
+        weights_P: weight of each answer; those of a pair that stands there several times sum to 1. None: each pair stands there once.
     """
     chosen: dict = {}
     if answers.probabilities_P is not None:
@@ -158,10 +156,10 @@ def choose_decisions(
         pairs = data.labels, answers.probabilities_P, data.criterion
         chosen["threshold"] = best_threshold(*pairs, weights_P)
         if min_support is not None:
-            ids, found = list(data.criteria), criterion_thresholds(*pairs, min_support, runs, weights_P)
+            ids, found = list(data.criteria), criterion_thresholds(*pairs, min_support, weights_P)
             chosen["thresholds"] = {ids[i]: threshold for i, threshold in found.items()}
     if answers.candidates is not None:
-        known = answers.candidates.of_pairs(data.known)
+        known, weights_P = answers.candidates.of_pairs(data.known), data.known * (1.0 if weights_P is None else weights_P)
         chosen["rule"] = choose_rule(known, data.spans, data.texts, span_lengths, answers.criterion_logits_P, weights_P)
     return Decisions(**chosen)
 
@@ -187,18 +185,9 @@ class SplitScorer:
             self._evidence = EvidenceScorer(self.data.texts, self.data.spans, self.data.known)
         return self._evidence
 
-    def choose(self, *runs: Answers, calibration: CalibrationMethod = "none", min_support: int | None = None) -> Decisions:
-        """Choose calibration, thresholds and decoding rule on this split, from the pooled answers of one or more runs.
-
-        Args:
-            calibration: calibration of probabilities; threshold and rule are chosen on calibrated probabilities.
-            min_support: positive pairs that a criterion needs to get a separate threshold; None: no criterion gets one.
-        """
-        n = len(runs)
-        data, answers = (self.data, runs[0]) if n == 1 else (
-            PairData.concatenate([self.data] * n), Answers.concatenate(runs, [len(self.data)] * n)
-        )  # fmt: skip
-        return choose_decisions(data, answers, self.span_lengths, calibration=calibration, min_support=min_support, runs=n)
+    def choose(self, answers: Answers) -> Decisions:
+        """Choose the threshold and the decoding rule of one epoch on this split, without calibration."""
+        return choose_decisions(self.data, answers, self.span_lengths, calibration="none", min_support=None)
 
     def predicted_spans(self, answers: Answers, decisions: Decisions) -> list[list[Offsets]]:
         """Decode every pair's evidence from calibrated answers."""

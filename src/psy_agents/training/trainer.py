@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ class TrainingRun:
         agent: the agent's name.
         seed: seed of new weights, drawn pairs, batches and dropout.
         epochs, patience: maximum epochs; epochs without improvement after which training stops.
-        micro_batch_divisor: divides the micro-batch and multiplies the accumulation steps; the effective batch stays the same.
+        micro_batch_divisor: number of parts into which each micro-batch is cut; the pairs of an optimiser step stay the same.
         keep_weights: keep the best epoch's weights, which `save` needs.
     """
 
@@ -80,8 +81,7 @@ class TrainingRun:
     ) -> None:
         self.name, self.config, self.settings, self.data = agent, config, settings, data
         self.n_epochs, self.patience = epochs, patience
-        self.micro_batch = max(1, config.batch_size // micro_batch_divisor)
-        self.accumulation_steps = config.gradient_accumulation_steps * math.ceil(config.batch_size / self.micro_batch)
+        self.micro_batch_divisor = micro_batch_divisor
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.precision = resolve_precision(settings.precision, self.device)
 
@@ -133,10 +133,13 @@ class TrainingRun:
         return epoch_pairs(self.data.train, self.config.negative_ratio, np.random.default_rng([self.seed, epoch]))
 
     def _batches(self, pairs: np.ndarray) -> list[np.ndarray]:
-        return bucketed_batches(pairs, self.lengths, self.micro_batch, self.generator)
+        return bucketed_batches(pairs, self.lengths, self.config.batch_size, self.generator)
 
     def _steps(self, batches: list[np.ndarray]) -> list[list[np.ndarray]]:
-        return [batches[i : i + self.accumulation_steps] for i in range(0, len(batches), self.accumulation_steps)]
+        """The micro-batches of each optimiser step."""
+        size = self.config.gradient_accumulation_steps
+        parts = [np.array_split(batch, min(self.micro_batch_divisor, len(batch))) for batch in batches]
+        return [list(chain.from_iterable(parts[i : i + size])) for i in range(0, len(parts), size)]
 
     def epochs(self) -> Iterator[Epoch]:
         """Train and yield each epoch; stops after ``epochs``, or early by ``patience``.
@@ -203,10 +206,14 @@ class TrainingRun:
         return losses
 
     def training_step(self, batches: list[np.ndarray]) -> torch.Tensor:
-        """One optimiser step over its micro-batches; returns the mean loss of the step's pairs and windows, on the device."""
-        counts = self.train_windows.pair_bounds()
-        n_pairs = sum(len(pairs) for pairs in batches)
-        n_windows = sum(int((counts[pairs + 1] - counts[pairs]).sum()) for pairs in batches)
+        """One optimiser step over its micro-batches; returns the mean loss of the step's pairs and windows, on the device.
+
+        Windows whose evidence is unknown have no span loss, and do not count in its mean.
+        """
+        bounds = self.train_windows.pair_bounds()
+        of_step = np.concatenate(batches)
+        known = of_step[self.data.train.known[of_step]]
+        n_pairs, n_windows = len(of_step), max(1, int((bounds[known + 1] - bounds[known]).sum()))
         total = torch.zeros((), device=self.device)
         self.optimiser.zero_grad(set_to_none=True)
         for pairs in batches:

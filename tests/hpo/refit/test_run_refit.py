@@ -94,7 +94,8 @@ def test_calibration_thresholds_and_rule_are_those_of_all_seeds_answers_together
     lengths = json.loads((folders[0] / "span_lengths.json").read_text())
     together = Answers.concatenate(answers, [len(part) for part in parts])
     runs = 1 if is_resplit(refit) else 2
-    chosen = choose_decisions(data, together, lengths, calibration="platt", min_support=4, runs=runs)
+    weights = np.full(len(data), 1 / runs)
+    chosen = choose_decisions(data, together, lengths, calibration="platt", min_support=4, weights_P=weights)
     assert summary.threshold == chosen.threshold and summary.decoding == vars(chosen.rule)
     counts = np.bincount(data.criterion, data.labels) // runs
     assert summary.validation_positives == dict(zip(corpus.criteria, counts.astype(int).tolist(), strict=True))
@@ -103,7 +104,7 @@ def test_calibration_thresholds_and_rule_are_those_of_all_seeds_answers_together
         return
     uncalibrated = np.concatenate([run.probabilities_P for run in answers])
     labels, criterion = data.labels, data.criterion
-    assert (summary.temperature, summary.shift) == fit_platt(labels, uncalibrated)
+    assert (summary.temperature, summary.shift) == fit_platt(labels, uncalibrated, weights)
     probabilities = calibrate(uncalibrated, summary.temperature, summary.shift)
     rows = [criterion == c for c in range(2)]
     f1 = [[f1_score(labels[of], probabilities[of] >= cut, zero_division=0) for cut in np.unique(probabilities)] for of in rows]

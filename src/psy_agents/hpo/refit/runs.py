@@ -151,12 +151,11 @@ def decide(
     lengths = json.loads((like.checkpoint / SPAN_LENGTHS).read_text(encoding="utf-8"))
     parts = [split_pairs(corpora[seed], VALIDATION) for seed in seeds]
     together = PairData.concatenate(parts), Answers.concatenate(answers, [len(part) for part in parts])
-    options = {"calibration": config.calibration, "min_support": config.min_support}
-    if not config.resplit:
-        return choose_decisions(*together, lengths, **options, runs=len(answers))
     rows = [np.flatnonzero(corpora[seed].pairs["post_id"].isin(corpora[seed].members(VALIDATION))) for seed in seeds]
     every = np.concatenate(rows)
-    return choose_decisions(*together, lengths, **options, weights_P=1 / np.bincount(every)[every])
+    weights_P = 1 / np.bincount(every)[every]
+    options = {"calibration": config.calibration, "min_support": config.min_support}
+    return choose_decisions(*together, lengths, **options, weights_P=weights_P)
 
 
 def held_out_positives(corpora: Mapping[int, Corpus], seeds: Iterable[int]) -> dict[str, int]:
