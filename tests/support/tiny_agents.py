@@ -46,7 +46,8 @@ SENTENCES = [*CRITERIA.values(), *sum(SIGNS.values(), []), *DENIALS.values(), *F
 POSITIONS = 64
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
 ENCODERS = ("bert", "roberta", "xlm-roberta", "distilbert", "electra", "deberta-v2", "modernbert")
-PACKABLE = [kind for kind in ENCODERS if kind not in ("deberta-v2", "modernbert")]  # The others have attention of their own.
+PACKABLE = [kind for kind in ENCODERS if kind != "deberta-v2"]  # It has attention of its own.
+SHORTENABLE = [kind for kind in PACKABLE if kind != "modernbert"]  # Its last layer needs the positions of all tokens.
 SETTINGS = TrainingSettings(precision="float32")
 
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.frozen_layers import FrozenLayers
 from psy_agents.agents.encoders.loading import freeze_lowest, load_encoder, reinitialise_top
-from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed_attention_in, packed_inputs
+from psy_agents.agents.encoders.packing import Packing, packed_attention_in, packed_inputs
+from psy_agents.agents.encoders.packing_probe import why_not_packed
 from psy_agents.agents.encoders.short_last_layer import ShortLastLayer, shorten_last_layer
 from psy_agents.agents.heads import SentenceSimilarity, Similarity
 from psy_agents.agents.inputs import WindowTensors
@@ -93,9 +94,12 @@ class AgentModel(nn.Module):
 
     def enable_packing(self, device: torch.device, precision: torch.dtype) -> None:
         """Run windows without padding from now on, if every encoder supports it."""
-        self.packed = all(can_be_packed(encoder, device, precision) for encoder in self.encoders)
-        if not self.packed:
-            log.info("%s reads padded windows: its attention cannot run packed", self.encoders[0].config.model_type)
+        refusals = [why_not_packed(encoder, device, precision) for encoder in self.encoders]
+        self.packed = not any(refusals)
+        for encoder, refusal in zip(self.encoders, refusals, strict=True):
+            if refusal:
+                log.info("%s reads padded windows: %s", encoder.config.model_type, refusal)
+                break  # Both of joint's encoders are of one kind.
 
     def enable_short_last_layer(self, device: torch.device, precision: torch.dtype) -> None:
         """Run the last layer for first tokens only from now on, if windows are packed and no other token is read."""

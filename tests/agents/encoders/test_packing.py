@@ -5,30 +5,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.tiny_agents import ENCODERS, PACKABLE, any_windows
+from support.tiny_agents import PACKABLE, any_windows
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.attention import varlen
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.loading import load_encoder
-from psy_agents.agents.encoders.packing import Packing, can_be_packed, packed_attention, packed_attention_in, packed_inputs
+from psy_agents.agents.encoders.packing import (
+    Packing,
+    _attend_on_gpu,
+    attend_per_window,
+    packed_attention,
+    packed_attention_in,
+    packed_inputs,
+)
 from psy_agents.agents.registry import AGENTS, new_agent
 
 CPU = torch.device("cpu")
-
-
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("kind", ENCODERS)
-def test_an_encoder_is_packed_where_its_attention_can_be_replaced(encoders, kind, precision):
-    encoder = load_encoder(Path(encoders[kind]), 0.0)
-    assert can_be_packed(encoder, CPU, precision) == (kind in PACKABLE)
-
-
-@pytest.mark.parametrize("kind", PACKABLE)
-def test_attention_that_looks_across_windows_is_found_out(encoders, kind, monkeypatch):
-    def across(module, query, key, value, attention_mask, **_):
-        return torch.nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2), None
-
-    monkeypatch.setattr("psy_agents.agents.encoders.packing.packed_attention", across)
-    assert not can_be_packed(load_encoder(Path(encoders[kind]), 0.0), CPU, torch.float32)
 
 
 @pytest.mark.parametrize("frozen_layers", [0, 1])
@@ -68,6 +61,44 @@ def test_a_windows_states_do_not_depend_on_its_neighbours(encoders):
     torch.testing.assert_close(states((6, 12)), states((6, 3, 8)))
 
 
+@pytest.mark.parametrize("name", ["criteria", "share"])
+def test_texts_longer_than_twice_a_sliding_window_teach_what_padded_ones_do(encoders, name):
+    """The tiny ModernBERT attends to 8 tokens on either side in its second layer."""
+    torch.manual_seed(0)
+    agent = new_agent(name, ModelConfig(encoder_dropout=0.0, head_dropout=0.0), Path(encoders["modernbert"]))
+    given, found = any_windows((60, 41, 9)), []
+    for is_packed in (False, True):
+        agent.packed = is_packed
+        agent.zero_grad()
+        output = agent(given)
+        answers = [x[torch.isfinite(x)] for x in (output.criterion_B, output.start_BT, output.end_BT) if x is not None]
+        sum((x * torch.arange(1, len(x) + 1)).sum() for x in answers).backward()
+        found.append((answers, [p.grad.clone() for p in agent.parameters() if p.grad is not None]))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_token_attends_to_its_window_within_reach_alone(dtype):
+    packing = Packing((9, 2), 9, CPU)
+    value = torch.eye(11, dtype=dtype).reshape(1, 1, 11, 11)
+    equal = torch.zeros_like(value)  # Products of zeros weigh all tokens alike.
+    weights = attend_per_window(equal, equal, value, 1.0, packing, packing, reach=2)[0, 0]
+    assert [row.nonzero().flatten().tolist() for row in weights[[0, 4, 8, 9]]] == [[0, 1, 2], [2, 3, 4, 5, 6], [6, 7, 8], [9, 10]]
+
+
+def test_variable_length_attention_gets_the_reach_on_either_side(monkeypatch):
+    """Fake tensors: the operator checks its arguments without a GPU."""
+    given, attend = [], varlen.varlen_attn
+    monkeypatch.setattr(varlen, "varlen_attn", lambda *args, **kwargs: given.append(kwargs) or attend(*args, **kwargs))
+    for reach in (None, 2):
+        with FakeTensorMode():
+            packing = Packing((9, 2), 9, CPU)
+            states = torch.empty(1, 2, 11, 8, dtype=torch.bfloat16)
+            assert _attend_on_gpu(states, states, states, 1.0, packing, packing, reach).shape == states.shape
+    assert given == [{"scale": 1.0}, {"scale": 1.0, "window_size": (2, 2)}]
+
+
 def test_packing_and_back_keeps_every_token_and_fills_with_zeros():
     packing = Packing((2, 3), 4, CPU)
     padded = torch.arange(1.0, 17).reshape(2, 4, 2)
@@ -92,6 +123,5 @@ def test_an_encoder_is_what_it_was_after_packing(encoders):
 
 def test_attention_that_is_not_whole_is_refused():
     states = torch.zeros(1, 2, 4, 8)
-    for options in ({"dropout": 0.1}, {"sliding_window": 2}):
-        with pytest.raises(NotImplementedError):
-            packed_attention(None, states, states, states, None, **options)
+    with pytest.raises(NotImplementedError):
+        packed_attention(None, states, states, states, None, dropout=0.1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.tiny_agents import PACKABLE, any_windows
+from support.tiny_agents import SHORTENABLE, any_windows
 from torch.utils.flop_counter import FlopCounterMode
 
 from psy_agents.agents.config import ModelConfig
@@ -43,7 +43,7 @@ def learned(agent):
 
 
 @pytest.mark.parametrize("frozen_layers", [0, 1])
-@pytest.mark.parametrize("kind", PACKABLE)
+@pytest.mark.parametrize("kind", SHORTENABLE)
 @pytest.mark.parametrize("name", ["criteria", "joint"])
 def test_answers_and_gradients_are_those_of_the_whole_layer(encoders, name, kind, frozen_layers):
     whole, short = agents(encoders, name, kind, frozen_layers=frozen_layers)

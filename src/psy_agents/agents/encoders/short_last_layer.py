@@ -21,12 +21,10 @@ from psy_agents.agents.encoders.packing import (
     Packing,
     attend_per_window,
     attention_replaced_by,
-    evaluation_mode,
-    nearly_equal,
     packed_attention_in,
     packed_inputs,
-    sample_windows,
 )
+from psy_agents.agents.encoders.packing_probe import SAMPLE_LENGTHS, evaluation_mode, nearly_equal, sample_windows
 
 
 class _AttentionReached(Exception):
@@ -65,14 +63,16 @@ class ShortLastLayer:
         key, value = self._keys_and_values(states_1NH, *args, **kwargs)
         first_1BH = states_1NH.index_select(1, packing.cu_seqlens[:-1])
 
-        def attend(query: Tensor, _key: Tensor, _value: Tensor, scale: float) -> Tensor:
+        def attend(query: Tensor, _key: Tensor, _value: Tensor, scale: float, reach: int | None) -> Tensor:
+            if reach is not None:
+                raise NotImplementedError("The first tokens' row has not the positions that a sliding window needs.")
             return attend_per_window(query, key, value, scale, packing.first_tokens, packing)
 
         with attention_replaced_by(attend):
             return self._forward(first_1BH, *args, **kwargs)
 
     def _keys_and_values(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        def stop(_query: Tensor, key: Tensor, value: Tensor, _scale: float) -> Tensor:
+        def stop(_query: Tensor, key: Tensor, value: Tensor, _scale: float, _reach: int | None) -> Tensor:
             raise _AttentionReached(key, value)
 
         try:
@@ -93,7 +93,7 @@ def shorten_last_layer(encoder: nn.Module, device: torch.device, precision: torc
 
 
 def _is_equivalent(encoder: nn.Module, last: ShortLastLayer, device: torch.device, precision: torch.dtype) -> bool:
-    ids_BT, _, packing = sample_windows(encoder, device)
+    ids_BT, _, packing = sample_windows(encoder, SAMPLE_LENGTHS, device)
     inputs = packed_inputs(encoder, packing, ids_BT, None)
     with evaluation_mode(encoder, precision), packed_attention_in(encoder, packing):
         expected = encoder(**inputs).last_hidden_state[0, packing.cu_seqlens[:-1]]
