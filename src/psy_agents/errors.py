@@ -18,8 +18,12 @@ class UserError(Exception):
     """A mistake that the user can correct: one sentence that says what is wrong, where, and what to do.
 
     The message never contains post text, only file names, column names, counts and hashed ids.
-    The command line shows it as a single line, without a traceback.
+    The command line shows it as a single line, without a traceback, and so does a notebook.
     """
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows."""
+        return [f"Error: {' '.join(str(self).split())}"]
 
 
 class ParameterError(UserError):

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from kedro.io import DataCatalog
+from kedro.runner import ParallelRunner, ThreadRunner
 
 from psy_agents.errors import UserError
 
@@ -74,6 +75,48 @@ def test_agent_and_namespaces_together_are_refused(session):
         session(agent="evidence").run(pipeline_names=["hpo_stage0"], namespaces=["joint"])
 
 
+@pytest.mark.parametrize("name", [None, ""])
+def test_an_agent_without_a_name_is_refused_and_not_all_are_run(session, name):
+    with pytest.raises(UserError, match="--params agent= has no name: give one of criteria, evidence, share, joint"):
+        session(agent=name)
+
+
+@pytest.mark.parametrize("kind", [ParallelRunner, ThreadRunner])
+def test_kedros_parallel_runners_are_refused(session, kind):
+    with pytest.raises(UserError, match=f"--runner {kind.__name__}: this project runs its nodes in turn"):
+        session().run(runner=kind())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("criteria.hpo_stage0_topq", "there is no such dataset, did you mean '{agent}.hpo_stage0_topk'"),
+        ("posts", "this dataset has no versions"),
+        ("nobody.hpo_stage0_topk", "there is no such dataset"),
+    ],
+)
+def test_a_version_of_what_has_none_is_refused(session, name, message):
+    with pytest.raises(UserError, match=f"--load-versions {name}: {message}"):
+        session().run(load_versions={name: "2026-01-01T00.00.00.000Z"})
+
+
+def test_a_version_of_the_future_is_refused_where_it_would_hide_what_is_saved(session, project, ran, untracked):
+    entry = session()._get_config_loader()["catalog"]["{agent}.hpo_stage0_topk"]
+    versions = project / entry["filepath"].format(agent="criteria")
+    future = versions / "2999-01-01T00.00.00.000Z" / versions.name
+    future.parent.mkdir(parents=True)
+    future.write_text("{}")
+    with pytest.raises(UserError, match="topk.json/2999-01-01T00.00.00.000Z is of the future, .* set the clock right"):
+        session(agent="criteria").run(pipeline_names=["hpo_stage0"])
+    assert not ran
+
+
+def test_the_context_of_a_notebook_is_refused_wrong_parameters_in_one_sentence(session):
+    with pytest.raises(UserError, match="hpo.stage0.epoch: .*did you mean 'epochs'") as refusal:
+        session(hpo={"stage0": {"epoch": 2}}).load_context()
+    assert refusal.value._render_traceback_() == [f"Error: {refusal.value}"]
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [
@@ -86,6 +129,15 @@ def test_agent_and_namespaces_together_are_refused(session):
         ({"training": {"precision": "float8"}}, "--params training.precision: .*not 'float8'"),
         ({"preprocessing": 3}, "--params preprocessing: "),
         ({"search_space": {"smal": {}}}, "search_space.smal: .*did you mean 'small'"),
+        ({"n_trials": 2}, "--params n_trials: .*did you mean hpo.stage0.n_trials or hpo.stage1.n_trials or "),
+        ({"hpo": {"stage1": {"count": 2}}}, "--params hpo.stage1.count: .*did you mean hpo.stage1.workers.count or hpo.workers.count or "),
+        ({"learning_rate": 1e-3}, "--params learning_rate: .*did you mean training.fixed.learning_rate"),
+        ({"agents": "evidence"}, "--params agents: .*did you mean 'agent'"),
+        ({"hpo": {"refit": {"seeds": {"0": 5}}}}, "--params hpo.refit.seeds: it is a list, of which no part can be set by itself"),
+        ({"hpo": {"stage0": {"timeout": float("inf")}}}, "--params hpo.stage0.timeout: inf is not a number that a parameter can have"),
+        ({"hpo": {"stage0": {"epochs": 10**20}}}, f"--params hpo.stage0.epochs: {10**20} is not a number that"),
+        ({"preprocessing": {"splits": {"seed": 10**20}}}, "--params preprocessing.splits.seed: input should be less than 4294967296"),
+        ({"training": {"fixed": {"batch_size": True}}}, "--params training.fixed.batch_size: input should be a valid integer, not True"),
     ],
 )
 def test_a_runtime_parameter_that_is_wrong_at_any_depth_is_refused_by_name(session, params, message):

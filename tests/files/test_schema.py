@@ -1,9 +1,11 @@
 """The base class of schemas: nothing unknown goes in, and nothing changes afterwards."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from psy_agents.files.schema import Schema
+from psy_agents.files.schema import Schema, Seed, UserPath
 
 
 class Size(Schema):
@@ -18,3 +20,14 @@ def test_an_unknown_field_is_refused():
 def test_an_instance_is_frozen():
     with pytest.raises(ValidationError, match="frozen"):
         Size(width=1).width = 2
+
+
+class Place(Schema):
+    seed: Seed
+    path: UserPath
+
+
+def test_a_seed_is_what_every_generator_takes_and_a_tilde_is_the_home_folder():
+    with pytest.raises(ValidationError, match="less than 4294967296"):
+        Place(seed=2**32, path="a")
+    assert Place(seed=2**32 - 1, path="~/a.csv").path == Path.home() / "a.csv"

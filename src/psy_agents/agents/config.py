@@ -15,7 +15,7 @@ BUNDLED_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 class ModelConfig(Schema):
     """The model's parts, and how it reads a post."""
 
-    encoder: str = Field(BUNDLED_ENCODER, description="Hub name or local folder of the encoder.")
+    encoder: str = Field(BUNDLED_ENCODER, pattern=r"\S", description="Hub name or local folder of the encoder.")
     max_length: int = Field(192, ge=16, le=8192, description="Tokens in a window, criterion included.")
     window_overlap: float = Field(0.25, ge=0, le=0.75, description="Share of a window's post tokens that the next repeats.")
     window_pooling: Literal["max", "mean", "logsumexp"] = Field("max", description="Pools the logits of a pair's windows into one logit.")

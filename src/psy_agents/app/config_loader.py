@@ -11,6 +11,8 @@ from typing import Any
 
 from kedro.config import OmegaConfigLoader
 
+from psy_agents.errors import UserError
+
 STAGES = ("stage0", "stage1", "stage2", "maximal")
 
 
@@ -18,8 +20,25 @@ class ConfigLoader(OmegaConfigLoader):
     """Loads the parameters for runs, notebooks and kedro viz alike."""
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        config = super().__getitem__(key)
-        return with_encoder(with_space(config)) if key == "parameters" else config
+        if key != "parameters":
+            return super().__getitem__(key)
+        try:
+            config = super().__getitem__(key)
+        except TypeError as error:
+            if not str(error).startswith("Cannot merge incompatible"):
+                raise
+            raise UserError(self._incompatible()) from None
+        return with_encoder(with_space(config))
+
+    def _incompatible(self) -> str:
+        """Which parameter of the command line names a part of a list in the files."""
+        given, self.runtime_params = self.runtime_params, {}
+        try:
+            files = super().__getitem__("parameters")
+        finally:
+            self.runtime_params = given
+        key = _first_clash(given or {}, files)
+        return f"--params {key}: it is a list, of which no part can be set by itself: set the whole list in a file of conf/local."
 
 
 def with_space(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -51,3 +70,15 @@ def with_encoder(parameters: dict[str, Any]) -> dict[str, Any]:
 def _section(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = values.get(name)
     return found if isinstance(found, dict) else {}
+
+
+def _first_clash(given: Mapping[str, Any], files: Any, above: str = "") -> str:
+    """The dotted name of the first section that is given where the files have a list."""
+    for name, value in given.items():
+        found = files.get(name) if isinstance(files, Mapping) else None
+        if isinstance(value, Mapping):
+            if isinstance(found, list):
+                return above + str(name)
+            if (below := _first_clash(value, found, f"{above}{name}.")):
+                return below
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import glob
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -15,8 +16,13 @@ from pydantic import BaseModel, ValidationError
 
 from psy_agents.agents.renamed import new_name
 from psy_agents.errors import ParameterError, RenamedParameter, UserError
+from psy_agents.training.config import HyperParameters
 
 Key = tuple[str, ...]
+
+RUN_OPTIONS = ("agent", "data_agreement")
+"""What `AgentSession` takes from ``--params`` for itself."""
+MEANT = 4
 
 
 class Places:
@@ -112,7 +118,21 @@ def _unknown(model: type[BaseModel], loc: Key, key: Key, places: Places) -> str:
     chosen = _models_at(model, loc[:-1])
     if len(variants) > len(chosen) and any(key[-1] in variant.model_fields for variant in variants):
         return f"{places.of(key)} does not belong to {loc[-2]}: to replace the whole section, give {'.'.join(key[:-1])}={loc[-2]}."
-    return f"{places.of(key)}: there is no such parameter{closest(key[-1], (name for m in chosen for name in m.model_fields))}"
+    elsewhere = sorted((path for path in _paths(model) if path[-1] == key[-1]), key=lambda path: -len(os.path.commonprefix([path, key])))
+    if key[-1] in HyperParameters.model_fields and model is not HyperParameters:
+        elsewhere.append(("training", "fixed", key[-1]))
+    if elsewhere:
+        return f"{places.of(key)}: there is no such parameter, did you mean {' or '.join(map('.'.join, elsewhere[:MEANT]))}?"
+    names = [name for each in chosen for name in each.model_fields]
+    return f"{places.of(key)}: there is no such parameter{closest(key[-1], [*names, *(RUN_OPTIONS if len(key) == 1 else ())])}"
+
+
+def _paths(model: type[BaseModel], above: Key = ()) -> Iterator[Key]:
+    """The keys of all parameters within a model; those of mappings are unknown."""
+    for name, field in model.model_fields.items():
+        yield (*above, name)
+        for inner in dict.fromkeys(models_of(field.annotation)):
+            yield from _paths(inner, (*above, name))
 
 
 def _problem(found: Mapping[str, Any]) -> str:

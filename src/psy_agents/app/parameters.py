@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, ValidationError
 
 from psy_agents.app.old_parameters import old_parameters
-from psy_agents.app.parameter_errors import Places, describe, named
+from psy_agents.app.parameter_errors import Key, Places, describe, named
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.synthetic.config import SyntheticCorpusConfig
 from psy_agents.errors import RenamedParameter, UserError
@@ -20,6 +21,9 @@ from psy_agents.inference.config import PredictConfig
 from psy_agents.release.config import ExportConfig, PublishConfig
 from psy_agents.reporting.config import EvidencePageConfig, ReportConfig
 from psy_agents.training.config import HyperParameters, TrainingSettings
+
+LARGEST = 2**63
+"""Databases and MLflow store smaller whole numbers only."""
 
 
 class HpoParameters(Schema):
@@ -83,11 +87,26 @@ def check_parameters(values: Mapping[str, Any], places: Places) -> Parameters:
         parameters = Parameters.model_validate(values)
     except ValidationError as error:
         raise UserError(describe(error, Parameters, values, (), places)) from None
+    for key, number in _numbers({name: each for name, each in values.items() if name != "export"}):
+        if not math.isfinite(number) or abs(number) >= LARGEST:
+            raise UserError(f"{places.of(key)}: {number} is not a number that a parameter can have: give one below 2^63.")
     try:
-        parameters.training.hyperparameters({})
+        HyperParameters.model_validate(parameters.training.fixed, strict=True)
     except ValidationError as error:
         fixed = parameters.training.fixed
         raise UserError(describe(error, HyperParameters, fixed, ("training", "fixed"), places)) from None
     with named(places):
         parameters.search_space.check(parameters.training)
     return parameters
+
+
+def _numbers(values: Any, above: Key = ()) -> Iterator[tuple[Key, int | float]]:
+    """All numbers among the parameters, by key."""
+    if isinstance(values, int | float):
+        yield above, values
+    elif isinstance(values, Mapping):
+        for name, value in values.items():
+            yield from _numbers(value, (*above, str(name)))
+    elif isinstance(values, Sequence) and not isinstance(values, str):
+        for place, value in enumerate(values):
+            yield from _numbers(value, (*above, str(place)))

@@ -13,6 +13,7 @@ from kedro.runner import SequentialRunner
 from omegaconf import OmegaConf
 
 from psy_agents.app.agent_runner import AgentRunner
+from psy_agents.app.arguments import check_agent, check_load_versions, check_runner
 from psy_agents.app.checks import (
     advise_on_space,
     agents_at_once,
@@ -47,10 +48,13 @@ class AgentSession(KedroSession):
 
     _agent: str | None = None
     _confirmed_by: Any = None
+    _checked = False
 
     @classmethod
     def create(cls, *args: Any, runtime_params: dict[str, Any] | None = None, **kwargs: Any) -> AgentSession:
         params = dict(runtime_params or {})
+        with errors_in_one_line():
+            check_agent(params)
         agent, confirmed_by = params.pop("agent", None), params.pop("data_agreement", None)
         session = super().create(*args, runtime_params=params, **kwargs)
         session._agent, session._confirmed_by = agent, confirmed_by
@@ -95,8 +99,10 @@ class AgentSession(KedroSession):
         return super()._get_config_loader()
 
     def load_context(self) -> KedroContext:
-        """Load the context as Kedro does; report a mistake in the configuration in one line."""
+        """Load the context as Kedro does, also for notebooks; report a mistake in the configuration in one line."""
         with errors_in_one_line():
+            if not self._checked:
+                check_parameters(self._get_config_loader()["parameters"], self._places())
             return super().load_context()
 
     def run(
@@ -111,6 +117,7 @@ class AgentSession(KedroSession):
         names = list(pipeline_names or ([pipeline_name] if pipeline_name else ["__default__"]))
         with errors_in_one_line(), without_kedro_error_logs(), sigterm_as_interrupt():
             self._disable_run_events()
+            check_runner(kwargs.get("runner"))
             places = self._places()
             parameters = self._check_configuration(names, places)
             nodes = registered_nodes(names)
@@ -124,6 +131,7 @@ class AgentSession(KedroSession):
             check_refit_stage(chosen, parameters)
             check_first_trials(chosen, parameters, places)
             catalog = self._get_config_loader()["catalog"]
+            check_load_versions(kwargs.get("load_versions"), catalog)
             record_agreement = check_agreement(chosen, parameters, catalog, self._project_path, self._confirmed_by)
             check_encoders(chosen, parameters, places)  # It may download one: not for a run that is refused.
             record_agreement()
@@ -143,6 +151,7 @@ class AgentSession(KedroSession):
         """Validate all parameters; disable MLflow, which takes seconds to start, if no pipeline is tracked."""
         loader = self._get_config_loader()
         parameters = check_parameters(loader["parameters"], places)
+        self._checked = True
         untracked = loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
         if set(names) <= set(untracked):
             self._hook_manager.unregister(name="mlflow_hook")

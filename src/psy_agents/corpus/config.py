@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from psy_agents.files.schema import Schema
+from psy_agents.files.schema import Schema, Seed
 
 SPLITS = ("train", "validation", "test")
 DEFAULT_FUZZY_THRESHOLD = 0.7  # benchmarks/alignment.py measures what each threshold finds, and how much of it is wrong
@@ -122,7 +122,7 @@ class SplitSettings(Schema):
     folds: int = Field(5, ge=3)
     fold: int = Field(0, ge=0)
     near_duplicates: float | None = Field(0.8, gt=0, le=1)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _fits(self) -> SplitSettings:

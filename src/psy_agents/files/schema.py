@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""A seed: what numpy's older generators take."""
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+"""A path as a user writes it: ``~`` is the home folder."""
 
 
 class Schema(BaseModel):

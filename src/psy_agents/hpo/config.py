@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.evaluation.calibration import CalibrationMethod
-from psy_agents.files.schema import Schema
+from psy_agents.files.schema import Schema, Seed
 from psy_agents.hpo.engine.sampler_registry import AnySampler
 from psy_agents.hpo.engine.samplers.tpe import Tpe
 from psy_agents.hpo.space.config import SpaceName
@@ -217,7 +217,7 @@ class StageConfig(_RunsTrials):
     patience: int = Field(ge=1, description="Epochs without improvement after which a trial ends.")
     top_k: int = Field(5, ge=1, description="Length of the stage's list of best trials.")
     keep_checkpoints: int = Field(1, ge=0, description="Number of best trials whose checkpoints stay on disk.")
-    seed: int = Field(0, ge=0, description="Seed of the sampler and of training.")
+    seed: Seed = Field(0, description="Seed of the sampler and of training.")
     sampler: AnySampler = Field(Tpe(), description="Proposes the parameters of trials, after the first trials.")
     pruner: Pruner = Field(NoPruner(), description="Stops trials that are worse than others.")
 
@@ -261,7 +261,7 @@ class RefitConfig(_RunsTrials):
         description="Each seed holds out another part of train + validation, on which the candidates are scored; false: all seeds train on "
         "train and are scored on validation.",
     )
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+    seeds: tuple[Seed, ...] = Field(
         (11, 23, 47, 83, 131), min_length=1, description="Seeds of the confirming runs. The winner is refitted with the first."
     )
     n_seeds: int | None = Field(None, ge=1, description="Number of seeds that are used, from the first; null: all.")

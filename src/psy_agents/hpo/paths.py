@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from psy_agents.files.schema import Schema
+from psy_agents.files.schema import Schema, UserPath
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class SearchPaths(Schema):
         logs: folder of what trials print, a folder a study.
     """
 
-    checkpoints: Path
-    logs: Path
+    checkpoints: UserPath
+    logs: UserPath
 
     def with_store(self, store: str) -> StoragePaths:
         """The folders together with the address of the studies."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from psy_agents.files.schema import Schema
+from psy_agents.files.schema import Schema, UserPath
 
 
 class TextColumns(Schema):
@@ -21,8 +21,8 @@ class PredictConfig(Schema):
     """``parameters_predict.yml``."""
 
     project: Path = Field(description="The folder that a relative path of posts starts from.")
-    posts: Path = Field(description="The file: .csv, .tsv or .jsonl, each also as .gz, or .parquet.")
-    work: Path = Field(description="Folder of unfinished predictions; on the same disk as the results.")
+    posts: UserPath = Field(description="The file: .csv, .tsv or .jsonl, each also as .gz, or .parquet.")
+    work: UserPath = Field(description="Folder of unfinished predictions; on the same disk as the results.")
     columns: TextColumns = TextColumns()
     max_posts: int | None = Field(None, ge=1, description="Predict the file's first posts only; None predicts all.")
     blank_texts: Literal["error", "set_aside"] = Field(

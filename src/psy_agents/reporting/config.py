@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from psy_agents.corpus.agreement import Agreement
-from psy_agents.files.schema import Schema
+from psy_agents.files.schema import Schema, Seed
 
 
 class ReportConfig(Schema):
@@ -15,7 +15,7 @@ class ReportConfig(Schema):
 
     resamples: int = Field(1000, ge=100, description="Resamples of the bootstrap by post.")
     permutations: int = Field(10_000, ge=100, description="Permutations of the paired tests between agents.")
-    seed: int = Field(0, ge=0, description="Seed of the bootstrap and of the permutations.")
+    seed: Seed = Field(0, description="Seed of the bootstrap and of the permutations.")
 
 
 class EvidencePageConfig(Schema):

@@ -68,6 +68,12 @@ def test_a_parameter_that_is_null_is_not_searched():
         ({"pooling": {"type": "categorical", "choices": ["median"]}}, "small.pooling.choices", "input should be .*'cls'.*, not 'median'"),
         ({"head_dropout": {"type": "float", "low": 0.0, "high": 2.0}}, "small.head_dropout.high", "less than or equal to 0.9, not 2.0"),
         ({"head_depth": {"type": "float", "low": 0.0, "high": 2.0}}, "small.head_depth.type", "write type: int"),
+        ({"learning_rate": {**RATE, "high": 10.0}}, "small.learning_rate.high", "less than or equal to 1, not 10"),
+        ({"frozen_layers": {"type": "int", "low": -1, "high": 3}}, "small.frozen_layers.low", "greater than or equal to 0, not -1"),
+        ({"batch_size": {"type": "categorical", "choices": [8, 0]}}, "small.batch_size.choices", "greater than or equal to 1, not 0"),
+        ({"batch_size": {"type": "categorical", "choices": [8, "16"]}}, "small.batch_size.choices", "valid integer, not '16'"),
+        ({"batch_size": {"type": "categorical", "choices": [True, 8]}}, "small.batch_size.choices", "valid integer, not True"),
+        ({"encoder": {"type": "categorical", "choices": ["a", " "]}}, "small.encoder.choices", "match pattern"),
         ({"no_answer_weight": {**RATE, "when": {"loss": ["focal"]}}}, "small.no_answer_weight.when.loss", "not in the search space"),
     ],
 )
@@ -86,6 +92,7 @@ def test_a_range_that_no_hyper_parameter_has_is_refused_by_its_key(small, key, p
         ({"share": [{"learning_rat": 1}]}, "share.0.learning_rat", "did you mean learning_rate"),
         ({"share": [{"lr_scheduler_type": "constant"}]}, "share.0.lr_scheduler_type", "constant is now called constant_with_warmup"),
         ({"share": [{"head_dropout": 2}]}, "share.0.head_dropout", "less than or equal to 0.9, not 2"),
+        ({"share": [{"batch_size": 8.0}]}, "share.0.batch_size", "valid integer, not 8.0"),
         ({"shares": []}, "shares", "there is no such agent"),
     ],
 )

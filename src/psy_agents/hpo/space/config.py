@@ -111,8 +111,9 @@ def _check_range(name: str, each: Range, key: tuple[str, ...]) -> None:
 
 
 def _check_value(name: str, value: Any, key: tuple[str, ...]) -> None:
+    """Check that the hyper-parameter accepts the value as it is: trials get it without conversion."""
     try:
-        HyperParameters(**{name: value})
+        HyperParameters.model_validate({name: value}, strict=True)
     except ValidationError as error:
         new = new_name(name, value)
         message = error.errors(include_url=False)[0]["msg"]
