@@ -6,8 +6,8 @@ the memory of posts and not of weights. The posts consist of sentences of the bu
     python benchmarks/predicting.py --posts 2000 20000 --words 30 --long 0 100000
     python benchmarks/predicting.py --agent criteria --posts 20000 100000 1000000 --words 8 --long
 
-- ``--posts``: files of so many posts of ``--words`` words.
-- ``--long``: a file with one post of so many words and ten short ones.
+- ``--posts``: files of this many posts of ``--words`` words.
+- ``--long``: a file with one post of this many words and ten short ones.
 
 All figures are resident memory, in MiB: with the model after one post, and the peak while the file is checked, in each
 tenth of the posts, and while shards are merged. Seconds depend on the load of the machine; memory does not.
@@ -62,7 +62,7 @@ def save_model(folder: Path, agent: str, words: list[str]) -> None:
 
 
 def write_posts(file: Path, words: list[str], lengths: list[int]) -> None:
-    """Posts of so many words, with a full stop after every tenth."""
+    """Posts of the given lengths in words, with a full stop after every tenth word."""
     drawn = random.Random(0)
     with file.open("w", encoding="utf-8") as out:
         out.write("post_id,text\n")
@@ -129,12 +129,12 @@ def resident() -> float:
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--agent", default="joint")
-    asked.add_argument("--posts", type=int, nargs="*", default=[2000, 20_000])
-    asked.add_argument("--words", type=int, default=30)
-    asked.add_argument("--long", type=int, nargs="*", default=[0, 100_000])
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agent", default="joint")
+    parser.add_argument("--posts", type=int, nargs="*", default=[2000, 20_000])
+    parser.add_argument("--words", type=int, default=30)
+    parser.add_argument("--long", type=int, nargs="*", default=[0, 100_000])
+    given = parser.parse_args()
     words = (ROOT / "data/01_raw/synthetic/posts.csv").read_text(encoding="utf-8").replace('"', " ").replace(".", " ").split()
     words = [word for word in words if word.isalpha()]
     files = {f"{n} posts of {given.words} words": [given.words] * n for n in given.posts}

@@ -35,7 +35,7 @@ class Interval(NamedTuple):
 
 
 def truth_after(run: Mapping[str, Any], epochs: int, rule: str = "truths") -> float:
-    """Quality of what the method hands over after so many epochs; nan before its first complete trial."""
+    """Quality of what the method hands over after this many epochs; nan before its first complete trial."""
     ended = int(np.searchsorted(run["epochs"], epochs, side="right"))
     found = run[rule][ended - 1] if ended else None
     return float("nan") if found is None else found

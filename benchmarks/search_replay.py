@@ -5,7 +5,7 @@
 
 Space, sampler, pruner, refinement, ledger of trials and selection are the package's own (`StageTrials`, `refine`, `top_k`); only the
 training is replaced, by a curve, and the store, by a list (`replayed_search.py`). The whole comparison takes about 25 minutes on two
-idle cores. Each run is written to FOLDER/runs.jsonl when it ends; the same command goes on. --show prints finished runs.
+idle cores. Each run is written to FOLDER/runs.jsonl when it ends; run the same command again to continue. --show prints finished runs.
 
 Methods, fixed beforehand:
 

@@ -270,13 +270,13 @@ def seconds_so_far(trials: Sequence[Trial], workers: int) -> np.ndarray:
 
 
 def after_epochs(best: np.ndarray, epochs: float) -> float:
-    """The best value after so many epochs: the last one where fewer were trained, nan before the first."""
+    """The best value after ``epochs`` epochs: the last one where fewer were trained, nan before the first."""
     spent = min(int(epochs), len(best))
     return best[spent - 1] if spent else float("nan")
 
 
 def after_seconds(best: np.ndarray, seconds: np.ndarray, limit: float) -> float:
-    """The best value after so many seconds, a rounding error aside."""
+    """The best value after this many seconds, a rounding error aside."""
     return after_epochs(best, np.searchsorted(seconds, limit * (1 + 1e-9), side="right"))
 
 

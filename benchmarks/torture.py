@@ -126,7 +126,7 @@ def plan_of(folder: Path) -> list[tuple[dict, int]]:
 
 
 def torment(folder: Path, chance: random.Random, *, seed: int, workers: int, kills: int) -> tuple[Counter, list[str]]:
-    """Run a study to its end with so many kills; return counts of kills, and violations by processes."""
+    """Run a study to its end with this many kills; return counts of kills, and violations by processes."""
     mark, done, wrong = uuid.uuid4().hex, Counter(), []
     options = {"seed": seed, "workers": workers, "faulty": FAULTY}
     while True:

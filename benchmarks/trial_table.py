@@ -8,11 +8,11 @@
 
 The test split is that of the project; the refit's method divides train + validation in --splits ways, and each point
 has one of these splits in turn. A share --again of the points is trained twice more: with another seed on the same split, and with that
-seed on the next split. These trainings tell the noise of seeds and of splits. No training ends early.
+seed on the next split. These trainings measure the noise of seeds and of splits. No training ends early.
 
 The first line describes the table: agent, corpus (a hash), space, defaults. Every other line is a training: point, seed, split,
 hyper-parameters, seconds, and by epoch the objective on validation and on test, with the other metrics that are not of one
-criterion. The table holds no text and no ids of posts. Lines are written as trainings end; the same command goes on.
+criterion. The table holds no text and no ids of posts. Lines are written as trainings end; run the same command again to continue.
 --minutes starts no training after so long.
 """
 

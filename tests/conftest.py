@@ -81,7 +81,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Fi
 
 @pytest.fixture
 def copied(finished: Finished, tmp_path: Path) -> Path:
-    """A copy of the finished project to go on with, without tracking."""
+    """A copy of the finished project, without tracking."""
     folder = tmp_path / "copied"
     shutil.copytree(finished.folder, folder)
     leave_out_tracking(folder)

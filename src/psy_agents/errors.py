@@ -73,7 +73,7 @@ def withheld(error: BaseException) -> ProgramError:
 
 
 def errors_are_shown() -> bool:
-    """True where the user has asked for the messages of unexpected errors."""
+    """True where the user wants to see the messages of unexpected errors."""
     return os.environ.get(SHOW_ERRORS) == "1"
 
 
@@ -92,6 +92,6 @@ def where(error: BaseException) -> str:
 
 
 def _kind(error: BaseException) -> str:
-    """The type's name; an error of the system says which one by its number, in words that hold no path."""
+    """The type's name; an error of the system also has its number's description, which holds no path."""
     has_number = isinstance(error, OSError) and isinstance(error.errno, int)
     return f"{type(error).__name__} ({os.strerror(error.errno)})" if has_number else type(error).__name__

@@ -28,7 +28,7 @@ def test_longest_input_is_what_the_encoder_can_read(encoders, kind):
     assert torch.isfinite(states).all()
 
 
-def test_an_encoder_that_lacks_weights_is_refused_and_a_missing_pooler_is_not_told(encoders, tmp_path, caplog):
+def test_an_encoder_that_lacks_weights_is_refused_and_a_missing_pooler_is_not_reported(encoders, tmp_path, caplog):
     folder = tmp_path / "encoder"
     shutil.copytree(encoders["bert"], folder)
     weights = load_file(folder / "model.safetensors")

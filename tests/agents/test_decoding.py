@@ -115,7 +115,7 @@ def test_a_rule_of_sentences_gives_sentences_alone():
     assert decode(found, DecodingRule(0.0, 4, 64, TOKENS), 2) == [[(3, 9)], []]
 
 
-def test_the_criterion_speaks_for_or_against_all_spans_of_its_pair():
+def test_the_criterion_logit_counts_for_or_against_all_spans_of_its_pair():
     found = candidates((0, 0, 5, 1.0, 1), (0, 10, 15, -1.0, 1), (1, 0, 9, 1.0, 3), (2, 0, 9, -5.0, 3))
     rule = DecodingRule(0.0, 4, 64, TOKENS, 2.0)
     assert decode_with_scores(found, rule, 3, np.array([1.0, -1.0, 3.0])) == [[Span(0, 5, 3.0), Span(10, 15, 1.0)], [], [Span(0, 9, 1.0)]]

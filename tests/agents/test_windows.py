@@ -153,6 +153,6 @@ def test_every_token_knows_its_sentence(encoders, kind):
             assert windows.starts[token] < bounds[1] and windows.ends[token] > bounds[0]
 
 
-def test_sentences_are_numbered_anew_in_each_window():
+def test_sentences_are_numbered_from_zero_in_each_window():
     starts = np.array([[-1, -1, 0, 0, 9, 9, -1], [-1, -1, 31, 31, 31, 50, 72]])
     assert sentence_numbers(starts).tolist() == [[-1, -1, 0, 0, 1, 1, -1], [-1, -1, 0, 0, 0, 1, 2]]

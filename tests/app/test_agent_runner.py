@@ -17,7 +17,7 @@ AGENTS = ("criteria", "evidence", "share", "joint")
 
 
 class Work:
-    """Nodes that note that they have run, and fail where they are told to."""
+    """Nodes that note that they have run, and fail on request."""
 
     def __init__(self, **failing: BaseException) -> None:
         self.failing = failing
@@ -107,7 +107,7 @@ def test_the_reports_own_error_is_raised_where_no_agent_failed():
         Work(report=UserError("there is nothing to report.")).run()
 
 
-def test_a_mistake_of_the_program_is_told_without_its_message_unless_asked_for(monkeypatch, caplog):
+def test_a_program_error_is_shown_without_its_message_unless_requested(monkeypatch, caplog):
     with pytest.raises(UserError, match="share: ValueError at .*its message is withheld") as caught:
         Work(share_refit=ValueError("a canary of a post")).run()
     ours = [record.getMessage() for record in caplog.records if record.name.startswith("psy_agents")]
@@ -138,7 +138,7 @@ def test_a_single_agents_error_is_its_own():
     assert work.ran == ["shared", "joint_search"]
 
 
-def test_what_kedro_says_is_as_quiet_as_with_its_own_runner():
+def test_kedro_logs_no_more_than_with_its_own_runner():
     assert AgentRunner()._logger.name.startswith("kedro.")
 
 

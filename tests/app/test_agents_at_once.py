@@ -38,11 +38,11 @@ class Project:
         params = ",".join([model, *(f"hpo.{each}" for each in given)])
         command = [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", pipeline, "--params", params]
         env = project_environment(self.folder)
-        with (self.folder / "said").open("wb") as said:
-            return subprocess.Popen(command, cwd=self.folder, env=env, stdout=said, stderr=said)
+        with (self.folder / "output").open("wb") as output:
+            return subprocess.Popen(command, cwd=self.folder, env=env, stdout=output, stderr=output)
 
-    def said(self) -> str:
-        return (self.folder / "said").read_text()
+    def output(self) -> str:
+        return (self.folder / "output").read_text()
 
     def studies(self) -> list[optuna.Study]:
         return read_studies(self.data / "07_model_output" / "studies.db")
@@ -72,15 +72,15 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
     blocked = project.data / "07_model_output" / "hpo_stage0" / "joint_joint-stage0-sanity_topk.json"
     blocked.parent.mkdir(parents=True)
     blocked.write_text("where a folder of versions should be")
-    assert project.start("full_hpo_all", *SMALL).wait(1800) == 1, project.said()
-    said = project.said()
-    lines = said.splitlines()
+    assert project.start("full_hpo_all", *SMALL).wait(1800) == 1, project.output()
+    output = project.output()
+    lines = output.splitlines()
     assert "Error: 1 of 4 agents failed (joint: " in lines[-1] and "finished: criteria, evidence, share." in lines[-1]
     closing = next(line for line in lines if " agents finished" in line)
     assert "joint failed: " in closing and all(f"{agent} finished in " in closing for agent in AGENTS[:3])
-    # The shared nodes have run once, here; each agent's process has told of its own.
-    assert said.count("saved posts: ") == said.count("saved baselines: ") == 1 and "\ncriteria | " in said
-    assert said.count("watch the trials: ") == 1
+    # The shared nodes have run once, here; each agent's process logs its own.
+    assert output.count("saved posts: ") == output.count("saved baselines: ") == 1 and "\ncriteria | " in output
+    assert output.count("watch the trials: ") == 1
     for agent in AGENTS[:3]:
         assert list((project.data / "06_models" / "refit" / agent).iterdir())
     assert (project.data / "08_reporting" / "report" / "report.html").exists()
@@ -90,14 +90,14 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
     before = project.trials()
 
     blocked.unlink()
-    assert project.start("full_hpo_all", *SMALL).wait(1800) == 0, project.said()
+    assert project.start("full_hpo_all", *SMALL).wait(1800) == 0, project.output()
     after = project.trials()
     assert {name: after[name] for name in before} == before
     new = set(after) - set(before)
     assert new and all(name.startswith("joint-") for name in new)
     finished = [t for trials in after.values() for t in trials]
     assert len(finished) == 4 * (2 + 1 + 1 + 1 + 1) and {state for _, state, _ in finished} == {TrialState.COMPLETE}
-    assert all(f"{agent} finished in " in project.said() for agent in AGENTS)
+    assert all(f"{agent} finished in " in project.output() for agent in AGENTS)
 
     client = mlflow.MlflowClient(f"sqlite:///{project.folder / 'mlruns' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("psy_agents").experiment_id
@@ -110,7 +110,7 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
         assert runs[above.data.tags["mlflow.parentRunId"]].info.run_name == "full_hpo_all"
 
 
-def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_command_goes_on(project):
+def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_command_continues(project):
     # Two at once, with trials without end: however slow a start is, the agent before it still has trials to run.
     command = ("stage0.seed=1", "agents_at_once=2")
     known = set(project.trials())
@@ -127,7 +127,7 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_comm
             return any(t.state is TrialState.RUNNING and t.datetime_start >= start for t in study.trials)
 
         def two_run() -> bool:
-            assert program.poll() is None, project.said()
+            assert program.poll() is None, project.output()
             return sum(map(runs, studies())) == 2
 
         wait_for(two_run)
@@ -149,10 +149,10 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_comm
     program.terminate()
     assert program.wait(PATIENCE) == 128 + signal.SIGTERM
     none_is_left(family)
-    said = project.said()
-    assert said.splitlines()[-1] == "Stopped: search interrupted by SIGTERM: run the same command to go on"
-    closing = next(line for line in said.splitlines() if " agents finished" in line)
-    assert closing.count(" stopped after ") >= 2 and " failed" not in closing and "Traceback" not in said
+    output = project.output()
+    assert output.splitlines()[-1] == "Stopped: search interrupted by SIGTERM: run the same command again to continue"
+    closing = next(line for line in output.splitlines() if " agents finished" in line)
+    assert closing.count(" stopped after ") >= 2 and " failed" not in closing and "Traceback" not in output
     assert not [t for study in studies() for t in study.trials if t.state is TrialState.RUNNING]
 
     program, agents, family = begun()
@@ -169,5 +169,5 @@ def test_a_command_that_is_killed_or_stopped_leaves_no_process_and_the_same_comm
         return [sum(t.state is TrialState.COMPLETE for t in study.trials) for study in studies()]
 
     wanted = max(complete()) + 1
-    assert project.start("hpo_stage0", *command, f"stage0.n_trials={wanted}").wait(1800) == 0, project.said()
+    assert project.start("hpo_stage0", *command, f"stage0.n_trials={wanted}").wait(1800) == 0, project.output()
     assert complete() == [wanted] * len(AGENTS)

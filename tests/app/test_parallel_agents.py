@@ -39,7 +39,7 @@ def test_each_line_has_its_agents_name_also_one_without_an_end(run, capfd):
     assert sorted(capfd.readouterr().err.splitlines()) == ["criteria | one", "criteria | two", "joint | last words"]
 
 
-def test_how_a_process_ends_is_told_and_stops_no_other(run, tmp_path):
+def test_the_end_of_a_process_is_reported_and_stops_no_other(run, tmp_path):
     done = tmp_path / "done"
     ended, failed = run(
         criteria=["fail the disk is full."], evidence=["die 9"], share=["exit 3"], joint=["wait " + str(done)], more=[f"make {done}"]
@@ -59,9 +59,9 @@ def test_no_more_run_at_once_than_may_and_a_part_of_the_cluster_is_never_taken_b
         at_once=2, criteria=["count it"], evidence=["shares 3", "count it"], share=[f"make {file}"], joint=[f"wait {file}", "count it"]
     )
     assert failed == {}
-    told = capfd.readouterr().err
-    assert "evidence | [(1, 2), (0, 2), (0, 2)]" in told.splitlines()
-    counts = [int(line.split()[2]) for line in told.splitlines() if line.endswith(" at once")]
+    output = capfd.readouterr().err
+    assert "evidence | [(1, 2), (0, 2), (0, 2)]" in output.splitlines()
+    counts = [int(line.split()[2]) for line in output.splitlines() if line.endswith(" at once")]
     assert len(counts) == 3 and max(counts) <= 2
 
 

@@ -82,7 +82,7 @@ def test_each_method_keeps_to_its_plan_of_trials_and_epochs(replayed):
         assert len(run["truths"]) == len(run["epochs"]) == sum(stage[0] for stage in run["stages"])
 
 
-def test_a_table_tells_how_good_its_curves_are_and_its_noise(replayed):
+def test_a_table_gives_the_quality_of_its_curves_and_its_noise(replayed):
     line = replayed[2].splitlines()[0]
     assert line.startswith("made_up: R² on points not seen 0.9")
     unit = float(line.split("a unit is ")[1].split()[0])

@@ -1,4 +1,4 @@
-"""The table of real trials, made as a program with a tiny encoder: its trainings, what it holds, and that it goes on."""
+"""The table of real trials, made as a program with a tiny encoder: its trainings, what it holds, and that it continues."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_the_table_holds_no_text_and_no_id(made):
     assert not any(word in text for post in posts["text"] for word in post.split() if len(word) > 14)
 
 
-def test_the_same_command_goes_on_and_another_agent_is_refused(made, trial_table):
+def test_the_same_command_continues_and_another_agent_is_refused(made, trial_table):
     whole = made.read_text()
     lines = whole.splitlines(keepends=True)
     made.write_text("".join(lines[:-1]) + lines[-1][:20])
@@ -67,7 +67,7 @@ def test_the_same_command_goes_on_and_another_agent_is_refused(made, trial_table
     assert "3 trainings done, 1 left" in ended.stdout
     *kept, last = made.read_text().splitlines(keepends=True)
     assert kept == lines[:-1]
-    known, anew = (json.loads(line) for line in (lines[-1], last))
-    assert {**anew, "seconds": 0} == {**known, "seconds": 0}
+    known, repeated = (json.loads(line) for line in (lines[-1], last))
+    assert {**repeated, "seconds": 0} == {**known, "seconds": 0}
     refused = trial_table(made, "--agent", "criteria", "--points", "2")
     assert refused.returncode != 0 and "another corpus, space or agent" in refused.stderr

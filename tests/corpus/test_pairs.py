@@ -133,7 +133,7 @@ def test_drop_sets_the_row_aside_and_the_pair_only_where_its_evidence_is_unknown
         ("drop", [], [], []),
     ],
 )
-def test_a_pair_of_both_statuses_is_what_the_policy_says(policy, origins, spans, sentences):
+def test_a_pair_of_both_statuses_follows_the_policy(policy, origins, spans, sentences):
     criteria = {"sleep": "Sleeps badly.", "mood": "Low mood."}
     rows = [
         ("a", "Again.", "sleep", 1),  # two sentences of one pair

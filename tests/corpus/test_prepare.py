@@ -109,7 +109,7 @@ def test_the_corpus_may_bring_its_own_splits_which_are_audited():
     assert splits["split"].value_counts().to_dict() == {"train": 30, "validation": 5, "test": 5}
     posts.loc[39, "body"] = posts.loc[0, "body"].upper()
     done = prepared(posts, rows, **own)
-    with pytest.raises(UserError, match="stand in more than one split"):
+    with pytest.raises(UserError, match="are in more than one split"):
         split_corpus(done.posts, done.pairs, settings(**own).splits)
     posts.loc[3, "part"] = "I am ill"
     with pytest.raises(UserError, match=r"p\.csv: column part names no split in 1 of 40 rows, first in row 4") as error:

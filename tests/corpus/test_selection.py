@@ -56,7 +56,7 @@ def test_posts_of_another_posts_text_and_posts_without_rows_are_set_aside_where_
         (Policies(labels={}), r"\(in row \d below the header\).*preprocessing.policies.labels"),
     ],
 )
-def test_what_a_policy_refuses_is_told_with_its_count_and_the_way_out(policies, message):
+def test_what_a_policy_refuses_is_counted_and_the_message_names_the_setting(policies, message):
     with pytest.raises(UserError, match=message):
         chosen(policies)
 

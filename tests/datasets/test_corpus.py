@@ -68,9 +68,9 @@ def test_tables_of_two_preprocessings_are_refused(catalog, table):
     catalog.save(table, catalog.load(table).iloc[1:])
     with pytest.raises(DatasetError) as caught:
         catalog.load("corpus")
-    said = str(user_error(caught.value))
-    assert said.startswith("The tables of the corpus are not those of ")
-    assert said.endswith(f"{MODEL_INPUT}/corpus.json: run the pipeline preprocessing again.")
+    message = str(user_error(caught.value))
+    assert message.startswith("The tables of the corpus are not those of ")
+    assert message.endswith(f"{MODEL_INPUT}/corpus.json: run the pipeline preprocessing again.")
 
 
 def test_splits_of_other_posts_are_refused_by_the_audit(catalog):

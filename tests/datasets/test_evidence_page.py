@@ -57,7 +57,7 @@ def test_a_page_with_text_is_refused_where_git_would_commit_it(repository, made)
     assert len(list(repository.rglob("*.html/*/*.html"))) == 1
 
 
-def test_a_page_with_text_is_refused_where_git_cannot_be_asked(repository, monkeypatch):
+def test_a_page_with_text_is_refused_where_git_does_not_run(repository, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(DatasetError, match="git is not on the PATH"):
         page_dataset(repository, save=OLDER).save(EvidencePage("<p>text", reveals_text=True))

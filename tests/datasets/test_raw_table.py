@@ -16,7 +16,7 @@ def dataset(path):
     return RawTableDataset(filepath=str(path))
 
 
-def test_the_suffix_says_what_is_loaded(tmp_path):
+def test_the_suffix_decides_what_is_loaded(tmp_path):
     (tmp_path / "posts.csv").write_text(POSTS)
     (tmp_path / "criteria.json").write_text('{"sleep": "Sleeps badly."}')
     loaded = dataset(tmp_path / "posts.csv").load()
@@ -51,7 +51,7 @@ def test_the_readers_sentence_reaches_the_session_with_the_files_path(tmp_path):
     assert "canary" not in str(caught.value)
 
 
-def test_a_missing_file_is_told_as_missing(tmp_path):
+def test_a_missing_file_is_reported_as_missing(tmp_path):
     for name in ("posts.csv", "posts.parquet", "criteria.json"):
         with pytest.raises(DatasetError) as caught:
             dataset(tmp_path / name).load()

@@ -72,7 +72,7 @@ def test_a_save_that_dies_leaves_the_old_file_and_no_other(dataset, tmp_path, mo
     assert dataset.load() == {"number": 1}
 
 
-def test_versions_stand_beside_each_other_and_the_latest_is_loaded(tmp_path):
+def test_versions_are_kept_and_the_latest_is_loaded(tmp_path):
     for version in ("2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"):
         CheckedJSONDataset(filepath=str(tmp_path / "it.json"), model=f"{__name__}.Model", version=Version(None, version)).save(
             {"number": int(version[9])}
@@ -120,7 +120,7 @@ OLDER, NEWER = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
 
 
 @pytest.mark.parametrize(("dataset_class", "old", "new"), WHOLE)
-def test_versions_of_other_files_stand_beside_each_other_and_a_torn_one_leaves_none(
+def test_versions_of_other_files_are_kept_and_a_torn_one_leaves_none(
     tmp_path, monkeypatch, dataset_class, old, new
 ):
     options = {"save_args": {"index": False}} if dataset_class is AtomicCSVDataset else {}
@@ -165,7 +165,7 @@ def test_an_optional_file_that_is_not_there_is_loaded_as_none_and_any_other_as_i
 
 
 @pytest.mark.parametrize(("dataset_class", "options", "data"), OPTIONAL)
-def test_a_version_that_was_asked_for_must_be_there_even_where_the_file_is_optional(tmp_path, dataset_class, options, data):
+def test_a_requested_version_must_be_there_even_where_the_file_is_optional(tmp_path, dataset_class, options, data):
     place = {"filepath": (tmp_path / "it").as_posix(), **options, "optional": True}
     dataset_class(**place, version=Version(None, NEWER)).save(data)
     with pytest.raises(DatasetError):

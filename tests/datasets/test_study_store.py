@@ -26,6 +26,6 @@ def test_a_database_comes_from_the_credentials_and_shows_no_password(session, pr
 
 
 @pytest.mark.parametrize("wrong", [{}, {"filepath": "a.db", "credentials": {"url": "x"}}, {"credentials": {"uri": "x"}}])
-def test_an_entry_that_says_too_little_or_too_much_is_refused(wrong):
+def test_an_entry_with_missing_or_unknown_fields_is_refused(wrong):
     with pytest.raises(UserError, match="study_store"):
         StudyStoreDataset(**wrong)

@@ -39,7 +39,7 @@ def test_every_parameter_that_a_node_reads_has_its_section():
 
 
 @pytest.mark.parametrize("model", [*(section.model for section in reference.sections()), HyperParameters], ids=lambda model: model.__name__)
-def test_every_parameter_says_what_it_does(model):
+def test_every_parameter_has_a_description(model):
     assert [name for name in model.model_fields if not reference.description(model, name)] == []
 
 
@@ -48,15 +48,15 @@ def test_a_parameter_without_a_description_would_be_seen():
         """Words about the class.
 
         Attributes:
-            told: what it does,
+            documented: what it does,
                 over two lines; ``None`` leaves it out.
         """
 
-        told: int | None = None
+        documented: int | None = None
         by_field: int = Field(1, description="By itself.")
         untold: int = 1
 
-    assert reference.description(Silent, "told") == "What it does, over two lines; `null` leaves it out."
+    assert reference.description(Silent, "documented") == "What it does, over two lines; `null` leaves it out."
     assert reference.description(Silent, "by_field") == "By itself."
     assert reference.description(Silent, "untold") == ""
 
@@ -90,7 +90,7 @@ def test_tables_hold_every_name_and_the_values_of_conf():
     assert "| `null` |  |" in total
 
 
-def test_hyperparameters_tell_who_reads_them_and_where_the_spaces_look():
+def test_hyperparameters_show_their_agents_and_their_searched_ranges():
     rows = {row.split("`")[1]: row for row in reference.hyperparameters_reference(CONF).splitlines() if row.startswith("| `")}
     assert set(rows) == set(HyperParameters.model_fields)
     assert "| joint |" in rows["fusion"] and "| criteria, share, joint |" in rows["focal_gamma"] and "| all |" in rows["batch_size"]

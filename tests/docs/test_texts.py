@@ -49,9 +49,9 @@ def test_troubleshooting_quotes_many_messages():
 
 
 @pytest.mark.parametrize("message", quoted_messages(), ids=lambda message: message[:40])
-def test_the_code_says_what_troubleshooting_quotes(message):
+def test_the_code_holds_what_troubleshooting_quotes(message):
     assert len(message.replace("…", "").strip()) > 15
-    assert any(message in said for said in strings_of_the_code())
+    assert any(message in text for text in strings_of_the_code())
 
 
 def commands() -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What only a GPU shows. Without one these tests are skipped, and said to be."""
+"""What only a GPU shows. Without one these tests are skipped, with the reason."""
 
 from __future__ import annotations
 

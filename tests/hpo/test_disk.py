@@ -1,4 +1,4 @@
-"""Room on the disk: asked for before a stage begins, and no more weights at a time than were asked for."""
+"""Room on the disk: checked before a stage begins, and no more weights at a time than configured."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_a_partial_folder_of_a_finished_study_is_deleted_when_it_is_run_again(se
     assert [entry.name for entry in search.weights.iterdir()] == ["trial_0000"]
 
 
-def test_the_encoders_tell_the_size_of_weights_that_were_never_measured(tmp_path):
+def test_the_encoders_give_the_size_of_weights_that_were_never_measured(tmp_path):
     for name, size in (("small", 10), ("large", 30)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.safetensors").write_bytes(b"0" * size)

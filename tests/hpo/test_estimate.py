@@ -88,7 +88,7 @@ def test_the_disk_holds_the_kept_weights_and_one_partial_of_each_busy_worker():
     assert estimate_stage(unmeasured, **STAGE1 | {"keep_checkpoints": 0}).disk_bytes == 0
 
 
-def test_the_sentence_tells_the_estimate_and_what_it_rests_on():
+def test_the_sentence_gives_the_estimate_and_its_basis():
     assert estimate_stage(PACE, **STAGE1).sentence() == (
         "about 1.9 to 2.5 hours for 50 trials of at most 15 epochs on 2 workers "
         "(measured: 21 s an epoch in 8 trials of criteria-stage0-sanity-1234abcd), 180.0 MB on disk"
@@ -110,7 +110,7 @@ def test_the_sentence_tells_the_estimate_and_what_it_rests_on():
         ({"done": 50}, "no trial is left to run, 108.0 MB on disk"),
     ],
 )
-def test_the_time_is_told_in_a_unit_that_suits_it(changes, start):
+def test_the_time_is_shown_in_a_suitable_unit(changes, start):
     assert estimate_stage(PACE, **STAGE1 | changes).sentence().startswith(start)
 
 
@@ -125,7 +125,7 @@ def test_a_disk_without_room_is_refused_before_the_folder_is_made(tmp_path):
     assert not place.exists()
 
 
-def test_where_epochs_are_spent_their_time_is_told_and_early_ends_do_not_shorten_it():
+def test_where_epochs_are_spent_their_time_is_shown_and_early_ends_do_not_shorten_it():
     early = replace(PACE, epoch_share=0.5)
     estimate = estimate_stage(early, **STAGE1, pruned_share=0.4, epochs_left=750)
     assert estimate.median_hours == pytest.approx(750 / 2 * 21 / 3600) and estimate.high_hours == estimate.most_hours
@@ -137,7 +137,7 @@ def test_where_epochs_are_spent_their_time_is_told_and_early_ends_do_not_shorten
     assert estimate_stage(early, **STAGE1 | {"done": 70}, epochs_left=0).sentence().startswith("no trial is left to run")
 
 
-def test_what_pruning_saved_in_earlier_stages_is_counted_and_told():
+def test_what_pruning_saved_in_earlier_stages_is_counted_and_shown():
     saved = estimate_stage(PACE, **STAGE1, pruned_share=0.4)
     assert saved.median_hours == pytest.approx(0.6 * estimate_stage(PACE, **STAGE1).median_hours)
     assert "1234abcd; pruning saves 40% of the epochs, as in earlier stages), 180.0 MB" in saved.sentence()

@@ -133,14 +133,14 @@ def test_a_stage_refines_its_parents_space_and_begins_with_its_best_trials(tmp_p
     assert files_with(tmp_path, CANARY) == []
 
     again = stage(tmp_path, corpus, "criteria", str(encoder), parent=parent, stage=STAGE1)
-    assert again == output, "nothing is trained anew"
+    assert again == output, "nothing is trained again"
     assert len(read_study(tmp_path / "studies.db", output.top_k["study"]).trials) == 3
 
 
 CARRY = STAGE1.model_copy(update={"refine": CarryOver(enqueue=1, margin=0.5)})
 
 
-def test_each_stage_observes_all_stages_before_it_and_says_so(tmp_path, corpus, encoder, caplog):
+def test_each_stage_observes_all_stages_before_it_and_logs_it(tmp_path, corpus, encoder, caplog):
     caplog.set_level(logging.INFO, "psy_agents")
 
     def run(config, parent=None, **changes):
@@ -169,7 +169,7 @@ def test_each_stage_observes_all_stages_before_it_and_says_so(tmp_path, corpus, 
     assert files_with(tmp_path, CANARY) == []
 
 
-def test_a_half_done_stage_goes_on_after_its_predecessor_has_gone_from_the_store(tmp_path, corpus, encoder, caplog):
+def test_a_half_done_stage_continues_after_its_predecessor_has_gone_from_the_store(tmp_path, corpus, encoder, caplog):
     def run(config, parent=None, **changes):
         config = config.model_copy(update={"epochs": 1, "patience": 1, **changes})
         return TopK.model_validate(stage(tmp_path, corpus, "criteria", str(encoder), parent=parent, stage=config).top_k)
@@ -221,7 +221,7 @@ def prepared(monkeypatch, tmp_path, corpus, encoder, caplog):
 WHOLE = ((1e-5, 1e-1), [{"learning_rate": 1e-3}])
 
 
-def test_without_a_parent_the_whole_space_is_searched_and_it_is_said(prepared, corpus, encoder):
+def test_without_a_parent_the_whole_space_is_searched_and_it_is_logged(prepared, corpus, encoder):
     parent = best_trials("criteria", corpus, settings_of(encoder), {"learning_rate": 1e-3}, {"learning_rate": 3e-3})
     *found, _, logged = prepared()
     assert tuple(found) == WHOLE and "it searches the whole space alone" in logged
@@ -229,7 +229,7 @@ def test_without_a_parent_the_whole_space_is_searched_and_it_is_said(prepared, c
     assert tuple(found) == WHOLE and "refines" not in logged and "whole space" not in logged
 
 
-def test_a_predecessor_that_is_not_in_the_store_is_observed_by_its_best_trials_and_it_is_said(prepared, corpus, encoder):
+def test_a_predecessor_that_is_not_in_the_store_is_observed_by_its_best_trials_and_it_is_logged(prepared, corpus, encoder):
     params = {"learning_rate": 1e-3}, {"learning_rate": 3e-3}
     parent = best_trials("criteria", corpus, settings_of(encoder), *params, finished=(11, 12))
     span, first, _, logged = prepared(parent=parent, stage=CARRY)

@@ -63,7 +63,7 @@ def test_other_rungs_have_the_rate_of_all_rungs_and_stages_add_up(studies):
         {"pruner": {"name": "median", "n_startup_trials": 5, "warmup_ratio": 1 / 3}},
     ],
 )  # fmt: skip
-def test_other_agents_corpora_settings_and_pruners_say_nothing(studies, other):
+def test_other_agents_corpora_settings_and_pruners_do_not_count(studies, other):
     assert measure_survival([studies(10, ("pruned", 2), **other)], "criteria", "d", "s", stage(15)) is None
 
 

@@ -51,12 +51,12 @@ def test_every_format_gives_the_posts_to_the_letter(tmp_path, config, name):
     assert (checked.posts, checked.blank) == (4, 0) and len(checked.sha256) == 64
 
 
-def test_columns_may_have_other_names_and_stand_in_any_order_beside_others(tmp_path, config):
+def test_columns_may_have_other_names_and_any_order_among_others(tmp_path, config):
     write(tmp_path / "posts.csv", [("x", "hello", " 1 ")], ("more", "body", "doc"))
     assert list(read_posts(config(columns={"post_id": "doc", "text": "body"}))) == [Post("1", "hello")]
 
 
-def test_only_the_first_rows_are_taken_where_so_many_are_asked_for(tmp_path, config):
+def test_only_the_requested_number_of_rows_is_read(tmp_path, config):
     write(tmp_path / "posts.csv", [*POSTS, ("a", "repeated")])
     assert check_posts_file(config(max_posts=4)).posts == 4
 
@@ -107,7 +107,7 @@ def test_a_post_that_is_too_long_is_refused_with_its_length(tmp_path, refusal):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "problem"),
     [
         ("posts.csv", b"", "the file is empty"),
         ("posts.jsonl", b"", "the file is empty"),
@@ -121,13 +121,13 @@ def test_a_post_that_is_too_long_is_refused_with_its_length(tmp_path, refusal):
         ("posts.txt", f"post_id,text\n1,{CANARY}\n".encode(), "the suffix does not say"),
     ],
 )
-def test_a_damaged_file_is_refused_without_a_word_of_it(tmp_path, refusal, name, content, told):
+def test_a_damaged_file_is_refused_without_a_word_of_it(tmp_path, refusal, name, content, problem):
     (tmp_path / name).write_bytes(content)
     message = refusal(name)
-    assert message.startswith(name) and told in message
+    assert message.startswith(name) and problem in message
 
 
-def test_a_file_that_is_not_there_is_told_with_the_parameter_that_names_it(refusal):
+def test_a_missing_file_is_reported_with_the_parameter_that_names_it(refusal):
     assert refusal() == "posts.csv is missing: put the posts there, or name their file in predict.posts."
 
 

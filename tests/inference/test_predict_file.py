@@ -42,7 +42,7 @@ def table(folder):
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_one_chunk_gives_what_the_loaded_model_says_to_the_last_bit_in_both_files(models, config, posts_csv, agent):
+def test_one_chunk_gives_the_loaded_models_predictions_to_the_last_bit_in_both_files(models, config, posts_csv, agent):
     settings = config()
     folder = predict_file(agent, models(agent), settings)
     assert files(folder) == WHOLE
@@ -52,12 +52,12 @@ def test_one_chunk_gives_what_the_loaded_model_says_to_the_last_bit_in_both_file
         {
             "post_id": post.post_id,
             "criterion": criterion,
-            "probability": said.probability,
-            "predicted": said.predicted,
-            "spans": said.spans and [span._asdict() for span in said.spans],
+            "probability": prediction.probability,
+            "predicted": prediction.predicted,
+            "spans": prediction.spans and [span._asdict() for span in prediction.spans],
         }
         for post, each in zip(posts, model.predict([post.text for post in posts]), strict=True)
-        for criterion, said in each.items()
+        for criterion, prediction in each.items()
     ]
     assert table(folder).schema.equals(SCHEMA)
     assert table(folder).to_pylist() == expected
@@ -196,7 +196,7 @@ def test_no_chunk_leaves_anything_of_its_posts_behind(models, config, tmp_path, 
     assert max(arrow) == arrow[0] and max(joining) < 2 * joining[0]
 
 
-def test_the_c_library_is_asked_to_give_free_pages_back_where_it_can(monkeypatch):
+def test_the_c_library_releases_free_pages_where_it_can(monkeypatch):
     asked = []
     for library in (SimpleNamespace(malloc_trim=asked.append), SimpleNamespace()):
         monkeypatch.setattr("psy_agents.training.allocator.ctypes.CDLL", lambda name, library=library: library)
@@ -204,7 +204,7 @@ def test_the_c_library_is_asked_to_give_free_pages_back_where_it_can(monkeypatch
     assert asked == [0]
 
 
-def test_posts_without_text_are_left_out_where_that_is_asked_for(models, config, posts_csv):
+def test_posts_without_text_are_left_out_on_request(models, config, posts_csv):
     posts_csv.write_text(posts_csv.read_text() + "blank, \nlast,I barely slept.\n")
     folder = predict_file("criteria", models("criteria"), config(blank_texts="set_aside", chunk_posts=10))
     ids = list(dict.fromkeys(table(folder)["post_id"].to_pylist()))
@@ -226,7 +226,7 @@ def test_a_post_of_twenty_thousand_words_has_predictions_like_any_other(models, 
 
 
 def test_another_agents_model_and_a_damaged_one_are_refused_and_nothing_is_written(models, config, posts_csv, tmp_path):
-    with pytest.raises(UserError, match=r"holds a model of share, and joint was asked for: choose a version of joint's model\.$"):
+    with pytest.raises(UserError, match=r"holds a model of share, but joint was requested: choose a version of joint's model\.$"):
         predict_file("joint", models("share"), config())
     model = tmp_path / "model"
     for damage in ("encoder/model.safetensors", "tokenizer.json", "agent.json"):

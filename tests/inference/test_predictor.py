@@ -90,7 +90,7 @@ def test_any_texts_give_a_prediction_of_each_criterion(trained, agent):
             assert replace(prediction, spans=spans) == plain[criterion]
 
 
-def test_texts_asked_for_alone_give_the_same_up_to_rounding(trained):
+def test_single_texts_give_the_same_up_to_rounding(trained):
     predictor = Predictor(trained("joint")[1], device="cpu")
     together = predictor.predict(TEXTS)
     for text, expected in zip(TEXTS, together, strict=True):

@@ -84,7 +84,7 @@ def test_a_notebook_that_shows_posts_would_be_seen(data, monkeypatch):
         ("inspect_errors", "kedro run --pipeline refit --params agent=share"),
     ],
 )
-def test_it_says_what_to_run_where_nothing_is_there(name, command, tmp_path, monkeypatch):
+def test_it_names_the_command_to_run_where_nothing_is_there(name, command, tmp_path, monkeypatch):
     with pytest.raises(CellExecutionError, match=command):
         execute(read(name), tmp_path, monkeypatch, "share")
 

@@ -34,6 +34,6 @@ def test_it_shows_the_best_trials(tmp_path, monkeypatch):
     assert "0.4321" in shown and "cosine" in shown and "evidence-stage0-sanity-0123abcd" in shown
 
 
-def test_it_says_what_to_run_where_there_is_no_top_k(tmp_path, monkeypatch):
+def test_it_names_the_command_to_run_where_there_is_no_top_k(tmp_path, monkeypatch):
     with pytest.raises(CellExecutionError, match="kedro run --pipeline hpo_stage0 --params agent=evidence"):
         execute(tmp_path, monkeypatch)

@@ -1,4 +1,4 @@
-"""Sessions that go on in a copy of the finished project."""
+"""Sessions that continue in a copy of the finished project."""
 
 from __future__ import annotations
 

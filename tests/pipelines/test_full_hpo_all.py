@@ -22,7 +22,7 @@ from psy_agents.hpo.study.store import read_studies
 STUDIES = {"stage0-sanity": 2, "stage1-coarse": 2, "stage2-fine": 2, "stage3-refit": 4, "stage3-final": 1}
 
 
-def test_all_stages_refits_and_the_report_run_in_one_command_with_the_trials_that_are_asked_for(finished):
+def test_all_stages_refits_and_the_report_run_in_one_command_with_the_requested_trials(finished):
     assert finished.ended.returncode == 0, finished.ended.stderr
     found = {name.rpartition("-")[0]: count for name, count in trials(finished.folder).items()}
     assert found == {f"{agent}-{study}": count for agent in AGENTS for study, count in STUDIES.items()}
@@ -56,7 +56,7 @@ def test_each_stage_is_refined_from_the_one_before_and_the_last_one_is_refitted(
     assert not list(model.rglob("*.parquet"))
 
 
-def test_an_agent_that_fails_stops_no_other_and_the_same_command_goes_on_without_training_anything_again(
+def test_an_agent_that_fails_stops_no_other_and_the_same_command_continues_without_training_anything_again(
     finished, copied, resumed
 ):
     before = trials(copied)
@@ -82,7 +82,7 @@ def test_an_agent_that_fails_stops_no_other_and_the_same_command_goes_on_without
     assert trials(copied) == before
 
 
-def test_a_changed_setting_begins_a_study_anew_and_says_what_changed_and_an_earlier_top_k_can_be_pinned(
+def test_a_changed_setting_begins_a_new_study_and_names_the_change_and_an_earlier_top_k_can_be_pinned(
     finished, copied, resumed, caplog
 ):
     before, path = trials(copied), top_k_path("criteria", "stage0")
@@ -154,7 +154,7 @@ def test_the_test_posts_as_new_posts_get_the_predictions_of_the_refit(copied, re
     assert sorted(path.name for path in results.iterdir()) == [f".{agent}.lock", agent]
 
 
-def test_the_model_is_chosen_by_its_version_and_one_that_is_not_there_is_told_with_those_that_are(copied, resumed):
+def test_the_model_is_chosen_by_its_version_and_the_message_for_a_missing_one_lists_those_there_are(copied, resumed):
     models = copied / "data/test/06_models/refit/joint"
     (first,) = versions(copied, "data/test/06_models/refit/joint")
     later = "2999-01-01T00.00.00.000Z"
@@ -170,7 +170,7 @@ def test_the_model_is_chosen_by_its_version_and_one_that_is_not_there_is_told_wi
         resumed(agent="joint").run(pipeline_names=["predict"], load_versions={"joint.refit_model": "2020"})
     shutil.rmtree(models / later / "joint")
     shutil.copytree(max((copied / "data/test/06_models/refit/criteria").glob("*/*")), models / later / "joint")
-    with pytest.raises(UserError, match="holds a model of criteria, and joint was asked for"):
+    with pytest.raises(UserError, match="holds a model of criteria, but joint was requested"):
         resumed(agent="joint").run(pipeline_names=["predict"])
     assert {path for path in before if "06_models" not in path.parts} == {
         path for path in copied.rglob("data/**/*") if "06_models" not in path.parts
@@ -212,7 +212,7 @@ def test_a_page_of_evidence_is_of_todays_corpus_or_refused(copied, resumed):
     assert not list(copied.rglob("evidence_page/*.html"))
 
 
-def test_a_stage_without_the_one_before_searches_the_whole_space_and_says_so(project, session, untracked, tiny_encoder, caplog):
+def test_a_stage_without_the_one_before_searches_the_whole_space_and_logs_it(project, session, untracked, tiny_encoder, caplog):
     with caplog.at_level(logging.INFO, logger="psy_agents"):
         session(env="test", agent="criteria", training=training(tiny_encoder)).run(pipeline_names=["hpo_stage1"])
     assert "criteria, stage1: no best trials of an earlier stage to build on: it searches the whole space alone" in caplog.messages

@@ -92,8 +92,8 @@ def test_a_stage_and_a_broken_run_after_it_leave_no_text_no_id_and_no_salt_outsi
     account = (project / "data" / "03_primary" / "corpus_account.json").read_text()  # kedro viz shows it
     assert not any(word in account for word in (*CANARIES, salt))
     assert places_of((*CANARIES, salt), project) == [] == places_of((*CANARIES, salt), temporary)
-    told = "".join([ended.stdout, ended.stderr, broken.stdout, broken.stderr]).lower()
-    assert not any(word in told for word in (*CANARIES, salt))
+    output = "".join([ended.stdout, ended.stderr, broken.stdout, broken.stderr]).lower()
+    assert not any(word in output for word in (*CANARIES, salt))
     for folder in LAYERS_OF_THE_CORPUS:  # that the search would find them
         assert any(ID.encode() in path.read_bytes() for path in (project / "data" / folder).rglob("*.*")), folder
 
@@ -109,9 +109,9 @@ def test_the_whole_search_the_report_and_mlflow_hold_no_text_and_ids_stand_in_pr
             r"|06_models/hpo/\w+-stage3-final-\w+/trial_0000/test_predictions\.parquet)",
             place,
         ), place
-    told = (finished.ended.stdout + finished.ended.stderr).lower()
+    output = (finished.ended.stdout + finished.ended.stderr).lower()
     salt = (finished.folder / "conf" / "local" / "id_salt").read_text()
-    assert not any(word in told for word in (*planted, finished_project.ID, "syn_0", salt))
+    assert not any(word in output for word in (*planted, finished_project.ID, "syn_0", salt))
     assert places_of((salt,), finished.folder) == []
     made = [path.name for path in finished.folder.rglob("*") if path.is_file()]
     for name in ("mlflow.db", "studies.db", "report.html", "report.json", "tables.tex", "errors.csv", "trial_0000.log"):
@@ -120,7 +120,7 @@ def test_the_whole_search_the_report_and_mlflow_hold_no_text_and_ids_stand_in_pr
     assert finished_project.POST.encode() in text and finished_project.ID.encode() in text
 
 
-def test_pages_of_evidence_hold_no_text_unless_it_is_asked_for_and_then_in_the_private_folder_alone(
+def test_pages_of_evidence_hold_text_only_on_request_and_only_in_the_private_folder(
     finished, copied, monkeypatch, caplog
 ):
     new = finished_project.sessions_of(copied, monkeypatch)
@@ -153,7 +153,7 @@ def save_model_that_finds_every_sentence(folder: Path, encoder: str) -> None:
     save_agent(folder, model, "share", load_tokenizer(Path(encoder)), decisions, {"SLEEP": "Sleeps badly."}, {}, InferenceSettings())
 
 
-def test_quotes_are_in_the_predictions_of_a_run_that_asks_for_them_and_nowhere_else(project, kedro, tmp_path, temporary):
+def test_quotes_are_in_the_predictions_of_a_run_that_requests_them_and_nowhere_else(project, kedro, tmp_path, temporary):
     models = project / "data/06_models/refit/share"
     save_model_that_finds_every_sentence(
         models / "2026-01-01T00.00.00.000Z" / "share", tiny_agents.build_encoder("bert", tmp_path / "encoder")

@@ -38,7 +38,7 @@ class Quoting:
 
 
 @pytest.mark.parametrize(
-    ("quoting", "told"),
+    ("quoting", "shown"),
     [
         (Quoting.error, "ValueError at "),
         (Quoting.chain, "RuntimeError from KeyError at "),
@@ -46,12 +46,12 @@ class Quoting:
         (Quoting.pandas, "ValueError at "),
     ],
 )
-def test_an_unexpected_error_tells_its_type_and_place_only(session, project, monkeypatch, caplog, capfd, quoting, told):
+def test_an_unexpected_error_shows_its_type_and_place_only(session, project, monkeypatch, caplog, capfd, quoting, shown):
     plant(project / "data" / "01_raw" / "synthetic")
     monkeypatch.setattr("psy_agents.pipelines.preprocessing.nodes.prepare_corpus", quoting)
     with pytest.raises(ProgramError) as caught:
         session().run(runner=SequentialRunner())  # as the command line does: kedro-viz records no other run
-    assert str(caught.value).startswith(told) and "preprocessing/nodes.py:" in str(caught.value)
+    assert str(caught.value).startswith(shown) and "preprocessing/nodes.py:" in str(caught.value)
     captured = capfd.readouterr()
     shown = "".join([*traceback.format_exception(caught.value), captured.out, captured.err])
     assert not any(word in shown for word in CANARIES)
@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_written_is_named_without_the_cell_at_fault(sessio
     assert places_of(CANARIES, project) == []
 
 
-def test_whoever_asks_for_it_sees_an_unexpected_error_whole(session, project, monkeypatch):
+def test_an_unexpected_error_is_shown_whole_on_request(session, project, monkeypatch):
     plant(project / "data" / "01_raw" / "synthetic")
     monkeypatch.setattr("psy_agents.pipelines.preprocessing.nodes.prepare_corpus", Quoting.error)
     monkeypatch.setenv("PSY_AGENTS_SHOW_ERRORS", "1")

@@ -61,7 +61,7 @@ def test_every_pipeline_is_registered_and_the_default_is_the_cheap_one(session):
     assert [node.name for node in pipelines["__default__"].nodes] == [f"preprocessing.{step}" for step in steps]
 
 
-def test_whoever_asks_for_the_preprocessing_or_more_gets_the_data_quality_report(session):
+def test_the_preprocessing_and_what_follows_it_make_the_data_quality_report(session):
     session()
     reported = {"data_quality", "data_quality_labels", "data_quality_lengths", "data_quality_rows", "data_quality_page"}
     assert not reported & pipelines["__default__"].datasets()
@@ -168,7 +168,7 @@ def test_everything_that_reads_the_corpus_reads_it_as_one_and_after_the_preproce
             assert all(order.index("preprocessing.assemble_corpus") < order.index(each) for each in readers), name
 
 
-def test_tags_say_for_which_agent_a_node_works_which_stage_it_runs_and_whether_it_publishes(session):
+def test_tags_name_a_nodes_agent_its_stage_and_whether_it_publishes(session):
     session()
     for name, pipeline in pipelines.items():
         for node in pipeline.nodes:

@@ -41,13 +41,13 @@ def test_the_reports_numbers_are_those_of_the_saved_predictions(finished, agent)
             continue
         scores = precision_recall_fscore_support(rows["label"], rows["predicted"], average="binary", zero_division=0)[:3]
         per_criterion.append(scores)
-        told = classes[classes["class"] == criterion].set_index("metric")["value"]
-        assert told[["precision", "recall", "f1"]].tolist() == pytest.approx(scores), criterion
-    told = classes[classes["part"] == "macro"].set_index("metric")["value"]
-    assert told[["precision", "recall", "f1"]].tolist() == pytest.approx(np.mean(per_criterion, axis=0))
+        shown = classes[classes["class"] == criterion].set_index("metric")["value"]
+        assert shown[["precision", "recall", "f1"]].tolist() == pytest.approx(scores), criterion
+    shown = classes[classes["part"] == "macro"].set_index("metric")["value"]
+    assert shown[["precision", "recall", "f1"]].tolist() == pytest.approx(np.mean(per_criterion, axis=0))
 
     figures = table(finished.folder, "summary").query("system == @agent").set_index("metric")["value"]
-    assert figures["macro_f1"] == told["f1"]
+    assert figures["macro_f1"] == shown["f1"]
     assert ("token_f1" in figures) == (agent != "criteria")
     if agent != "criteria":
         posts = pd.read_parquet(finished.folder / "data/test/02_intermediate/posts.parquet").set_index("post_id")["text"]
@@ -93,5 +93,5 @@ def test_an_ensemble_is_handed_over_and_reported_with_what_it_buys(copied, resum
     stages = table(copied, "stages").query("agent == 'criteria'").set_index("stage")
     assert np.isnan(stages.loc["stage3 members", "best"]) and stages.loc["stage3 ensemble", "epochs"] == 0
     summary = loaded(copied, "data/test/07_model_output/refit/criteria_criteria-stage3-refit_summary.json")
-    told = table(copied, "summary").query("system == 'criteria'").set_index("metric")["value"]
-    assert row["value"] == pytest.approx(told["macro_f1"] - summary["ensemble"]["single_test_metrics"]["macro_f1"])
+    shown = table(copied, "summary").query("system == 'criteria'").set_index("metric")["value"]
+    assert row["value"] == pytest.approx(shown["macro_f1"] - summary["ensemble"]["single_test_metrics"]["macro_f1"])

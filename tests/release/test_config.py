@@ -1,4 +1,4 @@
-"""What an export is told of the run and of the corpus, in each environment."""
+"""What an export knows of the run and of the corpus, in each environment."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_safety_critical_criteria_are_criteria(session, project):
 
 
 @pytest.mark.parametrize(
-    ("params", "told"),
+    ("params", "message"),
     [
         ({"export": {"format": ["onnx"]}}, "export.format: there is no such parameter, did you mean 'formats'"),
         ({"export": {"formats": "onx"}}, "there is no export format onx (there are: onnx)"),
@@ -50,6 +50,6 @@ def test_safety_critical_criteria_are_criteria(session, project):
         ({"publish": {"repository": "name"}}, "publish.repository: "),
     ],
 )
-def test_a_mistake_is_refused_by_its_name(session, params, told):
-    with pytest.raises(UserError, match=re.escape(told)):
+def test_a_mistake_is_refused_by_its_name(session, params, message):
+    with pytest.raises(UserError, match=re.escape(message)):
         export_of(session, **params)

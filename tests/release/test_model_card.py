@@ -58,10 +58,10 @@ def test_the_hub_reads_the_header_and_nothing_in_it_is_invented(card_of, trained
     card = ModelCard(card_of(agent)[0])
     assert (card.data.license, card.data.language, card.data.base_model) == ("cc-by-4.0", ["en"], None), "the encoder is a local folder"
     assert agent in card.data.tags
-    told = {result.metric_name: result.metric_value for result in card.data.eval_results}
+    shown = {result.metric_name: result.metric_value for result in card.data.eval_results}
     metrics = trained(agent).summary["test_metrics"]
     wanted = {"macro-F1 of criteria": "macro_f1", "token-F1 of evidence": "token_f1"}
-    assert {name: told[name] for name in wanted if name in told} == {
+    assert {name: shown[name] for name in wanted if name in shown} == {
         name: pytest.approx(metrics[key], abs=1e-6) for name, key in wanted.items() if key in metrics
     }
     assert {result.dataset_type for result in card.data.eval_results} == {"meadow"}
@@ -70,10 +70,10 @@ def test_the_hub_reads_the_header_and_nothing_in_it_is_invented(card_of, trained
 @pytest.mark.parametrize("agent", AGENTS)
 def test_the_figures_are_those_of_the_saved_predictions(card_of, trained, agent):
     card, saved = card_of(agent)[0], trained(agent).predictions
-    told, missed = rows(card, "### By criterion"), rows(card, "### What it misses, by criterion")
+    shown, missed = rows(card, "### By criterion"), rows(card, "### What it misses, by criterion")
     for criterion, pairs in saved.groupby("criterion"):
         gold, predicted = pairs["label"], pairs["predicted"]
-        training, support, n_predicted, _, recall, f1, _ = told[criterion]
+        training, support, n_predicted, _, recall, f1, _ = shown[criterion]
         assert (int(support), int(n_predicted)) == (gold.sum(), predicted.sum())
         assert float(recall.split()[0]) == pytest.approx(recall_score(gold, predicted), abs=5e-4)
         assert float(f1.split()[0]) == pytest.approx(f1_score(gold, predicted, zero_division=0), abs=5e-4)
@@ -91,7 +91,7 @@ def test_misses_have_the_interval_of_the_recall_turned_round(trained):
         assert each.missed == round(each.rate.value * each.support)
 
 
-def test_a_criterion_without_a_positive_pair_on_test_is_said_to_be_unknown(trained):
+def test_a_criterion_without_a_positive_pair_on_test_is_unknown(trained):
     from psy_agents.evaluation.results import ClassScores, Estimate
     from psy_agents.release.known_failures import failures_section
 
@@ -105,7 +105,7 @@ def test_a_criterion_without_a_positive_pair_on_test_is_said_to_be_unknown(train
     assert rows(section, "### What it misses, by criterion")["SLEEP"] == ["0", "0", "–"]
 
 
-def test_misses_that_may_endanger_somebody_are_told_with_a_note_on_crisis_resources(card_of, trained):
+def test_safety_critical_misses_are_listed_with_a_note_on_crisis_resources(card_of, trained):
     card, saved = card_of("share")[0], trained("share").predictions.query("criterion == 'SLEEP' and label == 1")
     assert f"`SLEEP`: **{(saved['predicted'] == 0).sum()} of {len(saved)} positive pairs missed**" in card
     assert CRISIS in card and "findahelpline.com" in CRISIS
@@ -118,7 +118,7 @@ def test_the_corpus_names_them_and_the_code_knows_none(trained):
         trained("criteria").facts(CONFIG.model_copy(update={"corpora": {"meadow": misspelt}}))
 
 
-def test_the_data_statement_has_every_heading_and_says_what_is_not_known(card_of, trained):
+def test_the_data_statement_has_every_heading_and_lists_what_is_not_known(card_of, trained):
     statement = card_of("criteria")[1]
     assert re.findall(r"^## (.+)$", statement, re.M) == list(HEADINGS.values())
     parts = dict(re.findall(r"^## . ?\.? ?(.+)\n\n(.+)$", statement, re.M))
@@ -129,7 +129,7 @@ def test_the_data_statement_has_every_heading_and_says_what_is_not_known(card_of
     assert f"{account['posts']['used']:,} of {account['posts']['in']:,} posts" in statement
 
 
-def test_of_a_corpus_that_is_not_described_nothing_is_claimed(trained, caplog):
+def test_nothing_is_claimed_of_a_corpus_that_is_not_described(trained, caplog):
     made = trained("criteria")
     other = {"meadows": CONFIG.corpus_description}
     bare = CONFIG.model_copy(update={"corpora": other, "agreement": None, "licence": None})
@@ -148,10 +148,10 @@ def test_the_hashes_are_those_of_the_files(trained):
     with exported_folder(made.facts(), made.model) as folder:
         card, hashes = (folder / "README.md").read_text(encoding="utf-8"), file_checksums(folder)
         record = json.loads((folder / "export.json").read_text(encoding="utf-8"))
-        told = {name: cells[-1].strip("`") for name, cells in rows(card, "## Files").items()}
-    assert record["files"] == hashes == {name: told[name] for name in hashes}
-    assert {"criteria_encoder/model.safetensors", "evidence_encoder/model.safetensors", "heads.safetensors", "agent.json"} <= set(told)
-    assert set(told) - set(hashes) == {"export.json"}
+        shown = {name: cells[-1].strip("`") for name, cells in rows(card, "## Files").items()}
+    assert record["files"] == hashes == {name: shown[name] for name in hashes}
+    assert {"criteria_encoder/model.safetensors", "evidence_encoder/model.safetensors", "heads.safetensors", "agent.json"} <= set(shown)
+    assert set(shown) - set(hashes) == {"export.json"}
     assert not folder.exists(), "it is there while it is saved"
 
 
@@ -174,7 +174,7 @@ def together(trained, tmp_path):
     return folder, made.facts(summary={**made.summary, "ensemble": ensemble})
 
 
-def test_the_card_of_an_ensemble_says_who_answers_and_its_own_examples_open_it(together):
+def test_the_card_of_an_ensemble_names_its_members_and_its_examples_load_it(together):
     folder, facts = together
     with exported_folder(facts, folder) as path:
         card = (path / "README.md").read_text(encoding="utf-8")
@@ -234,7 +234,7 @@ def test_the_commands_name_stages_seeds_environment_and_agreement(trained):
     ]
 
 
-def test_a_refit_with_resplits_and_halving_is_told_and_can_be_repeated(trained):
+def test_a_refit_with_resplits_and_halving_is_described_and_can_be_repeated(trained):
     made = trained("criteria")
     facts = made.facts(summary={**made.summary, "resplit": True, "folds": 2, "halving": [1, 1]})
     card = model_card(facts, made.model, {})

@@ -91,7 +91,7 @@ def test_the_poison_works(trained, tmp_path):
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_other_weights_beside_the_safetensors_are_ignored_and_alone_refused(trained, tmp_path, agent):
+def test_other_weights_next_to_the_safetensors_are_ignored_and_alone_refused(trained, tmp_path, agent):
     folder = Path(shutil.copytree(trained(agent).model, tmp_path / "model"))
     encoder = next(folder.glob("*encoder"))
     (encoder / "pytorch_model.bin").write_bytes(b"not even a pickle")

@@ -88,8 +88,8 @@ def test_a_person_who_types_the_name_uploads_every_file_into_a_private_repositor
     assert hub.calls[0][1] == {"repo_id": NAME, "repo_type": "model", "private": True, "exist_ok": True}
     assert hub.calls[2][1]["allow_patterns"] == file_names(folder) and hub.calls[2][1]["folder_path"] == folder
     (question,) = person.asked
-    for told in (NAME, "private", "heads.safetensors", "README.md", "cc-by-4.0", "memorise", "names no data agreement"):
-        assert told in question
+    for fact in (NAME, "private", "heads.safetensors", "README.md", "cc-by-4.0", "memorise", "names no data agreement"):
+        assert fact in question
     assert "agent.json names a folder of this machine, /" in question, "the encoder was a local one"
 
 
@@ -122,7 +122,7 @@ def test_without_a_terminal_the_name_has_to_be_repeated(exported):
     assert hub.names[-1] == "upload_folder"
 
 
-def test_under_an_agreement_that_is_asked_for_by_its_own_name(exported):
+def test_under_an_agreement_its_name_must_be_confirmed(exported):
     hub, folder, name = Hub(), exported(AGREEMENT), AGREEMENT["name"]
     person = Person(NAME, "yes")
     with pytest.raises(UserError, match="it was not confirmed"):
@@ -136,7 +136,7 @@ def test_under_an_agreement_that_is_asked_for_by_its_own_name(exported):
     assert hub.names.count("upload_folder") == 2
 
 
-def test_a_repository_that_is_there_and_public_gets_nothing_unless_that_is_asked_for(exported):
+def test_an_existing_public_repository_gets_nothing_unless_requested(exported):
     hub, folder = Hub(there={NAME: False}), exported()
     with pytest.raises(UserError, match="exists and is public"):
         publish(folder, config(), hub, Person(NAME))
@@ -172,7 +172,7 @@ def test_what_the_hub_refuses_is_one_sentence(exported):
         publish(exported(), config(), Hub(fails=OfflineModeIsEnabled("offline")), Person(NAME))
 
 
-def test_where_to_is_asked_for_and_has_a_form(exported):
+def test_the_repository_is_required_and_its_name_checked(exported):
     with pytest.raises(UserError, match="name the repository with --params publish.repository=user/name"):
         publish(exported(), PublishConfig(), Hub(), Person())
     for wrong in ("meadow", "a/b/c", "https://huggingface.co/a/b"):

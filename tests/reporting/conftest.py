@@ -217,6 +217,6 @@ def report():
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """For tests that need one; opening a page anew forgets the last one."""
+    """For tests that need one; opening a page again forgets the last one."""
     with Browser(tmp_path_factory.mktemp("browser")) as browser:
         yield browser

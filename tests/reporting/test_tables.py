@@ -69,7 +69,7 @@ def test_a_criterion_named_macro_stays_apart_from_the_mean(report):
     assert f1.to_dict() == {"criterion": side.per_criterion["FATIGUE"].f1.value, "macro": side.macro.f1.value}
 
 
-def test_the_summary_tells_both_sides_exact_matches_and_the_spread_over_seeds(report):
+def test_the_summary_shows_both_sides_exact_matches_and_the_spread_over_seeds(report):
     found = estimates(summary_table(report), "system", "metric")
     share = next(each for each in report.evaluations if each.name == "share")
     assert found["share", "exact_match"] == numbers(share.criterion.exact_match)
@@ -87,7 +87,7 @@ def test_the_summary_tells_both_sides_exact_matches_and_the_spread_over_seeds(re
     assert seeds.loc["joint", "standard_deviation"] == pytest.approx(statistics.stdev(values))
 
 
-def test_evidence_is_told_over_all_pairs_with_intervals_and_by_criterion_without(report):
+def test_evidence_has_intervals_over_all_pairs_and_none_by_criterion(report):
     table = evidence_table(report)
     joint = next(each.evidence for each in report.evaluations if each.name == "joint")
     pooled = table[table["criterion"].isna()]
@@ -110,7 +110,7 @@ def test_comparisons_seeds_and_stages_are_whole(report):
     assert stages.loc[1, "failures"] == "2 out of memory"
 
 
-def test_choices_are_told_with_their_gain_and_the_support_they_rest_on(report):
+def test_choices_are_listed_with_their_gain_and_support(report):
     gained = estimates(gains_table(report).fillna({"criterion": ""}), "agent", "choice", "metric", "criterion")
     assert gained == {
         (each.agent, each.choice, each.metric, each.criterion or ""): numbers(each.difference) for each in report.gains

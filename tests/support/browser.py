@@ -117,7 +117,7 @@ class Browser:
             self.ask("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def requested(self) -> list[str]:
-        """Addresses that the page has asked for since it was opened, its own apart."""
+        """Addresses that the page has requested since it was opened, its own apart."""
         asked = [event["params"]["request"]["url"] for event in self.events if event.get("method") == "Network.requestWillBeSent"]
         return asked[1:]
 

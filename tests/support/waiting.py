@@ -11,5 +11,5 @@ PATIENCE = 600.0
 def wait_for(condition) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "what was waited for has not happened"
         time.sleep(0.02)

@@ -59,9 +59,9 @@ def trial(callback, record, values=(0.5, 0.6), **ending):
 
 def warnings(caplog):
     """The callback's log lines, without those of MLflow."""
-    said = [record.message for record in caplog.records if record.name == "psy_agents.tracking.callback"]
-    assert all(message.startswith("MLflow failed (") for message in said)
-    return said
+    messages = [record.message for record in caplog.records if record.name == "psy_agents.tracking.callback"]
+    assert all(message.startswith("MLflow failed (") for message in messages)
+    return messages
 
 
 def runs(experiment, kind):
@@ -103,7 +103,7 @@ def test_a_failed_trial_keeps_its_reason(experiment):
     assert run.data.tags["reason"] == "diverged: the loss is nan"
 
 
-def test_an_interrupted_stage_goes_on_in_its_own_run_with_one_run_a_trial(experiment):
+def test_an_interrupted_stage_continues_in_its_own_run_with_one_run_a_trial(experiment):
     def search():
         with mlflow.start_run():
             callback = MlflowCallback({})
@@ -282,13 +282,13 @@ def test_runs_of_killed_processes_are_ended_and_no_others(experiment):
 
     command, other = run(), run()
     killed, whole, elsewhere = run(command), run(command), run(other)
-    stage = run(killed)  # The same command goes on with it.
+    stage = run(killed)  # The same command continues it.
     client.set_terminated(whole, "FINISHED")
     end_open_child_runs(command)
     found = [client.get_run(each).info.status for each in (command, killed, whole, elsewhere, stage)]
     assert found == ["RUNNING", "FAILED", "FINISHED", "RUNNING", "RUNNING"]
 
 
-def test_runs_that_cannot_be_ended_are_told_of_and_stop_nothing(experiment, caplog):
+def test_runs_that_cannot_be_ended_are_reported_and_stop_nothing(experiment, caplog):
     end_open_child_runs("0" * 32)
     assert warnings(caplog) == ["MLflow failed (MlflowException): runs of agents that were killed stay open there"]

@@ -52,7 +52,7 @@ def watch(event, args):
 sys.addaudithook(watch)
 import mlflow
 import pandas as pd
-mlflow.pyfunc.load_model("model").predict(pd.DataFrame({"text": texts})).to_json("said.json", orient="records", double_precision=15)
+mlflow.pyfunc.load_model("model").predict(pd.DataFrame({"text": texts})).to_json("predictions.json", orient="records", double_precision=15)
 json.dump(touched, open("touched.json", "w"))
 """
 
@@ -138,7 +138,7 @@ def test_a_copy_of_the_model_neither_names_the_project_nor_looks_into_it(finishe
     ended = elsewhere("-c", LOAD_COPY)
     assert ended.returncode == 0, ended.stderr
     assert json.loads((elsewhere.folder / "touched.json").read_text()) == []
-    check_same(json.loads((elsewhere.folder / "said.json").read_text()), expected(finished.folder, "share"))
+    check_same(json.loads((elsewhere.folder / "predictions.json").read_text()), expected(finished.folder, "share"))
 
 
 @pytest.mark.parametrize(("agent", "quotes"), [("share", True), ("evidence", False)])
@@ -199,7 +199,7 @@ def test_a_model_is_named_by_its_agent_and_has_a_signature_an_example_of_ours_an
 
 @pytest.fixture
 def tracked(finished, tmp_path, monkeypatch):
-    """Sessions that refit ``share`` once more, in a copy of the finished project that goes on with its MLflow runs."""
+    """Sessions that refit ``share`` once more, in a copy of the finished project that continues its MLflow runs."""
     folder = tmp_path / "tracked"
     shutil.copytree(finished.folder, folder)
     with closing(sqlite3.connect(folder / "mlruns" / "mlflow.db")) as database, database:
@@ -225,7 +225,7 @@ def runs_with(project: Path, model_id: str) -> set[str]:
     return {run.data.tags["pipelines"] for run in runs if model_id in [each.model_id for each in run.outputs.model_outputs]}
 
 
-def test_a_refit_in_which_nothing_is_new_links_the_model_and_one_that_is_lost_is_logged_anew(tracked):
+def test_a_refit_in_which_nothing_is_new_links_the_model_and_a_lost_one_is_logged_again(tracked):
     before, paths = models(tracked.folder), list(sys.path)
     tracked()
     after = models(tracked.folder)
@@ -242,15 +242,15 @@ def test_a_refit_in_which_nothing_is_new_links_the_model_and_one_that_is_lost_is
     assert sys.path == paths and load_predictor.cache_info().currsize == 0
 
 
-def test_an_ensemble_is_logged_beside_the_single_winner_that_it_begins_with(tracked):
+def test_an_ensemble_is_logged_with_the_single_winner_that_it_begins_with(tracked):
     single = models(tracked.folder)["share"]
     tracked(ensemble="top_k")
     client = mlflow.MlflowClient(f"sqlite:///{tracked.database}")
     found = [each for each in client.search_logged_models([single.experiment_id]) if each.name == "share"]
     (ensemble,) = (each for each in found if each.model_id != single.model_id)
     assert len(found) == 2 and "stage3-ensemble" in ensemble.tags["study"]
-    said = mlflow.pyfunc.load_model(ensemble.artifact_location.removeprefix("file://")).predict(pd.DataFrame({"text": TEXTS}))
-    check_same(json.loads(said.to_json(orient="records", double_precision=15)), expected(tracked.folder, "share"))
+    predicted = mlflow.pyfunc.load_model(ensemble.artifact_location.removeprefix("file://")).predict(pd.DataFrame({"text": TEXTS}))
+    check_same(json.loads(predicted.to_json(orient="records", double_precision=15)), expected(tracked.folder, "share"))
 
 
 def test_a_model_whose_logging_was_interrupted_is_replaced(tracked):
@@ -283,20 +283,20 @@ def test_a_database_that_is_locked_while_the_refit_ends_costs_no_refit_and_the_m
     with caplog.at_level(logging.INFO, logger="psy_agents.app.hooks.models"):
         tracked()
     monkeypatch.undo()
-    said = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert said == [
+    messages = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert messages == [
         "MLflow failed (MlflowException): the model of share is saved but not logged; the next attempt is when the run ends"
     ]
     assert models(tracked.folder)["share"].status == "READY"
     assert len(list((tracked.folder / "data/test/06_models/refit/share").iterdir())) == versions + 1
 
 
-def test_an_mlflow_that_stays_broken_is_told_and_the_refit_is_saved(tracked, monkeypatch, caplog):
+def test_an_mlflow_that_stays_broken_is_reported_and_the_refit_is_saved(tracked, monkeypatch, caplog):
     monkeypatch.setattr(mlflow.MlflowClient, "search_logged_models", lambda *a, **k: 1 / 0)
     versions = len(list((tracked.folder / "data/test/06_models/refit/share").iterdir()))
     with caplog.at_level(logging.WARNING, logger="psy_agents.app.hooks.models"):
         tracked()
-    assert caplog.messages[-1] == ("MLflow failed again (ZeroDivisionError): to log the model of share, run the pipeline refit once more")
+    assert caplog.messages[-1] == ("MLflow failed again (ZeroDivisionError): to log the model of share, run the pipeline refit again")
     assert len(list((tracked.folder / "data/test/06_models/refit/share").iterdir())) == versions + 1
 
 

@@ -1,4 +1,4 @@
-"""Freed memory is kept: counted in the pages that the kernel has to clear anew."""
+"""Freed memory is kept: counted in the pages that the kernel has to clear again."""
 
 import subprocess
 import sys

@@ -59,7 +59,7 @@ def test_states_are_made_once_for_a_depth(encoders, corpus, runs_of_frozen_layer
 
 
 @pytest.mark.parametrize("changes", [{}, {"frozen_layers": 1, "reinitialised_layers": 2}])
-def test_nothing_is_kept_where_nothing_is_frozen_or_a_frozen_layer_is_drawn_anew(encoders, corpus, changes):
+def test_nothing_is_kept_where_nothing_is_frozen_or_a_frozen_layer_is_reinitialised(encoders, corpus, changes):
     assert run(encoders, TrainingData(corpus, "share", SETTINGS), **changes).train_frozen is None
 
 

@@ -186,9 +186,9 @@ def test_frozen_layers_stay(encoders, corpus, agent):
 
 
 def test_reinitialised_layers_are_the_top_ones(encoders, corpus):
-    kept, anew = (start(encoders, corpus, reinitialised_layers=n).agent.encoder for n in (0, 1))
+    kept, reinitialised = (start(encoders, corpus, reinitialised_layers=n).agent.encoder for n in (0, 1))
     depths = depth_of_parameters(kept)
-    for (name, old), new in zip(kept.named_parameters(), anew.parameters(), strict=True):
+    for (name, old), new in zip(kept.named_parameters(), reinitialised.parameters(), strict=True):
         if depths[name] <= 1:
             assert torch.equal(old, new)
         elif old.ndim > 1:

@@ -89,7 +89,7 @@ def check_encoders(chosen: Pipeline, parameters: Parameters, places: Places) -> 
     encoders = {encoder for agent, space in searches for encoder in spaces.encoders(agent, space, training)}
     if any("params:training" in node.inputs and search_of(node) is None for node in chosen.nodes):
         encoders.add(fixed["encoder"])
-    folders = {encoder: locate_encoder(encoder) for encoder in sorted(encoders)}  # Each once: one may be asked of the hub.
+    folders = {encoder: locate_encoder(encoder) for encoder in sorted(encoders)}  # Each once: one may need a request to the hub.
     for agent, name in searches:
         space = spaces.space(agent, name, training)
         for encoder in spaces.encoders(agent, name, training):

@@ -62,7 +62,7 @@ def named_agreement(values: Mapping[str, Any]) -> Agreement:
 
 
 def check_confirmed(agreement: Agreement, folder: Path) -> None:
-    """Refuse a folder of raw files for which nobody has confirmed the agreement.
+    """Refuse a folder of raw files without a confirmed agreement.
 
     Raises:
         UserError: it is not confirmed, or the record is damaged.

@@ -13,7 +13,7 @@ DEFAULT_FUZZY_THRESHOLD = 0.7  # benchmarks/alignment.py measures what each thre
 
 
 class Files(Schema):
-    """Names of the three files in the corpus's folder; the suffix tells the format.
+    """Names of the three files in the corpus's folder; the suffix gives the format.
 
     Attributes:
         posts: file of the posts.
@@ -82,7 +82,7 @@ class Policies(Schema):
     Attributes:
         conflicting_status: a (post, criterion) pair with rows of both statuses is positive, is negative
             (all_positive: only rows of status 1 alone make a positive), or is set aside.
-        labels: labels that are no criteria, each ignored, made a criterion of its own, or refused.
+        labels: labels that are no criteria, each ignored, made a further criterion, or refused.
         unknown_labels: the same for every label named neither there nor in the criteria.
         posts_without_rows: negatives, where every post was read by the annotators, or set_aside.
         orphan_rows: annotations of posts that the corpus lacks.
@@ -104,7 +104,7 @@ class SplitSettings(Schema):
 
     Attributes:
         method: ratios; folds: part ``fold`` of ``folds`` is test, the next one validation, the rest train;
-            column: as the posts' split column says.
+            column: from the posts' split column.
         train: share of the posts (method: ratios).
         validation: share of the posts on which a search and thresholds choose (method: ratios).
         test: share of the posts that only the refit sees (method: ratios); the three sum to 1.
@@ -137,7 +137,7 @@ class CorpusSettings(Schema):
     """The section ``preprocessing``.
 
     Attributes:
-        max_posts: a sample of so many posts, to try things on; None takes all.
+        max_posts: size of a random sample of the posts; None takes all.
     """
 
     files: Files = Files()

@@ -191,5 +191,5 @@ def _not_aligned(post_ids: pd.Series, found: Alignment, lost: np.ndarray, salt: 
         f"Annotations: {int(lost.sum())} of {len(post_ids)} rows have a sentence that is not found in its post "
         f"({blank} of them blank; first in row {int(post_ids.index[lost.argmax()]) + 1} below the header), "
         f"in {len(hashed)} posts, whose hashed ids are {', '.join(hashed[:IDS_SHOWN])}{more}: "
-        f"mend those rows, lower preprocessing.alignment.fuzzy_threshold, or choose another preprocessing.alignment.mode."
+        f"correct those rows, lower preprocessing.alignment.fuzzy_threshold, or choose another preprocessing.alignment.mode."
     )

@@ -42,7 +42,7 @@ def prepare_corpus(
         salt: of the project, for hashed ids in messages.
 
     Raises:
-        UserError: the corpus does not have the form that the settings ask for.
+        UserError: the corpus does not fit the settings.
     """
     all_posts = check_posts(posts_raw, settings.files.posts, settings.columns.posts)
     all_annotations = check_annotations(annotations_raw, settings.files.annotations, settings.columns.annotations)

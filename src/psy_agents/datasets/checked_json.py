@@ -20,7 +20,7 @@ class CheckedJSONDataset(LocalVersionedDataset[dict[str, Any], dict[str, Any] | 
     Args:
         filepath: relative to the project.
         model: dotted name of the pydantic model that validates the data.
-        optional: load None if there is no file yet. A version that was asked for must exist.
+        optional: load None if there is no file yet. A requested version must exist.
     """
 
     def __init__(

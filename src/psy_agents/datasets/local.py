@@ -30,7 +30,7 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded]):
 
     Args:
         filepath: relative to the project.
-        is_saved: tells whether a path holds a saved version.
+        is_saved: decides whether a path holds a saved version.
         optional: whether a file that does not exist yet loads as None.
     """
 
@@ -59,6 +59,6 @@ class LocalVersionedDataset(AbstractVersionedDataset[Saved, Loaded]):
             return False
 
     def _is_optional_and_missing(self) -> bool:
-        """True if `load` returns None; a version that was asked for must exist."""
-        version_asked_for = self._version is not None and self._version.load is not None
-        return self.optional and not version_asked_for and not self.exists()
+        """True if `load` returns None; a requested version must exist."""
+        version_requested = self._version is not None and self._version.load is not None
+        return self.optional and not version_requested and not self.exists()

@@ -18,7 +18,7 @@ class PredictionsDataset(LocalVersionedDataset["pd.DataFrame", "pd.DataFrame | N
 
     Args:
         filepath: relative to the project.
-        optional: load None if there is no file yet. A version that was asked for must exist.
+        optional: load None if there is no file yet. A requested version must exist.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ class Span(NamedTuple):
         start, end: character offsets into the post; ``post[start:end]`` is the span.
         score: the score that the decoding rule compares with its threshold (`psy_agents.agents.decoding.DecodingRule`); None
             for a baseline.
-        quote: the text of the span; None if the caller does not ask for quotes.
+        quote: the text of the span; None if the caller wants no quotes.
     """
 
     start: int

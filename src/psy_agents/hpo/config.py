@@ -79,7 +79,7 @@ class RungsPruner(Schema):
     epochs: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (2, 5), min_length=1, description="Rungs: epochs after which a trial is compared. Rungs from the stage's last epoch on do nothing."
     )
-    reduction_factor: int = Field(3, ge=2, description="One of so many trials goes on at a rung: 3 for the best third.")
+    reduction_factor: int = Field(3, ge=2, description="One in this many trials continues at a rung: 3 for the best third.")
     min_trials: int = Field(4, ge=2, description="Number of trials seen at a rung, this one included, before one is stopped there.")
 
     @model_validator(mode="after")
@@ -226,7 +226,7 @@ class StageConfig(_RunsTrials):
         if self.n_trials is None and self.timeout is None:
             raise ValueError("n_trials and timeout are both null, so the stage would never end: set one of them")
         if self.n_trials is None and self.spend == "epochs":
-            raise ValueError("spend is epochs, but n_trials is null, so nothing says how many epochs: set n_trials, or spend trials")
+            raise ValueError("spend is epochs, but n_trials is null, so the number of epochs is unknown: set n_trials, or spend trials")
         return self
 
     @property
@@ -254,7 +254,7 @@ class RefitConfig(_RunsTrials):
     halving: Annotated[tuple[Annotated[int, Field(ge=1)], ...] | None, Field(min_length=1), BeforeValidator(_counts)] = Field(
         None,
         description="Number of candidates that are trained with the first seed, with the second and so on, such as 12-6-3-2: the best so "
-        "far go on, and the last number holds for all further seeds. It replaces candidates; null: all candidates with all seeds.",
+        "far continue, and the last number holds for all further seeds. It replaces candidates; null: all candidates with all seeds.",
     )
     resplit: bool = Field(
         True,
@@ -317,9 +317,9 @@ class RefitConfig(_RunsTrials):
 
     def candidates_by_seed(self, available: int) -> tuple[int, ...]:
         """Number of candidates that are trained with each of the seeds in turn, where the top-k has ``available`` trials."""
-        asked = (self.candidates,) if self.halving is None else self.halving
-        further = len(self.fixed_seeds) - len(asked)
-        return tuple(min(number, available) for number in (*asked, *[asked[-1]] * further))
+        sizes = (self.candidates,) if self.halving is None else self.halving
+        further = len(self.fixed_seeds) - len(sizes)
+        return tuple(min(number, available) for number in (*sizes, *[sizes[-1]] * further))
 
     def confirming_runs(self, available: int) -> int:
         """Number of trainings that confirm the candidates, where the top-k has ``available`` trials."""

@@ -44,7 +44,7 @@ class StageEstimate:
     """Expected time and disk space of the unfinished trials of a stage.
 
     Attributes:
-        trials: number of unfinished trials; where the stage spends epochs, at least so many.
+        trials: number of unfinished trials; where the stage spends epochs, a lower bound.
         low_hours, median_hours, high_hours: at the 25 %, 50 % and 75 % quantiles of seconds per epoch. Each trial ends
             as early as measured, unless the stage spends what that saves.
         most_hours: at the 75 % quantile. Every trial trains all its epochs.

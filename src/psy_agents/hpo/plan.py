@@ -21,7 +21,7 @@ class PlannedStage(Schema):
 
     agent: str
     stage: str
-    trials: int = Field(description="At least so many where spend is epochs.")
+    trials: int = Field(description="A lower bound where spend is epochs.")
     spend: Literal["trials", "epochs"]
     epochs: int
     pruned_share: FiniteFloat = Field(description="Share of the epochs that the stage's pruner saved in earlier studies.")

@@ -58,7 +58,7 @@ def run_stage(
     """Run one stage, or continue it, until its trials are finished, its epochs are spent or its time is up.
 
     Args:
-        parent: the best trials of the stage before, on which the stage builds as ``stage.refine`` says; without them it searches the
+        parent: the best trials of the stage before, on which the stage builds by ``stage.refine``; without them it searches the
             whole space alone.
 
     Raises:
@@ -200,7 +200,7 @@ def _observations(title: str, parent: TopK, store: str | Path) -> Observations:
     observations, complete = observations_of(parent, next((each for each in studies if each.study_name == parent.study), None))
     if not complete:
         kept = kept_observations(parent, studies)
-        if kept is not None:  # A stage that was begun before its predecessor went goes on.
+        if kept is not None:  # A stage that began before its predecessor was deleted continues.
             return kept
         why = "the list is of an earlier version" if parent.finished is None else "the store lacks trials that the list was chosen from"
         log.warning("%s observes only the %d best trials of %s: %s", title, len(parent.trials), parent.study, why)

@@ -26,7 +26,7 @@ class Survival:
     trials: int
 
     def rate(self, epoch: int) -> float:
-        """Share of the trials that go on after the epoch; that of all measured epochs together where this one was not measured."""
+        """Share of the trials that continue after the epoch; that of all measured epochs together where this one was not measured."""
         if self.reached.get(epoch):
             return 1 - self.stopped.get(epoch, 0) / self.reached[epoch]
         return 1 - sum(self.stopped.values()) / sum(self.reached.values())

@@ -38,7 +38,7 @@ def predict_file(agent: str, model: Path, config: PredictConfig) -> Path:
     """Predict every post of the file. Memory grows with the number of posts only while the file is checked.
 
     Args:
-        agent: the agent that is asked for.
+        agent: the requested agent.
         model: folder of a saved agent.
 
     Returns:
@@ -87,7 +87,7 @@ def load_predictor(agent: str, model: Path) -> Predictor:
         if bars:
             transformers_logging.enable_progress_bar()
     if predictor.name != agent:
-        raise UserError(f"'{model}' holds a model of {predictor.name}, and {agent} was asked for: choose a version of {agent}'s model.")
+        raise UserError(f"'{model}' holds a model of {predictor.name}, but {agent} was requested: choose a version of {agent}'s model.")
     return predictor
 
 

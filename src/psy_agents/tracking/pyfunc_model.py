@@ -107,7 +107,7 @@ def signature(agent: str) -> ModelSignature:
 
 
 def _mlflow_type(arrow: pa.DataType) -> Any:
-    """The MLflow type of an Arrow type; a span's quote is optional, as only a caller who asks for it gets it."""
+    """The MLflow type of an Arrow type; a span's quote is optional, as only a caller who requests it gets it."""
     from mlflow.types.schema import Array, DataType, Object, Property
 
     if pa.types.is_list(arrow):

@@ -20,7 +20,7 @@ def real(states_BTH):
 
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("kind", ENCODERS)
-def test_going_on_from_the_frozen_states_is_the_whole_forward_pass(encoders, kind, depth):
+def test_continuing_from_the_frozen_states_is_the_whole_forward_pass(encoders, kind, depth):
     encoder = load_encoder(Path(encoders[kind]), 0.0).eval()
     with torch.no_grad():
         whole = encoder(**INPUTS).last_hidden_state

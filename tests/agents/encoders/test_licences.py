@@ -26,7 +26,7 @@ from psy_agents.training.config import TrainingSettings
         ("", NOT_STATED),
     ],
 )
-def test_the_licence_is_what_the_header_of_the_model_card_says(tmp_path, card, licence):
+def test_the_licence_is_that_of_the_model_cards_header(tmp_path, card, licence):
     (tmp_path / "README.md").write_text(card, encoding="utf-8")
     assert licence_of(tmp_path) == licence
 

@@ -57,7 +57,7 @@ def logged(tmp_path, caplog):
     return run
 
 
-def test_a_run_of_several_agents_tells_them_once_and_the_next_run_again(logged):
+def test_a_run_of_several_agents_logs_the_commands_once_and_the_next_run_again(logged):
     searches = [hpo_stages.create_pipeline(agent, "stage0") for agent in ("criteria", "evidence")]
     expected = [
         "watch the trials: optuna-dashboard sqlite:////p/studies.db  (needs: pip install optuna-dashboard)",

@@ -279,10 +279,10 @@ def test_damaged_sentences_are_found_where_they_stand_and_absent_ones_nowhere():
     def sentence():
         return " ".join(rng.choice(vocabulary, size=rng.integers(6, 25))).capitalize() + "."
 
-    told = [[sentence() for _ in range(20)] for _ in range(10)]
-    texts = [" ".join(sentences) for sentences in told]
+    written = [[sentence() for _ in range(20)] for _ in range(10)]
+    texts = [" ".join(sentences) for sentences in written]
     post = np.repeat(np.arange(10), 20)
-    true = [text for sentences in told for text in sentences]
+    true = [text for sentences in written for text in sentences]
     start = np.array([texts[i].index(text) for i, text in zip(post, true, strict=True)])
 
     end = start + np.array([len(text) for text in true])

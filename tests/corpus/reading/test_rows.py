@@ -55,8 +55,8 @@ def test_a_column_that_no_row_has_is_named_with_the_setting(tmp_path):
 
 
 def test_cells_that_are_no_text_and_nul_characters_are_refused(tmp_path):
-    for cells, told in (([["x"]], "lists, objects or durations"), (["canary\0"], "NUL character")):
+    for cells, problem in (([["x"]], "lists, objects or durations"), (["canary\0"], "NUL character")):
         pd.DataFrame({"id": ["1"], "text": cells}).to_parquet(tmp_path / "it.parquet")
-        with pytest.raises(UserError, match=told) as caught:
+        with pytest.raises(UserError, match=problem) as caught:
             list(read_rows(tmp_path / "it.parquet", ("id", "text"), "it.parquet", "some.columns"))
         assert "canary" not in str(caught.value)

@@ -50,7 +50,7 @@ def test_the_suffix_may_be_in_capitals(read):
     assert cells(read("F.CSV.GZ", gzip.compress(b"a\n1\n"))) == {"a": ["1"]}
 
 
-def test_messages_call_the_file_as_they_are_told(tmp_path):
+def test_messages_use_the_given_name_of_the_file(tmp_path):
     (tmp_path / "f.csv").write_bytes(b"")
     with pytest.raises(UserError, match="^data/f.csv: the file is empty"):
         read_table(tmp_path / "f.csv", "data/f.csv")

@@ -78,7 +78,7 @@ def test_every_post_is_held_out_once_for_each_partition_and_criteria_keep_their_
     assert held_out(twice)[:5] != held_out(twice)[5:], "another partition"
 
 
-def test_clusters_stay_whole_and_the_test_split_is_neither_moved_nor_handed_on():
+def test_clusters_stay_whole_and_the_test_split_stays_out():
     base = corpus(np.arange(120) // 3)
     tested = set(base.members("test"))
     for each in resplit(base, SEEDS)[0].values():
@@ -103,11 +103,11 @@ def test_every_resplit_is_audited(monkeypatch):
         return pd.DataFrame({"post_id": posts["post_id"], "part": np.arange(len(posts)) % 2})
 
     monkeypatch.setattr(resplits, "partition_posts", torn)
-    with pytest.raises(UserError, match="clusters of near-duplicate posts stand in more than one split"):
+    with pytest.raises(UserError, match="clusters of near-duplicate posts are in more than one split"):
         resplit(base, (1, 2))
     monkeypatch.undo()
     same = replace(base, posts=base.posts.assign(text="Every post says this."))
-    with pytest.raises(UserError, match="stand in more than one split"):
+    with pytest.raises(UserError, match="are in more than one split"):
         resplit(same, (1, 2))
 
 
@@ -121,7 +121,7 @@ def test_fewer_clusters_than_seeds_make_several_partitions():
     assert all(len(each.members("train")) and len(each.members("validation")) for each in made.values())
 
 
-def test_too_few_positives_are_told_in_a_sentence():
+def test_too_few_positives_are_refused_in_a_sentence():
     labels = np.zeros((40, 2))
     labels[2] = 1  # The positives of both criteria stand in one post.
     with pytest.raises(UserError, match="2 positive pairs leave 1 of them without one.*fewer seeds") as refused:

@@ -253,7 +253,7 @@ def test_given_splits_that_part_near_duplicates_fail_the_audit():
     posts.loc[[2, 9, 11], "text"] = [words, f"{words} again", f"so {words}"]
     clusters = cluster_near_duplicates(posts["text"], 0.8, seed=0)
     splits = posts[["post_id"]].assign(split=["train"] * 10 + ["validation"] * 10 + ["test"] * 10)
-    with pytest.raises(UserError, match=r"1 clusters of near-duplicate posts stand in more than one split \(3 of 30"):
+    with pytest.raises(UserError, match=r"1 clusters of near-duplicate posts are in more than one split \(3 of 30"):
         audit_leakage(posts, splits, clusters)
 
 
@@ -280,12 +280,12 @@ def test_the_audit_finds_a_text_on_two_sides_whatever_the_clusters_say():
     splits = split_posts(posts, pairs, clusters, (0.6, 0.2, 0.2), seed=0)
     train, test = (splits.index[splits["split"] == name][0] for name in ("train", "test"))
     posts.loc[train, "text"] = posts.loc[test, "text"].upper().replace(".", " !")
-    with pytest.raises(UserError, match="1 texts stand in more than one split") as raised:
+    with pytest.raises(UserError, match="1 texts are in more than one split") as raised:
         audit_leakage(posts, splits.sample(frac=1, random_state=0), clusters)
     assert "number" not in str(raised.value).lower()
 
 
-def test_coverage_counts_and_says_why_a_criterion_is_absent():
+def test_coverage_counts_and_gives_the_reason_for_an_absent_criterion():
     labels = np.zeros((40, 4))
     labels[:20, 0] = 1  # "often"
     labels[:2, 1] = 1  # "twice", in one cluster

@@ -1,4 +1,4 @@
-"""An objective that gives every epoch the same value stops its stage, which leaves no result and goes on once the cause is gone."""
+"""An objective that gives every epoch the same value stops its stage, which leaves no result and continues once the cause is gone."""
 
 import pytest
 from optuna.trial import TrialState

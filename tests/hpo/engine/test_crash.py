@@ -1,4 +1,4 @@
-"""Kills and signals at a running search: it goes on where it stopped, and leaves no process behind."""
+"""Kills and signals at a running search: it continues where it stopped, and leaves no process behind."""
 
 import signal
 
@@ -13,7 +13,7 @@ EARLIER = [{"study": "stage0", "params": {"x": x, "loss": "plain"}, "score": sco
 OPTIONS = {"n_trials": 7, "sampler": {"n_startup_trials": 2}, "baselines": [{"x": 0.2}], "earlier": EARLIER}
 
 
-def test_a_killed_search_goes_on_and_asks_the_sequence_of_an_uninterrupted_one(search, tmp_path):
+def test_a_killed_search_continues_with_the_trials_of_an_uninterrupted_one(search, tmp_path):
     search.run(name="whole", **OPTIONS)
     begun = len(search.diary_lines())
     for n_more in (1, 4):

@@ -68,12 +68,12 @@ def test_a_full_disk_stops_the_stage_and_costs_no_trial(search, kind):
     check_whole(search, ["complete"] * N)
 
 
-def test_a_store_that_another_program_keeps_locked_is_told_and_the_search_goes_on_later(search, monkeypatch):
+def test_a_store_that_another_program_keeps_locked_is_reported_and_the_search_continues_later(search, monkeypatch):
     search.run(n_trials=1)
     monkeypatch.setattr(store, "SQLITE_TIMEOUT", 0.5)
     other = sqlite3.connect(search.store, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(UserError, match="cannot be written.*keep it locked.*the same command goes on"):
+    with pytest.raises(UserError, match="cannot be written.*keep it locked.*[Rr]un the same command again to continue"):
         search.run(n_trials=N)
     other.execute("ROLLBACK")
     other.close()
@@ -129,7 +129,7 @@ def test_a_store_that_another_program_has_for_itself_alone_is_no_damaged_one(sea
     check_whole(search, ["complete"] * N)
 
 
-def test_a_full_disk_below_the_store_is_told_and_the_search_goes_on_later(search):
+def test_a_full_disk_below_the_store_is_reported_and_the_search_continues_later(search):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     log = search.store.with_name(search.store.name + "-wal")
 
@@ -138,7 +138,7 @@ def test_a_full_disk_below_the_store_is_told_and_the_search_goes_on_later(search
 
     callback = Faulty(fill)
     try:
-        with pytest.raises(UserError, match="cannot be written.*is there space on its disk.*same command goes on"):
+        with pytest.raises(UserError, match="cannot be written.*is there space on its disk.*run the same command again to continue"):
             search.run(n_trials=N, workers=2, callbacks=[callback])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -148,7 +148,7 @@ def test_a_full_disk_below_the_store_is_told_and_the_search_goes_on_later(search
     assert set(search.failures()) == {"orphan of a dead run"}
 
 
-def test_a_disk_without_room_for_the_lock_is_told(search):
+def test_a_disk_without_room_for_the_lock_is_reported(search):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with StudyStore(search.store) as opened:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
@@ -194,7 +194,7 @@ def outcomes(search):
 
 
 @pytest.mark.parametrize("write", sorted(random.Random(7).sample(range(1, WRITES + 1), 10)))
-def test_a_search_killed_before_any_write_goes_on_to_the_same_trials(search, tmp_path, undisturbed, write):
+def test_a_search_killed_before_any_write_continues_to_the_same_trials(search, tmp_path, undisturbed, write):
     """A sample of them; the torture program goes through all."""
     program = Program(tmp_path, n_trials=N, dies_before_write=write)
     assert program.process.wait(PATIENCE) == -signal.SIGKILL

@@ -29,7 +29,7 @@ curves = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9]), min_size=1, max_s
 
 
 @given(curve=curves, others=st.lists(curves, max_size=12), eta=st.integers(2, 4), least=st.integers(2, 6))
-def test_a_trial_goes_on_if_fewer_than_one_in_eta_of_those_seen_there_are_better(curve, others, eta, least):
+def test_a_trial_continues_if_fewer_than_one_in_eta_of_those_seen_there_are_better(curve, others, eta, least):
     pruner = RungsPruner(epochs=(2, 4), reduction_factor=eta, min_trials=least)
     decision = decide_at_rung(pruner, curve, others)
     if len(curve) not in (2, 4):
@@ -78,7 +78,7 @@ class Stage:
         return self.trials
 
     def train(self, running, epochs=None) -> bool:
-        """Report epochs; returns whether the trial was told to stop."""
+        """Report epochs; returns whether the trial must stop."""
         for number in range(len(running.reports) + 1, 1 + (epochs or self.config.epochs)):
             report = EpochReport(number, self.curves[running.record.index][number - 1])
             stop = self.trials.should_stop(running, report)
@@ -106,7 +106,7 @@ class Stage:
             self.end(running, stopped)
         return True
 
-    def told(self):
+    def stopped(self):
         return [(r.index, r.state, r.value, r.raw_value, r.epochs_run, r.reason) for r in self.trials.records()]
 
     def decisions(self) -> list:
@@ -159,7 +159,7 @@ def test_a_search_that_is_killed_again_and_again_decides_as_one_that_was_not(sto
         killed.restarted()
         n_runs += 1
     assert n_runs > 2
-    assert (killed.told(), killed.decisions()) == (whole.told(), whole.decisions())
+    assert (killed.stopped(), killed.decisions()) == (whole.stopped(), whole.decisions())
 
 
 def test_an_attempt_that_is_repeated_does_not_compete_with_its_repetition(store, tmp_path):
@@ -195,8 +195,8 @@ def test_attempts_that_are_yet_to_be_repeated_compete_with_none(store, tmp_path)
 def test_running_trials_are_compared_in_the_order_of_their_reports(store, tmp_path):
     stage = Stage(store, tmp_path, flat([0.1, 0.2, 0.3, 0.4]))
     running = [stage.trials.begin(index, index) for index in range(4)]
-    told = [stage.train(each, 2) for each in reversed(running)]
-    assert told == [False, False, False, True]  # The best came first, and only the last one had four to be compared with.
+    stopped = [stage.train(each, 2) for each in reversed(running)]
+    assert stopped == [False, False, False, True]  # The best came first, and only the last one had four to be compared with.
     assert [each.decisions[0].n_seen for each in reversed(running)] == [1, 2, 3, 4]
 
 
@@ -208,7 +208,7 @@ def test_rungs_from_the_last_epoch_on_do_nothing(store, tmp_path, epochs, rungs)
     assert Counter(trial.state for trial in store.study("study").trials)[TrialState.PRUNED] == (2 if rungs else 0)
 
 
-def test_a_killed_process_goes_on_and_decides_the_same(search, tmp_path):
+def test_a_killed_process_continues_and_decides_the_same(search, tmp_path):
     options = {
         "n_trials": 6, "baselines": [{"x": x} for x in (0.6, 0.5, 0.3, 0.1, 0.7, 0.2)], "epochs": 4,
         "pruner": {"name": "rungs", "epochs": [1, 2]},

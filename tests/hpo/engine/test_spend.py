@@ -57,7 +57,7 @@ def test_a_stopped_search_ends_with_the_trials_of_an_uninterrupted_one(search, e
     assert whole(search.run(**STAGE)) == expected
 
 
-def test_a_study_goes_on_where_its_stage_is_given_more_or_ends_by_another_rule(search):
+def test_a_study_continues_where_its_stage_is_given_more_or_ends_by_another_rule(search):
     eight = whole(search.run(**STAGE | {"n_trials": 8, "spend": "trials"}))
     first = whole(search.run(name="grows", **STAGE | {"n_trials": 2}))
     assert first == eight[: len(first)]

@@ -109,7 +109,7 @@ def test_an_unknown_error_counts_and_its_message_is_stored_nowhere(search, tmp_p
     assert (tmp_path / "logs" / "trial_0002.log").read_text() == "trial 2 runs\n"
 
 
-def test_a_users_error_ends_the_stage_and_its_trial_runs_again_when_mended(search):
+def test_a_users_error_ends_the_stage_and_its_trial_runs_again_when_corrected(search):
     with pytest.raises(UserError, match="no encoder folder"):
         search.run(mishaps={1: "refuse"})
     result = search.run()
@@ -166,7 +166,7 @@ def test_two_workers_run_at_a_time(search):
     assert len({process for _, process, _ in search.diary_lines()}) == 2
 
 
-def test_callbacks_hear_everything_in_order(search):
+def test_callbacks_receive_everything_in_order(search):
     diary = Diary()
     search.run(n_trials=2, epochs=2, mishaps={0: "die"}, callbacks=[diary])
     assert diary.names() == [
@@ -211,7 +211,7 @@ def test_each_stage_draws_points_of_its_own(search):
     assert {record.params["x"] for record in first.records}.isdisjoint(record.params["x"] for record in second.records)
 
 
-def test_an_orphan_without_all_its_parameters_is_asked_anew(search):
+def test_an_orphan_without_all_its_parameters_is_drawn_again(search):
     whole = search.run(n_trials=3)
     with StudyStore(search.store) as store:
         study = store.study("torn")

@@ -50,7 +50,7 @@ def test_runs_of_a_stage_add_up():
     assert WorkerTime(**second.time().to_dict()) == second.time()
 
 
-def test_the_sentences_tell_states_reasons_the_best_trial_and_shares_of_time():
+def test_the_sentences_give_states_reasons_the_best_trial_and_shares_of_time():
     records = [
         TrialRecord(0, 0, {}, 1, "complete", value=0.5, epochs_run=2),
         TrialRecord(1, 2, {}, 1, "complete", value=0.75, epochs_run=3),

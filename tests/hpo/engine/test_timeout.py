@@ -31,7 +31,7 @@ def an_hour_later(search, monkeypatch):
     return at
 
 
-def test_a_stage_without_a_number_ends_after_its_time_and_goes_on_when_it_is_given_more(search, an_hour_later):
+def test_a_stage_without_a_number_ends_after_its_time_and_continues_when_it_is_given_more(search, an_hour_later):
     an_hour_later(2)
     first = search.run(n_trials=None, timeout=3600, pause=0.2)
     n = len(first.records)
@@ -125,6 +125,6 @@ def test_each_agent_may_have_its_own_number_of_trials():
             StageConfig(**STAGE, n_trials=wrong)
 
 
-def test_no_more_workers_than_trials_and_as_many_as_asked_for_where_their_number_is_open():
+def test_no_more_workers_than_trials_and_the_requested_number_where_trials_are_open():
     assert worker_count(StageConfig(**STAGE, n_trials=2, workers={"count": 4})) == 2
     assert worker_count(StageConfig(**STAGE, n_trials=None, timeout=9, workers={"count": 4})) == 4

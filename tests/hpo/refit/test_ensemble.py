@@ -156,7 +156,7 @@ def test_a_model_that_is_moved_elsewhere_still_answers(refits, corpus, tmp_path)
     assert as_rows(psy_agents.load(tmp_path / "moved").predict(posts_of_test(corpus)[1])) == table_rows(output.predictions)
 
 
-def test_an_ensemble_killed_between_its_members_goes_on(refits, tmp_path):
+def test_an_ensemble_killed_between_its_members_continues(refits, tmp_path):
     whole = refits.ensemble("criteria", "seeds")
     given = {**whole.given, "paths": paths_in(tmp_path)}
     (tmp_path / "given").write_bytes(pickle.dumps(given))

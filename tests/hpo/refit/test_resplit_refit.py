@@ -1,4 +1,4 @@
-"""A refit on resplits: every pair is answered by a model that did not train on it, test stays untouched, and halving goes on."""
+"""A refit on resplits: every pair is answered by a model that did not train on it, test stays untouched, and halving continues."""
 
 import os
 import pickle
@@ -114,7 +114,7 @@ def test_another_resplit_is_another_study_and_other_decisions_are_not(corpus, en
     assert (found[0]["patience"], found[1]["patience"]) == (None, 3)
 
 
-def test_halving_killed_between_its_rounds_goes_on_with_the_better_candidate(corpus, encoder, tmp_path):
+def test_halving_killed_between_its_rounds_continues_with_the_better_candidate(corpus, encoder, tmp_path):
     settings = training_settings(encoder)
     given = {
         "agent": "criteria", "corpus": corpus, "config": CONFIG.model_copy(update={"halving": (4, 1)}), "settings": settings,

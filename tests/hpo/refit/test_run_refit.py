@@ -184,7 +184,7 @@ def test_the_figures_of_the_summary_are_those_of_the_predictions(refit, corpus):
     assert summary.test_value == pytest.approx(np.mean(objectives))
 
 
-def test_neither_calibration_nor_thresholds_by_criterion_where_they_are_not_wanted(refits, tmp_path):
+def test_calibration_and_thresholds_by_criterion_can_be_switched_off(refits, tmp_path):
     refit = refits.single("criteria")
     shutil.copytree(refit.folder, tmp_path, dirs_exist_ok=True)
     config = refit.given["config"].model_copy(update={"calibration": "none", "min_support": None})
@@ -197,7 +197,7 @@ def test_neither_calibration_nor_thresholds_by_criterion_where_they_are_not_want
     np.testing.assert_allclose(table["uncalibrated"], refit.output.predictions["uncalibrated"])  # The same training.
 
 
-def test_a_temperature_at_its_bound_is_told_with_what_helps(caplog):
+def test_a_temperature_at_its_bound_is_reported_with_its_remedy(caplog):
     for decisions in (Decisions(temperature=19.0), Decisions(temperature=MAX_TEMPERATURE, shift=-1.0)):
         warn_of_flat_probabilities("share", decisions)
     assert not caplog.messages
@@ -247,7 +247,7 @@ def complete(folder: Path) -> int:
     return sum(trial.state is optuna.trial.TrialState.COMPLETE for study in found for trial in study.trials)
 
 
-def test_a_killed_refit_goes_on_and_ends_with_the_runs_that_were_asked_for(refits, tmp_path):
+def test_a_killed_refit_continues_and_ends_with_the_requested_runs(refits, tmp_path):
     whole = refits.single("share")
     given = {**whole.given, "paths": paths_in(tmp_path)}
     (tmp_path / "given").write_bytes(pickle.dumps(given))

@@ -50,7 +50,7 @@ def test_the_limits_themselves_fit():
         (5e-4, 4, EncoderShape(layers=22, positions=8192), True),
     ],
 )
-def test_rates_of_small_encoders_are_warned_of_beside_a_deep_one_that_is_trained_as_a_whole(high, frozen, shape, warned):
+def test_learning_rates_of_small_encoders_are_warned_of_with_a_deep_encoder_that_is_trained_whole(high, frozen, shape, warned):
     space, fixed = space_of({"frozen_layers": frozen}, learning_rate={**RATE, "high": high})
     found = list(advice_on_rates(space, fixed, "small", "big", shape))
     assert len(found) == warned

@@ -73,7 +73,7 @@ class Stage:
         self.history = history(self.trials, self.n_trials, self.epochs)
 
     def spent(self) -> int:
-        """Epochs of finished trials, counted anew; one that failed before its first epoch counts as one."""
+        """Epochs of finished trials, counted again; one that failed before its first epoch counts as one."""
         return sum(max(1, len(trial.intermediate_values)) for trial in self.history.final_attempts())
 
     def begun(self) -> set[int]:

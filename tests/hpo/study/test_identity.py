@@ -20,7 +20,7 @@ def test_equal_identities_have_one_name_whatever_the_order_of_their_keys():
     assert study_name("criteria", "max", "", IDENTITY).count("-") == 2
 
 
-def test_changes_are_told_by_their_dotted_names():
+def test_changes_are_listed_by_their_dotted_names():
     now = {
         "space": {"rate": {"distribution": "0 to 2"}, "gamma": {"distribution": "1 to 2"}},
         "order": ["rate", "gamma"],

@@ -58,7 +58,7 @@ def test_earlier_stages_come_first_then_this_stages_ranks_then_what_runs():
     assert [each.value for each in study.trials[:5]] == [5.0, -5.0, *normal_scores([0.4, 0.9, 0.8])]
 
 
-def test_scores_are_made_anew_for_each_proposal():
+def test_scores_are_computed_again_for_each_proposal():
     samples = SamplerStudy(SPACE)
     (only,) = samples.study(SAMPLER.build(0), ENDED[:1]).trials
     assert only.value == 0.0

@@ -17,7 +17,7 @@ def in_another_process(code: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
 
 
-def test_a_second_owner_of_a_study_is_refused_and_told_who_owns_it(address):
+def test_a_second_owner_of_a_study_is_refused_and_the_message_names_the_first(address):
     with StudyStore(address) as store, store.own("one"):
         opened = f"from psy_agents.hpo.study.store import StudyStore\nwith StudyStore({address!r}) as store, store.own"
         other = in_another_process(f"{opened}('one'): pass")
@@ -80,7 +80,7 @@ def test_no_commit_to_sqlite_waits_for_the_disk(tmp_path):
                 assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
-def test_what_is_not_there_or_not_a_store_is_said_so(tmp_path):
+def test_a_missing_store_or_another_file_is_reported(tmp_path):
     with pytest.raises(UserError, match="no study store"):
         read_study(tmp_path / "none.db", "one")
     assert read_studies(tmp_path / "none.db") == []
@@ -93,7 +93,7 @@ def test_what_is_not_there_or_not_a_store_is_said_so(tmp_path):
         pass
 
 
-def test_a_server_that_does_not_answer_is_told_without_its_password():
+def test_a_server_that_does_not_answer_is_reported_without_its_password():
     with pytest.raises(UserError, match="does not answer") as refusal, StudyStore("postgresql://me:secret@127.0.0.1:1/studies"):
         pass
     assert "secret" not in str(refusal.value)

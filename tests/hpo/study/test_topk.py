@@ -76,7 +76,7 @@ def test_the_history_shows_what_baselines_reach(search):
     assert [label.text for label in figure.layout.annotations] == ["all_positive 0.250"]
 
 
-def test_a_trial_is_told_letter_by_letter_with_the_reason_of_its_failure(search):
+def test_a_trial_is_shown_letter_by_letter_with_the_reason_of_its_failure(search):
     records = search.run(n_trials=2, baselines=BASELINES, mishaps={1: "diverge"}).records
     lines = hover_text(records[1]).split("<br>")
     assert lines[:2] == ["trial 2: diverged", "loss is nan in optimiser step 7"]

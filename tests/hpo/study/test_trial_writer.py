@@ -128,7 +128,7 @@ def test_only_a_trials_end_waits_for_the_disk(address):
     assert waits == [False, False, True] * 2
 
 
-def test_a_trial_that_somebody_else_has_ended_is_told_and_stays_as_it_is(address):
+def test_a_trial_that_another_process_has_ended_is_reported_and_kept(address):
     with StudyStore(address) as store:
         study = store.study("study")
         writer = store.writer(study)

@@ -62,7 +62,7 @@ def test_the_least_memory_counts_and_file_pages_are_free(tmp_path, files, gib):
     assert available_memory(system(tmp_path, files)) == gib * GIB
 
 
-def test_a_system_that_tells_no_memory_has_no_limit(tmp_path):
+def test_a_system_that_reports_no_memory_has_no_limit(tmp_path):
     assert available_memory(tmp_path) is None
 
 

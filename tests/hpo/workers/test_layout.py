@@ -22,7 +22,7 @@ def config(**changes):
 
 @pytest.fixture
 def machine(monkeypatch):
-    """A machine by its cores, GPUs and memory (GiB); splits that are asked for are measured as RATES says, and listed."""
+    """A machine by its cores, GPUs and memory (GiB); requested splits are measured as RATES has it, and listed."""
     asked = []
 
     def rates(splits):
@@ -43,7 +43,7 @@ def split(chosen):
     return chosen.workers, chosen.threads
 
 
-def test_on_cpu_the_fastest_split_is_taken_and_its_figures_are_told_and_stored(machine):
+def test_on_cpu_the_fastest_split_is_taken_and_its_figures_are_logged_and_stored(machine):
     machine()
     chosen = choose_layout(config())
     assert split(chosen) == (2, 4)
@@ -109,7 +109,7 @@ def test_one_worker_a_gpu_or_several(machine):
     assert choose_layout(config(count=1)).device(0) == "0"
 
 
-def test_a_study_goes_on_as_it_began_where_the_machine_still_can(machine):
+def test_a_study_keeps_its_layout_where_the_machine_still_can(machine):
     asked = machine()
     began = {**choose_layout(config()).to_dict(), "workers": 4, "threads": 1}
     again = choose_layout(config(), began)

@@ -67,7 +67,7 @@ def test_the_graph_gives_the_agents_logits_for_windows_of_any_number_and_length(
     assert package.encode() not in content and b"site-packages" not in content, "no path of this machine"
 
 
-def test_where_the_exporter_fails_nothing_is_left_and_the_card_says_so(trained, monkeypatch, caplog):
+def test_where_the_exporter_fails_nothing_is_left_and_the_card_states_it(trained, monkeypatch, caplog):
     def fail(*_, **__):
         raise RuntimeError("no such operator")
 
@@ -112,7 +112,7 @@ def test_each_member_of_an_ensemble_has_a_graph_of_its_own(ensemble, trained):
     assert not (trained("share").model / "model.onnx").exists()
 
 
-def test_an_ensemble_of_which_one_member_can_have_no_graph_has_none_and_its_card_says_so(ensemble, trained, monkeypatch, caplog):
+def test_an_ensemble_of_which_one_member_can_have_no_graph_has_none_and_its_card_states_it(ensemble, trained, monkeypatch, caplog):
     deviations = iter([1e-6, 0.25])
     monkeypatch.setattr(onnx, "_write", lambda graph, example, target: target.write_bytes(b"graph"))
     monkeypatch.setattr(onnx, "_deviation", lambda *_: next(deviations))
@@ -127,7 +127,7 @@ def test_an_ensemble_of_which_one_member_can_have_no_graph_has_none_and_its_card
     assert "share (member_2) has no ONNX graph: its outputs differed from torch's by up to 0.25" in caplog.text
 
 
-def test_it_is_written_only_where_it_is_asked_for(trained):
+def test_it_is_written_only_on_request(trained):
     made = trained("criteria")
     with exported_folder(made.facts(), made.model) as path:
         assert not (path / "model.onnx").exists()

@@ -1,4 +1,4 @@
-"""The page of evidence shows each pair's outcome, in the order that is asked for, and no character of a post unless it may."""
+"""The page of evidence shows each pair's outcome, in the requested order, and no character of a post unless it may."""
 
 import json
 import re
@@ -75,12 +75,12 @@ def test_the_redacted_data_depend_on_counts_of_words_alone():
     assert evidence_page("share", moved, longer, CRITERIA, SALT, config) == evidence_page("share", table, texts, CRITERIA, SALT, config)
 
 
-def test_a_page_with_text_holds_it_as_data_that_no_post_can_end_and_says_so():
+def test_a_page_with_text_holds_it_as_data_that_no_post_can_end_and_warns_of_it():
     page = page_of(reveal_text=True)
     assert page.reveals_text
     _, texts = predictions_and_texts()
-    told = {post["id"]: post["text"] for post in data_of(page.html)["posts"]}
-    assert told == {hashed_id(post_id, SALT): text for post_id, text in texts.items()}
+    shown = {post["id"]: post["text"] for post in data_of(page.html)["posts"]}
+    assert shown == {hashed_id(post_id, SALT): text for post_id, text in texts.items()}
     assert "<b>&amp;</b> good" not in page.html and ID not in page.html
     assert "This page holds the text of posts. Leave it in this folder" in Text(page.html).text
     assert "This page holds no text of a post" in Text(page_of().html).text
@@ -138,17 +138,17 @@ def test_an_agent_of_criteria_is_shown_by_its_decisions():
     assert "This agent predicts whether a criterion is met. It predicts no spans." in Text(html).text
 
 
-def test_an_agent_of_evidence_alone_has_no_probabilities_and_the_page_says_what_it_derives():
+def test_an_agent_of_evidence_alone_has_no_probabilities_and_the_page_names_what_it_derives():
     html = page_of(probabilities=False, agent="evidence").html
     assert all("p" not in pair for post in data_of(html)["posts"] for pair in post["pairs"])
     assert "a criterion with a span counts as met" in Text(html).text
     assert "a criterion with a span counts as met" not in Text(page_of().html).text
 
 
-def test_the_agreement_is_told_where_there_is_one():
+def test_the_page_names_the_agreement_if_there_is_one():
     agreement = Agreement(name="Posts <agreement>", url="https://example.org/a?b&c")
-    told, revealed = (Text(page_of(agreement=agreement, reveal_text=reveal).html).text for reveal in (False, True))
-    assert "under an agreement, Posts <agreement> (https://example.org/a?b&c)" in told
+    shown, revealed = (Text(page_of(agreement=agreement, reveal_text=reveal).html).text for reveal in (False, True))
+    assert "under an agreement, Posts <agreement> (https://example.org/a?b&c)" in shown
     assert "Everyone who sees this page must have signed it" in revealed
     assert "agreement" not in Text(page_of().html).text
 

@@ -41,7 +41,7 @@ def test_reliability_shows_the_bins_and_their_pairs(report):
     assert list(counts.y) == [each.pairs for each in bins]
 
 
-def test_a_model_of_spans_alone_is_told_to_have_no_probabilities(report):
+def test_a_model_of_spans_alone_is_shown_without_probabilities(report):
     figure = reliability_plot(named(report, "evidence"))
     assert not figure.data
     assert "No probabilities" in figure.layout.annotations[0].text
@@ -63,7 +63,7 @@ def test_every_agent_has_its_figures(report):
     }  # fmt: skip
 
 
-def test_figures_of_a_report_of_nothing_say_so(report):
+def test_figures_of_a_report_of_nothing_state_it(report):
     empty = report.model_copy(update={"evaluations": ()})
     assert [figure.layout.annotations[0].text for figure in report_figures(empty).values()] == [
         "No model or baseline predicts criteria.",

@@ -183,7 +183,7 @@ def test_headings_are_in_order_and_every_figure_is_named(page):
     assert figures <= set(page.ids)
 
 
-def test_the_limits_are_told(page):
+def test_the_page_lists_the_limits(page):
     assert "They are not a diagnostic device" in page.text
     assert "bootstrap over posts (2,000 resamples)" in page.text
     assert "Rare criteria have wide intervals" in page.text
@@ -202,7 +202,7 @@ def test_ids_of_any_form_are_shown_to_the_letter(report):
     assert Page(html).tables["F1 of each criterion"][1][0] == nasty
 
 
-def test_a_report_of_nothing_is_a_page_that_says_so(report):
+def test_a_report_without_systems_is_a_page_that_states_it(report):
     nothing = dict.fromkeys(("evaluations", "comparisons", "alarms", "seeds", "stages"), ())
     page = Page(render(report.model_copy(update=nothing)))
     assert "No agent that predicts criteria was evaluated." in page.text
@@ -219,7 +219,7 @@ def test_the_page_fits_a_phone_with_every_part_open(html, tmp_path, browser):
     assert browser.requested() == browser.complaints() == []
 
 
-def test_choices_stand_with_and_without_and_each_criterion_says_whose_threshold_it_has(report, page):
+def test_choices_are_shown_with_and_without_and_each_criterion_names_its_threshold(report, page):
     caption = "On test: each metric without the choice, with it, and the difference; for ECE and Brier less is better"
     head, *rows = page.tables[caption]
     assert head == ["Agent and choice", "Metric", "Without", "With", "Difference"] and len(rows) == len(report.gains)
@@ -233,7 +233,7 @@ def test_choices_stand_with_and_without_and_each_criterion_says_whose_threshold_
     assert "Bins of share, before calibration" in page.tables and "Bins of joint, before calibration" not in page.tables
 
 
-def test_a_report_without_choices_says_so(report):
+def test_a_report_without_choices_states_it(report):
     html = render(report.model_copy(update={"gains": (), "decisions": ()}))
     assert "there was nothing to choose" in html and "On test: each metric without the choice" not in html
     assert "No agent has a temperature" in render(report.model_copy(update={"gains": ()}))
@@ -248,4 +248,4 @@ def test_an_ensemble_stands_with_what_it_buys_and_what_it_costs(report, page):
     found = cells(page.tables["Costs: training of all members one after another, and prediction of the test split, in seconds"])
     assert (found["share, ensemble", "Training"], found["share, single winner", "Training"]) == ("650.0", "130.0")
     assert (found["share, ensemble", "Members"], found["share, single winner", "Megabytes"]) == ("5", "91.0")
-    assert "no ensemble was asked for" in render(report.model_copy(update={"ensembles": ()}))
+    assert "no ensemble was requested" in render(report.model_copy(update={"ensembles": ()}))

@@ -41,7 +41,7 @@ def complete(study):
     return study.get_trials(states=(TrialState.COMPLETE,))
 
 
-def test_the_parameter_that_decides_of_the_value_is_the_most_important(study):
+def test_the_parameter_that_decides_the_value_is_the_most_important(study):
     (bars,) = importance_plot(study).data
     shares = dict(zip(bars.text, bars.x, strict=True))
     assert next(iter(shares)) == "x" and shares["x"] > 0.4
@@ -59,7 +59,7 @@ def test_the_parameter_that_decides_of_the_value_is_the_most_important(study):
         ([{"x": 0.1}] * 3 + [{"x": 0.7}], "have the same"),
     ],
 )
-def test_where_importance_cannot_be_told_the_figure_says_why(search, trials, why):
+def test_where_importance_is_unknown_the_figure_gives_the_reason(search, trials, why):
     search.run(n_trials=len(trials), baselines=trials)
     figure = importance_plot(search.study())
     assert not figure.data
@@ -161,7 +161,7 @@ def test_curves_are_those_that_the_trials_ran_and_the_best_stands_out(study):
     assert shown == {(t.user_attrs["index"], *point) for t in deciding for point in t.intermediate_values.items()}
 
 
-def test_a_study_without_an_epoch_or_a_trial_has_figures_that_say_so(tmp_path):
+def test_a_study_without_an_epoch_or_a_trial_has_figures_that_state_it(tmp_path):
     search = Search(tmp_path)
     with StudyStore(search.store) as store:
         study = store.study("study")

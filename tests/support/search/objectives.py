@@ -23,7 +23,7 @@ CANARY = "canary-sentence-of-a-post"
 class Curve:
     """A learning curve that rises to a height given by x; ``setup`` maps a trial's number to a mishap.
 
-    With ``processes`` in the setup, a trial goes on once trials have begun in so many worker processes.
+    With ``processes`` in the setup, a trial continues once trials have begun in so many worker processes.
     """
 
     def __init__(self, setup: dict) -> None:

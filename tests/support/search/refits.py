@@ -49,7 +49,7 @@ class Refit:
 class Refits:
     """Refits of agents: the first worker that asks for one runs it, and each worker gets a copy that no other touches.
 
-    An ensemble goes on from the refit of the same agent without one: its candidates are confirmed already.
+    An ensemble continues from the refit of the same agent without one: its candidates are confirmed already.
     """
 
     def __init__(self, factory: pytest.TempPathFactory, corpus: Corpus, encoder: Path) -> None:
@@ -57,7 +57,7 @@ class Refits:
         self._copies: dict[str, Refit] = {}
 
     def single(self, agent: str, unit: str = "post") -> Refit:
-        """Without resplits where an ensemble of seeds goes on from it."""
+        """Without resplits where an ensemble of seeds continues from it."""
         settings = training_settings(self._encoder, unit=unit)
 
         def make(folder: Path) -> Refit:
@@ -84,7 +84,7 @@ class Refits:
 
 
 def config_of(agent: str, unit: str = "post") -> RefitConfig:
-    """The criteria agent's refit has no resplits, since an ensemble of seeds goes on from it; the others have."""
+    """The criteria agent's refit has no resplits, since an ensemble of seeds continues from it; the others have."""
     return CONFIG.model_copy(update={"resplit": (agent, unit) != ("criteria", "post")})
 
 

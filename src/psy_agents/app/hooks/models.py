@@ -69,7 +69,7 @@ class ModelHooks:
             failed = self._log(self._not_logged[0])
             if failed is not None:  # Each attempt may wait for a locked database.
                 agents = ", ".join(refit.agent for refit in self._not_logged)
-                log.warning("MLflow failed again (%s): to log the model of %s, run the pipeline refit once more", failed, agents)
+                log.warning("MLflow failed again (%s): to log the model of %s, run the pipeline refit again", failed, agents)
                 return
             del self._not_logged[0]
 

@@ -22,9 +22,9 @@ def read_rows(path: Path, columns: Sequence[str], name: str, setting: str) -> It
     """The cells of the named columns, in that order; a missing cell is "".
 
     Args:
-        path: the file; its suffix says what it is, as for `read_table`.
+        path: the file; its suffix gives the format, as for `read_table`.
         name: what messages call it.
-        setting: the parameter that says what the columns are called, for messages.
+        setting: the parameter that names the columns, for messages.
 
     Raises:
         FileNotFoundError: there is no such file.

@@ -29,7 +29,7 @@ UNSAVEABLE = re.compile("[\0\ud800-\udfff]")  # No CSV holds a NUL and no UTF-8 
 def read_table(path: Path, name: str | None = None) -> pd.DataFrame:
     """A table as a frame whose cells are all text (pandas' ``str``); a missing cell is "".
 
-    The suffix says what the file is: ``.csv`` and ``.tsv`` (a header, cells quoted as spreadsheets do),
+    The suffix gives the format: ``.csv`` and ``.tsv`` (a header, cells quoted as spreadsheets do),
     ``.jsonl`` (an object a line) and ``.parquet``; all but the last also packed, with ``.gz`` behind it. Text is
     UTF-8, with or without a byte order mark; lines end in LF, CRLF or CR, and blank ones are skipped. Line
     breaks within a quoted cell are unchanged, so offsets into a text stay valid.
@@ -76,7 +76,7 @@ def read_json(path: Path, name: str | None = None) -> dict[str, Any]:
     try:
         pairs = decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise UserError(f"{name}, line {error.lineno}: this is not JSON: complete or mend the file.") from None
+        raise UserError(f"{name}, line {error.lineno}: this is not JSON: complete or correct the file.") from None
     except RecursionError:
         raise UserError(f"{name}: the JSON is nested too deeply: write one object of ids and texts.") from None
     if not isinstance(pairs, tuple):
@@ -149,7 +149,7 @@ def _read_jsonl(lines: Iterator[str], name: str) -> pd.DataFrame:
 
 def json_rows(lines: Iterator[str], columns: dict[str, None], name: str) -> Iterator[list[str]]:
     """Each object's cells in the order of ``columns``, to which keys are added as they appear."""
-    # An object becomes a tuple, which keeps repeated keys and tells it from an array; numbers stay as written.
+    # An object becomes a tuple, which keeps repeated keys and differs from an array; numbers stay as written.
     decoder = json.JSONDecoder(
         object_pairs_hook=tuple, parse_int=str, parse_float=str, parse_constant=_refuse_constant
     )

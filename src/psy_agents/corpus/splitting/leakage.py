@@ -27,7 +27,7 @@ def audit_leakage(posts: pd.DataFrame, splits: pd.DataFrame, clusters: np.ndarra
         raise UserError(f"Splits: {int(unknown.sum())} rows name a split other than {', '.join(SPLITS)}: split again.")
     repeated = int(splits["post_id"].duplicated().sum())
     if repeated:
-        raise UserError(f"Splits: {repeated} rows repeat a post, so that it may stand in two splits: split again.")
+        raise UserError(f"Splits: {repeated} rows repeat a post, which may be in two splits: split the posts again.")
     usable = has_text(posts)
     kept = posts.loc[usable]
     missing = int((~kept["post_id"].isin(splits["post_id"])).sum())
@@ -49,6 +49,6 @@ def _refuse_shared(split: pd.Series, group: np.ndarray, what: str) -> None:
     shared = together.nunique() > 1
     if shared.any():
         raise UserError(
-            f"Splits: {int(shared.sum())} {what} stand in more than one split ({int(together.size()[shared].sum())} of "
-            f"{len(split)} posts): put each of them into one split, or let the posts be split anew."
+            f"Splits: {int(shared.sum())} {what} are in more than one split ({int(together.size()[shared].sum())} of "
+            f"{len(split)} posts): put each of them into one split, or split the posts again."
         )

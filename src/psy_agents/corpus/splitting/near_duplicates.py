@@ -74,7 +74,7 @@ def plain_text(text: str) -> str:
     """The text's words, one space between them: case, punctuation, white space and Unicode form do not matter.
 
     Case is folded and compatible characters become one (NFKC). A wide character (Chinese, Japanese, Korean, emoji)
-    is a word of its own, for such texts have no spaces between words.
+    counts as a word, because such texts have no spaces between words.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(folded.translate(_PLAIN).split())

@@ -55,7 +55,7 @@ def fold_posts(
 
     The posts are cut into ``folds`` parts of equal size, as `split_posts` does with three. Part ``fold`` is the test,
     the next one, after the last the first, the validation, and the others are train: over all folds each post is
-    tested once. A criterion is in every part if its positives stand in at least ``folds`` clusters.
+    tested once. A criterion is in every part if its positives are in at least ``folds`` clusters.
 
     Args:
         posts, pairs, clusters: as for `split_posts`.
@@ -77,7 +77,7 @@ def fold_posts(
 def partition_posts(posts: pd.DataFrame, pairs: pd.DataFrame, clusters: np.ndarray, folds: int, seed: int) -> pd.DataFrame:
     """The part, from 0 to ``folds - 1``, of each post that has text: ``post_id``, ``part``, in the posts' order.
 
-    The parts have equal sizes, posts of one cluster share a part, and a criterion is in every part if its positives stand in at
+    The parts have equal sizes, posts of one cluster share a part, and a criterion is in every part if its positives are in at
     least ``folds`` clusters. For the arguments see `fold_posts`.
 
     Raises:

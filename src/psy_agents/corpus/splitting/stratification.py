@@ -54,7 +54,7 @@ def stratify(counts: np.ndarray, sizes: np.ndarray, ratios: np.ndarray, rng: np.
 def cover(
     subset: np.ndarray, counts: np.ndarray, sizes: np.ndarray, ratios: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """The subsets, repaired so that each has every label that stands in at least as many groups as there are subsets.
+    """The subsets, repaired so that each has every label that is in at least as many groups as there are subsets.
 
     Iterative stratification hands a group out for its rarest label and may so leave another label out of a subset.
     While a subset lacks a label, a group that carries the label moves there: the one that opens the fewest gaps

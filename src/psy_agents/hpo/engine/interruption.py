@@ -18,7 +18,7 @@ class SearchInterrupted(KeyboardInterrupt):
     """A signal ended the search; nothing computed is lost, and the same command continues it."""
 
     def __init__(self, signum: int) -> None:
-        super().__init__(f"search interrupted by {signal.Signals(signum).name}: run the same command to go on")
+        super().__init__(f"search interrupted by {signal.Signals(signum).name}: run the same command again to continue")
         self.signal = signum
 
 

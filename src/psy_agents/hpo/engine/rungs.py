@@ -1,4 +1,4 @@
-"""ASHA's stopping rule: a trial that reaches a rung goes on only among the best of the trials seen there."""
+"""ASHA's stopping rule: a trial that reaches a rung continues only among the best of the trials seen there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RungDecision:
         epoch: the rung.
         value: the trial's best smoothed value up to there.
         n_seen: number of trials seen at the rung, this one included.
-        cut_off: lowest value that goes on; None: too few trials were seen, so every one goes on.
+        cut_off: lowest value that continues; None: too few trials were seen, so every one continues.
     """
 
     epoch: int
@@ -27,7 +27,7 @@ class RungDecision:
 
     @property
     def stop(self) -> bool:
-        """Whether the trial stops. A value equal to the cut-off goes on."""
+        """Whether the trial stops. A value equal to the cut-off continues."""
         return self.cut_off is not None and self.value < self.cut_off
 
     def sentence(self) -> str:
@@ -47,7 +47,7 @@ def decide_at_rung(pruner: RungsPruner, curve: Sequence[float], others: Iterable
       here stays stopped, and one that went on is not called back.
     - Rungs are given epochs instead of r * eta^k.
     - A trial is compared by its best smoothed value up to the rung (`best_value`), not by the value at it.
-    - Below ``min_trials`` trials nobody stops. In the paper the first arrivals wait.
+    - Below ``min_trials`` trials none stops. In the paper the first arrivals wait.
 
     Args:
         curve: the trial's values by epoch, the latest one last.

@@ -1,4 +1,4 @@
-"""A stage of the search: one process asks, dispatches, prunes and stores, until the asked trials are finished."""
+"""A stage of the search: one process asks, dispatches, prunes and stores, until the requested trials are finished."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class StageRunner:
-    """Runs a stage's trials until the asked number is finished, its epochs are spent, or its time is up.
+    """Runs a stage's trials until the requested number is finished, its epochs are spent, or its time is up.
 
     Args:
         enqueued: parameters of the trials that go first; defaults fill in what they leave out.
@@ -89,7 +89,7 @@ class StageRunner:
         Raises:
             UserError: another process has the study, the store does not answer, the objective refused to work, workers cannot
                 start, the objective is constant, or the sampler keeps state.
-            SearchInterrupted: SIGINT or SIGTERM arrived; run again to go on.
+            SearchInterrupted: SIGINT or SIGTERM arrived; run the same command again to continue.
         """
         refuse_state(self.config.sampler)
         try:
@@ -99,7 +99,7 @@ class StageRunner:
         except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DBAPIError) as error:
             raise UserError(
                 f"The study store {self.store.place} cannot be written ({where(error)}): is there space on its disk, and does "
-                f"another program keep it locked? What was computed is stored; the same command goes on."
+                f"another program keep it locked? What was computed is stored; run the same command again to continue."
             ) from None
 
     def _run(self, lock: StudyLock, workers: Sequence[Worker]) -> StageResult:
@@ -262,7 +262,7 @@ class StageRunner:
                 if failure is Failure.DISK:
                     raise UserError(
                         f"There is no space left for what trial {running.record.number} of {self.study_name} writes (weights in "
-                        f"{self.checkpoints.root}): make room. The same command goes on, and runs this trial again."
+                        f"{self.checkpoints.root}): make room, then run the same command again to continue; it repeats this trial."
                     )
 
     def _refuse_constant(self) -> None:

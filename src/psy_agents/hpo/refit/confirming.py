@@ -129,42 +129,42 @@ class ConfirmingSchedule:
             self._rounds.append((size, [seed for _, seed in group]))
         self.total = config.confirming_runs(n_candidates)
 
-    def further(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[tuple[int, int]]:
-        """The runs (candidate, seed) after those that were asked for and have ended; none if those were all."""
+    def further(self, requested: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[tuple[int, int]]:
+        """The runs (candidate, seed) after those that were requested and have ended; none if those were all."""
         done = 0
         for size, seeds in self._rounds:
-            if done == len(asked):
-                best = ranked(self.confirmations(asked, records))[:size]
+            if done == len(requested):
+                best = ranked(self.confirmations(requested, records))[:size]
                 return [(candidate, seed) for seed in seeds for candidate in sorted(each.candidate for each in best)]
             done += size * len(seeds)
         return []
 
-    def confirmations(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[Confirmation]:
+    def confirmations(self, requested: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[Confirmation]:
         """What the runs say of each candidate so far."""
         runs: dict[int, list[TrialRecord]] = {candidate: [] for candidate in range(self._n_candidates)}
-        for (candidate, _), record in zip(asked, records, strict=True):
+        for (candidate, _), record in zip(requested, records, strict=True):
             runs[candidate].append(record)
         return [Confirmation(candidate, tuple(each), self._resplit) for candidate, each in runs.items()]
 
-    def is_whole(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> bool:
+    def is_whole(self, requested: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> bool:
         """Whether every complete run still has the files that it is judged by; answers count once all runs have ended."""
         if any(not (run.checkpoint and (run.checkpoint / SPAN_LENGTHS).is_file()) for run in records if run.state == "complete"):
             return False
-        kept = self._kept(asked, records) if len(asked) == self.total else ()
+        kept = self._kept(requested, records) if len(requested) == self.total else ()
         return all(file.is_file() for file in kept)
 
-    def drop_unused(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> None:
+    def drop_unused(self, requested: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> None:
         """Delete the answers of epochs that were not chosen: an evidence agent's take gigabytes."""
-        for kept in self._kept(asked, records):
+        for kept in self._kept(requested, records):
             for file in kept.parent.iterdir():
                 if file != kept:
                     file.unlink()
 
-    def _kept(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[Path]:
+    def _kept(self, requested: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[Path]:
         """The chosen answers of each complete run."""
         return [
             answers_file(run.checkpoint, each.answered_epoch(run))
-            for each in self.confirmations(asked, records)
+            for each in self.confirmations(requested, records)
             for run in each.complete
         ]
 

@@ -88,10 +88,10 @@ def run_ensemble(
     """
     config, corpus, settings = runs.config, setup.corpus, setup.settings
     chosen = _by_seed(runs, winner) if config.ensemble == "seeds" else _by_rank(runs, confirmations, winner)
-    members, asked = chosen[: config.ensemble_size], config.ensemble
+    members, requested = chosen[: config.ensemble_size], config.ensemble
     if len(members) < 2:
         raise UserError(
-            f"An ensemble of {asked} needs two members, but only {len(members)} of {setup.agent} had no failed run in {refit}: "
+            f"An ensemble of {requested} needs two members, but only {len(members)} of {setup.agent} had no failed run in {refit}: "
             f"look at its trials' reasons, or use --params hpo.refit.ensemble=none"
         )
     finals = {i: setup.finals.get(i) or final_of(config, setup.corpora, confirmations[i]) for i in {i for i, _ in members}}
@@ -127,7 +127,7 @@ def run_ensemble(
     if tested.state != "complete":
         raise UserError(f"The ensemble of {setup.agent} ended as {tested.failure or tested.state} ({tested.reason}): see {study}.")
     summary = EnsembleSummary(
-        kind=asked,
+        kind=requested,
         members=[
             EnsembleMember(rank=runs.top.trials[i].rank, seed=seed, epochs=finals[i].epochs) for i, seed in members
         ],
@@ -147,7 +147,7 @@ def run_ensemble(
     for each in summary.gain:
         log.info(
             "%s: %d members (%s) against the single winner on test: %s %+.4f, 95 %% interval %+.4f to %+.4f",
-            setup.agent, len(every), asked, each.metric, each.difference.value, each.difference.low, each.difference.high,
+            setup.agent, len(every), requested, each.metric, each.difference.value, each.difference.low, each.difference.high,
         )  # fmt: skip
     return Ensemble(tested, decisions, summary)
 

@@ -134,10 +134,10 @@ def run_refit(
         engine = RefitRuns(config, top, len(chosen), opened, paths, callbacks, attributes)
         setup = RefitSetup(agent, settings, corpora[config.fixed_seeds[0]], candidates, corpora=corpora)
         schedule = ConfirmingSchedule(config, len(chosen))
-        study, asked, records = engine.run(LABEL, identity, "ConfirmingObjective", setup, schedule)
-        confirmations = schedule.confirmations(asked, records)
+        study, requested, records = engine.run(LABEL, identity, "ConfirmingObjective", setup, schedule)
+        confirmations = schedule.confirmations(requested, records)
         winner = winner_of(confirmations, study)
-        schedule.drop_unused(asked, records)
+        schedule.drop_unused(requested, records)
         place = winner.candidate
         last = final_of(config, corpora, winner)
         decisions, ensemble = last.decisions, None

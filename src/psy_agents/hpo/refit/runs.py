@@ -40,10 +40,10 @@ class Schedule(Protocol):
     total: int
     """Number of runs in all."""
 
-    def further(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[tuple[int, int]]:
-        """The runs after those that were asked for; none if those were all."""
+    def further(self, requested: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[tuple[int, int]]:
+        """The runs after those that were requested; none if those were all."""
 
-    def is_whole(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> bool:
+    def is_whole(self, requested: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> bool:
         """Whether no file of a complete run was deleted."""
 
 
@@ -58,11 +58,11 @@ class FixedSchedule:
         self.total = len(runs)
         self._runs, self._files = list(runs), tuple(files)
 
-    def further(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[tuple[int, int]]:
+    def further(self, requested: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> list[tuple[int, int]]:
         """All of them at first."""
-        return [] if asked else self._runs
+        return [] if requested else self._runs
 
-    def is_whole(self, asked: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> bool:
+    def is_whole(self, requested: Sequence[tuple[int, int]], records: Sequence[TrialRecord]) -> bool:
         """Whether all complete runs have their files."""
         return all(_has(record, self._files) for record in records if record.state == "complete")
 
@@ -91,13 +91,13 @@ class RefitRuns:
             tried = dict(identity) if attempt == 0 else {**identity, "attempt": attempt}
             name = study_name(setup.agent, STAGE, label, tried)
             log_changes(self.store.studies(), name, tried)
-            asked, records = [], ()
-            while (further := schedule.further(asked, records)) and schedule.is_whole(asked, records):
-                asked += further
-                runner = self._runner(label, name, tried, objective, setup, asked, schedule.total)
-                records = runner.run().records[: len(asked)]  # An interrupted refit may have stored later ones.
-            if schedule.is_whole(asked, records):
-                return name, asked, records
+            requested, records = [], ()
+            while (further := schedule.further(requested, records)) and schedule.is_whole(requested, records):
+                requested += further
+                runner = self._runner(label, name, tried, objective, setup, requested, schedule.total)
+                records = runner.run().records[: len(requested)]  # An interrupted refit may have stored later ones.
+            if schedule.is_whole(requested, records):
+                return name, requested, records
             log.warning("%s: files of its runs were deleted from %s: they are run again", name, self.paths.checkpoints)
             attempt += 1
 
@@ -179,6 +179,6 @@ def warn_of_flat_probabilities(agent: str, decisions: Decisions) -> None:
     if decisions.temperature == MAX_TEMPERATURE and not decisions.shift:
         log.warning(
             "%s: its temperature is %g, the highest there is, so that its probabilities are all near one half: too few pairs are "
-            "in order, or all log odds are too high, which hpo.refit.calibration=platt mends",
+            "in order, or all log odds are too high, which hpo.refit.calibration=platt corrects",
             agent, decisions.temperature,
         )  # fmt: skip

@@ -105,7 +105,7 @@ def carry_over(space: SearchSpace, parent: TopK, observations: Observations, con
     """Search the whole space; the parent's best go first, and the sampler observes all earlier trials.
 
     Feurer et al., "Initializing Bayesian hyperparameter optimization via meta-learning", AAAI 2015, start from another task's best;
-    here the earlier task is the same one with fewer epochs, so its ranks tell of the whole space, too.
+    here the earlier task is the same one with fewer epochs, so its ranks hold for the whole space, too.
 
     Args:
         observations: those of `observations_of` the parent.

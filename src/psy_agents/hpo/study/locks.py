@@ -136,7 +136,7 @@ class AdvisoryLock:
         except sqlalchemy.exc.DBAPIError:
             raise UserError(
                 f"The connection to the study store was lost, and with it the lock on {self._study}: run the same command "
-                f"to go on."
+                f"to continue."
             ) from None
 
     def release(self) -> None:

@@ -1,4 +1,4 @@
-"""Observations: what a stage's trials tell the sampler of a later stage.
+"""Observations: a stage's trials as the sampler of a later stage sees them.
 
 Values never cross stages: after three epochs they mean something else than after fifteen. An observation therefore holds a normal
 score, the trial's place among those of its own stage.
@@ -112,7 +112,7 @@ def plain(observations: Iterable[Observation]) -> list[dict[str, Any]]:
 
 
 def _of_list(parent: TopK) -> Observations:
-    """The listed trials: the best of all complete and stopped ones, as far as the list says."""
+    """The listed trials: the best of all complete and stopped ones, as far as the list goes."""
     n_judged = parent.states.get("complete", 0) + parent.states.get("pruned", 0)
     below = n_judged - len(parent.trials)
     scores = [_ndtri((below + rank - 0.5) / n_judged) for rank in _ranks([trial.value for trial in parent.trials])]

@@ -77,7 +77,7 @@ class StageInfo:
     """A stage at its start: its size, and the trials that earlier runs finished.
 
     Attributes:
-        n_trials: number of trials, at least so many where ``epoch_budget`` ends the stage; None where only time ends it.
+        n_trials: number of trials, a lower bound where ``epoch_budget`` ends the stage; None where only time ends it.
         epochs: most epochs of a trial.
         done, epochs_trained: finished trials, and the epochs of their last attempts.
         epoch_budget: epochs that the stage spends; None where it does not end by them.

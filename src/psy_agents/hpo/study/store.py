@@ -163,7 +163,7 @@ def _opening(path: Path) -> Iterator[None]:
         name = getattr(getattr(cause, "orig", cause), "sqlite_errorname", type(error).__name__)
         raise UserError(
             f"The study store {path} cannot be opened ({name}): is there space on its disk, may you write there, and does "
-            f"another program keep it locked? The same command goes on."
+            f"another program keep it locked? Run the same command again to continue."
         ) from None
     except OSError as error:
         raise UserError(f"The folder of the study store {path} cannot be written ({error.strerror}).") from None

@@ -73,7 +73,7 @@ class TopK(Schema):
 
     @model_validator(mode="after")
     def _under_new_names(self) -> TopK:
-        """A refusal of its own, since the search has to be run again."""
+        """Has its own message, because the search must be run again."""
         old = renamings(dict.fromkeys(name for trial in self.trials for name in trial.params))
         if old:
             pipeline = "maximal_hpo" if self.stage == "max" else f"hpo_{self.stage}"

@@ -25,7 +25,7 @@ def cpu_quota(root: Path = ROOT) -> float | None:
 def available_memory(root: Path = ROOT) -> int | None:
     """Bytes that may still be used: the kernel's MemAvailable, or less where a control group allows less.
 
-    File pages that a group could give back count as free. None where the system tells neither, as on macOS.
+    File pages that a group could give back count as free. None where the system has neither, as on macOS.
     """
     sizes = []
     for line in _lines(root / "proc/meminfo"):

@@ -168,7 +168,7 @@ def _timers(number: int) -> Iterator[list[connection.Connection]]:
 
 
 def _rate(pipes: Sequence[connection.Connection], workers: int, threads: int) -> float:
-    """Steps a second of so many workers together, while the other timers wait."""
+    """Steps a second of this many workers together, while the other timers wait."""
     for message in (threads, SECONDS):  # First the warm-up.
         for pipe in pipes[:workers]:
             pipe.send(message)

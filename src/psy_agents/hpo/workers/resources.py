@@ -10,7 +10,7 @@ from psy_agents.hpo.workers.cgroups import cpu_quota
 
 
 def local_worker_count(config: StageConfig, on_cpu: int | None = None) -> int:
-    """Trials at a time on this machine: as many as are asked for, and no more than the stage has.
+    """Trials at a time on this machine: as many as requested, and no more than the stage has.
 
     Args:
         on_cpu: how many workers ``auto`` makes on CPU, where that is known; else as many as cores.

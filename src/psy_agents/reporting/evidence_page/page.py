@@ -1,6 +1,6 @@
 """One agent's predictions and the annotations, post by post, as an HTML page that loads nothing.
 
-The page holds no text of posts unless the configuration asks for it: see `psy_agents.reporting.evidence_page.redaction`.
+The page holds no text of posts unless the configuration requests it: see `psy_agents.reporting.evidence_page.redaction`.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ def importance_plot(study: optuna.Study) -> Figure:
     values = sorted((trial.value for trial in trials), reverse=True)
     good = sum(value >= values[math.ceil(share * len(values)) - 1] for value in values)
     if good == len(values):
-        return empty_figure(title, f"Too many of the {len(trials)} complete trials have the same value to tell good ones apart.")
+        return empty_figure(title, f"Too many of the {len(trials)} complete trials have the same value to rank them.")
     with warnings.catch_warnings():
         # Optuna leaves out parameter values that only one trial has, and warns about it.
         warnings.simplefilter("ignore", UserWarning)

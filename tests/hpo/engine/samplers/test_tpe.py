@@ -1,4 +1,4 @@
-"""TPE draws each parameter by itself unless told otherwise, and draws what it drew when this was written."""
+"""TPE draws each parameter by itself by default, and draws what it drew when this was written."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def test_a_killed_dask_worker_ends_its_trial_which_is_run_again_by_the_stage_alo
 
 
 @pytest.mark.parametrize(("signum", "failure"), [(signal.SIGKILL, "orphan of a dead run"), (signal.SIGTERM, "interrupted")])
-def test_a_stopped_search_leaves_no_process_on_the_workers_and_goes_on(search, remote, cluster, tmp_path, signum, failure):
+def test_a_stopped_search_leaves_no_process_on_the_workers_and_continues(search, remote, cluster, tmp_path, signum, failure):
     options = {"n_trials": 5, "workers": 2, "pause": 0.2, "mishaps": {2: "hang hard"}}
     program = Program(tmp_path, **options, executor=cluster.executor, timeouts=LOOSE).process
     wait_for(lambda: len(search.diary_lines()) >= 4)
@@ -204,7 +204,7 @@ def test_a_lost_scheduler_ends_the_stage_in_one_sentence_and_leaves_no_process(s
     monkeypatch.setattr(dask_cluster, "Client", Impatient)
     with started(tmp_path, 1) as cluster:
         options = {"executor": cluster.executor, "pause": 0.2, "callbacks": [At(cluster.scheduler.kill)]}
-        with pytest.raises(UserError, match="connection to the Dask scheduler tcp://.* was lost: .* the same command goes on"):
+        with pytest.raises(UserError, match="Dask scheduler tcp://.* was lost: .* run the same command again to continue"):
             search.run(**options, timeouts=LOOSE)
         wait_for(lambda: not any(psutil.pid_exists(process) for _, process, _ in search.diary_lines()))
     assert search.run().states == {"complete": 4}
@@ -262,7 +262,7 @@ def test_a_daemon_among_the_dask_workers_is_refused(monkeypatch):
     assert refusal.startswith("The Dask worker tcp://node:1 may start no process") and "WORKER__DAEMON=False" in refusal
 
 
-def test_what_the_cluster_does_not_have_is_said_with_what_it_has(search, remote, cluster, monkeypatch):
+def test_what_the_cluster_lacks_is_reported_with_what_it_has(search, remote, cluster, monkeypatch):
     wait = DaskCluster._wait_for_worker
 
     def waits_a_second(there):
@@ -276,7 +276,7 @@ def test_what_the_cluster_does_not_have_is_said_with_what_it_has(search, remote,
     assert search.study().trials == []
 
 
-def test_a_scheduler_that_does_not_answer_is_said(remote):
+def test_a_scheduler_that_does_not_answer_is_reported(remote):
     with pytest.raises(UserError, match="The Dask scheduler tcp://127.0.0.1:9 does not answer"):
         remote(executor={"name": "dask", "scheduler": "tcp://127.0.0.1:9"}, timeouts={"startup": 1})
 
@@ -289,7 +289,7 @@ def test_without_an_address_the_cluster_is_this_machines_own_and_ends_with_the_s
     assert not any(psutil.pid_exists(process) for _, process, _ in search.diary_lines())
 
 
-def test_a_missing_package_is_said_with_the_command_that_installs_it(search, monkeypatch):
+def test_a_missing_package_is_reported_with_the_command_that_installs_it(search, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "psy_agents.hpo.workers.dask.worker")
     monkeypatch.delattr("psy_agents.hpo.workers.dask.worker")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Tpe(Sampler):
     """Optuna's `TPESampler`.
 
-    All of its settings that are not deprecated stand here, so that other defaults of a new Optuna change no search. Optuna 5 itself
+    All of its settings that are not deprecated are set here, so that other defaults of a new Optuna change no search. Optuna 5 itself
     draws jointly (``multivariate``).
     """
 

@@ -62,11 +62,11 @@ class DaskCluster:
     """The connection to a cluster, while a stage runs.
 
     Args:
-        startup: seconds for a worker with the asked resources to be there.
+        startup: seconds for a worker with the requested resources to start.
         workers: Dask workers of a cluster of this machine's own, where no scheduler is given.
 
     Raises:
-        UserError: the scheduler does not answer, or no worker has the asked resources.
+        UserError: the scheduler does not answer, or no worker has the requested resources.
     """
 
     def __init__(self, executor: ExecutorConfig, startup: float, workers: int = 1) -> None:
@@ -133,7 +133,7 @@ class DaskCluster:
         return any(self._capacities().get(address) for address in busy)
 
     def submit(self, job: RemoteJob, feed: Any) -> Relay:
-        """Ask Dask to run a relay somewhere; what it says is written to ``feed``."""
+        """Ask Dask to run a relay somewhere; its messages are written to ``feed``."""
         self._refresh()
         relay = Relay(uuid.uuid4().hex, job, feed)
         self._relays[relay.name] = relay
@@ -172,7 +172,7 @@ class DaskCluster:
         if lost:
             raise UserError(
                 f"The connection to the Dask scheduler {self._executor.scheduler or ''} was lost: what was computed is stored; "
-                f"the same command goes on once the scheduler runs."
+                f"once the scheduler runs, run the same command again to continue."
             )
         return answer
 
