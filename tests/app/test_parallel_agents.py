@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 from psy_agents.app import parallel_agents as side_by_side
 from psy_agents.app.parallel_agents import AgentJob, Command, run_agents
@@ -67,6 +67,33 @@ def test_no_more_run_at_once_than_may_and_a_part_of_the_cluster_is_never_taken_b
 
 def test_after_a_signal_none_begins(run):
     assert run(after=[signal.SIGTERM], criteria=["say I run\n"]) == ({}, {})
+
+
+def test_a_second_signal_does_not_wait_for_an_agent_that_does_not_stop(tmp_path):
+    """The agent ignores signals; that it ends where its command is gone is tested below."""
+    ready, heard = tmp_path / "ready", tmp_path / "heard"
+    program = f"""
+from psy_agents.app import parallel_agents
+from psy_agents.app.parallel_agents import AgentJob, Command, run_agents
+from psy_agents.hpo.engine.interruption import interrupt_signal
+from pathlib import Path
+
+parallel_agents.MODULE = "support.agent_stand_in"
+nodes = ("deafen {heard}", "make {ready}", "wait /nowhere")
+job = AgentJob(Command(Path("/"), None, "", {{}}, ()), "joint", nodes, "id", None, first=False)
+with interrupt_signal() as interrupt:
+    run_agents([job], 1, interrupt)
+"""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = subprocess.Popen([sys.executable, "-c", program], env=env)
+    wait_for(ready.exists)
+    (agent,) = psutil.Process(command.pid).children()
+    command.terminate()
+    wait_for(heard.exists)
+    assert command.poll() is None
+    command.terminate()
+    assert command.wait(PATIENCE) in (-signal.SIGTERM, -signal.SIGKILL)
+    agent.kill()
 
 
 def test_processes_end_when_what_runs_them_fails(run, monkeypatch):

@@ -1,13 +1,14 @@
 """In place of an agent's process: does what the names of its nodes say, and nothing else."""
 
 import os
+import signal
 import sys
 import time
 from multiprocessing.connection import Connection
 
 import psutil
 
-from psy_agents.app.parallel_agents import Finished
+from psy_agents.app.parallel_agents import Finished, Started
 
 
 def _is_stand_in(process: psutil.Process) -> bool:
@@ -27,6 +28,9 @@ for step in job.nodes:
             sys.stdout.flush()
         case ["die", number]:
             os.kill(os.getpid(), int(number))
+        case ["deafen", file]:
+            pipe.send(Started())
+            signal.signal(signal.SIGTERM, lambda *_, heard=file: open(heard, "x").close())
         case ["exit", code]:
             sys.exit(int(code))
         case ["fail", why]:
