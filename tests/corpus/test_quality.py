@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from support.reporting.small_quality import WINDOWING, prepared, quality_of, raw_tables, word_ends
 
-from psy_agents.corpus.quality import DataQuality, Windowing, check_sums, describe_quality
+from psy_agents.corpus.quality import Windowing, check_sums, describe_quality
+from psy_agents.corpus.quality_figures import DataQuality
 
 
 def changed(report, *path, value):
@@ -32,6 +33,15 @@ def test_labels_lengths_windows_and_evidence_are_counted():
     assert report.evidence.spans_a_pair == {1: 20}
     assert (report.evidence.placed, report.evidence.beyond_the_first_window, report.evidence.share_beyond) == (20, 10, 0.5)
     assert report.clusters.model_dump() == {"clusters": 40, "of_several_posts": 0, "posts_in_them": 0, "largest": 1}
+
+
+def test_groups_are_counted_where_the_posts_have_a_column_of_them():
+    posts, annotations = raw_tables()
+    author = ["", "a", "a", "a", *(f"author {number // 2}" for number in range(36))]
+    report = quality_of(posts.assign(author=author), annotations, columns={"posts": {"group": "author"}})
+    assert report.groups.model_dump() == {"groups": 19, "of_several_posts": 19, "largest": 3, "without": 1}
+    assert report.clusters.model_dump() == {"clusters": 20, "of_several_posts": 19, "posts_in_them": 39, "largest": 3}
+    assert quality_of().groups is None
 
 
 def test_a_post_that_fits_to_the_token_has_one_window():

@@ -17,14 +17,15 @@ FOLDERS_OF_THE_CORPUS = tuple(f"{data}/{layer}/" for data in ("data", "data/test
 
 
 def plant(folder: Path) -> None:
-    """A corpus of forty posts whose texts, annotated sentences, explanations and ids each hold a word of their own."""
-    posts, rows = [["post_id", "text"]], [["post_id", "sentence_id", "sentence_text", "DSM5_symptom", "status", "explanation"]]
+    """A corpus of forty posts of twenty authors whose texts, annotated sentences, explanations and ids each hold a word of their own."""
+    posts, rows = [["post_id", "author", "text"]], [["post_id", "sentence_id", "sentence_text", "DSM5_symptom", "status", "explanation"]]
     signs = {"SLEEP": f"I barely slept, {SENTENCE}", "FATIGUE": f"No energy, {SENTENCE}"}
     for number in range(40):
         met = [criterion for bit, criterion in enumerate(signs) if number >> bit & 1]
         sentences = [f"{signs[criterion]} {number}." for criterion in met]
         post_id = f"{ID}-{number}"
-        posts.append([post_id, " ".join([f"Market day {POST} {number * 7919}.", *sentences, f"Then home in week {number}."])])
+        text = " ".join([f"Market day {POST} {number * 7919}.", *sentences, f"Then home in week {number}."])
+        posts.append([post_id, f"{ID}-author-{number // 2}", text])
         for order, (criterion, sentence) in enumerate(zip(met, sentences, strict=True)):
             rows.append([post_id, str(order), sentence, criterion, "1", f"Because {EXPLANATION}."])
     for name, table in (("posts.csv", posts), ("annotations.csv", rows)):

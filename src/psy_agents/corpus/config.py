@@ -27,16 +27,19 @@ class Files(Schema):
 
 
 class PostColumns(Schema):
-    """What the posts' columns are called; ``split`` only where the corpus brings its own splits.
+    """What the posts' columns are called; ``split`` and ``group`` only where the corpus has them.
 
     Attributes:
         post_id: column of ids, each once.
         text: column of texts.
+        group: column of groups whose posts share a split, such as authors or patients; a blank cell is no group. None where
+            there is none.
         split: column of train, validation or test (splits.method: column); None where there is none.
     """
 
     post_id: str = "post_id"
     text: str = "text"
+    group: str | None = None
     split: str | None = None
 
 
@@ -100,7 +103,7 @@ class Policies(Schema):
 
 
 class SplitSettings(Schema):
-    """How posts are split; near-duplicates stay together whatever the method.
+    """How posts are split; near-duplicates and groups stay together whatever the method.
 
     Attributes:
         method: ratios; folds: part ``fold`` of ``folds`` is test, the next one validation, the rest train;

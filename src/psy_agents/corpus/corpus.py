@@ -17,10 +17,10 @@ class Corpus:
     """What agents are trained and scored on.
 
     Attributes:
-        posts: one row a post, with its text.
+        posts: one row a post, with its text and, where the corpus has them, its group.
         pairs: one row for each post and criterion, with label and evidence.
         sentences: one row for each annotated sentence.
-        splits: the split and the cluster of near-duplicates of each post.
+        splits: the split and the cluster (of near-duplicates, of a group) of each post.
         criteria: the wording of each criterion.
     """
 

@@ -12,6 +12,7 @@ from psy_agents.corpus.config import CorpusSettings, SplitSettings
 from psy_agents.corpus.pairs import build_pairs
 from psy_agents.corpus.reading.checks import check_annotations, check_criteria, check_posts
 from psy_agents.corpus.selection import USED, count_rows, select_rows
+from psy_agents.corpus.splitting.groups import join_groups
 from psy_agents.corpus.splitting.leakage import audit_leakage
 from psy_agents.corpus.splitting.near_duplicates import cluster_near_duplicates
 from psy_agents.corpus.splitting.splits import fold_posts, split_posts
@@ -65,12 +66,14 @@ def split_corpus(posts: pd.DataFrame, pairs: pd.DataFrame, settings: SplitSettin
     """Split the posts by the settings, and audit the splits for leakage.
 
     Returns:
-        post_id, split and cluster (of near-duplicates), in the posts' order.
+        post_id, split and cluster (of near-duplicates and of posts of one group), in the posts' order.
 
     Raises:
         UserError: there are too few posts, or a split that the corpus brings leaks.
     """
     clusters = cluster_near_duplicates(posts["text"].tolist(), settings.near_duplicates, settings.seed)
+    if "group" in posts:
+        clusters = join_groups(clusters, posts["group"])
     match settings.method:
         case "ratios":
             ratios = settings.train, settings.validation, settings.test

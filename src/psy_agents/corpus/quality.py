@@ -1,6 +1,6 @@
 """Figures on a prepared corpus: labels, clusters, lengths in tokens, windows and evidence.
 
-They hold counts and ids of criteria, and no text or id of a post.
+`psy_agents.corpus.quality_figures` defines what they are.
 """
 
 from __future__ import annotations
@@ -11,149 +11,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import ConfigDict, Field, FiniteFloat
 
 from psy_agents.corpus.config import SPLITS, CorpusSettings
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.origins import POSITIVE
 from psy_agents.corpus.prepare import check_account
+from psy_agents.corpus.quality_figures import (
+    Account,
+    ClusterFigures,
+    CriterionFigures,
+    DataQuality,
+    EvidenceFigures,
+    GroupFigures,
+    LengthFigures,
+    SplitFigures,
+    WindowFigures,
+)
 from psy_agents.corpus.splitting.splits import coverage
-from psy_agents.files.schema import Schema
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 BINS = 40
-
-
-class _Figures(Schema):
-    # The account's key "in" is a keyword of Python.
-    model_config = ConfigDict(serialize_by_alias=True)
-
-
-class RowCounts(_Figures):
-    """Number of rows in, used, and set aside by reason."""
-
-    rows_in: int = Field(alias="in", ge=0)
-    used: int = Field(ge=0)
-    set_aside: dict[str, int]
-
-
-class PairCounts(RowCounts):
-    """Number of pairs in, used and set aside; of the used ones by origin, and those without known evidence."""
-
-    origins: dict[str, int]
-    conflicting: int
-    evidence_unknown: int
-
-
-class AlignedRows(_Figures):
-    """Annotations by the stage that found their sentence: ``in`` and each stage."""
-
-    rows: dict[str, int]
-    positive_rows: dict[str, int]
-
-
-class Account(_Figures):
-    """The account of `prepare_corpus`."""
-
-    posts: RowCounts
-    annotations: RowCounts
-    alignment: AlignedRows
-    places: RowCounts
-    pairs: PairCounts
-
-
-class SplitFigures(_Figures):
-    """Number of posts, clusters, pairs and positives of a split."""
-
-    posts: int
-    clusters: int
-    pairs: int
-    positives: int
-
-
-class CriterionFigures(_Figures):
-    """Used pairs and positive ones by split; for each split without a positive the reason."""
-
-    pairs: dict[str, int]
-    positives: dict[str, int]
-    clusters_with_a_positive: int
-    absent_because: dict[str, str]
-
-
-class ClusterFigures(_Figures):
-    """Clusters of near-duplicate posts: those of several posts, their posts, and the size of the largest."""
-
-    clusters: int
-    of_several_posts: int
-    posts_in_them: int
-    largest: int
-
-
-class LengthFigures(_Figures):
-    """Lengths of the used posts in tokens, special tokens apart.
-
-    Attributes:
-        quantiles: from "0%" (the shortest post) to "100%" (the longest).
-        edges: bins of `posts_in_bin`, whose widths grow with the length; the last bin ends before the last edge.
-    """
-
-    tokens: int
-    mean: FiniteFloat
-    quantiles: dict[str, int]
-    edges: list[int]
-    posts_in_bin: list[int]
-
-
-class WindowFigures(_Figures):
-    """How posts are cut into windows next to the longest criterion; next to a shorter one a window holds more of the post.
-
-    Attributes:
-        max_length: tokens of a window. longest_criterion: tokens of it that the longest criterion and the special
-            tokens take. room: what is left of it for the post.
-        overlap: tokens of the room that the next window repeats.
-        windows_a_post: number of posts by number of windows.
-        share_of_tokens_beyond: of all tokens of all posts; None where there are none.
-    """
-
-    encoder: str
-    max_length: int
-    longest_criterion: int
-    room: int
-    overlap: int
-    windows_a_post: dict[int, int]
-    posts_of_several: int
-    share_of_posts_of_several: FiniteFloat
-    tokens_beyond_the_first: int
-    share_of_tokens_beyond: FiniteFloat | None
-
-
-class EvidenceFigures(_Figures):
-    """Where positive pairs have their evidence.
-
-    Attributes:
-        spans_a_pair: number of positive pairs by number of evidence spans; 0 where no place is known.
-        placed: positive pairs with a span. beyond_the_first_window: of those the ones whose spans all begin behind
-            the first window. share_beyond: of the placed ones; None where there are none.
-    """
-
-    positive_pairs: int
-    spans_a_pair: dict[int, int]
-    placed: int
-    beyond_the_first_window: int
-    share_beyond: FiniteFloat | None
-
-
-class DataQuality(_Figures):
-    """The report on one corpus."""
-
-    settings: CorpusSettings
-    account: Account
-    splits: dict[str, SplitFigures]
-    criteria: dict[str, CriterionFigures]
-    clusters: ClusterFigures
-    lengths: LengthFigures
-    windows: WindowFigures
-    evidence: EvidenceFigures
 
 
 @dataclass(frozen=True)
@@ -222,6 +99,7 @@ def describe_quality(account: Mapping[str, Any], corpus: Corpus, settings: Corpu
         },
         criteria=by_criterion,
         clusters=_clusters(clusters),
+        groups=_groups(posts["group"]) if "group" in posts else None,
         lengths=_lengths(tokens),
         windows=_windows(tokens, windowing),
         evidence=_evidence(posts["post_id"], pairs[pairs["label"] == 1], first_window),
@@ -280,6 +158,13 @@ def _clusters(clusters: np.ndarray) -> ClusterFigures:
     several = sizes[sizes > 1]
     return ClusterFigures(
         clusters=len(sizes), of_several_posts=len(several), posts_in_them=several.sum(), largest=sizes.max()
+    )
+
+
+def _groups(group: pd.Series) -> GroupFigures:
+    sizes = group[group != ""].value_counts()
+    return GroupFigures(
+        groups=len(sizes), of_several_posts=(sizes > 1).sum(), largest=sizes.max() if len(sizes) else 0, without=(group == "").sum()
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.corpus.quality import DataQuality
+from psy_agents.corpus.quality_figures import DataQuality
 from psy_agents.errors import UserError
 from psy_agents.evaluation.results import Evaluation, Report
 from psy_agents.hpo.refit.run_refit import RefitSummary

@@ -9,7 +9,7 @@ import pytest
 from support import tiny_agents
 
 from psy_agents.corpus.config import CorpusSettings
-from psy_agents.corpus.quality import DataQuality
+from psy_agents.corpus.quality_figures import DataQuality
 from psy_agents.errors import UserError
 from psy_agents.pipelines.data_quality.nodes import report as report_node
 from psy_agents.reporting.data_quality.build import plain_tokenizer

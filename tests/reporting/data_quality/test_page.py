@@ -41,6 +41,16 @@ def test_what_is_missing_set_aside_or_uncertain_is_noted_with_its_counts():
     assert "The largest cluster of near-duplicates holds 9 of 59 posts" in found
 
 
+def test_posts_without_a_group_are_noted_and_no_group_is_named():
+    posts, annotations = raw_tables()
+    author = ["", *(f"{CANARY} author {number}" for number in range(39))]
+    report = quality_of(posts.assign(author=author), annotations, columns={"posts": {"group": "author"}})
+    page = quality_page(report, *quality_figures(report))
+    assert "Posts without a group: 1 of 40." in " ".join(notes(report))
+    assert "posts in the largest group" in page and "near-duplicates and posts of one group" in page
+    assert CANARY not in page
+
+
 def test_a_criterion_without_a_positive_pair_is_noted_with_the_reason():
     posts, annotations = raw_tables()
     annotations["DSM5_symptom"] = "sleep"

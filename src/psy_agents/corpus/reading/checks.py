@@ -24,9 +24,9 @@ NAMES_OF_SPLITS = {
 
 
 def check_posts(frame: pd.DataFrame, source: str, columns: PostColumns = PostColumns()) -> pd.DataFrame:
-    """The posts as ``post_id``, ``text`` and, where the corpus has it, ``split``, all str.
+    """The posts as ``post_id``, ``text`` and, where the corpus has them, ``group`` and ``split``, all str.
 
-    Texts are unchanged, so offsets into them stay valid; outer whitespace of ids is removed. Splits are train,
+    Texts are unchanged, so offsets into them stay valid; outer whitespace of ids and groups is removed. Splits are train,
     validation (or valid, val, dev) or test in the file, whatever their case; a post without text needs none.
 
     Args:
@@ -45,6 +45,8 @@ def check_posts(frame: pd.DataFrame, source: str, columns: PostColumns = PostCol
         )
     if not has_text(posts).any():
         raise UserError(f"{source}: column {columns.text} is blank in all {len(posts)} rows: give the posts' texts.")
+    if "group" in posts:
+        posts["group"] = posts["group"].str.strip()
     if "split" in posts:
         posts["split"] = _named_splits(posts, source, columns.split)
     return posts

@@ -1,4 +1,4 @@
-"""The leakage audit of splits: each post is in one split, and no text is in two."""
+"""The leakage audit of splits: each post is in one split, and no text and no group of posts is in two."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from psy_agents.errors import UserError
 def audit_leakage(posts: pd.DataFrame, splits: pd.DataFrame, clusters: np.ndarray) -> None:
     """Refuse splits that lack a post, repeat one, name an unknown one, leave a split empty or leak.
 
-    Splits leak if two of them hold texts of one cluster, or texts that are equal up to case, white space, punctuation and
-    Unicode form; the latter are compared again here, independently of the clusters.
+    Splits leak if two of them hold posts of one cluster or one group, or texts that are equal up to case, white space, punctuation
+    and Unicode form; groups and texts are compared again here, independently of the clusters.
 
     Args:
         posts: as `check_posts` returns them; those without text have no split.
         splits: ``post_id`` and ``split``.
-        clusters: (posts) as `cluster_near_duplicates` returns them for the posts' texts.
+        clusters: (posts) of near-duplicates and of posts of one group.
     """
     unknown = ~splits["split"].isin(SPLITS)
     if unknown.any():
@@ -41,6 +41,9 @@ def audit_leakage(posts: pd.DataFrame, splits: pd.DataFrame, clusters: np.ndarra
         raise UserError(f"Splits: no post of {len(kept)} is in {' or '.join(empty)}: add posts or split again.")
     split = kept["post_id"].map(splits.set_index("post_id")["split"])
     _refuse_shared(split, kept["text"].map(same_text_key).to_numpy(), "texts")
+    if "group" in kept:
+        grouped = kept["group"] != ""
+        _refuse_shared(split[grouped], kept.loc[grouped, "group"].to_numpy(), "groups of posts")
     _refuse_shared(split, clusters[usable.to_numpy()], "clusters of near-duplicate posts")
 
 

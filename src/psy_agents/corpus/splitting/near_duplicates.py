@@ -160,7 +160,7 @@ def _join_quotes(cluster: np.ndarray, texts: Sequence[str], words: list[np.ndarr
             joined.extend(
                 (text, holder) for text in texts_found[news] if f" {texts[text]} " in f" {texts[holder]} "
             )
-    return _joined(cluster, np.array(joined, dtype=np.int64).reshape(-1, 2))
+    return join_clusters(cluster, np.array(joined, dtype=np.int64).reshape(-1, 2))
 
 
 def _join_alike(cluster: np.ndarray, shingles: list[np.ndarray], threshold: float, seed: int) -> np.ndarray:
@@ -187,7 +187,7 @@ def _join_alike(cluster: np.ndarray, shingles: list[np.ndarray], threshold: floa
                 joined.extend((text, other) for other in pending[alike])
                 reached.extend(pending[alike])
                 pending = pending[~alike]
-        cluster = _joined(cluster, np.array(joined, dtype=np.int64).reshape(-1, 2))
+        cluster = join_clusters(cluster, np.array(joined, dtype=np.int64).reshape(-1, 2))
     return cluster
 
 
@@ -229,8 +229,12 @@ def _bands(signatures: np.ndarray, threshold: float) -> Iterator[list[np.ndarray
         yield [order[a : a + n] for a, n in zip(start[shared], sizes[shared], strict=True)]
 
 
-def _joined(cluster: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """(texts) the clusters, with those of each pair of texts made one."""
+def join_clusters(cluster: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """(texts) the clusters, with those of each pair of texts made one.
+
+    Args:
+        pairs: (pairs, 2) indices of texts.
+    """
     from scipy.sparse import coo_array  # not at the top: every kedro command would import it
     from scipy.sparse.csgraph import connected_components
 

@@ -23,7 +23,7 @@ def count_folds(train: int, validation: int, clusters: int, seeds: int) -> int:
 
     Args:
         train, validation: posts of each.
-        clusters: of near-duplicate posts in both; there are no more parts than these.
+        clusters: of posts in both that stay together; there are no more parts than these.
         seeds: number of seeds.
 
     Returns:
@@ -42,9 +42,9 @@ def resplit(corpus: Corpus, seeds: Sequence[int]) -> tuple[dict[int, Corpus], in
     """A corpus for each seed, in which another part of train + validation is validation; and the number of parts.
 
     The held-out parts of the seeds are, in turn, the folds of grouped, stratified partitions (see `count_folds` and
-    `partition_posts`); each partition is drawn with the first of the seeds that hold out its folds. Posts of one cluster of
-    near-duplicates stay together. The test split and all clusters stay as they are, and every resplit passes the leakage audit;
-    the returned corpora have no test posts.
+    `partition_posts`); each partition is drawn with the first of the seeds that hold out its folds. Posts of one cluster (of
+    near-duplicates, of a group) stay together. The test split and all clusters stay as they are, and every resplit passes the
+    leakage audit; the returned corpora have no test posts.
 
     Raises:
         UserError: there are too few positive pairs for the parts, or a resplit leaks.

@@ -33,7 +33,7 @@ def split_posts(
     Args:
         posts: as `check_posts` returns them.
         pairs: as `build_pairs` returns them.
-        clusters: (posts) as `cluster_near_duplicates` returns them for the posts' texts.
+        clusters: (posts) of near-duplicates, from `cluster_near_duplicates`, and of posts of one group, from `join_groups`.
         ratios: shares of train, validation and test among the posts, each above 0, together 1.
         seed: another seed gives another split.
     """
@@ -190,7 +190,7 @@ def _parts(groups: _Groups, ratios: np.ndarray, seed: int, wanted: str) -> np.nd
     if len(np.unique(part)) < len(ratios):
         raise UserError(
             f"Too few posts to split: {len(groups.post_id)} posts with text in {len(groups.sizes)} clusters of like "
-            f"texts do not fill {wanted}: add posts or change what is wanted."
+            f"texts or of one group do not fill {wanted}: add posts or change what is wanted."
         )
     return cover(part, groups.counts, groups.sizes, ratios, rng)[groups.group_of_post]
 

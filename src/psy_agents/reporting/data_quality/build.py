@@ -12,7 +12,8 @@ from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
 from psy_agents.agents.windows import check_max_length
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.corpus.quality import DataQuality, Windowing, describe_quality
+from psy_agents.corpus.quality import Windowing, describe_quality
+from psy_agents.corpus.quality_figures import DataQuality
 from psy_agents.reporting.data_quality.figures import labels_plot, lengths_plot, rows_plot
 from psy_agents.training.config import HyperParameters
 

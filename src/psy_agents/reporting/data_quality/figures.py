@@ -6,7 +6,7 @@ from math import log10
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
-from psy_agents.corpus.quality import DataQuality, RowCounts
+from psy_agents.corpus.quality_figures import DataQuality, RowCounts
 from psy_agents.reporting.figure_style import BLUE, GREEN, GREY, ORANGE, RED, label_rows, lay_out, plotly_text, short_label
 from psy_agents.reporting.texts import readable_name
 

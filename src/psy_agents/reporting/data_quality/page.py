@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
-from psy_agents.corpus.quality import DataQuality, RowCounts
+from psy_agents.corpus.quality_figures import DataQuality, RowCounts
 from psy_agents.reporting.page_parts import Cell, Chart, Section, Table
 from psy_agents.reporting.templating import render
 from psy_agents.reporting.texts import percent, readable_name
@@ -62,8 +62,13 @@ def notes(report: DataQuality) -> list[str]:
         )
     if report.clusters.largest > NOTABLE_CLUSTER * account.posts.used and report.clusters.largest > 1:
         found.append(
-            f"The largest cluster of near-duplicates holds {report.clusters.largest:,} of {account.posts.used:,} posts, all "
+            f"The largest cluster of {_alike(report)} holds {report.clusters.largest:,} of {account.posts.used:,} posts, all "
             f"in one split. This distorts the sizes and labels of the splits."
+        )
+    if report.groups is not None and report.groups.without:
+        found.append(
+            f"Posts without a group: {report.groups.without:,} of {account.posts.used:,}. Those of one author or patient may stand in "
+            f"several splits."
         )
     return found
 
@@ -82,7 +87,7 @@ def quality_page(report: DataQuality, labels: Figure, lengths: Figure, rows: Fig
         sections={
             "Rows": Section([Chart("rows", rows)], _rows_tables(report)),
             "Labels": Section([Chart("labels", labels)], [_labels_table(report)]),
-            "Splits and near-duplicates": Section(tables=_splits_tables(report)),
+            "Splits and clusters": Section(tables=_splits_tables(report)),
             "Lengths and windows": Section([Chart("lengths", lengths)], _lengths_tables(report)),
             "Evidence": Section(tables=_evidence_tables(report)),
             "Settings": Section(tables=[_settings_table(report)]),
@@ -136,14 +141,22 @@ def _labels_table(report: DataQuality) -> Table:
         absent = "; ".join(f"{split}: {reason}" for split, reason in figures.absent_because.items()) or "–"
         rows.append([criterion, *by_split, positives, pairs, _share(positives, pairs), figures.clusters_with_a_positive, absent])
     return Table(
-        "Positive pairs of each criterion by split. A cluster is a post with its near-duplicates.",
+        f"Positive pairs of each criterion by split. A cluster holds {_alike(report)}.",
         ["Criterion", *map(str.capitalize, SPLITS), "Positive", "Pairs", "Share", "Clusters", "Absent because"],
         rows,
     )
 
 
 def _splits_tables(report: DataQuality) -> list[Table]:
-    clusters = report.clusters
+    clusters, groups = report.clusters, report.groups
+    of_groups: list[list[Cell]] = []
+    if groups is not None:
+        of_groups = [
+            ["groups", groups.groups],
+            ["groups of several posts", groups.of_several_posts],
+            ["posts in the largest group", groups.largest],
+            ["posts without a group", groups.without],
+        ]
     return [
         Table(
             f"Splits by {report.settings.splits.method}",
@@ -154,9 +167,10 @@ def _splits_tables(report: DataQuality) -> list[Table]:
             ],
         ),
         Table(
-            "Near-duplicate posts share a cluster, and a cluster lies in one split",
-            ["Near-duplicates", "Count"],
+            f"A cluster holds {_alike(report)}. It lies in one split, and resamples of the test posts draw it whole.",
+            ["What", "Count"],
             [
+                *of_groups,
                 ["clusters", clusters.clusters],
                 ["clusters of several posts", clusters.of_several_posts],
                 ["posts in clusters of several", clusters.posts_in_them],
@@ -223,6 +237,11 @@ def _settings_table(report: DataQuality) -> Table:
         for name, value in values.items() if isinstance(values, dict) else [("", values)]:
             rows.append([".".join(filter(None, (section, name))), json.dumps(value, ensure_ascii=False)])
     return Table("Section preprocessing of the parameters", ["Parameter", "Value"], rows)
+
+
+def _alike(report: DataQuality) -> str:
+    """What the posts of a cluster have in common."""
+    return "near-duplicates" if report.groups is None else "near-duplicates and posts of one group"
 
 
 def _absences(report: DataQuality) -> list[str]:
