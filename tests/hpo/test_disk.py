@@ -55,7 +55,7 @@ def test_a_stage_needs_room_for_its_workers_its_kept_weights_and_one_more(tmp_pa
     monkeypatch.setattr(disk, "free_bytes", lambda _: free)
 
     def begin():
-        searching._log_estimate([], "criteria", StageConfig(**STAGE), "study", ATTRIBUTES, tmp_path, unmeasured=100)
+        searching._log_estimate([], "criteria", StageConfig(**STAGE), "study", ATTRIBUTES, tmp_path, 100, None)
 
     if free == 600:
         begin()
@@ -68,6 +68,6 @@ def test_a_stage_that_is_done_needs_no_room(tmp_path, monkeypatch, search):
     search.run(n_trials=2, workers=1)
     monkeypatch.setattr(disk, "free_bytes", lambda _: 0)
     stage = StageConfig(**{**STAGE, "n_trials": 2})
-    searching._log_estimate([search.study()], "criteria", stage, "study", ATTRIBUTES, tmp_path, unmeasured=100)
+    searching._log_estimate([search.study()], "criteria", stage, "study", ATTRIBUTES, tmp_path, 100, None)
     with pytest.raises(UserError, match="free some space"):
-        searching._log_estimate([], "criteria", stage, "study", ATTRIBUTES, tmp_path, 100)
+        searching._log_estimate([], "criteria", stage, "study", ATTRIBUTES, tmp_path, 100, None)

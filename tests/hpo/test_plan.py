@@ -52,7 +52,7 @@ def test_a_stage_logs_what_pruning_saves_or_the_epochs_that_it_spends(measured, 
     def logged(stage, name="another study"):
         caplog.clear()
         with caplog.at_level(logging.INFO, "psy_agents"):
-            searching._log_estimate([study], "criteria", stage, name, attributes, tmp_path, 0)
+            searching._log_estimate([study], "criteria", stage, name, attributes, tmp_path, 0, pace_of(study))
         return caplog.messages[-1]
 
     assert f"pruning saves {saved:.0%} of the epochs, as in earlier stages" in logged(StageConfig(**STAGE, pruner=PRUNER))

@@ -171,6 +171,13 @@ class WorkersConfig(Schema):
     memory_gib: float = Field(
         4.0, gt=0, description="Memory of a worker on a CPU, in GiB. If count is auto, free memory limits the number of workers."
     )
+    estimate_seconds: float = Field(
+        60.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds for which workers time training steps at most, before an agent's first search on a corpus, to estimate its "
+        "time; 0: nothing is timed.",
+    )
     timeouts: Timeouts = Timeouts()
     max_retries: int = Field(3, ge=0, description="Number of retries of a trial after its worker died or hung.")
     trials_per_worker: int = Field(50, ge=1, description="Number of trials after which a worker process is replaced.")

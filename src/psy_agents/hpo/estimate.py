@@ -1,4 +1,4 @@
-"""Estimates of a stage's time and disk space, from finished trials of the same agent on the same corpus."""
+"""Estimates of a stage's time and disk space: from finished trials of the same agent on the same corpus, or from timed steps."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import optuna
 from rich.filesize import decimal
 
 from psy_agents.hpo.disk import size_of
+from psy_agents.hpo.space.config import SpaceName
 from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.hpo.study.topk import stage_records
 
@@ -20,23 +21,34 @@ UNITS = (("days", 48.0, 24.0), ("hours", 1.0, 1.0), ("minutes", 1 / 60, 1 / 60))
 
 @dataclass(frozen=True)
 class Pace:
-    """Measurements of the complete trials of one study.
+    """Measurements of the complete trials of one study, or of steps that were timed before the first trial (`PaceMeter`).
 
     Attributes:
+        study: None where steps were timed.
         seconds_per_epoch: median over the trials. Everything between start and end of a trial counts.
         quantiles: 25 % and 75 % quantiles of the seconds per epoch.
         epoch_share: mean share of the allowed epochs that a trial trained; below 1 if trials ended early.
         workers: number of the study's workers.
         checkpoint_bytes: size of the largest checkpoint on disk; None if there is none.
+        timed_seconds, device: seconds of the timed steps, and what they ran on.
     """
 
-    study: str
+    study: str | None
     seconds_per_epoch: float
     quantiles: tuple[float, float]
     trials: int
     epoch_share: float
     workers: int
     checkpoint_bytes: int | None
+    timed_seconds: float = 0.0
+    device: str = ""
+
+    @property
+    def source(self) -> str:
+        """What was measured, in words."""
+        if self.study is None:
+            return f"{_seconds(self.timed_seconds)} of training steps on {self.device}"
+        return f"{_count(self.trials, 'trial')} of {self.study}"
 
 
 @dataclass(frozen=True)
@@ -76,13 +88,14 @@ class StageEstimate:
         elsewhere = f" on {_count(pace.workers, 'worker')}" if pace.workers != self.workers else ""
         early = f", which ran {pace.epoch_share:.0%} of their epochs" if pace.epoch_share < 1 else ""
         saved = f"; pruning saves {self.pruned_share:.0%} of the epochs, as in earlier stages" if self.pruned_share else ""
+        saved = saved or ("; what early ends save is not measured yet" if pace.study is None else "")
         work = f"{_count(self.trials, 'trial')} of at most {_count(self.epochs, 'epoch')}"
         if self.epochs_left is not None:
             early = saved = ""
             work = f"{_count(self.epochs_left, 'epoch')}, that is, at least {work},"
         return (
             f"{time} for {work} on {_count(self.workers, 'worker')} (measured: {_seconds(pace.seconds_per_epoch)} an epoch{elsewhere} in "
-            f"{_count(pace.trials, 'trial')} of {pace.study}{early}{saved}), {disk}"
+            f"{pace.source}{early}{saved}), {disk}"
         )
 
 
@@ -104,13 +117,19 @@ def pace_of(study: optuna.Study) -> Pace | None:
     )
 
 
-def best_pace(studies: Iterable[optuna.Study], agent: str, data_hash: str, settings_hash: str) -> Pace | None:
-    """The pace of the agent's newest study with complete trials on the same corpus and with the same training settings."""
+def best_pace(
+    studies: Iterable[optuna.Study], agent: str, data_hash: str, settings_hash: str, space: SpaceName | None = None
+) -> Pace | None:
+    """The pace of the agent's newest study with complete trials on the same corpus and with the same training settings.
+
+    Args:
+        space: only studies of trials of this space count, and those that were made before a study kept the name; None: of any.
+    """
     same = []
     for study in studies:
         attrs = study.user_attrs
         known = attrs.get("agent"), attrs.get("data_hash"), attrs.get("settings_hash")
-        if known == (agent, data_hash, settings_hash):
+        if known == (agent, data_hash, settings_hash) and (space is None or attrs.get("space", space) == space):
             same.append(study)
     newest_first = sorted(same, key=lambda study: study._study_id, reverse=True)
     return next((pace for study in newest_first if (pace := pace_of(study)) is not None), None)

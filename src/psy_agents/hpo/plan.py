@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import optuna
 from pydantic import Field, FiniteFloat
 from rich.filesize import decimal
 
+from psy_agents.agents.registry import AGENTS
+from psy_agents.corpus.corpus import Corpus
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.disk import check_space
 from psy_agents.hpo.estimate import Pace, best_pace, duration, estimate_stage
+from psy_agents.hpo.measurement import PaceMeter
+from psy_agents.hpo.paths import StoragePaths
+from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.study.identity import settings_hash
+from psy_agents.hpo.study.store import read_studies
 from psy_agents.hpo.survival import pruned_share
 from psy_agents.hpo.workers.executor import worker_count
+from psy_agents.training.config import TrainingSettings
 
 
 class PlannedStage(Schema):
@@ -36,7 +46,8 @@ class Plan(Schema):
     trials: int
     hours: tuple[FiniteFloat, FiniteFloat]
     disk_bytes: int
-    measured_in: dict[str, str] = Field(description="By agent: the study in which its epochs were measured.")
+    measured_in: dict[str, str] = Field(description="By agent: the study, or the timed steps, in which its epochs were measured.")
+    timed: str | None = Field(None, description="What was timed on this device before the first trial; null: nothing.")
     not_measured: tuple[str, ...]
 
     def sentence(self) -> str:
@@ -49,7 +60,31 @@ class Plan(Schema):
             )
         saved = "; what pruning saves is counted as in earlier stages" if any(stage.pruned_share for stage in self.stages) else ""
         rest = f"; not measured yet, and left out: {', '.join(self.not_measured)}" if self.not_measured else ""
-        return f"{least}{self.trials:,} trials and the refits, {duration(*self.hours)}, {decimal(self.disk_bytes)} of weights{saved}{rest}"
+        timed = f" (measured in {self.timed}; early ends make it less)" if self.timed else ""
+        return (
+            f"{least}{self.trials:,} trials and the refits, {duration(*self.hours)}{timed}, {decimal(self.disk_bytes)} of weights"
+            f"{saved}{rest}"
+        )
+
+
+def plan_search(
+    corpus: Corpus,
+    stages: Sequence[StageConfig],
+    refit: RefitConfig,
+    settings: TrainingSettings,
+    spaces: SearchSpaceConfig,
+    paths: StoragePaths,
+) -> Plan:
+    """The plan of these stages for every agent: from its studies, or else from steps that are timed now (`PaceMeter`).
+
+    Raises:
+        UserError: the disk has no room for the weights.
+    """
+    meter = PaceMeter(corpus, settings, spaces, paths.measurements)
+    known = corpus.fingerprint, settings_hash(settings)
+    planned = plan(read_studies(paths.store), dict.fromkeys(AGENTS, stages), refit, *known, meter.measure)
+    check_space(paths.checkpoints, planned.disk_bytes)
+    return planned
 
 
 def plan(
@@ -57,24 +92,29 @@ def plan(
     stages: Mapping[str, Sequence[StageConfig]],
     refit: RefitConfig,
     data_hash: str,
-    settings_hash: str,
+    settings: str,
+    measure: Callable[[str, StageConfig, int], Pace | None] | None = None,
 ) -> Plan:
     """Sum the stages of each agent and its refit. Finished trials count as well.
 
     Args:
         stages: by agent, in their order. The refit trains as many epochs as the last stage.
+        measure: times steps of an agent in the space of a stage, for a run of so many epochs, where no study has a complete trial.
     """
-    planned, measured, missing = [], {}, []
+    planned, measured, missing, timed = [], {}, [], []
     for agent, configs in stages.items():
-        pace = best_pace(studies, agent, data_hash, settings_hash)
+        agents = [config.of_agent(agent) for config in configs]
+        pace = best_pace(studies, agent, data_hash, settings, agents[-1].space)
+        if pace is None and measure is not None:
+            pace = measure(agent, agents[-1], sum(config.epochs * (config.n_trials or 0) for config in agents))
         if pace is None:
             missing.append(agent)
         else:
-            measured[agent] = pace.study
-        agents = [config.of_agent(agent) for config in configs]
+            measured[agent] = pace.study or pace.source
+            timed += [pace] if pace.study is None else []
         for config in agents:
             if config.n_trials is not None:
-                planned.append(_planned(agent, config, pace, pruned_share(studies, agent, data_hash, settings_hash, config)))
+                planned.append(_planned(agent, config, pace, pruned_share(studies, agent, data_hash, settings, config)))
         runs, finals = refit.confirming_runs(agents[-1].top_k), refit.final_trainings
         trainings = {"name": "refit", "n_trials": runs + finals, "spend": "trials", "keep_checkpoints": finals}
         planned.append(_planned(agent, agents[-1].model_copy(update=trainings), pace, 0.0))
@@ -85,6 +125,7 @@ def plan(
         hours=(sum(stage.hours[0] for stage in known), sum(stage.hours[1] for stage in known)),
         disk_bytes=sum(stage.disk_bytes or 0 for stage in known),
         measured_in=measured,
+        timed=replace(timed[0], timed_seconds=sum(pace.timed_seconds for pace in timed)).source if timed else None,
         not_measured=missing,
     )
 

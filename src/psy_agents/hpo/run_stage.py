@@ -17,7 +17,8 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.config import BoundingBox, NoRefinement, StageConfig
 from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
 from psy_agents.hpo.engine.stage_runner import StageRunner
-from psy_agents.hpo.estimate import best_pace, estimate_stage
+from psy_agents.hpo.estimate import Pace, best_pace, estimate_stage
+from psy_agents.hpo.measurement import PaceMeter
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.config import SearchSpaceConfig
@@ -88,6 +89,7 @@ def run_stage(
     name = study_name(agent, stage.name, stage.label, identity)
     attributes = {
         "agent": agent,
+        "space": stage.space,
         "space_hash": digest(canonical),
         "data_hash": data,
         "settings_hash": settings_hash(settings),
@@ -98,7 +100,10 @@ def run_stage(
     with StudyStore(paths.store) as opened:
         studies = opened.studies()
         log_changes(studies, name, identity)
-        _log_estimate(studies, agent, stage, name, attributes, paths.checkpoints, encoder_bytes(agent, encoders.values()))
+        pace = best_pace(studies, agent, data, attributes["settings_hash"], stage.space)
+        if pace is None:
+            pace = PaceMeter(corpus, settings, spaces, paths.measurements).measure(agent, stage, (stage.n_trials or 0) * stage.epochs)
+        _log_estimate(studies, agent, stage, name, attributes, paths.checkpoints, encoder_bytes(agent, encoders.values()), pace)
         result = StageRunner(
             stage,
             space,
@@ -138,13 +143,14 @@ def _log_estimate(
     attributes: Mapping[str, Any],
     checkpoints: Path,
     unmeasured: int,
+    pace: Pace | None,
 ) -> None:
     """Log the estimated time, if an epoch of the agent has been measured, and refuse a disk without room for the weights.
 
     Args:
         unmeasured: bytes of one trial's weights, while no trial has kept any.
+        pace: of the agent's trials, where it was measured.
     """
-    pace = best_pace(studies, agent, attributes["data_hash"], attributes["settings_hash"])
     here = next((study for study in studies if study.study_name == name), None)
     done = 0 if here is None or "checkpoint_root" not in here.user_attrs else len(stage_records(here))
     workers = worker_count(stage, None if pace is None else pace.workers)

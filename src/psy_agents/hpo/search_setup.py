@@ -28,3 +28,11 @@ class SearchSetup:
         if self.settings.keep_freed_memory:
             keep_freed_memory()
         return TrainingData(self.corpus if corpus is None else corpus, self.agent, self.settings, **options)
+
+
+@dataclass(frozen=True)
+class TimingSetup:
+    """The search, and the seconds for which a measuring worker times steps: of a trial (`EpochTimer`) or of a round (`StepTimer`)."""
+
+    search: SearchSetup
+    seconds: float

@@ -47,7 +47,8 @@ def logged(tmp_path, caplog):
     def run(*pipelines):
         caplog.clear()
         hooks.before_pipeline_run()
-        inputs = {"study_store": "/p/studies.db", "params:hpo.paths": SearchPaths(checkpoints=tmp_path, logs=Path("/p/logs"))}
+        paths = SearchPaths(checkpoints=tmp_path, logs=Path("/p/logs"), measurements=tmp_path)
+        inputs = {"study_store": "/p/studies.db", "params:hpo.paths": paths}
         with caplog.at_level(logging.INFO, "psy_agents"):
             for pipeline in pipelines:
                 for node in pipeline.nodes:

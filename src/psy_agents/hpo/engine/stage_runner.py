@@ -30,7 +30,7 @@ from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import installed_versions
 from psy_agents.hpo.workers.executor import dask_workers
 from psy_agents.hpo.workers.layout import choose_layout
-from psy_agents.hpo.workers.worker import Worker, WorkerLost, preload
+from psy_agents.hpo.workers.worker import PRELOADED, Worker, WorkerLost, preload
 from psy_agents.hpo.workers.worker_process import Failed, Finished, Message, Pruned, Ready, Reported, UserErrorRaised, WorkerJob
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class StageRunner:
         callbacks: Sequence[Callback] = (),
         attributes: Mapping[str, Any] | None = None,
         log_dir: Path | None = None,
-        preload_modules: tuple[str, ...] = ("torch", "transformers.modeling_utils"),
+        preload_modules: tuple[str, ...] = PRELOADED,
     ) -> None:
         self.config, self.space, self.store = config, space, store
         if isinstance(config.n_trials, dict):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import platform
+import subprocess
 from pathlib import Path
 
 from psy_agents.hpo.config import StageConfig
@@ -30,6 +33,25 @@ def visible_gpus() -> list[str]:
     import torch
 
     return [str(index) for index in range(torch.cuda.device_count())]
+
+
+def device_name() -> str:
+    """What trials run on, in words: the GPU's model as its driver gives it, or the CPU's with the number of its cores."""
+    gpus = visible_gpus()
+    if gpus:
+        with contextlib.suppress(OSError, subprocess.SubprocessError):  # Another vendor's GPU, or no tool beside the driver.
+            command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader", f"--id={gpus[0]}"]
+            name = subprocess.run(command, capture_output=True, check=True, text=True, timeout=60).stdout.strip()
+            return f"{len(gpus)} x {name}" if len(gpus) > 1 else name
+        return f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}"
+    return f"{_cpu_model()}, {cpu_cores()} core{'s' if cpu_cores() > 1 else ''}"
+
+
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
 
 
 def cpu_cores() -> int:

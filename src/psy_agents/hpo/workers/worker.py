@@ -17,6 +17,9 @@ from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.study.records import Failure
 from psy_agents.hpo.workers.worker_process import Message, Reported, WorkerJob, serve
 
+PRELOADED = ("torch", "transformers.modeling_utils", "psy_agents.hpo.objective")
+"""Modules that every worker of a search needs."""
+
 
 @dataclass(frozen=True)
 class WorkerLost:

@@ -1,4 +1,4 @@
-"""budget: what earlier studies took -> what a run of all agents will take."""
+"""budget: what earlier studies took, or a minute of training steps -> what a run of all agents will take."""
 
 from kedro.pipeline import Pipeline, node
 
@@ -14,6 +14,7 @@ def create_pipeline(stages: tuple[str, ...]) -> Pipeline:
     Args:
         stages: keys below ``hpo`` in the parameters.
     """
-    parameters = [f"params:{name}" for name in ("hpo.refit", "training", "hpo.paths", "hpo.workers", *(f"hpo.{s}" for s in stages))]
+    shared = ("hpo.refit", "training", "search_space", "hpo.paths", "hpo.workers")
+    parameters = [f"params:{name}" for name in (*shared, *(f"hpo.{stage}" for stage in stages))]
     estimated = node(estimate_budget, inputs=[*SHARED, *parameters], outputs="hpo_budget", name="estimate_budget")
     return Pipeline([estimated], namespace=NAMESPACE, inputs=set(SHARED), outputs={"hpo_budget"}, parameters=set(parameters))

@@ -1,0 +1,236 @@
+"""What an epoch takes, measured before the first trial in a minute of real training steps, and kept for the next command."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from pydantic import Field, FiniteFloat, ValidationError
+
+from psy_agents.corpus.corpus import Corpus
+from psy_agents.errors import UserError
+from psy_agents.files.atomic import atomic_write
+from psy_agents.files.schema import Schema
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.engine.seeds import derive_seed
+from psy_agents.hpo.estimate import Pace
+from psy_agents.hpo.protocol import TrialOutcome, TrialSpec
+from psy_agents.hpo.search_setup import SearchSetup, TimingSetup
+from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.study.store import digest
+from psy_agents.hpo.study.topk import installed_versions
+from psy_agents.hpo.workers.layout import Layout, choose_layout
+from psy_agents.hpo.workers.resources import device_name
+from psy_agents.hpo.workers.worker import PRELOADED, Worker, WorkerLost, preload
+from psy_agents.hpo.workers.worker_process import Failed, Finished, Message, Ready, UserErrorRaised, WorkerJob
+from psy_agents.training.config import TrainingSettings
+
+log = logging.getLogger(__name__)
+
+DRAWS = 8  # Trials that are measured at most.
+SHARE = 0.05  # Of the time that a stage is expected to take: measuring takes no more, but for the first trials.
+OF_ONE_TRIAL = 1 / 6  # Share of the seconds for the steps of one trial.
+
+
+class Measurement(Schema):
+    """The seconds of an epoch of some of a search's trials, on one device."""
+
+    agent: str
+    device: str
+    encoders: tuple[str, ...]
+    workers: int = Field(ge=1, description="Processes that measured at a time, as many as the search has.")
+    seconds_per_epoch: tuple[FiniteFloat, ...] = Field(min_length=1, description="Of each measured trial.")
+    timed_seconds: FiniteFloat = Field(ge=0, description="Seconds of training steps that were timed, all trials and workers together.")
+    weights_bytes: int = Field(ge=0, description="Size of the largest trial's weights.")
+
+    def pace(self) -> Pace:
+        """As the estimates read it. Which trials end early, or are pruned, was not measured."""
+        low, median, high = (float(each) for each in np.quantile(self.seconds_per_epoch, (0.25, 0.5, 0.75)))
+        return Pace(
+            study=None,
+            seconds_per_epoch=median,
+            quantiles=(low, high),
+            trials=len(self.seconds_per_epoch),
+            epoch_share=1.0,
+            workers=self.workers,
+            checkpoint_bytes=self.weights_bytes,
+            timed_seconds=self.timed_seconds,
+            device=self.device,
+        )
+
+
+@dataclass(frozen=True)
+class PaceMeter:
+    """Measures what an epoch of an agent's trials takes on this machine, and keeps it.
+
+    Attributes:
+        folder: of the kept measurements; None: nothing is measured.
+    """
+
+    corpus: Corpus
+    settings: TrainingSettings
+    spaces: SearchSpaceConfig
+    folder: Path | None
+
+    def measure(self, agent: str, stage: StageConfig, epochs: int) -> Pace | None:
+        """The kept measurement of the agent's trials in the stage's space, or a new one.
+
+        A measurement is kept by agent, corpus, device, space, training settings, workers and versions of packages.
+
+        Args:
+            epochs: epochs of all stages that the measurement is for: a short search is measured for less time.
+
+        Returns:
+            None where nothing is measured: it is turned off, the trials run on a cluster, or no trial could run, which is logged.
+        """
+        seconds = stage.workers.estimate_seconds
+        if self.folder is None or not seconds or stage.workers.executor.name != "local":
+            return None
+        space, device = self.spaces.space(agent, stage.space, self.settings), device_name()
+        described = {
+            "agent": agent,
+            "corpus": self.corpus.fingerprint,
+            "device": device,
+            "space": space.canonical(),
+            "training": self.settings.model_dump(mode="json"),
+            "workers": stage.workers.model_dump(mode="json", include={"count", "threads", "per_gpu"}),
+            "versions": installed_versions(),
+        }
+        file = self.folder / f"{agent}-{digest(described)[:8]}.json"
+        kept = _kept(file)
+        if kept is not None:
+            return kept.pace()
+        first = self.spaces.firsts(agent, stage.space, space)
+        draws = [*first, *_draws(space, DRAWS)][:DRAWS]
+        log.info("%s: no epoch was measured on these data: steps are timed on %s for at most %.0f s", agent, device, seconds)
+        try:
+            outcomes, layout = _time_epochs(SearchSetup(agent, self.settings, self.corpus), stage, draws, epochs)
+        except UserError as error:  # The search will say so too, and where it is one of several, the others go on.
+            log.warning("%s: no epoch could be measured, so there is no estimate of its time: %s", agent, error)
+            return None
+        if not outcomes:
+            return None
+        found = Measurement(
+            agent=agent,
+            device=device,
+            encoders=tuple(self.spaces.encoders(agent, stage.space, self.settings)),
+            workers=layout.workers,
+            seconds_per_epoch=tuple(outcome.value for outcome in outcomes),
+            timed_seconds=sum(outcome.metrics["timed"] for outcome in outcomes),
+            weights_bytes=max(int(outcome.metrics["weights"]) for outcome in outcomes),
+        )
+        with atomic_write(file) as part:
+            part.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        return found.pace()
+
+
+def _kept(file: Path) -> Measurement | None:
+    try:
+        return Measurement.model_validate_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (ValidationError, UnicodeDecodeError):
+        log.warning("%s is no measurement of this version: it is made again", file)
+        return None
+
+
+def _draws(space: SearchSpace, number: int) -> list[dict[str, Any]]:
+    """Random trials of the space, always the same."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    return [space.suggest(study.ask()) for _ in range(number)]
+
+
+def _time_epochs(
+    search: SearchSetup, stage: StageConfig, draws: Sequence[Mapping[str, Any]], epochs: int
+) -> tuple[list[TrialOutcome], Layout]:
+    """Time an epoch of trial after trial, as many at a time as the search runs, until the seconds are over."""
+    preload(PRELOADED)
+    layout, seconds = choose_layout(stage), stage.workers.estimate_seconds
+    setup = TimingSetup(search, seconds * OF_ONE_TRIAL)
+    outcomes: list[TrialOutcome] = []
+    reasons: list[str] = []
+    with timing_workers("EpochTimer", setup, layout, min(layout.workers, len(draws)), stage) as workers:
+        begin = last = time.monotonic()
+        left = list(enumerate(draws))
+        while left and workers:
+            chosen = workers[: len(left)]
+            for worker in chosen:
+                number, params = left.pop(0)
+                worker.dispatch(TrialSpec(number, params, derive_seed(0, "timing", number), stage.epochs, stage.patience))
+            for worker, message in next_messages(chosen).items():
+                if isinstance(message, Finished):
+                    outcomes.append(message.outcome)
+                else:
+                    reasons.append(reason_of(message))
+                    workers = [each for each in workers if each is not worker]
+            now = time.monotonic()
+            spent, wave = now - begin, now - last
+            last = now
+            limit = seconds
+            if outcomes:
+                limit = min(seconds, SHARE * epochs * statistics.median(each.value for each in outcomes) / layout.workers)
+            if spent + wave > limit:
+                break
+    if not outcomes:
+        log.warning("%s: no epoch could be measured (%s), so there is no estimate of its time", search.agent, "; ".join(set(reasons)))
+    return outcomes, layout
+
+
+@contextmanager
+def timing_workers(objective: str, setup: TimingSetup, layout: Layout, number: int, stage: StageConfig) -> Iterator[list[Worker]]:
+    """Idle processes that run an objective of `hpo.timing`; they end with the block.
+
+    Raises:
+        UserError: a process could not start.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        jobs = [
+            WorkerJob(f"psy_agents.hpo.timing:{objective}", setup, layout.threads, layout.device(index), Path(folder))
+            for index in range(number)
+        ]
+        workers = [Worker(index, job, stage.workers.timeouts) for index, job in enumerate(jobs)]
+        try:
+            for worker in workers:
+                worker.start()
+            for message in next_messages(workers).values():
+                if not isinstance(message, Ready):
+                    raise UserError(f"A process that times training steps could not start ({reason_of(message)}).")
+            yield workers
+        finally:
+            for worker in workers:
+                worker.retire()  # One that is not idle is killed.
+
+
+def next_messages(workers: Sequence[Worker]) -> dict[Worker, Message | WorkerLost]:
+    """Wait for a message of each worker.
+
+    Raises:
+        UserError: the objective refused to work.
+    """
+    found: dict[Worker, Message | WorkerLost] = {}
+    while waiting := [worker for worker in workers if worker not in found]:
+        deadlines = [left for worker in waiting if (left := worker.seconds_left()) is not None]
+        connection.wait([each for worker in waiting for each in worker.waitables()], min(deadlines, default=None))
+        for worker in waiting:
+            message = next(worker.messages(), None)
+            if isinstance(message, UserErrorRaised):
+                raise UserError(message.message)
+            if message is not None:
+                found[worker] = message
+    return found
+
+
+def reason_of(message: Message | WorkerLost) -> str:
+    """Why a worker failed, in words."""
+    return f"{message.failure}: {message.reason}" if isinstance(message, Failed | WorkerLost) else type(message).__name__

@@ -1,0 +1,50 @@
+"""What measuring workers run: trials so short that only their steps are timed (`measurement.PaceMeter`)."""
+
+from __future__ import annotations
+
+import torch
+
+from psy_agents.hpo.objective import new_run
+from psy_agents.hpo.protocol import EpochReport, Report, TrialOutcome, TrialSpec
+from psy_agents.hpo.search_setup import TimingSetup
+from psy_agents.training.timing import longest_step, steps_per_second, time_epoch
+
+
+class EpochTimer:
+    """Times one epoch of a trial. The outcome's value is its seconds; ``timed`` are those of timed steps, ``weights`` bytes."""
+
+    def __init__(self, setup: TimingSetup) -> None:
+        self.setup, self.data = setup, setup.search.new_training_data()
+
+    def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        run = new_run(self.setup.search, dict(spec.params), self.data, spec, keep_weights=False)
+        epoch = time_epoch(run, self.setup.seconds)
+        weights = sum(weight.numel() * weight.element_size() for weight in run.agent.state_dict().values())
+        return TrialOutcome(epoch.total, 1, 1, {"timed": epoch.timed, "weights": float(weights)})
+
+
+class StepTimer:
+    """Runs the longest step of a trial, then times steps in rounds until it is stopped.
+
+    It reports once before the first round, and after each: steps a second (0 before the first), and on a GPU ``free``, the bytes that
+    the device has left beside all processes on it.
+    """
+
+    def __init__(self, setup: TimingSetup) -> None:
+        self.setup, self.data = setup, setup.search.new_training_data()
+
+    def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        run = new_run(self.setup.search, dict(spec.params), self.data, spec, keep_weights=False)
+        longest_step(run)
+        number, rate = 1, 0.0
+        while report(EpochReport(number, rate, _free_memory(run.device))):
+            rate = steps_per_second(run, self.setup.seconds)
+            number += 1
+        return TrialOutcome(rate, 1, number, {})
+
+
+def _free_memory(device: torch.device) -> dict[str, float]:
+    if device.type != "cuda":
+        return {}
+    free, total = torch.cuda.mem_get_info(device)
+    return {"free": float(free), "total": float(total)}
