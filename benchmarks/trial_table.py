@@ -203,14 +203,12 @@ class Trainer:
         from psy_agents.training.scoring import SplitScorer, answer
 
         positions = max_positions(run.agent.encoders[0])
-        _, windows, lengths = self.test.windows(locate_encoder(run.config.encoder), run.config, positions)
-        frozen = run._frozen_states(self.test.validation_id, windows, len(windows.ids))
+        _, tables, lengths = self.test.tables(locate_encoder(run.config.encoder), run.config, positions, run.device)
+        frozen = run._frozen_states(self.test.validation_id, tables, len(tables.windows.ids))
         answers = answer(
             run.agent,
-            windows,
-            pad_id=run.tokenizer.pad_token_id,
+            tables,
             budget=self.settings.evaluation_tokens,
-            device=run.device,
             precision=run.precision,
             frozen=frozen,
         )

@@ -68,8 +68,8 @@ def test_trains_saves_and_loads(encoders, corpus, tmp_path, agent, kind):
     loaded.enable_packing(run.device, torch.float32)
     post, criterion = run.data.validation.texts[0], run.data.validation.criterion_texts[0]
     assert tokenizer(criterion, post)["input_ids"] == run.tokenizer(criterion, post)["input_ids"]
-    options = {"pad_id": tokenizer.pad_token_id, "budget": 2048, "device": run.device, "precision": torch.float32}
-    ours, theirs = (answer(model, run.validation_windows, **options) for model in (run.agent, loaded))
+    options = {"budget": 2048, "precision": torch.float32}
+    ours, theirs = (answer(model, run.validation_tables, **options) for model in (run.agent, loaded))
     if ours.probabilities_P is None:
         assert theirs.probabilities_P is None
     else:
@@ -85,6 +85,5 @@ def test_padding_does_not_change_an_answer(encoders, corpus):
     for kind in ENCODERS:
         data = TrainingData(corpus, "joint", SETTINGS)
         run = TrainingRun("joint", parameters(encoders[kind]), SETTINGS, data, seed=1, epochs=1, patience=1, device="cpu")
-        options = {"pad_id": run.tokenizer.pad_token_id, "device": run.device, "precision": torch.float32}
-        together, alone = (answer(run.agent, run.validation_windows, budget=b, **options) for b in (100_000, 1))
+        together, alone = (answer(run.agent, run.validation_tables, budget=b, precision=torch.float32) for b in (100_000, 1))
         np.testing.assert_allclose(together.probabilities_P, alone.probabilities_P, atol=1e-5)

@@ -13,8 +13,8 @@ from psy_agents.agents.encoders.loading import load_tokenizer
 from psy_agents.agents.windows import MIN_POST_TOKENS, tokenise_pairs
 from psy_agents.errors import UserError
 from psy_agents.evaluation.spans import sentence_spans
-from psy_agents.training.batches import sentence_numbers, span_targets, training_batch
 from psy_agents.training.data import PairData
+from psy_agents.training.tables import TrainingTables, sentence_numbers, span_targets
 
 LONG = " ".join(itertools.islice(itertools.cycle(FILLERS), 20)) + " " + SIGNS["sleep"][0]
 TEXTS = [FILLERS[0], LONG, f"Ünïcode — 日本 “quoted” text… {LONG}", "  spaced \n\n out  " + LONG]
@@ -100,7 +100,8 @@ def test_span_beyond_the_first_window_is_a_target(encoders, kind):
     windows = cut(tokenizer, [LONG], max_length=60)
     sign = SIGNS["sleep"][0]
     span = (LONG.index(sign), LONG.index(sign) + len(sign))
-    batch = training_batch(windows, pair_data(LONG, [span]), np.array([0]), tokenizer.pad_token_id, torch.device("cpu"))
+    tables = TrainingTables(windows, pair_data(LONG, [span]), tokenizer.pad_token_id, torch.device("cpu"))
+    batch = tables.batch(np.array([0]))
     starts, ends = batch.start_targets_BT.numpy(), batch.end_targets_BT.numpy()
     assert starts[0].nonzero()[0].tolist() == ends[0].nonzero()[0].tolist() == [0]
     assert not starts[-1, 0]
@@ -123,10 +124,10 @@ def test_two_spans_and_no_span(encoders):
     text = "I was tired all day. We had soup for dinner. I was tired all day."
     windows = cut(tokenizer, [text])
     spans = [(0, 20), (45, 65)]
-    starts, ends = span_targets(windows, pair_data(text, spans), np.array([0]))
-    assert [(windows.starts[s], windows.ends[e]) for s, e in zip(starts[0].nonzero()[0], ends[0].nonzero()[0], strict=True)] == spans
-    starts, ends = span_targets(windows, replace(pair_data(text, spans), spans=[[]]), np.array([0]))
-    assert starts[0].nonzero()[0].tolist() == ends[0].nonzero()[0].tolist() == [0]
+    starts, ends = (np.flatnonzero(targets) for targets in span_targets(windows, pair_data(text, spans)))
+    assert [(windows.starts[s], windows.ends[e]) for s, e in zip(starts, ends, strict=True)] == spans
+    starts, ends = span_targets(windows, replace(pair_data(text, spans), spans=[[]]))
+    assert starts.nonzero()[0].tolist() == ends.nonzero()[0].tolist() == [0]
 
 
 def test_max_length_limits(encoders):
@@ -153,6 +154,11 @@ def test_every_token_knows_its_sentence(encoders, kind):
             assert windows.starts[token] < bounds[1] and windows.ends[token] > bounds[0]
 
 
-def test_sentences_are_numbered_from_zero_in_each_window():
-    starts = np.array([[-1, -1, 0, 0, 9, 9, -1], [-1, -1, 31, 31, 31, 50, 72]])
-    assert sentence_numbers(starts).tolist() == [[-1, -1, 0, 0, 1, 1, -1], [-1, -1, 0, 0, 0, 1, 2]]
+def test_sentences_are_numbered_from_zero_in_each_window(encoders):
+    windows = cut(load_tokenizer(Path(encoders["bert"])), TEXTS)
+    numbers = sentence_numbers(windows)
+    assert len(windows.pair) > len(TEXTS)
+    for first, after in zip(windows.first[:-1], windows.first[1:], strict=True):
+        seen, starts = numbers[first:after], windows.sentence_starts[first:after]
+        assert (seen[starts < 0] == -1).all()
+        assert seen[starts >= 0].tolist() == np.unique(starts[starts >= 0], return_inverse=True)[1].tolist()

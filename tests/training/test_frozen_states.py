@@ -85,7 +85,7 @@ def test_a_windows_states_stand_where_its_tokens_do(encoders, corpus):
     training = run(encoders, TrainingData(corpus, "share", SETTINGS), frozen_layers=1)
     windows, frozen = training.train_windows, training.train_frozen
     chosen = np.array([3, 0])
-    states = frozen.take(windows, chosen)
+    states = training.train_tables.take(chosen, frozen).frozen_BTH
     for row, window in enumerate(chosen):
         length = windows.lengths[window]
         inside = slice(windows.first[window], windows.first[window + 1])

@@ -97,8 +97,7 @@ def results(encoders, corpus):
 
             run.training_step = recorded
             losses = tuple(loss for epoch in run.epochs() for loss in epoch.losses)
-            options = {"pad_id": 0, "budget": 4096, "device": run.device, "precision": torch.float32}
-            answers = answer(run.agent, run.validation_windows, **options)
+            answers = answer(run.agent, run.validation_tables, budget=4096, precision=torch.float32)
             known[key] = {
                 "windows": (run.train_windows.ids.tobytes(), run.validation_windows.ids.tobytes()),
                 "steps": tuple(steps),

@@ -21,6 +21,7 @@ from psy_agents.evaluation.predictions import Prediction
 from psy_agents.evaluation.spans import Span
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled_pairs
 from psy_agents.training.scoring import Answers, answer
+from psy_agents.training.tables import WindowTables
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,8 @@ class _Member:
         windows = windows_of(self._agent, self._tokenizer, self._settings, data)
         return answer(
             self._agent,
-            windows,
-            pad_id=self._tokenizer.pad_token_id,
+            WindowTables(windows, self._tokenizer.pad_token_id, self._device),
             budget=self._settings.evaluation_tokens,
-            device=self._device,
             precision=getattr(torch, self._settings.precision),
         )
 

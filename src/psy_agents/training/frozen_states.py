@@ -8,35 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from psy_agents.agents.device import to_device
 from psy_agents.agents.model import AgentModel
-from psy_agents.agents.windows import Windows
-from psy_agents.training.batches import padded_indices, token_budget_batches, window_tensors
+from psy_agents.training.batches import padded_indices, token_budget_batches
+from psy_agents.training.tables import FrozenStates, WindowTables
 
 log = logging.getLogger(__name__)
 
 GIB = 2**30
 SAMPLE_WINDOWS = 4
-
-
-@dataclass(frozen=True)
-class FrozenStates:
-    """Token states of all windows of a split, one row per token, in the order of `Windows.ids`."""
-
-    depth: int
-    states_NH: Tensor
-
-    def take(self, windows: Windows, chosen: np.ndarray) -> Tensor:
-        """Return the chosen windows' states (B, T, H), zeros after a window's end."""
-        mask_BT, at_BT = padded_indices(windows, chosen)
-        device = self.states_NH.device
-        return self.states_NH[to_device(at_BT, device)] * to_device(mask_BT, device).unsqueeze(-1)
 
 
 class FrozenStatesCache:
@@ -54,12 +38,10 @@ class FrozenStatesCache:
         self,
         key: Hashable,
         agent: AgentModel,
-        windows: Windows,
+        tables: WindowTables,
         *,
         tokens_to_run: int,
-        pad_id: int,
         budget: int,
-        device: torch.device,
         precision: torch.dtype,
     ) -> FrozenStates | None:
         """Return the windows' states after the agent's frozen layers, or None if they have to run in every epoch.
@@ -72,6 +54,7 @@ class FrozenStatesCache:
             key: identifies the encoder's weights, the windows and the precision.
             tokens_to_run: number of tokens that the trial would run through its frozen layers without the cache.
         """
+        windows, device = tables.windows, tables.device
         depth = agent.config.frozen_layers
         layers = agent.encoders[0].config.num_hidden_layers
         if depth == 0 or depth + agent.config.reinitialised_layers > layers or tokens_to_run < len(windows.ids):
@@ -81,7 +64,7 @@ class FrozenStatesCache:
             return None
         agent.eval()
         with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            sample = window_tensors(windows, np.argsort(windows.lengths, kind="stable")[:SAMPLE_WINDOWS], pad_id, device)
+            sample = tables.take(np.argsort(tables.lengths, kind="stable")[:SAMPLE_WINDOWS])
             if not all(agent.frozen[encoder].can_be_skipped(sample.encoder_inputs) for encoder in agent.encoders):
                 log.info(
                     "the frozen layers of %s run in every epoch: it cannot resume from their states",
@@ -91,7 +74,7 @@ class FrozenStatesCache:
             by_depth = self._states.setdefault(key, {})
             if depth not in by_depth:
                 below = max((lower for lower in by_depth if lower < depth), default=None)
-                states = _run_frozen(agent, windows, None if below is None else by_depth[below], pad_id, budget, device)
+                states = _run_frozen(agent, tables, None if below is None else by_depth[below], budget)
                 self._evict(size)
                 by_depth[depth] = states
             return by_depth[depth]
@@ -107,14 +90,12 @@ class FrozenStatesCache:
             used -= size
 
 
-def _run_frozen(
-    agent: AgentModel, windows: Windows, below: FrozenStates | None, pad_id: int, budget: int, device: torch.device
-) -> FrozenStates:
-    states_NH = torch.empty(len(windows.ids), agent.hidden, device=device)
-    for chosen in token_budget_batches(windows.lengths, budget):
-        tensors = window_tensors(windows, chosen, pad_id, device)
-        from_below = None if below is None else (below.depth, below.take(windows, chosen))
+def _run_frozen(agent: AgentModel, tables: WindowTables, below: FrozenStates | None, budget: int) -> FrozenStates:
+    states_NH = torch.empty(len(tables.windows.ids), agent.hidden, device=tables.device)
+    for chosen in token_budget_batches(tables.lengths, budget):
+        tensors = tables.take(chosen, below)
+        from_below = None if below is None else (below.depth, tensors.frozen_BTH)
         states_BTH = agent.frozen_states(tensors, from_below)
-        mask_BT, at_BT = padded_indices(windows, chosen)
-        states_NH[to_device(at_BT[mask_BT], device)] = states_BTH[tensors.mask_BT].float()
+        mask_BT, at_BT = padded_indices(tables.windows, chosen)
+        states_NH[to_device(at_BT[mask_BT], tables.device)] = states_BTH[tensors.mask_BT].float()
     return FrozenStates(agent.config.frozen_layers, states_NH)

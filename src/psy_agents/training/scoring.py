@@ -21,9 +21,9 @@ from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.spans import Offsets
 from psy_agents.evaluation.thresholds import best_threshold, criterion_thresholds
-from psy_agents.training.batches import padded_indices, token_budget_batches, window_tensors
+from psy_agents.training.batches import padded_indices, token_budget_batches
 from psy_agents.training.data import PairData
-from psy_agents.training.frozen_states import FrozenStates
+from psy_agents.training.tables import FrozenStates, WindowTables
 
 
 @dataclass(frozen=True)
@@ -95,22 +95,24 @@ def _wide(array: np.ndarray) -> np.ndarray:
 
 def answer(
     agent: AgentModel,
-    windows: Windows,
+    tables: WindowTables,
     *,
-    pad_id: int,
     budget: int,
-    device: torch.device,
     precision: torch.dtype,
     frozen: FrozenStates | None = None,
 ) -> Answers:
-    """Run the agent over all windows in evaluation mode; ``frozen`` are all windows' states after frozen layers."""
+    """Run the agent over all windows in evaluation mode.
+
+    Args:
+        budget: padded tokens in a batch.
+        frozen: all windows' states after frozen layers.
+    """
     agent.eval()
+    windows, device = tables.windows, tables.device
     logits, candidates = np.zeros(len(windows.pair), dtype=np.float32), []
     with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
         for chosen in token_budget_batches(windows.lengths, budget):
-            frozen_BTH = None if frozen is None else frozen.take(windows, chosen)
-            tensors = window_tensors(windows, chosen, pad_id, device, frozen_BTH)
-            output = agent(tensors)
+            output = agent(tables.take(chosen, frozen))
             if output.criterion_B is not None:
                 logits[chosen] = output.criterion_B.cpu().numpy()
             if output.start_BT is not None:

@@ -13,18 +13,18 @@ import numpy as np
 import torch
 
 from psy_agents.agents.encoders.loading import locate_encoder, max_positions
-from psy_agents.agents.losses import criterion_loss, positive_weight, span_loss
+from psy_agents.agents.losses import positive_weight
 from psy_agents.agents.registry import new_agent
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
-from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.agents.windows import Windows
-from psy_agents.training.batches import Batch, bucketed_batches, epoch_pairs, training_batch, windows_of
+from psy_agents.training.batches import bucketed_batches, epoch_pairs
 from psy_agents.training.best_epoch import BestEpoch
 from psy_agents.training.config import HyperParameters, TrainingSettings
-from psy_agents.training.frozen_states import FrozenStates
 from psy_agents.training.optimisation import optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import Answers, SplitScorer, answer
+from psy_agents.training.step import TrainingStep
+from psy_agents.training.tables import FrozenStates, WindowTables
 from psy_agents.training.training_data import TrainingData
 
 LOSSES_READ_TOGETHER = 16
@@ -95,36 +95,47 @@ class TrainingRun:
         if settings.short_last_layer:
             self.agent.enable_short_last_layer(self.device, self.precision)
         self.tokenizer = data.tokenizer(folder)
-        self.train_windows, self.validation_windows, lengths = data.windows(
-            folder, config, max_positions(self.agent.encoders[0])
+        self.train_tables, self.validation_tables, lengths = data.tables(
+            folder, config, max_positions(self.agent.encoders[0]), self.device
         )
-        train_tokens = int(self.train_windows.lengths[windows_of(self.train_windows, self._epoch_pairs(1))].sum())
-        self.train_frozen = self._frozen_states(data.train_id, self.train_windows, train_tokens)
+        train_tokens = int(self.train_tables.lengths[self.train_tables.windows_of(self._epoch_pairs(1))].sum())
+        self.train_frozen = self._frozen_states(data.train_id, self.train_tables, train_tokens)
         if data.validation is not None:
             self.validation_frozen = self._frozen_states(
-                data.validation_id, self.validation_windows, len(self.validation_windows.ids)
+                data.validation_id, self.validation_tables, len(self.validation_tables.windows.ids)
             )
             self.scorer = SplitScorer(data.validation, lengths, settings.objective_evidence_weight)
-        self.positive_weight = positive_weight(torch.from_numpy(data.train.labels[self._epoch_pairs(0)]), config)
-        self.lengths = np.maximum.reduceat(self.train_windows.lengths, self.train_windows.pair_bounds()[:-1])
+        self.lengths = np.maximum.reduceat(self.train_tables.lengths, self.train_tables.first_window[:-1])
         self.optimiser = optimiser(self.agent, config)
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
+        weight = positive_weight(torch.from_numpy(data.train.labels[self._epoch_pairs(0)]), config)
+        self.training_step = TrainingStep(
+            self.agent, self.optimiser, self.train_tables, self.train_frozen, config, weight, self.precision
+        )
         self.steps_per_epoch = len(self._steps(self._batches(self._epoch_pairs(0))))
         self.step = 0
         self.keep_weights = keep_weights
         self.best = BestEpoch[KeptEpoch]()
         self.answers: Answers | None = None  # To the scored pairs, of the epoch that was yielded last.
 
-    def _frozen_states(self, split_id: str, windows: Windows, tokens_an_epoch: int) -> FrozenStates | None:
+    @property
+    def train_windows(self) -> Windows:
+        """The windows of the training pairs."""
+        return self.train_tables.windows
+
+    @property
+    def validation_windows(self) -> Windows:
+        """The windows of the scored pairs."""
+        return self.validation_tables.windows
+
+    def _frozen_states(self, split_id: str, tables: WindowTables, tokens_an_epoch: int) -> FrozenStates | None:
         encoder = self.config.encoder, self.config.max_length, self.config.window_overlap
         return self.data.frozen_states.get(
             (split_id, *encoder, self.precision),
             self.agent,
-            windows,
+            tables,
             tokens_to_run=tokens_an_epoch * self.n_epochs,
-            pad_id=self.tokenizer.pad_token_id,
             budget=self.settings.evaluation_tokens,
-            device=self.device,
             precision=self.precision,
         )
 
@@ -152,10 +163,8 @@ class TrainingRun:
             losses = self._train_epoch(number)
             self.answers = answers = answer(
                 self.agent,
-                self.validation_windows,
-                pad_id=self.tokenizer.pad_token_id,
+                self.validation_tables,
                 budget=self.settings.evaluation_tokens,
-                device=self.device,
                 precision=self.precision,
                 frozen=self.validation_frozen,
             )
@@ -204,46 +213,6 @@ class TrainingRun:
                 if not math.isfinite(loss):
                     raise NonFiniteLoss(f"loss is {loss} in optimiser step {number}")
         return losses
-
-    def training_step(self, batches: list[np.ndarray]) -> torch.Tensor:
-        """One optimiser step over its micro-batches; returns the mean loss of the step's pairs and windows, on the device.
-
-        Windows whose evidence is unknown have no span loss, and do not count in its mean.
-        """
-        bounds = self.train_windows.pair_bounds()
-        of_step = np.concatenate(batches)
-        known = of_step[self.data.train.known[of_step]]
-        n_pairs, n_windows = len(of_step), max(1, int((bounds[known + 1] - bounds[known]).sum()))
-        total = torch.zeros((), device=self.device)
-        self.optimiser.zero_grad(set_to_none=True)
-        for pairs in batches:
-            frozen_BTH = None
-            if self.train_frozen is not None:
-                frozen_BTH = self.train_frozen.take(self.train_windows, windows_of(self.train_windows, pairs))
-            batch = training_batch(
-                self.train_windows, self.data.train, pairs, self.tokenizer.pad_token_id, self.device, frozen_BTH
-            )
-            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-                loss = self._loss(batch, n_pairs, n_windows)
-            loss.backward()
-            total += loss.detach()
-        torch.nn.utils.clip_grad_norm_(self.agent.parameters(), self.config.max_grad_norm)
-        self.optimiser.step()
-        return total
-
-    def _loss(self, batch: Batch, n_pairs: int, n_windows: int) -> torch.Tensor:
-        output = self.agent(batch.windows)
-        config = self.config
-        parts = []
-        if output.criterion_B is not None:
-            logits_P = pool_windows(output.criterion_B, batch.pair_B, len(batch.labels_P), config.window_pooling)
-            parts.append(criterion_loss(logits_P, batch.labels_P, config, self.positive_weight) / n_pairs)
-        if output.start_BT is not None:
-            targets = (batch.start_targets_BT, batch.end_targets_BT)
-            parts.append(span_loss(output.start_BT, output.end_BT, *targets, batch.known_B, config) / n_windows)
-        if len(parts) == 1:
-            return parts[0]
-        return (1 - config.evidence_loss_weight) * parts[0] + config.evidence_loss_weight * parts[1]
 
     def save(self, folder: Path, decisions: Decisions | None = None) -> None:
         """Save the current agent with the given decisions; without decisions, the best epoch's agent and decisions."""

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from psy_agents.agents.encoders.loading import load_tokenizer
 from psy_agents.agents.registry import SENTENCE_AGENTS
@@ -16,6 +17,7 @@ from psy_agents.errors import UserError
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.data import PairData, annotated_sentences, split_pairs, tokenise, tokenise_sentences
 from psy_agents.training.frozen_states import FrozenStatesCache
+from psy_agents.training.tables import TrainingTables, WindowTables
 
 SPAN_LENGTH_QUANTILES = (0.75, 0.95, 1.0)
 
@@ -29,18 +31,18 @@ class WorkerCache:
 
     def __init__(self, settings: TrainingSettings) -> None:
         self.tokenizers: dict[Path, object] = {}
-        self.windows: dict[Hashable, tuple[Windows, Windows | None, list[int]]] = {}
+        self.tables: dict[Hashable, tuple[TrainingTables, WindowTables | None, list[int]]] = {}
         self.frozen_states = FrozenStatesCache(settings.frozen_states_gib)
 
     def drop_windows(self) -> None:
         """Forget all windows: a worker holds those of one pair of splits at a time."""
-        self.windows.clear()
+        self.tables.clear()
 
 
 class TrainingData:
     """The pairs of a corpus's splits, shared by all trials of a worker that train on them.
 
-    Windows are kept by encoder, max_length and window_overlap.
+    Windows are kept as tables, by encoder, max_length, window_overlap and device.
 
     Args:
         train: splits to train on.
@@ -88,17 +90,21 @@ class TrainingData:
             self.cache.tokenizers[folder] = load_tokenizer(folder)
         return self.cache.tokenizers[folder]
 
-    def windows(self, folder: Path, config: HyperParameters, positions: int) -> tuple[Windows, Windows | None, list[int]]:
-        """Return training windows, validation windows or None, and quantiles of the training spans' lengths in tokens."""
-        key = (self.train_id, self.validation_id, folder, config.max_length, config.window_overlap)
-        if key not in self.cache.windows:
+    def tables(
+        self, folder: Path, config: HyperParameters, positions: int, device: torch.device
+    ) -> tuple[TrainingTables, WindowTables | None, list[int]]:
+        """Return tables of the training pairs, of the scored windows or None, and quantiles of the training spans' lengths in tokens."""
+        key = (self.train_id, self.validation_id, folder, config.max_length, config.window_overlap, str(device))
+        if key not in self.cache.tables:
             options = {"max_length": config.max_length, "overlap": config.window_overlap, "positions": positions}
             tokenizer = self.tokenizer(folder)
-            train = tokenise(tokenizer, self.train, **options)
-            cut = tokenise_sentences if self.by_sentence else tokenise
-            validation = None if self.validation is None else cut(tokenizer, self.validation, **options)
-            self.cache.windows[key] = (train, validation, span_lengths(train, self.train))
-        return self.cache.windows[key]
+            windows = tokenise(tokenizer, self.train, **options)
+            train, scored = TrainingTables(windows, self.train, tokenizer.pad_token_id, device), None
+            if self.validation is not None:
+                cut = tokenise_sentences if self.by_sentence else tokenise
+                scored = WindowTables(cut(tokenizer, self.validation, **options), tokenizer.pad_token_id, device)
+            self.cache.tables[key] = (train, scored, span_lengths(windows, self.train))
+        return self.cache.tables[key]
 
 
 def split_id(corpus: Corpus, splits: Sequence[str], unit: str) -> str:

@@ -23,8 +23,8 @@ from psy_agents.agents.saved.agent import InferenceSettings, load_agent
 from psy_agents.inference.predictor import windows_of
 from psy_agents.release.export_format import FOLDER_PLACEHOLDER, ExportFormat, FormatResult
 from psy_agents.release.markdown import fenced, table
-from psy_agents.training.batches import window_tensors
 from psy_agents.training.data import unlabelled_pairs
+from psy_agents.training.tables import WindowTables
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +108,8 @@ def onnx_inputs(folder: str | Path, texts: list[str]) -> tuple[dict[str, np.ndar
     """
     agent, tokenizer, _, described = load_agent(Path(folder))
     windows = windows_of(agent, tokenizer, InferenceSettings(**described["reading"]), unlabelled_pairs(described["criteria"], texts))
-    every = np.arange(len(windows.pair))
-    tensors = _inputs(window_tensors(windows, every, tokenizer.pad_token_id, torch.device("cpu")))
+    tables = WindowTables(windows, tokenizer.pad_token_id, torch.device("cpu"))
+    tensors = _inputs(tables.take(np.arange(len(windows.pair))))
     return {name: tensor.numpy() for name, tensor in tensors.items()}, windows.pair
 
 
@@ -127,7 +127,8 @@ def _example_inputs(
     order = np.argsort(windows.lengths, kind="stable")
     mixed = order[np.linspace(0, len(order) - 1, min(len(order), 7)).astype(int)]
     chosen = [np.unique(mixed)[:EXAMPLE_WINDOWS], order[:1], order[-1:], mixed, order[-2:]]
-    return [_inputs(window_tensors(windows, each, tokenizer.pad_token_id, torch.device("cpu"))) for each in chosen]
+    tables = WindowTables(windows, tokenizer.pad_token_id, torch.device("cpu"))
+    return [_inputs(tables.take(each)) for each in chosen]
 
 
 def _inputs(windows: WindowTensors) -> dict[str, Tensor]:
