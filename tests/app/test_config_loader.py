@@ -1,14 +1,42 @@
-"""`hpo.space` and `hpo.encoder` in every environment, whatever else names a space or an encoder."""
+"""``conf/local``, `hpo.space` and `hpo.encoder` in every environment, whatever else names a space or an encoder."""
 
 import pytest
 
 from psy_agents.app.config_loader import with_encoder
+from psy_agents.errors import UserError
 
 SEARCHED = {"type": "categorical", "choices": ["a", "b"]}
 
 
 def parameters(session, env, **hpo):
     return session(env=env, hpo=hpo)._get_config_loader()["parameters"]
+
+
+STORE = """study_store:
+  type: psy_agents.datasets.StudyStoreDataset
+  credentials: study_store
+"""
+
+
+@pytest.mark.parametrize("env", [None, "local", "test", "redsm5"])
+def test_credentials_and_settings_of_this_machine_hold_in_every_environment_which_overrides_them(session, project, env):
+    local = project / "conf/local"
+    (local / "catalog.yml").write_text(STORE)
+    (local / "credentials.yml").write_text("study_store: {url: postgresql://me:secret@host/studies}")
+    (local / "parameters.yml").write_text("hpo: {workers: {memory_gib: 7.0, count: 5}}")
+    loader = session(env=env, hpo={"workers": {"per_gpu": 3}})._get_config_loader()
+    assert loader["catalog"]["study_store"]["credentials"] == "study_store"
+    assert loader["credentials"]["study_store"]["url"].startswith("postgresql://")
+    workers = loader["parameters"]["hpo"]["workers"]
+    assert (workers["memory_gib"], workers["per_gpu"], workers["threads"]) == (7.0, 3, "auto" if env != "test" else workers["threads"])
+    assert workers["count"] == (1 if env == "test" else 5), "conf/test sets it"
+    assert loader["globals"]["corpus"] == ("redsm5" if env == "redsm5" else "synthetic")
+
+
+def test_a_mistake_in_the_machines_file_is_named_whatever_the_environment(session, project):
+    (project / "conf/local/parameters.yml").write_text("hpo: {workers: {memory_gib: 0}}")
+    with pytest.raises(UserError, match="^conf/local/parameters.yml: hpo.workers.memory_gib: input should be greater than 0, not 0"):
+        session(env="test").run()
 
 
 @pytest.mark.parametrize("env", [None, "test", "redsm5", "contract_nli"])

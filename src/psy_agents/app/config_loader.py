@@ -1,23 +1,56 @@
-"""The project's configuration loader: Kedro's, with `hpo.space` and `hpo.encoder` put where they are read.
+"""The project's configuration loader: Kedro's, with ``conf/local`` in every environment, and `hpo.space` and `hpo.encoder` put where
+they are read.
 
-Interpolation in the files cannot do this: Kedro resolves each environment before it merges them.
+Kedro reads ``conf/local`` only without ``--env``: a machine's credentials and settings would be ignored with another corpus.
+Interpolation in the files cannot put `hpo.space`: Kedro resolves each environment before it merges them.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kedro.config import OmegaConfigLoader
+from omegaconf import DictConfig
 
 from psy_agents.errors import UserError
 
+LOCAL = "local"
 STAGES = ("stage0", "stage1", "stage2", "maximal")
 
 
 class ConfigLoader(OmegaConfigLoader):
-    """Loads the parameters for runs, notebooks and kedro viz alike."""
+    """Loads the configuration for runs, notebooks and kedro viz alike.
+
+    The environment overrides ``conf/local``, which overrides ``conf/base``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._local: dict[str, dict[Path, DictConfig]] = {}
+        super().__init__(*args, **kwargs)
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that are read; a later one overrides an earlier one."""
+        names = dict.fromkeys([self.base_env, LOCAL, self.env or self.default_run_env])
+        return [folder for name in names if (folder := Path(self._get_conf_env_path(name))).is_dir()]
+
+    def _read_raw_config(self, key: str) -> tuple:
+        """Read the files of ``conf/local``, too."""
+        read = super()._read_raw_config(key)
+        *_, env_path, processed = read
+        local = self._get_conf_env_path(LOCAL)
+        if env_path != local and Path(local).is_dir():
+            self._local[key] = self._read_dir_configs(local, self.config_patterns[key], key, processed, key == "credentials")
+        return read
+
+    def _merge_configs(self, config: dict[str, Any], env_config: dict[str, Any], key: str, env_path: str) -> dict[str, Any]:
+        """Put ``conf/local`` between the base and the environment."""
+        if (files := self._local.get(key)):
+            config = super()._merge_configs(config, self._merge_and_resolve(key, files), key, self._get_conf_env_path(LOCAL))
+        return super()._merge_configs(config, env_config, key, env_path)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         if key != "parameters":

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
-from kedro.config import AbstractConfigLoader
 from pydantic import BaseModel, ValidationError
 
 from psy_agents.agents.renamed import new_name
+from psy_agents.app.config_loader import ConfigLoader
 from psy_agents.errors import ParameterError, RenamedParameter, UserError
 from psy_agents.training.config import HyperParameters
 
@@ -47,15 +47,14 @@ class Places:
         return f"{names[-1] if deepest else 'conf'}: {dotted}"
 
 
-def parameter_files(loader: AbstractConfigLoader) -> dict[str, Path]:
+def parameter_files(loader: ConfigLoader) -> dict[str, Path]:
     """The parameter files that the loader reads, by names such as conf/base/x.yml; the last has precedence."""
     source = Path(loader.conf_source)
-    folders = dict.fromkeys([loader.base_env, loader.env or loader.default_run_env])
     patterns = loader.config_patterns["parameters"]
     found = [
         Path(path)
-        for folder in folders
-        for path in sorted({path for pattern in patterns for path in glob.glob(str(source / folder / pattern), recursive=True)})
+        for folder in loader.folders
+        for path in sorted({path for pattern in patterns for path in glob.glob(str(folder / pattern), recursive=True)})
     ]
     return {path.relative_to(source.parent).as_posix(): path for path in found if path.suffix in (".yml", ".yaml", ".json")}
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.runner import SequentialRunner
@@ -25,6 +24,7 @@ from psy_agents.app.checks import (
     namespaces_of_agent,
     registered_nodes,
 )
+from psy_agents.app.config_loader import ConfigLoader
 from psy_agents.app.error_reporting import errors_in_one_line, without_kedro_error_logs
 from psy_agents.app.hooks.tracking import NestedRunHooks
 from psy_agents.app.hooks.viewers import ViewerHooks
@@ -89,7 +89,7 @@ class AgentSession(KedroSession):
             is_async=is_async,
         )
 
-    def _get_config_loader(self) -> AbstractConfigLoader:
+    def _get_config_loader(self) -> ConfigLoader:
         """Set the resolvers that depend on the session: one process may hold sessions of several projects."""
         in_project = partial(project_path, project=self._project_path)
         OmegaConf.register_new_resolver("project_path", in_project, replace=True)

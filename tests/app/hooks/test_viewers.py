@@ -61,6 +61,7 @@ def logged(tmp_path, caplog):
 def test_a_run_of_several_agents_logs_the_commands_once_and_the_next_run_again(logged):
     searches = [hpo_stages.create_pipeline(agent, "stage0") for agent in ("criteria", "evidence")]
     expected = [
+        "the studies are in /p/studies.db",
         "watch the trials: optuna-dashboard sqlite:////p/studies.db  (needs: pip install optuna-dashboard)",
         "what each trial prints: /p/logs/<study>/trial_<number>.log",
     ]

@@ -68,8 +68,8 @@ def test_a_study_continues_where_its_stage_is_given_more_or_ends_by_another_rule
 
 
 def test_a_stage_whose_trials_all_fail_ends(search):
-    result = search.run(n_trials=2, epochs=2, spend="epochs", mishaps=dict.fromkeys(range(20), "error"))
-    assert result.states == {"failed: error": 3}, "each trained one of four epochs, and then another whole trial does not fit"
+    result = search.run(n_trials=2, epochs=2, spend="epochs", mishaps=dict.fromkeys(range(20), "diverge"))
+    assert result.states == {"failed: diverged": 3}, "each trained one of four epochs, and then another whole trial does not fit"
 
 
 def test_progress_counts_epochs(search, caplog):

@@ -9,9 +9,17 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
 
+from psy_agents.datasets.project import shown_path
 from psy_agents.pipelines.tags import stage_of
 
 log = logging.getLogger(__name__)
+
+
+def shown_store(address: str) -> str:
+    """Where the studies are, without a password: a file relative to the project, or a database's URL."""
+    from psy_agents.hpo.study.store import shown_url
+
+    return shown_url(address) if "://" in address else shown_path(address)
 
 
 def dashboard_command(address: str) -> str:
@@ -47,6 +55,7 @@ class ViewerHooks:
         if self._logged or stage_of(node) is None:
             return
         self._logged = True
+        log.info("the studies are in %s", shown_store(inputs["study_store"]))
         log.info("watch the trials: %s  (needs: pip install optuna-dashboard)", dashboard_command(inputs["study_store"]))
         import mlflow
 

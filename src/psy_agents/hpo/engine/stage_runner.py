@@ -264,6 +264,7 @@ class StageRunner:
                         f"There is no space left for what trial {running.record.number} of {self.study_name} writes (weights in "
                         f"{self.checkpoints.root}): make room, then run the same command again to continue; it repeats this trial."
                     )
+                self._refuse_failures_in_a_row()
 
     def _refuse_constant(self) -> None:
         value = self._trials.discard_constant()
@@ -273,6 +274,16 @@ class StageRunner:
                 f"no trial is better than another: likely causes are a corpus without known evidence (agents that predict evidence), an "
                 f"encoder without a tokenizer, or a validation split of a few posts; once the cause is gone, the same command runs these "
                 f"trials again (where such ties are expected, set the stage's constant_after to null)."
+            )
+
+    def _refuse_failures_in_a_row(self) -> None:
+        place = self._trials.discard_failures_in_a_row()
+        if place is not None:
+            logs = "" if self._log_dir is None else f"; {self._log_dir} has what the trials printed"
+            raise UserError(
+                f"Trials of {self.study_name} fail one after another at the same place ({place}), and none succeeds: likely causes are a "
+                f"wrong path, a missing package, or a limit on memory or files{logs}. They are not counted: once the cause is gone, the "
+                f"same command runs them again."
             )
 
     def _handle_start(self, worker: Worker, message: Message | WorkerLost) -> None:

@@ -83,6 +83,9 @@ class StageTrials:
         # Of Optuna's pruner only: rungs read the history.
         self._in_memory = InMemoryStudy(trials, median_pruner(config)) if isinstance(config.pruner, MedianPruner) else None
         self._sampler_study = SamplerStudy(space, earlier)
+        # A run that died before it could. A stage that ended with a result stays as it is: a later one may have observed it.
+        if self.history.pending() or not any(trial.state is TrialState.COMPLETE for trial in self.history.final_attempts()):
+            self.discard_failures_in_a_row()
         self._tidy(self.history.final_attempts())
 
     def begin(self, index: int, worker: int) -> RunningTrial:
@@ -151,6 +154,16 @@ class StageTrials:
         for trial in self._writer.discard(ended, _failure(Failure.CONSTANT, "every epoch of every trial has the same value")):
             self.history.update(trial)
         return values.pop()
+
+    def discard_failures_in_a_row(self) -> str | None:
+        """Leave unsettled what failed unexpectedly in a row at one place, so that it is run again; returns the place, or None."""
+        found = self.history.failures_in_a_row()
+        if found is None:
+            return None
+        place, trials = found
+        for trial in self._writer.discard(trials, {"failure": str(Failure.REPEATED)}):
+            self.history.update(trial)
+        return place
 
     def records(self) -> tuple[TrialRecord, ...]:
         """The final attempt of each finished index."""

@@ -19,6 +19,9 @@ from psy_agents.hpo.study.records import Failure
 
 INFRASTRUCTURE = {Failure.DIED, Failure.HUNG, Failure.DEVICE}
 PERMANENT = {Failure.DIVERGED, Failure.TIMEOUT, Failure.ERROR}
+UNEXPECTED = INFRASTRUCTURE | {Failure.ERROR}
+"""What the machine or the installation may have caused: in a row at one place it settles nothing (`failures_in_a_row`)."""
+REPEATS = 3
 MEMORY_ATTEMPTS = 2
 AHEAD = 64  # Pending indices of a stage that only time ends: more than it has workers.
 
@@ -86,6 +89,8 @@ class TrialHistory:
         if last.state in (TrialState.COMPLETE, TrialState.PRUNED):
             return True
         failures = [attempt.user_attrs.get("failure") for attempt in attempts]
+        if Failure.REPEATED in failures:  # Retries count from there on: the cause was outside the trial.
+            failures = failures[len(failures) - failures[::-1].index(Failure.REPEATED) :] or [Failure.REPEATED]
         if failures[-1] in PERMANENT:
             return True
         if failures[-1] == Failure.OUT_OF_MEMORY:
@@ -148,3 +153,20 @@ class TrialHistory:
     def final_attempts(self) -> list[FrozenTrial]:
         """The last attempt of each finished index."""
         return [list(self._attempts[i].values())[-1] for i in sorted(self._finished)]
+
+    def failures_in_a_row(self) -> tuple[str, list[FrozenTrial]] | None:
+        """Where the last final attempts failed unexpectedly, each at the same place, and all such failures since the last success.
+
+        Returns:
+            None where fewer than `REPEATS` failed so; of a stage with fewer trials, fewer than all.
+        """
+        places: dict[str, list[FrozenTrial]] = defaultdict(list)
+        for trial in sorted(self.final_attempts(), key=lambda trial: trial.datetime_complete):
+            if trial.state is not TrialState.FAIL:
+                places.clear()
+            elif trial.user_attrs["failure"] in UNEXPECTED:
+                places[trial.user_attrs["reason"]].append(trial)
+        place, trials = max(places.items(), key=lambda item: len(item[1]), default=("", []))
+        if len(trials) < min(REPEATS, self.n_trials or REPEATS):
+            return None
+        return place, [trial for found in places.values() for trial in found]

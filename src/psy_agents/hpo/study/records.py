@@ -29,6 +29,7 @@ class Failure(StrEnum):
     TIMEOUT = "time is up"
     ERROR = "error"
     CONSTANT = "constant objective"
+    REPEATED = "the same failure in a row"
 
 
 @dataclass(frozen=True)

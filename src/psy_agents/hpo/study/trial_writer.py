@@ -148,7 +148,7 @@ class TrialWriter:
         return done
 
     def discard(self, trials: Sequence[FrozenTrial], attrs: Mapping[str, Any]) -> list[FrozenTrial]:
-        """Store complete and pruned trials as failed, all or none: their values say nothing. Returns them as they are now."""
+        """Store ended trials as failed, all or none: their values, if they have any, say nothing. Returns them as they are now."""
         stored: dict[str, Any] = {}
         with self._transaction("durable") as connection:
             for trial in trials:
