@@ -112,6 +112,7 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
     from transformers.utils import logging as transformers_logging
 
     from psy_agents.agents.encoders.dropout import replace_dropouts
+    from psy_agents.agents.encoders.relative_positions import use_relative_position_table
 
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     for names, rate in ((HIDDEN_DROPOUTS, dropout), (ATTENTION_DROPOUTS, 0.0)):
@@ -133,6 +134,7 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
             "use a complete one."
         )
     replace_dropouts(encoder)
+    use_relative_position_table(encoder)
     return drop_pooler(encoder)
 
 
