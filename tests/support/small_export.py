@@ -10,8 +10,11 @@ import pandas as pd
 from support.small_search import SETTINGS, prepared, training_settings
 
 from psy_agents.agents.saved.agent import Decisions
+from psy_agents.baselines.config import BaselinesConfig
+from psy_agents.baselines.system import BaselineSetup
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.quality import Windowing, describe_quality
+from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, Final, FinalObjective, RefitSetup
 from psy_agents.hpo.refit.run_refit import RefitSummary
@@ -20,6 +23,8 @@ from psy_agents.release.config import ExportConfig
 from psy_agents.release.facts import ReleaseFacts, gather_facts
 from psy_agents.reporting.config import ReportConfig
 
+QUICK_BASELINES = BaselinesConfig.model_validate({"tfidf": {"c": [1.0], "ngrams": [1]}})
+REFIT = RefitConfig(seeds=(11, 23), min_support=2)
 AGREEMENT = {"name": "Meadow agreement", "url": "https://example.org/agreement"}
 ABOUT = {
     "meadow": {
@@ -76,7 +81,7 @@ def small_export(agent: str, encoder: Path, root: Path) -> Trained:
         "settings_hash": settings_hash(settings), "versions": {"torch": "2"},
     })  # fmt: skip
     given = {
-        "corpus": corpus, "quality": quality, "store": root / "studies.db", "training": settings, "git_commit": "abc123",
-        "reporting": ReportConfig(resamples=100, permutations=100),
+        "corpus": corpus, "quality": quality, "store": root / "studies.db", "git_commit": "abc123",
+        "reporting": ReportConfig(resamples=100, permutations=100), "baselines": BaselineSetup(QUICK_BASELINES, REFIT, settings),
     }  # fmt: skip
     return Trained(agent, root / MODEL, summary.model_dump(mode="json"), pd.read_parquet(root / PREDICTIONS), given)

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from psy_agents.app.old_parameters import old_parameters
 from psy_agents.app.parameter_errors import Key, Places, describe, named
+from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.synthetic.config import SyntheticCorpusConfig
 from psy_agents.errors import RenamedParameter, UserError
@@ -59,6 +60,7 @@ class HpoParameters(Schema):
 class Parameters(Schema):
     """All parameters of ``conf/*/parameters*.yml``; each file is one section."""
 
+    baselines: BaselinesConfig
     evidence_page: EvidencePageConfig
     export: ExportConfig
     hpo: HpoParameters

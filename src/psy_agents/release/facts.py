@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from psy_agents.baselines.system import BaselineSetup
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.quality_figures import DataQuality
 from psy_agents.errors import UserError
@@ -63,7 +64,7 @@ def gather_facts(
     predictions: pd.DataFrame | None,
     config: ExportConfig,
     reporting: ReportConfig,
-    training: TrainingSettings,
+    baselines: BaselineSetup,
     git_commit: str,
 ) -> ReleaseFacts:
     """Evaluate the agent's predictions on test as the report does, and collect the other facts.
@@ -90,7 +91,7 @@ def gather_facts(
     name = str(refit.summary.hyperparameters["encoder"])
     return ReleaseFacts(
         summary=refit.summary,
-        report=evaluate_systems(corpus, data_hash, {agent: refit}, stage_costs(studies), reporting),
+        report=evaluate_systems(corpus, data_hash, {agent: refit}, stage_costs(studies), reporting, baselines),
         quality=DataQuality.model_validate(quality),
         config=config,
         encoder=public_name(name),
@@ -100,6 +101,6 @@ def gather_facts(
             | {"trials": cost.trials, "seed": study.user_attrs.get("identity", {}).get("stage", {}).get("seed")}
             for study, cost in zip(studies[agent], stage_costs(studies), strict=True)
         ),
-        training=training if settings_hash(training) == refit.summary.settings_hash else None,
+        training=baselines.training if settings_hash(baselines.training) == refit.summary.settings_hash else None,
         git_commit=git_commit,
     )

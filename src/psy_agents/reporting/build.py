@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from psy_agents.agents.registry import AGENTS
+from psy_agents.baselines.predict import baseline_predictions
+from psy_agents.baselines.system import BaselineSetup
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.evaluation.alarms import alarms
-from psy_agents.evaluation.baselines import baseline_predictions
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.gains import gains
 from psy_agents.evaluation.metrics.criteria.brier import BRIER
@@ -64,7 +65,9 @@ def read_refits(
     }
 
 
-def build_report(corpus: Corpus, store: str, refits: Mapping[str, RefitResult], config: ReportConfig) -> Report:
+def build_report(
+    corpus: Corpus, store: str, refits: Mapping[str, RefitResult], config: ReportConfig, baselines: BaselineSetup
+) -> Report:
     """Report on the refits made on this corpus. Log a warning for each other refit, and for each agent no better than a baseline.
 
     Args:
@@ -74,7 +77,7 @@ def build_report(corpus: Corpus, store: str, refits: Mapping[str, RefitResult], 
     for agent in sorted(set(refits) - set(chosen)):
         log.warning("%s is left out of the report: its latest refit is of another corpus or other splits", agent)
     studies = agent_studies(store, {agent: refit.summary for agent, refit in chosen.items()})
-    report = evaluate_systems(corpus, corpus.fingerprint, chosen, stage_costs(studies), config)
+    report = evaluate_systems(corpus, corpus.fingerprint, chosen, stage_costs(studies), config, baselines)
     for alarm in report.alarms:
         log.warning(
             "ALARM: %s is no better than the baseline %s: %s %.4f against %.4f on test",
@@ -84,7 +87,12 @@ def build_report(corpus: Corpus, store: str, refits: Mapping[str, RefitResult], 
 
 
 def evaluate_systems(
-    corpus: Corpus, data_hash: str, refits: Mapping[str, RefitResult], stages: Sequence[StageCost], config: ReportConfig
+    corpus: Corpus,
+    data_hash: str,
+    refits: Mapping[str, RefitResult],
+    stages: Sequence[StageCost],
+    config: ReportConfig,
+    baselines: BaselineSetup,
 ) -> Report:
     """Evaluate every agent with a refit, and every baseline on the same test pairs.
 
@@ -104,8 +112,8 @@ def evaluate_systems(
     evaluations = [evaluate(agent, "agent", table, texts, criteria, **bootstrap) for agent, table in predictions.items()]
     for evaluation in evaluations:
         _check_one_refit(evaluation, refits[evaluation.name].summary)
-    baselines = baseline_predictions(corpus, SPLIT)
-    evaluations += [evaluate(name, "baseline", table, texts, criteria, **bootstrap) for name, table in baselines.items()]
+    baseline_tables = baseline_predictions(corpus, SPLIT, baselines)
+    evaluations += [evaluate(name, "baseline", table, texts, criteria, **bootstrap) for name, table in baseline_tables.items()]
     return Report(
         data_hash=data_hash,
         posts=gold["post_id"].nunique(),

@@ -25,8 +25,9 @@ from psy_agents.evaluation.calibration import calibrate
 from psy_agents.evaluation.significance import compare
 from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.estimate import best_pace
+from psy_agents.hpo.refit.decisions import held_out_by_seed
 from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS
-from psy_agents.hpo.refit.run_refit import RefitSummary, held_out_by_seed, run_refit
+from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.inference.predictor import Predictor, average
 from psy_agents.training.data import PairData, split_pairs, unlabelled_pairs

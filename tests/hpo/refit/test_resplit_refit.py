@@ -15,10 +15,10 @@ from support.small_search import best_trials, training_settings
 
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.refit import runs as runs_module
+from psy_agents.hpo.refit.decisions import decide, held_out_by_seed, held_out_positives
 from psy_agents.hpo.refit.objectives import ANSWERS, ConfirmingObjective, RefitSetup, answers_file
-from psy_agents.hpo.refit.run_refit import RefitSummary, held_out_by_seed, run_refit
-from psy_agents.hpo.refit.runs import RefitRuns, decide, held_out_positives
-from psy_agents.hpo.study.records import TrialRecord
+from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
+from psy_agents.hpo.refit.runs import RefitRuns
 from psy_agents.training.data import split_pairs
 from psy_agents.training.scoring import Answers
 
@@ -55,14 +55,12 @@ def test_two_resplits_in_one_worker_are_answered_as_in_two_and_no_model_saw_its_
     assert sorted(held_out) == sorted(developed), "every pair once"
 
 
-def test_answers_to_a_pair_weigh_one_together_and_its_positives_count_once(setup, tmp_path):
+def test_answers_to_a_pair_weigh_one_together_and_its_positives_count_once(setup):
     """A second answer to the pairs of one seed alone, equal to the first, changes no decision."""
-    (tmp_path / "span_lengths.json").write_text("[1, 3]")
-    like = TrialRecord(0, 0, {}, seed=11, state="complete", checkpoint=tmp_path)
     rng = np.random.default_rng(0)
     answers = [Answers(rng.random(len(split_pairs(setup.corpora[seed], "validation"))), None) for seed in (11, 23)]
-    once = decide(CONFIG, setup.corpora, like, [11, 23], answers)
-    twice = decide(CONFIG, setup.corpora, like, [11, 23, 23], [*answers, answers[1]])
+    once = decide(CONFIG, setup.corpora, [1, 3], [11, 23], answers)
+    twice = decide(CONFIG, setup.corpora, [1, 3], [11, 23, 23], [*answers, answers[1]])
     assert (twice.temperature, twice.shift) == pytest.approx((once.temperature, once.shift), rel=1e-4)
     assert twice.threshold == pytest.approx(once.threshold, rel=1e-4) and twice.thresholds == pytest.approx(once.thresholds, rel=1e-4)
     whole = split_pairs(setup.corpora[11], "train", "validation")

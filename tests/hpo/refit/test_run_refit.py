@@ -25,9 +25,9 @@ from psy_agents.evaluation.calibration import MAX_TEMPERATURE, calibrate, fit_pl
 from psy_agents.evaluation.evidence import evidence_metrics
 from psy_agents.evaluation.predictions import offsets_of
 from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.decisions import held_out_by_seed, warn_of_flat_probabilities
 from psy_agents.hpo.refit.objectives import ANSWERS, answers_file
-from psy_agents.hpo.refit.run_refit import RefitSummary, held_out_by_seed, run_refit
-from psy_agents.hpo.refit.runs import warn_of_flat_probabilities
+from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.inference.config import PredictConfig
 from psy_agents.inference.predict_file import predict_file

@@ -21,8 +21,9 @@ from psy_agents.evaluation.significance import compare
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.disk import size_of
 from psy_agents.hpo.refit.confirming import Confirmation, ranked
+from psy_agents.hpo.refit.decisions import decide, final_of, span_lengths_of
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, TEST_SECONDS, EnsembleSetup, Final, RefitSetup
-from psy_agents.hpo.refit.runs import FixedSchedule, RefitRuns, decide, final_of
+from psy_agents.hpo.refit.runs import FixedSchedule, RefitRuns
 from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.inference.predictor import average
 
@@ -183,7 +184,7 @@ def _decide_together(
         average([confirmation.answers(run) for confirmation, run in map(of.__getitem__, group)], [finals[i].decisions for i, _ in group])
         for group in groups
     ]
-    return decide(runs.config, setup.corpora, of[groups[0][0]][1], [group[0][1] for group in groups], answers)
+    return decide(runs.config, setup.corpora, span_lengths_of(of[groups[0][0]][1]), [group[0][1] for group in groups], answers)
 
 
 def _predictions(record: TrialRecord) -> pd.DataFrame:

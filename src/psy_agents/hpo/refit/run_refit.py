@@ -13,7 +13,6 @@ from pydantic import Field, FiniteFloat
 
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.corpus.splitting.resplits import resplit
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.files.schema import Schema
@@ -21,9 +20,10 @@ from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.disk import check_space, encoder_bytes
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.confirming import ConfirmedCandidate, ConfirmingSchedule, winner_of
+from psy_agents.hpo.refit.decisions import final_of, held_out_by_seed, held_out_positives, warn_of_flat_probabilities
 from psy_agents.hpo.refit.ensemble import EnsembleSummary, run_ensemble
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, TEST_SECONDS, RefitSetup
-from psy_agents.hpo.refit.runs import FixedSchedule, RefitRuns, final_of, held_out_positives, warn_of_flat_probabilities
+from psy_agents.hpo.refit.runs import FixedSchedule, RefitRuns
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.hpo.study.records import Callback
 from psy_agents.hpo.study.store import StudyStore
@@ -189,16 +189,6 @@ def run_refit(
     )
     predictions = read_predictions(final.checkpoint / PREDICTIONS)
     return RefitOutput(summary.model_dump(mode="json"), final.checkpoint / MODEL, predictions)
-
-
-def held_out_by_seed(corpus: Corpus, config: RefitConfig) -> tuple[dict[int, Corpus], int | None]:
-    """The corpora of confirming runs by seed, without the test posts, and the number of parts that seeds hold out in turn.
-
-    Without resplits all seeds have one corpus, with the splits as they are, and there are no parts.
-    """
-    if config.resplit:
-        return resplit(corpus, config.fixed_seeds)
-    return dict.fromkeys(config.fixed_seeds, corpus.part("train", "validation")), None
 
 
 def _check(agent: str, config: RefitConfig, settings: TrainingSettings, top: TopK | None, data: str) -> None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
-from psy_agents.agents.saved.agent import Decisions
-from psy_agents.corpus.corpus import Corpus
-from psy_agents.evaluation.calibration import MAX_TEMPERATURE
 from psy_agents.hpo.config import RefitConfig, StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.paths import StoragePaths
-from psy_agents.hpo.refit.confirming import Confirmation
-from psy_agents.hpo.refit.objectives import SPAN_LENGTHS, Final
 from psy_agents.hpo.run_stage import log_changes
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.search_space import SearchSpace
@@ -25,8 +17,6 @@ from psy_agents.hpo.study.identity import Identity, study_name
 from psy_agents.hpo.study.records import Callback, TrialRecord
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.study.topk import TopK
-from psy_agents.training.data import PairData, split_pairs
-from psy_agents.training.scoring import Answers, choose_decisions
 
 log = logging.getLogger(__name__)
 
@@ -133,52 +123,3 @@ class RefitRuns:
 
 def _has(record: TrialRecord, files: Sequence[str]) -> bool:
     return record.checkpoint is not None and all((record.checkpoint / name).is_file() for name in files)
-
-
-def decide(
-    config: RefitConfig, corpora: Mapping[int, Corpus], like: TrialRecord, seeds: Sequence[int], answers: Sequence[Answers]
-) -> Decisions:
-    """Choose temperature, thresholds and decoding rule on held-out answers, each by a model that did not train on its pair.
-
-    Several answers to a pair weigh one together. They are not averaged: a mean of models is surer and better than the one model that
-    gets these decisions.
-
-    Args:
-        corpora: see `RefitSetup`.
-        like: a confirming run that gives the lengths of training spans.
-        seeds: by answers, the seed that held out their pairs.
-    """
-    lengths = json.loads((like.checkpoint / SPAN_LENGTHS).read_text(encoding="utf-8"))
-    parts = [split_pairs(corpora[seed], VALIDATION) for seed in seeds]
-    together = PairData.concatenate(parts), Answers.concatenate(answers, [len(part) for part in parts])
-    rows = [np.flatnonzero(corpora[seed].pairs["post_id"].isin(corpora[seed].members(VALIDATION))) for seed in seeds]
-    every = np.concatenate(rows)
-    weights_P = 1 / np.bincount(every)[every]
-    options = {"calibration": config.calibration, "min_support": config.min_support}
-    return choose_decisions(*together, lengths, **options, weights_P=weights_P)
-
-
-def held_out_positives(corpora: Mapping[int, Corpus], seeds: Iterable[int]) -> dict[str, int]:
-    """The positive pairs of each criterion among those that the seeds held out, each counted once."""
-    corpus = corpora[next(iter(corpora))]
-    posts = {post for seed in seeds for post in corpora[seed].members(VALIDATION)}
-    positive = corpus.pairs[corpus.pairs["post_id"].isin(posts) & (corpus.pairs["label"] == 1)]
-    counts = positive["criterion"].value_counts()
-    return {criterion: int(counts.get(criterion, 0)) for criterion in corpus.criteria}
-
-
-def final_of(config: RefitConfig, corpora: Mapping[int, Corpus], confirmation: Confirmation) -> Final:
-    """The epochs of a candidate's final training and its decisions, from its confirming runs."""
-    runs = confirmation.complete
-    answers = [confirmation.answers(run) for run in runs]
-    return Final(confirmation.epochs, decide(config, corpora, runs[0], [run.seed for run in runs], answers))
-
-
-def warn_of_flat_probabilities(agent: str, decisions: Decisions) -> None:
-    """Warn where no temperature calibrates the log odds, and the best one makes all probabilities nearly one half."""
-    if decisions.temperature == MAX_TEMPERATURE and not decisions.shift:
-        log.warning(
-            "%s: its temperature is %g, the highest there is, so that its probabilities are all near one half: too few pairs are "
-            "in order, or all log odds are too high, which hpo.refit.calibration=platt corrects",
-            agent, decisions.temperature,
-        )  # fmt: skip

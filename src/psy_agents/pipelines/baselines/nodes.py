@@ -1,12 +1,18 @@
-"""The scores of simple baselines."""
+"""The scores of the baselines."""
 
 from __future__ import annotations
 
+from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.corpus.corpus import Corpus
+from psy_agents.hpo.config import RefitConfig
+from psy_agents.training.config import TrainingSettings
 
 
-def score_baselines(corpus: Corpus) -> dict[str, dict[str, float]]:
+def score_baselines(
+    corpus: Corpus, config: BaselinesConfig, refit: RefitConfig, training: TrainingSettings
+) -> dict[str, dict[str, float]]:
     """Score every baseline on validation, the split that a search optimises."""
-    from psy_agents.evaluation.baselines import baseline_table
+    from psy_agents.baselines.predict import baseline_table
+    from psy_agents.baselines.system import BaselineSetup
 
-    return baseline_table(corpus, "validation")
+    return baseline_table(corpus, "validation", BaselineSetup(config, refit, training))

@@ -5,19 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 from psy_agents.agents.registry import AGENTS
+from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.corpus.corpus import Corpus
+from psy_agents.hpo.config import RefitConfig
 from psy_agents.reporting.config import ReportConfig
+from psy_agents.training.config import TrainingSettings
 
 
-def make_report(corpus: Corpus, store: str, config: ReportConfig, *refits: Any) -> dict[str, Any]:
+def make_report(
+    corpus: Corpus,
+    store: str,
+    config: ReportConfig,
+    baselines: BaselinesConfig,
+    refit: RefitConfig,
+    training: TrainingSettings,
+    *refits: Any,
+) -> dict[str, Any]:
     """Score the agents that have a refit on this corpus, and the baselines, on the same test pairs.
 
     Args:
         refits: summary and predictions of each agent in turn, None where there is none yet.
     """
+    from psy_agents.baselines.system import BaselineSetup
     from psy_agents.reporting.build import build_report, read_refits
 
-    return build_report(corpus, store, read_refits(AGENTS, refits[::2], refits[1::2]), config).model_dump(mode="json")
+    found, setup = read_refits(AGENTS, refits[::2], refits[1::2]), BaselineSetup(baselines, refit, training)
+    return build_report(corpus, store, found, config, setup).model_dump(mode="json")
 
 
 def show_report(report: dict, store: str, *summaries: dict | None) -> dict[str, Any]:

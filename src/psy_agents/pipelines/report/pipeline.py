@@ -6,6 +6,7 @@ from psy_agents.agents.registry import AGENTS
 from psy_agents.pipelines.report.nodes import make_report, show_report
 from psy_agents.reporting.outputs import AGENT_FIGURES, FIGURES, TABLES
 
+PARAMETERS = ("params:report", "params:baselines", "params:hpo.refit", "params:training")
 CONTENTS = {
     **{f"{name}_table": f"report_{name}_table" for name in TABLES},
     "latex": "report_latex",
@@ -21,7 +22,7 @@ def create_pipeline() -> Pipeline:
     summaries = [f"{agent}.refit_summary" for agent in AGENTS]
     return Pipeline(
         [
-            node(make_report, inputs=["corpus", "study_store", "params:report", *refits], outputs="report", name="make_report"),
+            node(make_report, inputs=["corpus", "study_store", *PARAMETERS, *refits], outputs="report", name="make_report"),
             node(show_report, inputs=["report", "study_store", *summaries], outputs=CONTENTS, name="show_report"),
         ]
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from psy_agents.agents.registry import spec
-from psy_agents.evaluation.baselines import baseline_objectives
+from psy_agents.baselines.objectives import baseline_objectives
 from psy_agents.hpo.study.records import StageResult, TrialRecord
 from psy_agents.reporting.figure_style import BLUE, GREY, ORANGE, RED, lay_out, plotly_text, wrapped_text
 

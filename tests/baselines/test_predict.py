@@ -5,40 +5,67 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 
+from psy_agents.baselines.config import BaselinesConfig
+from psy_agents.baselines.objectives import baseline_objectives
+from psy_agents.baselines.predict import baseline_predictions, baseline_table
+from psy_agents.baselines.system import BaselineSetup
 from psy_agents.corpus.config import SplitSettings
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.pairs import build_pairs
 from psy_agents.corpus.prepare import split_corpus
-from psy_agents.evaluation.baselines import baseline_objectives, baseline_predictions, baseline_table
+from psy_agents.evaluation.calibration import calibrate
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.predictions import SCORED_SCHEMA
+from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.decisions import decide, held_out_by_seed
+from psy_agents.training.config import TrainingSettings
+from psy_agents.training.data import split_pairs
+from psy_agents.training.scoring import Answers
 
 CRITERIA = {"sleep": "Sleeps badly, lies awake at night.", "grey": "Feels low, every day is grey.", "never": "Never met."}
+SENTENCE_COLUMNS = ["post_id", "criterion", "start", "end", "status"]
+REFIT = RefitConfig(seeds=(11, 23), min_support=4)
+
+
+def setup_with(**tfidf):
+    return BaselineSetup(BaselinesConfig.model_validate({"tfidf": tfidf}), REFIT, TrainingSettings())
+
+
+SETUP = setup_with(c=[0.1, 10.0], ngrams=[1, 2])
 SENTENCES = {"sleep": "I lie awake at night number {}.", "grey": "My day {} is grey and low."}
+
+
+def corpus_of(texts, evidence):
+    """Posts and the sentence that meets each criterion in each of them, or None."""
+    posts = pd.DataFrame({"post_id": [f"p{i}" for i in range(len(texts))], "text": texts})
+    rows = [(f"p{i}", found, name, 1) for name, of_posts in evidence.items() for i, found in enumerate(of_posts) if found]
+    annotations = pd.DataFrame(rows, columns=["post_id", "sentence_text", "criterion", "status"])
+    criteria = {name: wording for name, wording in CRITERIA.items() if name in evidence}
+    pairs = build_pairs(posts, annotations.astype({"status": "int8"}), criteria).pairs
+    settings = SplitSettings(train=0.6, validation=0.2, test=0.2, near_duplicates=None)
+    return Corpus(posts, pairs, pd.DataFrame(columns=SENTENCE_COLUMNS), split_corpus(posts, pairs, settings), criteria)
 
 
 @pytest.fixture(scope="module")
 def corpus():
     rng = np.random.default_rng(0)
-    posts, annotations = [], []
+    texts, evidence = [], {name: [] for name in CRITERIA}
     for i in range(120):
         parts = [f"Hello from post {i}.", f"The weather was {rng.choice(['fine', 'wet'])}.", f"I went out {i}."]
-        for criterion, wording in SENTENCES.items():
-            if rng.random() < 0.3:
-                parts.insert(rng.integers(1, len(parts) + 1), wording.format(i))
-                annotations.append((f"p{i}", wording.format(i), criterion, 1))
-        posts.append((f"p{i}", " ".join(parts)))
-    posts = pd.DataFrame(posts, columns=["post_id", "text"])
-    annotations = pd.DataFrame(annotations, columns=["post_id", "sentence_text", "criterion", "status"])
-    pairs = build_pairs(posts, annotations.astype({"status": "int8"}), CRITERIA).pairs
-    settings = SplitSettings(train=0.6, validation=0.2, test=0.2, near_duplicates=None)
-    return Corpus(posts, pairs, pd.DataFrame(), split_corpus(posts, pairs, settings), CRITERIA)
+        for criterion, of_posts in evidence.items():
+            of_posts.append(SENTENCES[criterion].format(i) if criterion in SENTENCES and rng.random() < 0.3 else None)
+            if of_posts[-1]:
+                parts.insert(rng.integers(1, len(parts) + 1), of_posts[-1])
+        texts.append(" ".join(parts))
+    return corpus_of(texts, evidence)
 
 
 @pytest.fixture(scope="module")
 def table(corpus):
-    return baseline_table(corpus, "test")
+    return baseline_table(corpus, "test", SETUP)
 
 
 def test_the_table_has_every_baseline_of_both_kinds(table):
@@ -76,16 +103,52 @@ def test_the_nearest_sentence_is_the_evidence_of_this_corpus(table):
 
 
 def test_the_table_is_reproducible(table, corpus):
-    assert baseline_table(corpus, "test") == table
+    assert baseline_table(corpus, "test", SETUP) == table
 
 
 def test_baselines_learn_nothing_from_the_scored_split(table, corpus):
     pairs, splits = corpus.pairs, corpus.splits
     in_test = pairs["post_id"].isin(splits.loc[splits["split"] == "test", "post_id"])
     flipped = pairs.assign(label=np.where(in_test, 1 - pairs["label"], pairs["label"]))
-    other = baseline_table(replace(corpus, pairs=flipped), "test")
+    other = baseline_table(replace(corpus, pairs=flipped), "test", SETUP)
     # The same predictions against opposite labels: right and wrong are swapped.
     assert other["tfidf_logistic"]["micro_precision"] == pytest.approx(1 - table["tfidf_logistic"]["micro_precision"])
+
+
+def test_validation_chooses_each_baselines_setting():
+    """Where the order of words decides, pairs of words are better than words alone, and the grid takes them."""
+    texts = [f"{i} {'cold' if i % 2 else 'bad'} day {'bad' if i % 2 else 'cold'} night {i}" for i in range(60)]
+    corpus = corpus_of(texts, {"sleep": [text if i % 2 else None for i, text in enumerate(texts)]})
+    grid, *alone = (baseline_table(corpus, "validation", setup_with(c=[10.0], ngrams=n))["tfidf_logistic"] for n in ([1, 2], [1], [2]))
+    assert grid["macro_f1"] == alone[1]["macro_f1"] == 1.0 > alone[0]["macro_f1"]
+
+
+def test_decisions_are_those_of_an_agent_from_the_seeds_held_out_pairs(corpus, predictions):
+    """Fitted, calibrated and thresholded again by scikit-learn and by the refit's functions."""
+    setup = setup_with(c=[10.0], ngrams=[1])
+    found = baseline_predictions(corpus, "test", setup)["tfidf_logistic"]
+    corpora, _ = held_out_by_seed(corpus, REFIT)
+
+    def probabilities(train, scored):
+        texts = list(dict.fromkeys(train.texts))
+        vectorizer = TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", sublinear_tf=True).fit(texts)
+        values = np.zeros(len(scored))
+        for criterion in range(2):
+            rows, asked = train.criterion == criterion, scored.criterion == criterion
+            model = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
+            model.fit(vectorizer.transform(np.array(train.texts)[rows]), train.labels[rows])
+            values[asked] = model.predict_proba(vectorizer.transform(np.array(scored.texts)[asked]))[:, 1]
+        return values
+
+    parts = {seed: (split_pairs(each, "train"), split_pairs(each, "validation")) for seed, each in corpora.items()}
+    answers = [Answers(probabilities(*part), None) for part in parts.values()]
+    decisions = decide(REFIT, corpora, [1], list(parts), answers)
+    scored = split_pairs(corpus, "test")
+    raw = probabilities(split_pairs(corpus, "train", "validation"), scored)
+    expected = calibrate(raw, decisions.temperature, decisions.shift)
+    np.testing.assert_allclose(found["probability"], expected, rtol=1e-6)
+    assert decisions.thresholds, "criteria with enough positives have a threshold of their own"
+    assert found["predicted"].tolist() == (expected >= decisions.thresholds_of(corpus.criteria)[scored.criterion]).tolist()
 
 
 @pytest.mark.parametrize("metric", ["macro_f1", "token_f1"])
@@ -102,7 +165,7 @@ def test_an_objective_of_both_sides_is_the_weighted_mean_of_paired_baselines(tab
 
 @pytest.fixture(scope="module")
 def predictions(corpus):
-    return baseline_predictions(corpus, "test")
+    return baseline_predictions(corpus, "test", SETUP)
 
 
 def test_every_baseline_predicts_each_pair_of_the_split_in_order(predictions, table, corpus):

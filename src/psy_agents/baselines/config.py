@@ -1,0 +1,27 @@
+"""Parameters of the baselines."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from psy_agents.files.schema import Schema
+
+Strength = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Strengths = Annotated[tuple[Strength, ...], Field(min_length=1)]
+
+
+class TfidfConfig(Schema):
+    """TF-IDF with logistic regression, and the sentence nearest to the criterion by TF-IDF. Validation chooses each setting."""
+
+    c: Strengths = Field((0.1, 1.0, 10.0, 100.0), description="Inverse strengths of regularisation that are tried.")
+    ngrams: tuple[Annotated[int, Field(ge=1, le=5)], ...] = Field(
+        (1, 2), min_length=1, description="Longest runs of words that are tried; 2: words and pairs of words."
+    )
+
+
+class BaselinesConfig(Schema):
+    """``parameters_baselines.yml``: the baselines and the settings that are tried on validation."""
+
+    tfidf: TfidfConfig = TfidfConfig()
