@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 
-from psy_agents.training.batches import windows_of
 from psy_agents.training.scoring import answer
 from psy_agents.training.trainer import TrainingRun
 
@@ -89,7 +88,7 @@ def longest_step(run: TrainingRun) -> None:
 
 
 def _tokens(run: TrainingRun, step: Sequence[np.ndarray]) -> int:
-    return sum(int(run.train_windows.lengths[windows_of(run.train_windows, pairs)].sum()) for pairs in step)
+    return sum(int(run.train_tables.lengths[run.train_tables.windows_of(pairs)].sum()) for pairs in step)
 
 
 def _spread_out(tokens: np.ndarray) -> list[int]:
@@ -120,10 +119,8 @@ def time_evaluation(run: TrainingRun) -> tuple[float, float]:
         begin = _now(run.device)
         answers = answer(
             run.agent,
-            run.validation_windows,
-            pad_id=run.tokenizer.pad_token_id,
+            run.validation_tables,
             budget=run.settings.evaluation_tokens,
-            device=run.device,
             precision=run.precision,
             frozen=run.validation_frozen,
         )
