@@ -13,6 +13,9 @@ from psy_agents.app.session import AgentSession
 
 # This disables MLflow's telemetry. It must be set before MLflow is imported, which the hooks do later.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# A server that is gone costs seconds and not minutes; then the run goes on without it.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 HOOKS = (InputHooks(), OutputHooks(), TrackingHooks(), ModelHooks(), ViewerHooks())
 SESSION_CLASS = AgentSession

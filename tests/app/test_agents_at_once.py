@@ -100,7 +100,7 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
     assert all(f"{agent} finished in " in project.output() for agent in AGENTS)
 
     client = mlflow.MlflowClient(f"sqlite:///{project.folder / 'mlruns' / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("psy_agents").experiment_id
+    experiment = client.get_experiment_by_name("psy_agents_test").experiment_id
     runs = {run.info.run_id: run for run in client.search_runs([experiment], max_results=1000)}
     last = of_stage(project.studies(), "stage2")
     for agent in AGENTS:

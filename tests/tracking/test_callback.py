@@ -50,7 +50,7 @@ def info(n_trials=2, done=0):
 def trial(callback, record, values=(0.5, 0.6), **ending):
     callback.trial_started(record)
     for epoch, value in enumerate(values, start=1):
-        callback.epoch_finished(record, EpochReport(epoch, value, {"token_f1": value, "f1.Odd (id)": float("nan")}))
+        callback.epoch_finished(record, EpochReport(epoch, value, {"token_f1": value, "f1/Odd": float("nan")}))
     best = {"state": "complete", "value": max(values, default=None), "raw_value": 0.55, "best_epoch": 2}
     ended = replace(record, **{**best, "final": True, **ending})
     callback.trial_finished(ended)
@@ -59,7 +59,7 @@ def trial(callback, record, values=(0.5, 0.6), **ending):
 
 def warnings(caplog):
     """The callback's log lines, without those of MLflow."""
-    messages = [record.message for record in caplog.records if record.name == "psy_agents.tracking.callback"]
+    messages = [record.message for record in caplog.records if record.name == "psy_agents.tracking.failures"]
     assert all(message.startswith("MLflow failed (") for message in messages)
     return messages
 
@@ -158,7 +158,7 @@ def test_trials_that_only_the_study_knows_are_caught_up_with(experiment):
 
 def test_a_failing_mlflow_stops_nothing_and_warns_once(experiment, monkeypatch, caplog):
     callback = MlflowCallback({})
-    with mlflow.start_run(), caplog.at_level(logging.WARNING, logger="psy_agents.tracking.callback"):
+    with mlflow.start_run(), caplog.at_level(logging.WARNING, logger="psy_agents.tracking.failures"):
         callback.stage_started(info())
         monkeypatch.setattr(mlflow.MlflowClient, "create_run", lambda *a, **k: 1 / 0)
         trial(callback, RUNNING)
@@ -170,7 +170,7 @@ def test_a_failing_mlflow_stops_nothing_and_warns_once(experiment, monkeypatch, 
 
 def test_what_a_locked_database_kept_out_is_logged_when_the_stage_ends(experiment, store, soon_given_up, caplog):
     callback = MlflowCallback({})
-    with mlflow.start_run(), caplog.at_level(logging.WARNING, logger="psy_agents.tracking.callback"):
+    with mlflow.start_run(), caplog.at_level(logging.WARNING, logger="psy_agents.tracking.failures"):
         callback.stage_started(info())
         callback.trial_started(RUNNING)
         other = sqlite3.connect(store.removeprefix("sqlite:///"), isolation_level=None)
@@ -235,7 +235,7 @@ def test_a_database_that_is_gone_stops_nothing(tmp_path, caplog):
         callback = MlflowCallback({})
         callback.stage_started(info())
         shutil.rmtree(file.parent)
-        with caplog.at_level(logging.WARNING, logger="psy_agents.tracking.callback"):
+        with caplog.at_level(logging.WARNING, logger="psy_agents.tracking.failures"):
             callback.stage_finished(StageResult(STUDY, (trial(callback, RUNNING),)))
         assert len(warnings(caplog)) == 1
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from psy_agents.datasets.project import project_path
 from psy_agents.errors import UserError
@@ -18,6 +19,21 @@ def env_int(name: str, default: int) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise UserError(f"{name} is {text!r} in the environment: set a whole number of at least 1, or unset it.")
     return int(text)
+
+
+def address_of(path: str) -> str:
+    """A path as part of a URL."""
+    return quote(path)
+
+
+def database_address(path: str) -> str:
+    """A path as part of a database's URL, in which only these characters have a meaning."""
+    return path.replace("%", "%25").replace("?", "%3F").replace("#", "%23")
+
+
+def experiment(name: str) -> str:
+    """The MLflow experiment of an environment: the project's own without ``--env``."""
+    return "psy_agents" if name == environment() else f"psy_agents_{name}"
 
 
 def environment() -> str:
@@ -36,6 +52,9 @@ def given_parameters(params: Mapping[str, Any] | None = None, above: str = "") -
 RESOLVERS = {
     "project_path": project_path,
     "env_int": env_int,
+    "address_of": address_of,
+    "database_address": database_address,
+    "experiment": experiment,
     "environment": environment,
     "given_parameters": given_parameters,
 }

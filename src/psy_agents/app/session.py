@@ -26,16 +26,19 @@ from psy_agents.app.checks import (
 )
 from psy_agents.app.config_loader import ConfigLoader
 from psy_agents.app.error_reporting import errors_in_one_line, without_kedro_error_logs
+from psy_agents.app.hooks.tracked_run import TrackedRun
 from psy_agents.app.hooks.tracking import NestedRunHooks
 from psy_agents.app.hooks.viewers import ViewerHooks
 from psy_agents.app.parallel_agents import AgentJob, Command
 from psy_agents.app.parameter_errors import Places, parameter_files
 from psy_agents.app.parameters import Parameters, check_parameters
 from psy_agents.app.resolvers import environment, given_parameters
-from psy_agents.app.signals import sigterm_as_interrupt
+from psy_agents.app.signals import signals_as_interrupt
 from psy_agents.datasets.project import project_path
 from psy_agents.errors import UserError
 
+MLFLOW_HOOK = "mlflow_hook"
+"""The name of kedro-mlflow's plugin."""
 FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_outputs")
 
 
@@ -49,6 +52,13 @@ class AgentSession(KedroSession):
     _agent: str | None = None
     _confirmed_by: Any = None
     _checked = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        hook = self._hook_manager.get_plugin(MLFLOW_HOOK)
+        if hook is not None:
+            self._hook_manager.unregister(hook)
+            self._hook_manager.register(TrackedRun(hook), name=MLFLOW_HOOK)
 
     @classmethod
     def create(cls, *args: Any, runtime_params: dict[str, Any] | None = None, **kwargs: Any) -> AgentSession:
@@ -115,7 +125,7 @@ class AgentSession(KedroSession):
     ) -> dict[str, Any]:
         """Run as Kedro does, after the checks of the run. An error is one line, and a failed check writes nothing."""
         names = list(pipeline_names or ([pipeline_name] if pipeline_name else ["__default__"]))
-        with errors_in_one_line(), without_kedro_error_logs(), sigterm_as_interrupt():
+        with errors_in_one_line(), without_kedro_error_logs(), signals_as_interrupt():
             self._disable_run_events()
             check_runner(kwargs.get("runner"))
             places = self._places()
@@ -154,7 +164,7 @@ class AgentSession(KedroSession):
         self._checked = True
         untracked = loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
         if set(names) <= set(untracked):
-            self._hook_manager.unregister(name="mlflow_hook")
+            self._hook_manager.unregister(name=MLFLOW_HOOK)
         return parameters
 
     def _disable_run_events(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from psy_agents.evaluation.metrics.kinds import ClassMetric, CountMetric, Counts, ProbabilityMetric, RankingMetric
+from psy_agents.evaluation.metrics.names import name_part
 from psy_agents.evaluation.metrics.registry import of_kind
 
 
@@ -53,7 +54,8 @@ def classification_metrics(
         if "micro" in metric.in_epochs:
             metrics[f"micro_{name}"] = float(np.nan_to_num(micro).item())
         if "criterion" in metric.in_epochs:
-            by_criterion |= {f"{name}/{criteria[i]}": float(value) for i, value in zip(present, values, strict=True) if not np.isnan(value)}
+            names = (f"{name}/{name_part(criteria[i])}" for i in present)
+            by_criterion |= {each: float(value) for each, value in zip(names, values, strict=True) if not np.isnan(value)}
     probability_metrics = of_kind(ProbabilityMetric).values()
     metrics |= {metric.name: metric.value(labels, probabilities) for metric in probability_metrics if metric.in_epochs}
     return metrics | by_criterion

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from psy_agents.files.processes import is_alive
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
@@ -58,7 +60,7 @@ def remove_leftovers(path: Path) -> None:
     for folder in versions.glob("*") if versions.name == path.name else [path.parent]:
         for entry in folder.glob(".*.tmp"):
             found = pattern.fullmatch(entry.name)
-            if found and not _is_alive(int(found[1])):
+            if found and not is_alive(int(found[1])):
                 shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink(missing_ok=True)
 
 
@@ -68,13 +70,3 @@ def link_or_copy(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # It belongs to another user.
-        return True
-    return True

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from psy_agents.files.terminal import new_console, shown_below_logs
 
 log = logging.getLogger(__name__)
 
@@ -24,21 +27,21 @@ class PostsProgress:
 
     def __init__(self, agent: str, total: int, console: Console | None = None) -> None:
         self._agent, self._total, self._done, self._skipped = agent, total, 0, 0
-        self._console = console or Console(stderr=True)
+        self._console = console or new_console()
         self._progress: Progress | None = None
+        self._shown = ExitStack()
 
     def __enter__(self) -> PostsProgress:
         self._started = self._logged = time.monotonic()
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
             self._progress = Progress(*columns, TimeRemainingColumn(), console=self._console)
             self._task = self._progress.add_task(f"{self._agent}: posts", total=self._total)
-            self._progress.start()
+            self._shown.enter_context(shown_below_logs(self._progress))
         return self
 
     def __exit__(self, _type: type | None, _error: BaseException | None, _traceback: TracebackType | None) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        self._shown.close()
 
     def skip(self, posts: int) -> None:
         """Count posts that an earlier run predicted."""

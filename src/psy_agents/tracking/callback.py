@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import logging
 import math
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,8 +12,8 @@ from typing import Any
 from psy_agents.hpo.protocol import EpochReport
 from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResult, TrialRecord
 from psy_agents.tracking.code_version import git_commit
-
-log = logging.getLogger(__name__)
+from psy_agents.tracking.failures import mlflow_may_fail, warn_of_failure
+from psy_agents.tracking.process_tag import process_tag
 
 PARENT = "mlflow.parentRunId"
 HASHES = ("agent", "space_hash", "data_hash")
@@ -35,10 +33,7 @@ def _never_raises(method: Callable) -> Callable:
             method(self, *args)
         except Exception as error:
             if not self._broken:
-                log.warning(
-                    "MLflow failed (%s): the search continues; what is missing is logged when the stage ends, or when it is resumed",
-                    type(error).__name__,
-                )
+                warn_of_failure(error, "the search continues; what is missing is logged when the stage ends, or when it is resumed")
             self._broken = True
 
     return guarded
@@ -48,13 +43,11 @@ def end_open_child_runs(parent: str) -> None:
     """End the child runs that are still open because the processes that own them were killed."""
     import mlflow
 
-    client = mlflow.MlflowClient()
     open_children = f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
-    try:
+    with mlflow_may_fail("runs of agents that were killed stay open there"):
+        client = mlflow.MlflowClient()
         for run in client.search_runs([client.get_run(parent).info.experiment_id], open_children):
             client.set_terminated(run.info.run_id, "FAILED")
-    except Exception as error:
-        log.warning("MLflow failed (%s): runs of agents that were killed stay open there", type(error).__name__)
 
 
 def stage_callbacks() -> list[Callback]:
@@ -96,7 +89,7 @@ class MlflowCallback:
             return
         self._client, self._experiment = mlflow.MlflowClient(), pipeline.info.experiment_id
         hashes = {name: str(value) for name, value in info.attributes.items() if name in HASHES}
-        self._tags |= {**hashes, "study": info.study_name, "stage": info.stage}
+        self._tags |= {**hashes, **process_tag(), "study": info.study_name, "stage": info.stage}
         runs = self._client.search_runs([self._experiment], f"tags.study = '{info.study_name}'", max_results=50_000)
         self._runs = {int(run.data.tags["index"]): run.info.run_id for run in runs if "index" in run.data.tags}
         closed = [run.data.tags for run in runs if "index" in run.data.tags and run.info.status != "RUNNING"]
@@ -105,7 +98,8 @@ class MlflowCallback:
         if stages:
             self._stage = stages[0]
             self._client.update_run(self._stage, status="RUNNING")
-            self._client.set_tag(self._stage, PARENT, pipeline.info.run_id)
+            for name, value in {PARENT: pipeline.info.run_id, **process_tag()}.items():
+                self._client.set_tag(self._stage, name, value)
         else:
             self._stage = self._create(info.study_name, pipeline.info.run_id, {"kind": "stage"})
             refined = info.attributes.get("refined_from") or {}
@@ -194,10 +188,8 @@ class MlflowCallback:
 
         now = int(time.time() * 1000)
         finite = {name: value for name, value in metrics.items() if value is not None and math.isfinite(value)}
-        # A metric's name may contain a criterion's id with characters that MLflow does not allow.
-        names = {name: re.sub(r"[^\w./ :-]", "_", name) for name in finite}
         self._client.log_batch(
             run,
-            [Metric(names[name], float(value), now, step) for name, value in finite.items()],
+            [Metric(name, float(value), now, step) for name, value in finite.items()],
             tags=[RunTag(name, value) for name, value in (tags or {}).items()],
         )

@@ -27,7 +27,9 @@ def bfloat16_is_faster() -> bool:
     The CPU's flags do not decide it: of two CPUs with ``avx512_bf16``, one is three times as fast in bfloat16 and the other half
     as fast. So each process times a product of an encoder's size once, and compares the best of ``REPEATS`` in each format.
     """
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported() or not {"avx512_bf16", "amx_bf16"} & _cpu_flags():
+    # Builds without oneDNN, such as those for Apple silicon, lack the operator.
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    if supported is None or not supported() or not {"avx512_bf16", "amx_bf16"} & _cpu_flags():
         return False  # Emulated bfloat16 is many times slower.
     return _product_seconds(torch.float32) > ADVANTAGE * _product_seconds(torch.bfloat16)
 

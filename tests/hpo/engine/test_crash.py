@@ -38,15 +38,16 @@ def test_a_hung_worker_does_not_outlive_a_killed_parent(search, tmp_path, kind):
     assert program.survivors() == []
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
 def test_a_signal_stops_a_search_also_with_a_hung_worker_and_leaves_the_search_resumable(search, tmp_path, signum):
     program = Program(tmp_path, pause=0.2, mishaps={2: "hang"}, workers=2, n_trials=5)
     wait_for(lambda: len(search.diary_lines()) >= 3)
-    program.send(signum)
+    program.send(signum, to_all=signum == signal.SIGUSR1)  # As Slurm does.
     assert f"SearchInterrupted: search interrupted by {signum.name}" in program.process.stderr.read()
     assert program.survivors() == []
     states = {trial.state.name for trial in search.study().trials}
     assert "RUNNING" not in states
+    assert set(search.failures()) == {"interrupted"}
     assert search.run(n_trials=5).states == {"complete": 5}
 
 

@@ -31,9 +31,12 @@ class Program:
         self.family = psutil.Process(self.process.pid).children(recursive=True)
         assert len(self.family) >= 3  # The resource tracker, the fork server, a worker.
 
-    def send(self, signum: int) -> None:
-        """Send it and wait for the end: less long than a hung worker hangs."""
+    def send(self, signum: int, *, to_all: bool = False) -> None:
+        """Send it, first to the fork server and the workers if ``to_all``; wait for the end: less long than a hung worker hangs."""
         self.remember_family()
+        for each in self.family if to_all else ():
+            if "resource_tracker" not in " ".join(each.cmdline()):
+                each.send_signal(signum)
         self.process.send_signal(signum)
         self.process.wait(PATIENCE)
 

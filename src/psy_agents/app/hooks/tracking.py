@@ -8,6 +8,8 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 
 from psy_agents.tracking.code_version import git_commit
+from psy_agents.tracking.failures import mlflow_may_fail
+from psy_agents.tracking.process_tag import process_tag
 
 
 class TrackingHooks:
@@ -26,13 +28,14 @@ class TrackingHooks:
         import mlflow
 
         if mlflow.active_run() is not None:
-            mlflow.set_tags(
-                {
-                    "git_commit": git_commit(),
-                    "pipelines": ", ".join(run_params["pipeline_names"] or ["__default__"]),
-                    "namespaces": ", ".join(run_params["namespaces"] or ["all"]),
-                }
-            )
+            tags = {
+                "git_commit": git_commit(),
+                "pipelines": ", ".join(run_params["pipeline_names"] or ["__default__"]),
+                "namespaces": ", ".join(run_params["namespaces"] or ["all"]),
+                **process_tag(),
+            }
+            with mlflow_may_fail("the run has no tags there"):
+                mlflow.set_tags(tags)
 
 
 class NestedRunHooks:
@@ -48,4 +51,5 @@ class NestedRunHooks:
         from psy_agents.tracking.callback import PARENT
 
         if mlflow.active_run() is not None:
-            mlflow.set_tags({PARENT: self._parent, "mlflow.runName": self._name})
+            with mlflow_may_fail("the run of an agent is not below that of the command there"):
+                mlflow.set_tags({PARENT: self._parent, "mlflow.runName": self._name})

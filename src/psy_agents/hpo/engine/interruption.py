@@ -9,9 +9,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from multiprocessing import connection
 
+from psy_agents.hpo.engine.stop_signals import stop_signals
 from psy_agents.hpo.workers.worker import Worker
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class SearchInterrupted(KeyboardInterrupt):
@@ -32,8 +31,8 @@ class Interrupt:
 
     def __call__(self, signum: int, _frame: object) -> None:
         self.signal = signum
-        for number in SIGNALS:  # The default handler waits for no callback, database or worker.
-            signal.signal(number, signal.SIG_DFL)
+        for number in stop_signals():  # The default handler waits for no callback, database or worker.
+            signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)
         with contextlib.suppress(BlockingIOError):
             os.write(self._waker, b"!")
 
@@ -63,7 +62,7 @@ def interrupt_signal() -> Iterator[Interrupt]:
             yield interrupt
             return
         with _end_at_second_signal():
-            previous = {number: signal.signal(number, interrupt) for number in SIGNALS}
+            previous = {number: signal.signal(number, interrupt) for number in stop_signals()}
             try:
                 yield interrupt
             finally:
@@ -82,12 +81,14 @@ def _end_at_second_signal() -> Iterator[None]:
     """
     arrived, writer = os.pipe()
     os.set_blocking(writer, False)
+    handled = stop_signals()
 
     def watch() -> None:
-        count = 0
+        seen: list[int] = []
         while numbers := os.read(arrived, 64):
-            count += sum(number in SIGNALS for number in numbers)
-            if count >= 2:
+            # A terminal that closes may send SIGHUP twice: from its driver and from the shell.
+            seen += [number for number in numbers if number in handled and not (number == signal.SIGHUP and number in seen)]
+            if len(seen) >= 2:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     watcher = threading.Thread(target=watch, daemon=True, name="second signal")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from psy_agents.files.terminal import new_console, shown_below_logs
 from psy_agents.hpo.protocol import EpochReport
 from psy_agents.hpo.study.records import StageInfo, StageResult, TrialRecord
 from psy_agents.training.learning_curve import best_value
@@ -25,8 +27,9 @@ class ProgressDisplay:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True)
+        self._console = console or new_console()
         self._progress: Progress | None = None
+        self._shown = ExitStack()
         self._workers: dict[int, TaskID] = {}
         self._curves: dict[int, list[float]] = {}
 
@@ -43,7 +46,7 @@ class ProgressDisplay:
         self._done, self._total = self._before, info.n_trials if info.epoch_budget is None else info.epoch_budget
         self._best = None if info.best is None else info.best.value
         self._state_counts = {}
-        if not self._console.is_terminal:
+        if not self._console.is_interactive:
             spent = "" if info.epoch_budget is None else f" with {info.epochs_trained}/{info.epoch_budget} epochs"
             log.info("%s: %d%s trials%s finished before, %d workers", info.study_name, info.done, _of(info), spent, info.workers)
             return
@@ -57,7 +60,7 @@ class ProgressDisplay:
             transient=False,
         )
         self._stage = self._progress.add_task(info.study_name, total=self._total, completed=self._done, note=self._note())
-        self._progress.start()
+        self._shown.enter_context(shown_below_logs(self._progress))
 
     def trial_started(self, record: TrialRecord) -> None:
         """Show the trial on its worker's line."""
@@ -98,7 +101,7 @@ class ProgressDisplay:
     def close(self) -> None:
         """Close the display; it may be closed already."""
         if self._progress is not None:
-            self._progress.stop()
+            self._shown.close()
             self._progress = None
             self._workers.clear()
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,8 @@ def _prepare_sqlite(path: Path) -> None:
         )
     with _opening(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(sqlite3.connect(path, timeout=SQLITE_TIMEOUT)) as connection:
+        # The mode changes only while no other process has the file open: sqlite answers "busy" at once, whatever the timeout.
+        with _alone(path), contextlib.closing(sqlite3.connect(path, timeout=SQLITE_TIMEOUT)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
 
 
@@ -177,8 +179,13 @@ def _backend(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
         with _answering(url), wait_for_advisory_lock(url, "opening"):
             return _postgres(url)
     path = Path(url.database)
-    with _opening(path), wait_for_lock(path.with_name(path.name + ".opening")):
+    with _opening(path), _alone(path):
         return _sqlite(url)
+
+
+def _alone(path: Path) -> FileIO:
+    """A lock that is held while a process opens the store."""
+    return wait_for_lock(path.with_name(path.name + ".opening"))
 
 
 def _sqlite(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:

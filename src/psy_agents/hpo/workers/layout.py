@@ -18,6 +18,7 @@ from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.workers.cgroups import GIB, available_memory
 from psy_agents.hpo.workers.resources import cpu_cores, visible_gpus
+from psy_agents.hpo.workers.start_method import START_METHOD
 
 ROUNDS = 3
 SECONDS = 0.3  # For which one split is timed in a round.
@@ -148,7 +149,7 @@ def _room(gib_per_worker: float) -> tuple[int, str]:
 @contextlib.contextmanager
 def _timers(number: int) -> Iterator[list[connection.Connection]]:
     """Processes that time steps, each behind its pipe."""
-    context = multiprocessing.get_context("forkserver")
+    context = multiprocessing.get_context(START_METHOD)
     pipes, processes = [], []
     try:
         for _ in range(number):

@@ -15,6 +15,7 @@ from typing import Any
 from psy_agents.hpo.config import Timeouts
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.study.records import Failure
+from psy_agents.hpo.workers.start_method import IGNORED_SIGNALS, START_METHOD
 from psy_agents.hpo.workers.worker_process import Message, Reported, WorkerJob, serve
 
 PRELOADED = ("torch", "transformers.modeling_utils", "psy_agents.hpo.objective")
@@ -48,7 +49,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the process; the worker is idle once the objective is built."""
-        context = multiprocessing.get_context("forkserver")
+        context = multiprocessing.get_context(START_METHOD)
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=serve, args=(theirs, self._job), name=f"search worker {self.index}")
         self.state, self.trials_run = "starting", 0
@@ -162,4 +163,4 @@ def preload(modules: tuple[str, ...]) -> None:
     """Let the fork server import modules once for all workers; without effect once it runs."""
     # OpenMP's waiting threads spin: with other processes on the cores, two threads are slower than one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    multiprocessing.get_context("forkserver").set_forkserver_preload([serve.__module__, *modules])
+    multiprocessing.get_context(START_METHOD).set_forkserver_preload([IGNORED_SIGNALS, serve.__module__, *modules])

@@ -23,6 +23,7 @@ from typing import Any
 from psy_agents.errors import UserError, where
 from psy_agents.hpo.protocol import EpochReport, Objective, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.hpo.study.records import Failure
+from psy_agents.hpo.workers.start_method import IGNORED_SIGNALS
 
 PR_SET_PDEATHSIG = 1
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -91,7 +92,7 @@ Message = Ready | Reported | Finished | Pruned | Failed | UserErrorRaised
 def serve(pipe: connection.Connection, job: WorkerJob) -> None:
     """Build the objective and run trials until the pipe closes."""
     _end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    importlib.import_module(IGNORED_SIGNALS)
     try:
         _prepare(job)
         objective = _new_objective(job)
@@ -134,7 +135,8 @@ def _end_with_parent() -> None:
     once no worker holds its pipe of living clients.
     """
     os.setsid()
-    os.close(forkserver._forkserver._forkserver_alive_fd)
+    if forkserver._forkserver._forkserver_alive_fd is not None:  # None where the process was spawned.
+        os.close(forkserver._forkserver._forkserver_alive_fd)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     sentinel = parent_process().sentinel
