@@ -1,5 +1,5 @@
-"""The project's configuration loader: Kedro's, with ``conf/local`` in every environment, and `hpo.space` and `hpo.encoder` put where
-they are read.
+"""The project's configuration loader: Kedro's, with ``conf/local`` in every environment, and `hpo.space`, `hpo.encoder` and `hpo.pinned`
+put where they are read.
 
 Kedro reads ``conf/local`` only without ``--env``: a machine's credentials and settings would be ignored with another corpus.
 Interpolation in the files cannot put `hpo.space`: Kedro resolves each environment before it merges them.
@@ -61,7 +61,7 @@ class ConfigLoader(OmegaConfigLoader):
             if not str(error).startswith("Cannot merge incompatible"):
                 raise
             raise UserError(self._incompatible()) from None
-        return with_encoder(with_space(config))
+        return with_pinned(with_space(config))
 
     def _incompatible(self) -> str:
         """Which parameter of the command line names a part of a list in the files."""
@@ -83,21 +83,39 @@ def with_space(parameters: dict[str, Any]) -> dict[str, Any]:
     return {**parameters, "hpo": {**hpo, **stages}}
 
 
-def with_encoder(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters in which every trial has the encoder ``hpo.encoder``, if that is set; `check_parameters` checks their form."""
-    encoder = _section(parameters, "hpo").get("encoder")
-    if encoder is None:
+def with_pinned(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters in which every trial has the encoder ``hpo.encoder`` and the values of ``hpo.pinned``.
+
+    A pinned hyper-parameter is in no search space. A range whose condition it meets has no such condition any more, and one whose
+    condition it does not meet is gone. `check_parameters` checks names and values.
+    """
+    hpo = _section(parameters, "hpo")
+    encoder = hpo.get("encoder")
+    pinned = {**_section(hpo, "pinned"), **({} if encoder is None else {"encoder": encoder})}
+    if not pinned:
         return parameters
     parameters = copy.deepcopy(parameters)
     training, spaces = _section(parameters, "training"), _section(parameters, "search_space")
-    training["fixed"] = {**_section(training, "fixed"), "encoder": encoder}
+    training["fixed"] = {**_section(training, "fixed"), **pinned}
     for name in spaces:
         if name != "first_trials":
-            _section(spaces, name).pop("encoder", None)
+            _pin(_section(spaces, name), pinned)
     for by_agent in _section(spaces, "first_trials").values():
         for trial in [trial for trials in by_agent.values() for trial in trials]:
-            trial.pop("encoder", None)
+            for name in pinned:
+                trial.pop(name, None)
     return parameters
+
+
+def _pin(ranges: dict[str, Any], pinned: Mapping[str, Any]) -> None:
+    """Take pinned hyper-parameters out of a space."""
+    for name in list(ranges):
+        conditions = _section(_section(ranges, name), "when")
+        settled = {other: values for other, values in conditions.items() if other in pinned and isinstance(values, list)}
+        if name in pinned or any(pinned[other] not in values for other, values in settled.items()):
+            del ranges[name]
+        elif settled:
+            ranges[name] = {**ranges[name], "when": {o: values for o, values in conditions.items() if o not in settled}}
 
 
 def _section(values: Mapping[str, Any], name: str) -> dict[str, Any]:

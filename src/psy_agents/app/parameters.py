@@ -18,6 +18,7 @@ from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import AutoOrCount, RefitConfig, StageConfig, WorkersConfig
 from psy_agents.hpo.paths import SearchPaths
 from psy_agents.hpo.space.config import SearchSpaceConfig, SpaceName
+from psy_agents.hpo.space.ranges import Scalar
 from psy_agents.inference.config import PredictConfig
 from psy_agents.release.config import ExportConfig, PublishConfig
 from psy_agents.reporting.config import EvidencePageConfig, ReportConfig
@@ -40,6 +41,9 @@ class HpoParameters(Schema):
         min_length=1,
         description="Encoder of every trial, by hub name or folder; it replaces training.fixed.encoder and a searched encoder. "
         "null: those hold.",
+    )
+    pinned: dict[str, Scalar] = Field(
+        {}, description="Hyper-parameters that every trial has, by name; they are not searched. The encoder has a parameter of its own."
     )
     workers: WorkersConfig = WorkersConfig()
     stage0: StageConfig
@@ -85,6 +89,7 @@ def check_parameters(values: Mapping[str, Any], places: Places) -> Parameters:
     """
     for key, new in old_parameters(values):
         raise UserError(RenamedParameter(key, new).sentence(places.of(key)))
+    _check_pinned(values, places)
     try:
         parameters = Parameters.model_validate(values)
     except ValidationError as error:
@@ -100,6 +105,20 @@ def check_parameters(values: Mapping[str, Any], places: Places) -> Parameters:
     with named(places):
         parameters.search_space.check(parameters.training)
     return parameters
+
+
+def _check_pinned(values: Mapping[str, Any], places: Places) -> None:
+    """Check names and values of ``hpo.pinned`` where they are written: the loader has put them into ``training.fixed``."""
+    key, hpo = ("hpo", "pinned"), values.get("hpo")
+    pinned = hpo.get("pinned") if isinstance(hpo, Mapping) else None
+    if not isinstance(pinned, Mapping):
+        return
+    if "encoder" in pinned:
+        raise UserError(f"{places.of((*key, 'encoder'))}: the encoder has a parameter of its own: use hpo.encoder.")
+    try:
+        HyperParameters.model_validate(dict(pinned), strict=True)
+    except ValidationError as error:
+        raise UserError(describe(error, HyperParameters, pinned, key, places)) from None
 
 
 def _numbers(values: Any, above: Key = ()) -> Iterator[tuple[Key, int | float]]:
