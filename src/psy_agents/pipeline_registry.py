@@ -13,6 +13,7 @@ from psy_agents.pipelines import (
     evidence_page,
     export,
     hpo_stages,
+    leaderboard,
     predict,
     preprocessing,
     publish,
@@ -34,7 +35,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     described = prepared + data_quality.create_pipeline()
     compared = described + baselines.create_pipeline()
     searches = {stage: _search(stage, parent) for stages in (STAGED, MAXIMAL) for parent, stage in pairwise((None, *stages))}
-    reported = report.create_pipeline()
+    ranked = leaderboard.create_pipeline()
+    reported = report.create_pipeline() + ranked
     return {
         "__default__": prepared,
         "synthetic_corpus": synthetic_corpus.create_pipeline(),
@@ -43,7 +45,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         **{f"hpo_{stage}": compared + searches[stage] for stage in STAGED},
         "maximal_hpo": compared + searches["maximal"],
         "refit": described + _refit((*STAGED, *MAXIMAL)),
-        "report": described + reported,
+        "leaderboard": compared + ranked,
+        "report": compared + reported,
         "evidence_page": described + _of_all(evidence_page.create_pipeline),
         "predict": _of_all(predict.create_pipeline),
         "export": described + _of_all(export.create_pipeline),

@@ -23,9 +23,9 @@ PATHS = {
 }
 PIPELINES = {
     "__default__", "synthetic_corpus", "preprocessing", "baselines", "hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo",
-    "refit", "report", "predict", "evidence_page", "export", "publish", "full_hpo_all", "maximal_hpo_all",
+    "refit", "leaderboard", "report", "predict", "evidence_page", "export", "publish", "full_hpo_all", "maximal_hpo_all",
 }  # fmt: skip
-THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "report", "predict", "evidence", "export"}
+THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "leaderboard", "report", "predict", "evidence", "export"}
 """What an agent's datasets are called after."""
 
 
@@ -131,7 +131,7 @@ def test_every_section_of_the_parameters_is_known_and_read_by_a_node(session, pr
     read = {name.removeprefix("params:") for p in pipelines.values() for name in p.datasets() if name.startswith("params:")}
     sections = {*(set(parameters) - {"hpo"}), *(f"hpo.{name}" for name in parameters["hpo"])}
     # The session reads the first, the configuration loader the others.
-    assert read == sections - {"hpo.agents_at_once", "hpo.space", "hpo.encoder"}
+    assert read == sections - {"hpo.agents_at_once", "hpo.space", "hpo.encoder", "hpo.pinned"}
 
 
 def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_their_own(session):
@@ -140,7 +140,9 @@ def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_thei
         assert {node.namespace for node in pipelines[name].nodes} == {"preprocessing", *AGENTS}, name
     assert {node.namespace for node in pipelines["publish"].nodes} == set(AGENTS)
     for name in ("report", "full_hpo_all", "maximal_hpo_all"):
-        assert {node.name for node in pipelines[name].nodes if node.namespace is None} == {"make_report", "show_report"}
+        assert {node.name for node in pipelines[name].nodes if node.namespace is None} == {
+            "make_report", "show_report", "make_leaderboard",
+        }  # fmt: skip
 
 
 def test_nodes_are_thin(session):

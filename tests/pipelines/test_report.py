@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
-from support.finished_results import REPORT, latest, loaded, table
+from support.finished_results import REPORT, TOP_KS, latest, loaded, table, top_k_path
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.evaluation.evidence import EvidenceScorer
@@ -95,3 +95,15 @@ def test_an_ensemble_is_handed_over_and_reported_with_what_it_buys(copied, resum
     summary = loaded(copied, "data/test/07_model_output/refit/criteria_criteria-stage3-refit_summary.json")
     shown = table(copied, "summary").query("system == 'criteria'").set_index("metric")["value"]
     assert row["value"] == pytest.approx(shown["macro_f1"] - summary["ensemble"]["single_test_metrics"]["macro_f1"])
+
+
+def test_the_leaderboard_has_each_stage_of_each_agent_with_the_value_of_its_top_k_and_the_test_value_of_the_refit(finished):
+    rows = pd.read_csv(finished.folder / "data/test/08_reporting/leaderboard.csv").set_index(["agent", "stage"])
+    assert set(rows.index) == {(agent, stage) for agent in AGENTS for stage in TOP_KS}
+    for agent in AGENTS:
+        for stage in TOP_KS:
+            top = loaded(finished.folder, top_k_path(agent, stage))
+            assert rows.loc[(agent, stage), "validation"] == pytest.approx(top["trials"][0]["value"])
+            assert rows.loc[(agent, stage), "trials"] == top["n_trials"]
+        summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
+        assert rows.loc[agent, "test"].dropna().to_dict() == {summary["from_stage"]: pytest.approx(summary["test_value"])}

@@ -127,7 +127,7 @@ def timeline_plot(study: optuna.Study) -> Figure:
     import plotly.graph_objects as go
 
     title = "Attempts by time"
-    attempts = _attempts(study)
+    attempts = attempts_of(study)
     if not attempts:
         return empty_figure(title, "No trial was begun.")
     workers = sorted({record.worker for _, record in attempts})
@@ -232,7 +232,7 @@ def stage_cost(study: optuna.Study, agent: str, stage: str) -> StageCost:
 
     An attempt whose run died counts its epochs. Its training time is unknown and counts as zero.
     """
-    records, attempts = stage_records(study), _attempts(study)
+    records, attempts = stage_records(study), attempts_of(study)
     best = best_record(records)
     failures = Counter(record.failure for _, record in attempts if record.failure is not None)
     return StageCost(
@@ -297,7 +297,7 @@ def _complete_trials(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
-def _attempts(study: optuna.Study) -> list[tuple[FrozenTrial, TrialRecord]]:
+def attempts_of(study: optuna.Study) -> list[tuple[FrozenTrial, TrialRecord]]:
     """All attempts, including retried ones. A trial without an index never got all its parameters and is left out."""
     final = {record.number for record in stage_records(study)}
     trials = [trial for trial in study.get_trials(deepcopy=False) if "index" in trial.user_attrs]

@@ -1,0 +1,142 @@
+"""The leaderboard: the best trial of each agent, stage and encoder, beside its baseline and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+
+from psy_agents.agents.registry import AGENTS, spec
+from psy_agents.evaluation.baselines import baseline_objectives
+from psy_agents.evaluation.metrics.registry import TITLES
+from psy_agents.hpo.refit.run_refit import RefitSummary
+from psy_agents.hpo.study.records import TrialRecord, best_record
+from psy_agents.hpo.study.topk import stage_records
+from psy_agents.reporting.page_parts import Table
+from psy_agents.reporting.search.diagnostics import attempts_of
+from psy_agents.reporting.templating import render
+from psy_agents.reporting.texts import readable_name
+from psy_agents.training.config import TrainingSettings
+
+COLUMNS = (
+    "agent", "stage", "encoder", "metric", "validation", "baseline", "baseline_validation", "test", "trials", "epochs", "hours", "params",
+    "study",
+)  # fmt: skip
+SHOWN = ("stage", "encoder", "validation", "baseline", "test", "trials", "epochs", "hours")
+
+
+def leaderboard_table(
+    studies: Iterable[optuna.Study],
+    data_hash: str,
+    baselines: Mapping[str, Mapping[str, float]],
+    summaries: Mapping[str, Mapping[str, Any] | None],
+) -> pd.DataFrame:
+    """One row for each study of a search on this corpus and each encoder in it: by agent, the highest validation value first.
+
+    ``validation`` is the best trial's value in the agent's objective, ``baseline_validation`` the best baseline's in the same one.
+    ``trials`` are finished, ``epochs`` and ``hours`` those of all attempts. ``test`` is the refit's, in the row that it confirmed.
+    ``params`` pins the trial's hyper-parameters, for ``--params``.
+
+    Args:
+        baselines: name -> metric -> value on validation, as `baseline_table` returns them.
+        summaries: agent -> summary of its refit, None where there is none.
+    """
+    refits = {agent: RefitSummary.model_validate(each) for agent, each in summaries.items() if each is not None}
+    rows = []
+    for study in studies:
+        if study.user_attrs.get("data_hash") == data_hash and "parent_study" not in study.user_attrs:  # A refit has a parent.
+            rows += _rows(study, baselines, refits.get(study.user_attrs["agent"]))
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    order = {agent: place for place, agent in enumerate(AGENTS)}
+    return table.sort_values(
+        ["agent", "validation"], ascending=[True, False], key=lambda column: column.map(order) if column.name == "agent" else column,
+        kind="stable", ignore_index=True,
+    )  # fmt: skip
+
+
+def _rows(study: optuna.Study, baselines: Mapping[str, Mapping[str, float]], refit: RefitSummary | None) -> list[tuple]:
+    attributes = study.user_attrs
+    agent, settings = attributes["agent"], TrainingSettings.model_validate(attributes["identity"]["training"])
+    objectives = baseline_objectives(baselines, spec(agent).objective_metrics, settings.objective_evidence_weight)
+    baseline = max(objectives, key=objectives.__getitem__, default=None)
+
+    def by_encoder(records: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
+        found: dict[str, list[TrialRecord]] = {}
+        for record in records:
+            found.setdefault(settings.hyperparameters(dict(record.params)).encoder, []).append(record)
+        return found
+
+    finished = by_encoder(stage_records(study))
+    attempts = by_encoder(record for _, record in attempts_of(study))
+    rows = []
+    for encoder, records in finished.items():
+        if (best := best_record(records)) is None:
+            continue
+        confirmed = refit is not None and refit.from_study == study.study_name and refit.hyperparameters["encoder"] == encoder
+        rows.append((
+            agent, attributes["stage"], Path(encoder).name,
+            objective_name(agent, settings.objective_evidence_weight), best.value,
+            baseline, None if baseline is None else objectives[baseline], refit.test_value if confirmed else None,
+            len(records), sum(each.epochs_run for each in attempts[encoder]), sum(each.seconds for each in attempts[encoder]) / 3600,
+            pinned_parameters(agent, encoder, {**settings.fixed, **best.params}), study.study_name,
+        ))  # fmt: skip
+    return rows
+
+
+def objective_name(agent: str, evidence_weight: float) -> str:
+    """The agent's objective in words: ``macro-F1``, or ``0.5 macro-F1 + 0.5 token-F1``."""
+    titles = [TITLES[metric] for metric in spec(agent).objective_metrics]
+    weights = (1 - evidence_weight, evidence_weight)
+    return titles[0] if len(titles) == 1 else " + ".join(f"{weight:.2g} {title}" for weight, title in zip(weights, titles, strict=True))
+
+
+def pinned_parameters(agent: str, encoder: str, params: Mapping[str, Any]) -> str:
+    """The value of ``--params`` with which every trial of the agent has these hyper-parameters."""
+    pinned = [f"hpo.pinned.{name}={_yaml(value)}" for name, value in sorted(params.items()) if name != "encoder"]
+    return ",".join([f"agent={agent}", f"hpo.encoder={encoder}", *pinned])
+
+
+def _yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def print_leaderboard(table: pd.DataFrame) -> None:
+    """Print the table to the terminal, agent by agent."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as TerminalTable
+
+    console = Console()
+    if table.empty:
+        console.print("No trial on this corpus has completed: run a stage of the search first.")
+    for caption, rows in _by_agent(table):
+        shown = TerminalTable(title=caption, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in SHOWN:
+            shown.add_column(name, overflow="fold")
+        for row in rows:
+            shown.add_row(*(str(cell) if cell is not None else "" for cell in row))
+        console.print(shown)
+
+
+def leaderboard_page(table: pd.DataFrame, data_hash: str) -> str:
+    """The table as an HTML page, with the parameters of each row to copy."""
+    tables = [Table(caption, SHOWN, rows) for caption, rows in _by_agent(table)]
+    commands = [(f"{row.agent}, {row.stage}, {row.encoder}", row.params) for row in table.itertuples()]
+    return render("psy_agents.reporting", "leaderboard.html", tables=tables, commands=commands, data_hash=data_hash)
+
+
+def _by_agent(table: pd.DataFrame) -> list[tuple[str, Sequence[Sequence[str | int | None]]]]:
+    """For each agent and objective a caption and the cells of `SHOWN`."""
+    return [
+        (f"{agent}, {metric}", [_cells(row) for row in rows.itertuples()])
+        for (agent, metric), rows in table.groupby(["agent", "metric"], sort=False)
+    ]
+
+
+def _cells(row: Any) -> list[str | int | None]:
+    baseline = "" if pd.isna(row.baseline_validation) else f"{row.baseline_validation:.3f} {readable_name(row.baseline)}"
+    test = None if pd.isna(row.test) else f"{row.test:.3f}"
+    return [row.stage, row.encoder, f"{row.validation:.3f}", baseline, test, row.trials, row.epochs, f"{row.hours:.2f}"]
