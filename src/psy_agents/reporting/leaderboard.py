@@ -10,7 +10,7 @@ import optuna
 import pandas as pd
 
 from psy_agents.agents.registry import AGENTS, spec
-from psy_agents.evaluation.baselines import baseline_objectives
+from psy_agents.baselines.objectives import baseline_objectives
 from psy_agents.evaluation.metrics.registry import TITLES
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.records import TrialRecord, best_record
