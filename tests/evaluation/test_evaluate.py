@@ -1,9 +1,9 @@
-"""Every metric of an evaluation against plain computations on resamples whose rows are written out."""
-
+"""Every metric of an evaluation against plain computations, its interval against scipy's and on resamples that are written out."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 from support.effort import counted
 
@@ -11,6 +11,7 @@ from psy_agents.evaluation.bootstrap import resample_weights
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.evidence import EvidenceScorer
+from psy_agents.evaluation.intervals import biased_interval, f1_interval, mean_interval, ranking_interval
 from psy_agents.evaluation.metrics.criteria.ece import ECE
 from psy_agents.evaluation.predictions import read_predictions, write_predictions
 
@@ -37,7 +38,7 @@ def resamples(table):
     """The table, and then each resample: a post that is drawn twice is two posts."""
     posts = table["post_id"].unique()
     rows = {post: table[table["post_id"] == post] for post in posts}
-    (drawn,) = resample_weights(len(posts), RESAMPLES, seed=5, rows=RESAMPLES)
+    (drawn,) = resample_weights(np.arange(len(posts)), RESAMPLES, seed=5, rows=RESAMPLES)
     written_out = [
         pd.concat(
             [rows[post].assign(copy=i) for post, n in zip(posts, weights.astype(int), strict=True) for i in range(n)],
@@ -62,70 +63,149 @@ def evidence(table, texts):
     return scorer.score(spans("spans"))
 
 
-def check(estimate, values):
-    """An estimate is the first value, with the percentiles of the others that are defined."""
-    assert estimate.value == pytest.approx(values[0], abs=1e-12)
-    assert [estimate.low, estimate.high] == pytest.approx(np.nanquantile(values[1:], [0.025, 0.975]), abs=1e-12)
-    assert estimate.low < estimate.high
+def check(estimate, value, interval):
+    """An estimate has this value and this interval."""
+    assert estimate.value == pytest.approx(value, abs=1e-12)
+    assert (estimate.low, estimate.high) == pytest.approx(tuple(interval), abs=1e-9)
+    assert estimate.low <= estimate.value <= estimate.high and estimate.low < estimate.high
 
 
-def test_means_over_criteria_and_pairs_equal_classification_metrics_on_written_out_resamples(evaluation, resamples, corpus):
-    metrics = pd.DataFrame([classification(table, corpus.criteria) for table in resamples])
-    for mean in ("macro", "micro"):
-        scores = getattr(evaluation.criterion, mean)
-        for name in ("precision", "recall", "f1"):
-            check(getattr(scores, name), metrics[f"{mean}_{name}"])
-    check(evaluation.criterion.macro.auprc, metrics["macro_auprc"])
-    check(evaluation.criterion.ece, metrics["ece"])
-    check(evaluation.criterion.brier, metrics["brier"])
+def share(hits, cases):
+    """Clopper and Pearson's interval by scipy."""
+    return tuple(binomtest(int(hits), int(cases)).proportion_ci(method="exact")) if cases else (0.0, 1.0)
+
+
+def class_figures(table):
+    """Value and interval of each class metric, each pair on its own, from labels and decisions."""
+    label, predicted = table["label"] == 1, table["predicted"] == 1
+    hits, union = (label & predicted).sum(), (label | predicted).sum()
+    precision, recall, f1, _ = precision_recall_fscore_support(label, predicted, average="binary", zero_division=0)
+    return {
+        "precision": (precision, share(hits, predicted.sum())),
+        "recall": (recall, share(hits, label.sum())),
+        "f1": (f1, f1_interval(hits / union, union)),
+    }
+
+
+def plain_scores(table):
+    """Precision, recall and F1; NaN without a positive."""
+    label, predicted = table["label"].to_numpy(dtype=bool), table["predicted"].to_numpy(dtype=bool)
+    hits, chosen, positive = (label & predicted).sum(), predicted.sum(), label.sum()
+    return (hits / max(chosen, 1), hits / positive, 2 * hits / (chosen + positive)) if positive else (np.nan,) * 3
+
+
+def test_a_criterion_has_scikit_learns_scores_and_scipys_intervals(evaluation, resamples):
+    for criterion in ("sleep", "rare", "macro"):
+        chosen = [table[table["criterion"] == criterion] for table in resamples]
+        found = evaluation.criterion.per_criterion[criterion]
+        for name, (value, interval) in class_figures(chosen[0]).items():
+            check(found.estimate(name), value, interval)
+        draws = [average_precision_score(t["label"], t["probability"]) if t["label"].any() else np.nan for t in chosen]
+        positives = chosen[0]["label"].to_numpy(dtype=float)
+        check(found.auprc, draws[0], ranking_interval(draws[0], np.array(draws[1:]), positives, np.arange(len(positives))))
+        assert (found.support, found.predicted) == (chosen[0]["label"].sum(), chosen[0]["predicted"].sum())
+
+
+def test_macro_means_have_an_interval_from_those_of_their_criteria(evaluation, resamples, corpus):
+    tables = pd.DataFrame([classification(table, corpus.criteria) for table in resamples])
+    present = ["sleep", "mood", "rare", "macro"]
+    parts = [[table[table["criterion"] == criterion] for criterion in present] for table in resamples[1:]]
+    plain = np.array([[plain_scores(part) for part in row] for row in parts])  # (resamples, criteria, metrics)
+    for number, name in enumerate(("precision", "recall", "f1")):
+        each, draws = [evaluation.criterion.per_criterion[criterion].estimate(name) for criterion in present], plain[:, :, number]
+        ends, values = np.array([(e.low, e.high) for e in each]).T, np.array([e.value for e in each])
+        value = tables[f"macro_{name}"][0]
+        check(evaluation.criterion.macro.estimate(name), value, mean_interval(value, values, ends, draws))
+    assert evaluation.criterion.macro.auprc.value == pytest.approx(tables["macro_auprc"][0])
     predicted = resamples[0].groupby("criterion")["predicted"].sum()
     assert evaluation.criterion.macro.predicted == predicted.drop("never").sum() < evaluation.criterion.micro.predicted
     assert evaluation.criterion.micro.predicted == predicted.sum()
-    micro = [average_precision_score(table["label"], table["probability"]) for table in resamples]
-    check(evaluation.criterion.micro.auprc, micro)
 
 
-@pytest.mark.parametrize("criterion", ["sleep", "rare", "macro"])
-def test_a_criterions_scores_equal_scikit_learns_where_it_has_a_positive(evaluation, resamples, criterion):
-    chosen = [table[table["criterion"] == criterion] for table in resamples]
-    scores = [
-        (
-            *precision_recall_fscore_support(table["label"], table["predicted"], average="binary", zero_division=0)[:3],
-            average_precision_score(table["label"], table["probability"]),
-        )
-        if table["label"].any()
-        else (np.nan,) * 4
-        for table in chosen
-    ]
-    found = evaluation.criterion.per_criterion[criterion]
-    for name, values in zip(("precision", "recall", "f1", "auprc"), zip(*scores, strict=True), strict=True):
-        check(getattr(found, name), values)
-    assert (found.support, found.predicted) == (chosen[0]["label"].sum(), chosen[0]["predicted"].sum())
+def test_micro_means_count_all_pairs_and_are_wider_than_if_these_were_independent(evaluation, resamples):
+    for name, (value, interval) in class_figures(resamples[0]).items():
+        found = evaluation.criterion.micro.estimate(name)
+        assert found.value == pytest.approx(value)
+        assert found.high - found.low > 0.95 * (interval[1] - interval[0])
+    assert evaluation.criterion.micro.auprc.value == pytest.approx(
+        average_precision_score(resamples[0]["label"], resamples[0]["probability"])
+    )
 
 
-def test_posts_without_a_met_criterion_are_a_separate_class(evaluation, resamples):
-    scores, exact = [], []
-    for table in resamples:
-        posts = table.assign(right=table["label"] == table["predicted"]).groupby(["post_id", "copy"])
-        gold, predicted = posts["label"].max() == 0, posts["predicted"].max() == 0
-        exact.append(posts["right"].all().mean())
-        scores.append(
-            (
-                *precision_recall_fscore_support(gold, predicted, average="binary", zero_division=0)[:3],
-                average_precision_score(gold, -posts["probability"].max()),
-            )
-        )
+def test_calibration_errors_take_the_bias_of_resamples_off(evaluation, resamples, corpus):
+    tables = pd.DataFrame([classification(table, corpus.criteria) for table in resamples])
+    check(evaluation.criterion.ece, tables["ece"][0], biased_interval(tables["ece"][0], tables["ece"][1:].to_numpy()))
+    brier, spread = evaluation.criterion.brier, tables["brier"][1:].std()
+    assert brier.value == pytest.approx(tables["brier"][0])
+    assert (brier.high - brier.low) / (2 * 1.96 * spread) == pytest.approx(1, abs=0.3)
+
+
+def test_a_perfect_system_on_few_posts_is_not_certain(random_corpus):
+    corpus = random_corpus(38)
+    perfect = corpus.system(1.0)
+    values = perfect["label"].to_numpy(dtype=float)
+    perfect = perfect.assign(predicted=perfect["label"], probability=0.1 + 0.8 * values, spans=perfect["gold_spans"])
+    found = evaluate("perfect", "agent", perfect, corpus.texts, corpus.criteria, resamples=RESAMPLES)
+    for scores in (*found.criterion.per_criterion.values(), found.criterion.macro, found.criterion.micro, found.criterion.no_symptoms):
+        for name in ("precision", "recall", "f1", "auprc"):
+            if (estimate := scores.estimate(name)) is not None:
+                assert estimate.low < estimate.value - 0.01 and estimate.high == pytest.approx(1), name
+    exact = found.criterion.exact_match
+    assert (exact.low, exact.high) == pytest.approx(share(found.posts, found.posts))
+    for name in ("token_f1", "sentence_recall", "exact_match", "character_iou", "no_answer_accuracy"):
+        assert found.evidence.scores[name].low < 0.99 and found.evidence.scores[name].value == 1, name
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_figure_of_a_small_test_set_lies_outside_its_interval(random_corpus, seed):
+    corpus = random_corpus(20, seed=seed)
+    found = evaluate("a", "agent", corpus.system(0.5, seed=seed), corpus.texts, corpus.criteria, resamples=RESAMPLES)
+    criterion = found.criterion
+    classes = [*criterion.per_criterion.values(), criterion.macro, criterion.micro, criterion.no_symptoms]
+    estimates = [scores.estimate(name) for scores in classes for name in ("precision", "recall", "f1", "auprc")]
+    estimates += [criterion.ece, criterion.brier, criterion.exact_match, *found.evidence.scores.values()]
+    estimates = [each for each in estimates if each is not None]
+    assert len(estimates) > 30
+    assert all(0 <= each.low <= each.value <= each.high <= 1 for each in estimates)
+    assert all(each.high - each.low > 0.005 for each in estimates)
+
+
+def test_posts_of_one_author_count_less_than_as_many_independent_ones(random_corpus):
+    corpus = random_corpus(30)
+    table = corpus.system(0.6)
+    posts = table["post_id"].unique()
+    copies = pd.concat([table.assign(post_id=table["post_id"] + f"-{copy}") for copy in range(3)], ignore_index=True)
+    texts = {f"{post}-{copy}": text for post, text in corpus.texts.items() for copy in range(3)}
+    units = {f"{post}-{copy}": post for post in posts for copy in range(3)}
+    single = evaluate("a", "agent", table, corpus.texts, corpus.criteria, resamples=RESAMPLES)
+    apart, together = (
+        evaluate("a", "agent", copies, texts, corpus.criteria, units=given, resamples=RESAMPLES) for given in (None, units)
+    )
+    for of in (lambda e: e.criterion.macro.f1, lambda e: e.criterion.exact_match, lambda e: e.evidence.scores["token_f1"]):
+        widths = [of(each).high - of(each).low for each in (apart, single, together)]
+        assert widths[0] < 0.75 * widths[1] < widths[2] < 1.35 * widths[1], "three copies of a post say no more than one"
+    with pytest.raises(ValueError, match="1 posts .* have no resampling unit"):
+        evaluate("a", "agent", copies, texts, corpus.criteria, units={name: 0 for name in list(texts)[1:]})
+
+
+def test_posts_without_a_met_criterion_are_a_separate_class(evaluation, table):
+    posts = table.assign(right=table["label"] == table["predicted"]).groupby("post_id")
+    gold, predicted = posts["label"].max() == 0, posts["predicted"].max() == 0
     found = evaluation.criterion.no_symptoms
-    for name, values in zip(("precision", "recall", "f1", "auprc"), zip(*scores, strict=True), strict=True):
-        check(getattr(found, name), values)
-    check(evaluation.criterion.exact_match, exact)
+    for name, (value, interval) in class_figures(pd.DataFrame({"label": gold, "predicted": predicted})).items():
+        check(found.estimate(name), value, interval)
+    assert found.auprc.value == pytest.approx(average_precision_score(gold, -posts["probability"].max()))
+    right = posts["right"].all()
+    check(evaluation.criterion.exact_match, right.mean(), share(right.sum(), len(right)))
 
 
-def test_evidence_metrics_equal_the_scorers_on_written_out_resamples(evaluation, resamples, corpus):
+def test_evidence_metrics_equal_the_scorers(evaluation, resamples, corpus):
     metrics = pd.DataFrame([evidence(table, corpus.texts) for table in resamples])
     assert set(evaluation.evidence.scores) == set(metrics)
     for name, estimate in evaluation.evidence.scores.items():
-        check(estimate, metrics[name])
+        assert estimate.value == pytest.approx(metrics[name][0], abs=1e-12)
+        low, high = np.quantile(metrics[name][1:], [0.025, 0.975])
+        assert 0.6 * (high - low) < estimate.high - estimate.low < 2 * (high - low), "as wide as a bootstrap's, about"
 
 
 def test_evidence_metrics_by_criterion_cover_the_criteria_with_evidence(evaluation, table, corpus):
@@ -142,11 +222,10 @@ def test_an_evaluation_counts_posts_and_pairs(evaluation, table):
     assert evaluation.evidence.pairs_with_evidence == (known & (table["label"] == 1)).sum()
 
 
-def test_a_criterion_without_a_positive_scores_zero_and_has_no_interval(evaluation):
+def test_a_criterion_without_a_positive_has_no_score(evaluation):
     scores = evaluation.criterion.per_criterion["never"]
     assert scores.support == 0 and scores.predicted > 0
-    assert scores.f1.model_dump() == {"value": 0.0, "low": None, "high": None}
-    assert scores.auprc is None
+    assert [scores.estimate(name) for name in ("precision", "recall", "f1", "auprc")] == [None] * 4
 
 
 def test_reliability_bins_hold_every_pair_and_give_the_calibration_error(evaluation, table):

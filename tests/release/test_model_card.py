@@ -92,11 +92,11 @@ def test_misses_have_the_interval_of_the_recall_turned_round(trained):
 
 
 def test_a_criterion_without_a_positive_pair_on_test_is_unknown(trained):
-    from psy_agents.evaluation.results import ClassScores, Estimate
+    from psy_agents.evaluation.results import ClassScores
     from psy_agents.release.known_failures import failures_section
 
     facts = trained("criteria").facts()
-    nothing = ClassScores(support=0, predicted=1, auprc=None, **dict.fromkeys(("precision", "recall", "f1"), Estimate(value=0)))
+    nothing = ClassScores(support=0, predicted=1, **dict.fromkeys(("precision", "recall", "f1", "auprc")))
     criterion = facts.evaluation.criterion
     absent = criterion.model_copy(update={"per_criterion": {**criterion.per_criterion, "SLEEP": nothing}})
     section = failures_section(facts.report, facts.evaluation.model_copy(update={"criterion": absent}), ["SLEEP"])

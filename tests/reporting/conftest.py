@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from support.browser import Browser
 
-from psy_agents.evaluation.results import Report
+from psy_agents.evaluation.alarms import alarms
+from psy_agents.evaluation.results import Comparison, Report
 
 CRITERIA = {
     "DEPRESSED_MOOD": 58, "ANHEDONIA": 21, "APPETITE_CHANGE": 7, "SLEEP_ISSUES": 17, "PSYCHOMOTOR": 5, "FATIGUE": 22,
@@ -116,14 +117,17 @@ def evaluation(name, kind, levels, seed):
 
 
 def comparisons(random, metric, side):
-    having = [name for name, levels in (AGENTS | BASELINES).items() if levels[side] is not None]
+    derived = {"evidence"} if side == 0 else set()
+    having = [name for name, levels in (AGENTS | BASELINES).items() if levels[side] is not None and name not in derived]
     pairs = [(a, b) for place, a in enumerate(having) for b in having[place + 1 :] if a in AGENTS]
     for a, b in pairs:
-        value = random.generator.normal(0.1, 0.2)
-        p = 10 ** -random.generator.uniform(0, 5)
+        value = (AGENTS | BASELINES)[a][side] - (AGENTS | BASELINES)[b][side] + random.generator.normal(0, 0.01)
+        p = 10 ** -random.generator.uniform(2, 5) if abs(value) > 0.15 else random.generator.uniform(0.1, 1)
+        holm = min(1, p * len(pairs) / 10)
         yield {
             "metric": metric, "first": a, "second": b, "difference": {"value": value, "low": value - 0.05, "high": value + 0.06},
-            "p_value": p, "p_holm": min(1, p * len(pairs)), "permutations": 5000,
+            "with_baseline": b in BASELINES, "p_value": p, "p_holm": holm, "better": value > 0 and holm <= 0.05,
+            "worse": value < 0 and holm <= 0.05, "detectable": 0.07, "permutations": 5000,
         }  # fmt: skip
 
 
@@ -177,21 +181,17 @@ def build_report():
         for kind, systems in (("baseline", BASELINES), ("agent", AGENTS))
         for seed, (name, levels) in enumerate(systems.items(), start=10 if kind == "agent" else 50)
     ]
-    macro = {each["name"]: each["criterion"]["macro"]["f1"]["value"] for each in evaluations if each["criterion"]}
+    compared = [*comparisons(random, "macro_f1", 0), *comparisons(random, "token_f1", 1)]
     return Report.model_validate(
         {
             "data_hash": "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce",
             "posts": POSTS,
+            "units": POSTS - 3,
             "pairs": POSTS * len(CRITERIA),
             "resamples": RESAMPLES,
             "evaluations": evaluations,
-            "comparisons": [*comparisons(random, "macro_f1", 0), *comparisons(random, "token_f1", 1)],
-            "alarms": [
-                {
-                    "agent": "joint", "metric": "macro_f1", "value": macro["joint"], "baseline": "tfidf_logistic",
-                    "baseline_value": macro["tfidf_logistic"],
-                }
-            ],
+            "comparisons": compared,
+            "alarms": alarms([Comparison.model_validate(each) for each in compared]),
             "decisions": [decisions(agent) for agent in ("criteria", "share", "joint")],
             "gains": [*gains(random)],
             "ensembles": [ensemble("share", "seeds", "macro_f1", "token_f1"), ensemble("criteria", "top_k", "macro_f1")],

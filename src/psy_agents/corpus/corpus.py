@@ -49,6 +49,11 @@ class Corpus:
         clusters = self.splits.drop_duplicates("post_id").set_index("post_id")["cluster"]
         audit_leakage(self.posts, self.splits, self.posts["post_id"].map(clusters).to_numpy())
 
+    @property
+    def resampling_units(self) -> dict[str, int]:
+        """The cluster of each post by its id. Posts of one cluster are not independent: intervals and tests draw them together."""
+        return self.splits.drop_duplicates("post_id").set_index("post_id")["cluster"].to_dict()
+
     def part(self, *splits: str) -> Corpus:
         """The posts of one or more splits alone, with their pairs and sentences."""
         members = self.members(*splits)

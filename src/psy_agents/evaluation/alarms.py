@@ -1,22 +1,23 @@
-"""Alarms: agents that are no better than a baseline."""
+"""Alarms: agents that are not shown to be better than a baseline."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from psy_agents.evaluation.results import Alarm, Evaluation
+from psy_agents.evaluation.results import Alarm, Comparison
 
 
-def alarms(evaluations: Sequence[Evaluation]) -> tuple[Alarm, ...]:
-    """One alarm for each agent, metric and baseline whose value the agent does not exceed.
-
-    Macro-F1 of decisions that are derived from spans is not compared.
-    """
-    agents, baselines = ([e for e in evaluations if e.kind == kind] for kind in ("agent", "baseline"))
+def alarms(comparisons: Sequence[Comparison]) -> tuple[Alarm, ...]:
+    """One alarm for each comparison of an agent with a baseline in which the agent is not shown to be better."""
     return tuple(
-        Alarm(agent=agent.name, metric=metric, value=value, baseline=baseline.name, baseline_value=reached[metric])
-        for agent in agents
-        for metric, value in agent.objectives.items()
-        for baseline in baselines
-        if metric in (reached := baseline.objectives) and value <= reached[metric]
+        Alarm(
+            agent=each.first,
+            metric=each.metric,
+            baseline=each.second,
+            difference=each.difference,
+            p_holm=each.p_holm,
+            worse=each.worse,
+        )
+        for each in comparisons
+        if each.with_baseline and not each.better
     )

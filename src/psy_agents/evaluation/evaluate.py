@@ -1,26 +1,43 @@
 """Evaluate one model or baseline: every metric, from its predictions table.
 
 All metrics but ranking metrics are functions of sums over posts. One matrix product with the weights of posts (`bootstrap`) gives
-these sums for all resamples.
+these sums for all resamples. `psy_agents.evaluation.intervals` has the intervals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from psy_agents.corpus.origins import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
-from psy_agents.evaluation.bootstrap import as_estimate, bootstrap
+from psy_agents.evaluation.bootstrap import Resampled, bootstrap, estimate_of
 from psy_agents.evaluation.calibration import ProbabilityStatistics
 from psy_agents.evaluation.classification import mean_of_defined
 from psy_agents.evaluation.evidence import COUNTS, evidence_metrics_of_sums
+from psy_agents.evaluation.intervals import (
+    RATIO_INTERVALS,
+    Interval,
+    biased_interval,
+    bootstrap_interval,
+    mean_interval,
+    ranking_interval,
+    ratio_interval,
+)
 from psy_agents.evaluation.metrics.criteria.ece import BINS, calibration_bins
 from psy_agents.evaluation.metrics.evidence.token_overlap import TOKEN_F1
-from psy_agents.evaluation.metrics.kinds import CountMetric, Counts, PostMetric, ProbabilityMetric, RankingMetric
-from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OVERALL_METRICS, of_kind
+from psy_agents.evaluation.metrics.kinds import (
+    ClassMetric,
+    CountMetric,
+    Counts,
+    EvidenceMetric,
+    PostMetric,
+    ProbabilityMetric,
+    RankingMetric,
+)
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, EVIDENCE_METRICS, OVERALL_METRICS, of_kind
 from psy_agents.evaluation.results import (
     ClassScores,
     CriterionEvaluation,
@@ -41,24 +58,25 @@ def evaluate(
     texts: Mapping[str, str],
     criteria: Sequence[str],
     *,
+    units: Mapping[str, Hashable] | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """Compute every metric with its 95 % interval over resamples of whole posts.
+    """Compute every metric with its 95 % interval (`psy_agents.evaluation.intervals`).
 
-    If a resample has no positive of a criterion, its means leave the criterion out, as in `classification_metrics`, and the criterion's
-    interval leaves the resample out. A criterion without any positive scores 0 and has no interval.
+    A class metric of a criterion without a positive is undefined, and the means leave the criterion out.
 
     Args:
         predictions: a table with the columns of `psy_agents.evaluation.predictions.SCORED_SCHEMA`.
         texts: the text of each post, by post_id.
         criteria: ids, in the order of the report.
-        resamples: 0 for no intervals.
+        units: the resampling unit of each post, by post_id; None: each post is one.
+        resamples: for the intervals by bootstrap, and for correlations of criteria; 0 for no intervals.
 
     Raises:
         ValueError: see `ScoredPairs.from_table`.
     """
-    pairs = ScoredPairs.from_table(predictions, texts, criteria)
+    pairs = ScoredPairs.from_table(predictions, texts, criteria, units)
     counts = None if pairs.spans is None else pairs.evidence_scorer().counts(pairs.spans)
     evidence_only = kind == "baseline" and pairs.derived
     return Evaluation(
@@ -75,15 +93,15 @@ def evaluate(
 def _criterion_evaluation(pairs: ScoredPairs, criteria: Sequence[str], resamples: int, seed: int) -> CriterionEvaluation:
     statistics = _CriterionStatistics(pairs)
     width = max(pairs.n_posts, len(Counts._fields) * pairs.n_criteria, 0 if pairs.probabilities is None else len(pairs.labels))
-    estimated = bootstrap(statistics, pairs.n_posts, resamples=resamples, seed=seed, width=width)
+    found = bootstrap(statistics, pairs.units, resamples=resamples, seed=seed, width=width)
+    counts = Counts(*statistics.counts)
+    classes = {name: class_estimates(metric, found[name], counts, pairs.units) for name, metric in CLASS_METRICS.items()}
     totals = Counts(*statistics.counts.sum(axis=1).astype(int))
     predicted, gold = totals.predicted, totals.gold
     present = gold[:-1] > 0
 
     def scores(number: int, predicted: int, gold: int) -> ClassScores:
-        estimates = {name: as_estimate(estimated[name][:, number]) for name in CLASS_METRICS}
-        undefined = {name: Estimate(value=0.0) for name in of_kind(CountMetric) if estimates[name] is None}
-        return ClassScores(support=gold, predicted=predicted, **(estimates | undefined))
+        return ClassScores(support=gold, predicted=predicted, **{name: estimates[number] for name, estimates in classes.items()})
 
     n = pairs.n_criteria
     return CriterionEvaluation(
@@ -94,8 +112,45 @@ def _criterion_evaluation(pairs: ScoredPairs, criteria: Sequence[str], resamples
         micro=scores(n + 2, predicted[:-1].sum(), gold[:-1].sum()),
         reliability=_reliability(pairs.labels, pairs.probabilities),
         reliability_uncalibrated=_reliability(pairs.labels, pairs.uncalibrated),
-        **{name: as_estimate(estimated[name]) for name in OVERALL_METRICS},
+        **{name: statistics.overall_estimate(name, found[name]) for name in OVERALL_METRICS},
     )
+
+
+def class_estimates(metric: ClassMetric, found: Resampled, counts: Counts, units: np.ndarray) -> list[Estimate | None]:
+    """The estimates of the criteria, of no symptoms, and of their macro and micro means, with intervals where there are resamples.
+
+    Args:
+        found: the statistic of all of them (criteria + 3,).
+        counts: of each post and class, (posts, criteria + 1).
+        units: (posts,) the resampling unit of each post.
+    """
+    if not len(found.draws):
+        return [estimate_of(value, None) for value in found.value]
+    n = counts.gold.shape[1] - 1
+    parts = {**{number: [number] for number in range(n + 1)}, n + 2: list(range(n))}
+    ends = {
+        place: _class_interval(metric, found[place], Counts(*(count[:, columns] for count in counts)), units)
+        for place, columns in parts.items()
+        if not np.isnan(found.value[place])
+    }
+    present = [number for number in range(n) if number in ends]
+    if present and all(ends[number] is not None for number in present):
+        both = np.array([ends[number] for number in present]).T
+        ends[n + 1] = mean_interval(float(found.value[n + 1]), found.value[present], both, found.draws[:, present])
+    elif present:
+        ends[n + 1] = bootstrap_interval(float(found.value[n + 1]), found.draws[:, n + 1])
+    return [estimate_of(value, ends.get(place)) for place, value in enumerate(found.value)]
+
+
+def _class_interval(metric: ClassMetric, found: Resampled, counts: Counts, units: np.ndarray) -> Interval | None:
+    """The interval of one class, or of the pairs of several, from their counts (posts, classes)."""
+    unit, value = np.repeat(units, counts.gold.shape[1]), float(found.value)
+    if isinstance(metric, CountMetric) and metric.ratio is not None:
+        part, whole = metric.ratio(counts)
+        return ratio_interval(metric.interval, part.ravel(), whole.ravel(), unit)
+    if isinstance(metric, RankingMetric) and metric.interval in RATIO_INTERVALS:
+        return ranking_interval(value, found.draws, counts.gold.ravel(), unit)
+    return bootstrap_interval(value, found.draws)
 
 
 class _CriterionStatistics:
@@ -111,7 +166,7 @@ class _CriterionStatistics:
         no_symptoms = np.stack([~predicted & ~gold, ~predicted, ~gold, np.ones(pairs.n_posts, dtype=bool)])
         self.counts = np.concatenate([decisions, no_symptoms[:, :, None]], axis=2)  # (4, posts, criteria + 1)
         of_posts = Counts(*(count.sum(axis=1) for count in decisions))
-        self._of_posts = {name: metric.compute(of_posts)[:, None] for name, metric in of_kind(PostMetric).items()}
+        self._of_posts = {name: metric.compute(of_posts) for name, metric in of_kind(PostMetric).items()}
         if pairs.probabilities is not None:
             self._probability_statistics = ProbabilityStatistics(pairs, pairs.probabilities)
             self._highest = np.zeros(pairs.n_posts)
@@ -123,13 +178,26 @@ class _CriterionStatistics:
         statistics = {
             name: _with_means(metric.compute(classes), metric.compute(all_criteria)) for name, metric in of_kind(CountMetric).items()
         }
-        statistics |= {name: (weights @ values)[:, 0] / self._pairs.n_posts for name, values in self._of_posts.items()}
+        statistics |= {name: weights @ values / weights.sum(axis=1) for name, values in self._of_posts.items()}
         if self._pairs.probabilities is None:
             undefined = np.full((len(weights), self._pairs.n_criteria + 3), np.nan)
             statistics |= dict.fromkeys(of_kind(RankingMetric), undefined)
             return statistics | dict.fromkeys(of_kind(ProbabilityMetric), undefined[:, 0])
         statistics |= self._probability_statistics(weights)
         return statistics | {name: self._ranking_values(metric, weights) for name, metric in of_kind(RankingMetric).items()}
+
+    def overall_estimate(self, name: str, found: Resampled) -> Estimate | None:
+        """The estimate of a metric of posts or of probabilities."""
+        pairs, metric, value = self._pairs, OVERALL_METRICS[name], float(found.value)
+        if np.isnan(value) or not len(found.draws):
+            return estimate_of(value, None)
+        if metric.interval in RATIO_INTERVALS:
+            of_posts = isinstance(metric, PostMetric)
+            terms = self._of_posts[name] if of_posts else metric.per_pair(pairs.labels, pairs.probabilities)[:, 0]
+            units = pairs.units if of_posts else pairs.units[pairs.post]
+            return estimate_of(value, ratio_interval(metric.interval, terms, np.ones(len(terms)), units))
+        method = biased_interval if metric.interval == "biased" else bootstrap_interval
+        return estimate_of(value, method(value, found.draws))
 
     def _ranking_values(self, metric: RankingMetric, weights: np.ndarray) -> np.ndarray:
         pairs = self._pairs
@@ -167,15 +235,23 @@ def _reliability(labels: np.ndarray, probabilities: np.ndarray | None) -> tuple[
 def _evidence_evaluation(
     pairs: ScoredPairs, counts: np.ndarray, criteria: Sequence[str], resamples: int, seed: int
 ) -> EvidenceEvaluation:
-    by_post = pairs.sum_by_post(counts)
+    by_post, unit = pairs.sum_by_post(counts), pairs.units[pairs.post]
     width = max(pairs.n_posts, len(COUNTS))
-    estimated = bootstrap(lambda w: evidence_metrics_of_sums(w @ by_post), pairs.n_posts, resamples=resamples, seed=seed, width=width)
+    needed = resamples if any(metric.ratio is None for metric in EVIDENCE_METRICS.values()) else 0
+    found = bootstrap(lambda w: evidence_metrics_of_sums(w @ by_post), pairs.units, resamples=needed, seed=seed, width=width)
+    columns = {name: counts[:, number] for number, name in enumerate(COUNTS)}
+
+    def estimate(name: str, metric: EvidenceMetric) -> Estimate:
+        if not resamples or metric.ratio is None:
+            return found[name].estimate()
+        return estimate_of(found[name].value, ratio_interval(metric.interval, *metric.ratio(columns), unit))
+
     with_evidence = counts[:, COUNTS.index("answer_gold")] > 0
     return EvidenceEvaluation(
         pairs=pairs.known.sum(),
         pairs_with_evidence=with_evidence.sum(),
         pairs_unknown=(~pairs.known).sum(),
-        scores={name: as_estimate(values) for name, values in estimated.items()},
+        scores={name: estimate(name, metric) for name, metric in EVIDENCE_METRICS.items()},
         per_criterion={
             criterion: {name: float(value) for name, value in evidence_metrics_of_sums(counts[rows].sum(axis=0)).items()}
             for criterion, rows in zip(criteria, np.arange(len(criteria))[:, None] == pairs.criterion, strict=True)

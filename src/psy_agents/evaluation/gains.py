@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from psy_agents.evaluation.bootstrap import as_estimate, bootstrap
+from psy_agents.evaluation.bootstrap import bootstrap, estimate_of
 from psy_agents.evaluation.calibration import ProbabilityStatistics
 from psy_agents.evaluation.classification import mean_of_defined
-from psy_agents.evaluation.metrics.criteria.f1 import F1
-from psy_agents.evaluation.metrics.kinds import Counts
+from psy_agents.evaluation.metrics.criteria.f1 import F1, f1_of
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
-from psy_agents.evaluation.results import Gain
+from psy_agents.evaluation.results import Estimate, Gain
 from psy_agents.evaluation.scored_pairs import ScoredPairs
+from psy_agents.evaluation.significance import f1_differences
 
 CALIBRATION, THRESHOLDS = "calibration", "thresholds"
 
@@ -25,10 +25,11 @@ def gains(
     texts: Mapping[str, str],
     criteria: Sequence[str],
     *,
+    units: Mapping[str, Hashable] | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[Gain, ...]:
-    """The gain of calibration in each probability metric, and of thresholds for single criteria in F1, with intervals by post.
+    """The gain of calibration in each probability metric, and of thresholds for single criteria in F1, with its paired interval.
 
     A choice that was not made (temperature 1, the pooled threshold for all criteria) has no gains. An agent without probabilities
     has none. F1 has a gain in the mean over the criteria with a positive, and one for each criterion that has a separate threshold.
@@ -37,8 +38,9 @@ def gains(
         predictions: an agent's table with the columns of `psy_agents.evaluation.predictions.SCORED_SCHEMA`.
         texts: the text of each post, by post_id.
         criteria: ids of the criteria.
+        units: the resampling unit of each post, by post_id; None: each post is one.
     """
-    pairs = ScoredPairs.from_table(predictions, texts, criteria)
+    pairs = ScoredPairs.from_table(predictions, texts, criteria, units)
     if pairs.uncalibrated is None:
         return ()
     options = {"resamples": resamples, "seed": seed}
@@ -56,39 +58,28 @@ def _calibration(agent: str, pairs: ScoredPairs, options: Mapping[str, int]) -> 
 
     def statistics(weights: np.ndarray) -> dict[str, np.ndarray]:
         without, chosen = (side(weights) for side in sides)
-        return {metric: _with_difference(without[metric], chosen[metric]) for metric in without}
+        return {metric: np.stack([without[metric], chosen[metric], chosen[metric] - without[metric]], axis=-1) for metric in without}
 
-    for metric, values in bootstrap(statistics, pairs.n_posts, width=len(pairs.labels), **options).items():
-        yield _gain(agent, CALIBRATION, metric, None, values)
+    for metric, found in bootstrap(statistics, pairs.units, width=len(pairs.labels), **options).items():
+        difference = found[2].estimate()
+        yield _gain(agent, CALIBRATION, metric, None, found.value[:2], difference)
 
 
 def _thresholds(
     agent: str, pairs: ScoredPairs, criteria: Sequence[str], with_own_threshold: set[int], options: Mapping[str, int]
 ) -> Iterator[Gain]:
-    sides = [pairs.decision_counts(predicted) for predicted in (pairs.pooled, pairs.predicted)]
-
-    def statistics(weights: np.ndarray) -> dict[str, np.ndarray]:
-        without, chosen = (F1.compute(Counts(*(weights @ counts))) for counts in sides)
-        macro = _with_difference(mean_of_defined(without), mean_of_defined(chosen))
-        return {OBJECTIVES["criteria"]: macro, F1.name: _with_difference(without, chosen)}
-
-    width = max(pairs.n_posts, 6 * pairs.n_criteria)
-    estimated = bootstrap(statistics, pairs.n_posts, width=width, **options)
-    macro = estimated[OBJECTIVES["criteria"]]
-    if not np.isnan(macro[0]).any():
-        yield _gain(agent, THRESHOLDS, OBJECTIVES["criteria"], None, macro)
+    chosen, without = (pairs.decision_counts(predicted)[:3] for predicted in (pairs.predicted, pairs.pooled))
+    macro, by_criterion = f1_differences(chosen, without, pairs.units, **options)
+    if macro is None:
+        return
+    f1 = np.stack([f1_of(*counts.sum(axis=1)) for counts in (without, chosen)])
+    yield _gain(agent, THRESHOLDS, OBJECTIVES["criteria"], None, mean_of_defined(f1), macro)
     for number in sorted(with_own_threshold):
-        if not np.isnan(values := estimated[F1.name][:, number])[0].any():
-            yield _gain(agent, THRESHOLDS, F1.name, criteria[number], values)
+        if by_criterion[number] is not None:
+            yield _gain(agent, THRESHOLDS, F1.name, criteria[number], f1[:, number], by_criterion[number])
 
 
-def _with_difference(without: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Stack both and their difference; (..., 3)."""
-    return np.stack([without, chosen, chosen - without], axis=-1)
-
-
-def _gain(agent: str, choice: str, metric: str, criterion: str | None, values: np.ndarray) -> Gain:
-    without, chosen, difference = map(as_estimate, values.T)
-    return Gain(
-        agent=agent, choice=choice, metric=metric, criterion=criterion, without=without, chosen=chosen, difference=difference
-    )
+def _gain(agent: str, choice: str, metric: str, criterion: str | None, values: np.ndarray, difference: Estimate) -> Gain:
+    """The values without the choice and with it, (2,), and their difference, which alone has an interval: a paired one."""
+    without, chosen = (estimate_of(value, None) for value in values)
+    return Gain(agent=agent, choice=choice, metric=metric, criterion=criterion, without=without, chosen=chosen, difference=difference)

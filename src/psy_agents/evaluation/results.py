@@ -21,7 +21,7 @@ def _check_names(metrics: Mapping[str, Metric], names: Iterable[str]) -> None:
 
 
 class Estimate(Schema):
-    """A value with its 95 % percentile interval from a bootstrap by post; low and high are None without resamples."""
+    """A value with its 95 % interval (`psy_agents.evaluation.intervals`); low and high are None without one."""
 
     value: FiniteFloat
     low: FiniteFloat | None = None
@@ -46,7 +46,7 @@ class _MetricFields(Schema):
 
 
 class ClassScores(_MetricFields):
-    """Every class metric of one class, or of a mean of classes. A ranking metric is None without probabilities or positives."""
+    """Every class metric of one class, or of a mean of classes: None without positives, a ranking metric also without probabilities."""
 
     metrics = CLASS_METRICS
 
@@ -136,25 +136,30 @@ class Evaluation(Schema):
 
 
 class Comparison(Schema):
-    """The difference of two systems in a metric, with a paired permutation test by post."""
+    """The difference of two systems in a metric, with a paired permutation test by resampling unit."""
 
     metric: MetricName
     first: str
     second: str
-    difference: Estimate = Field(description="first minus second, with its bootstrap interval.")
+    with_baseline: bool = Field(False, description="The second system is a baseline.")
+    difference: Estimate = Field(description="first minus second, with its interval.")
     p_value: FiniteFloat
-    p_holm: FiniteFloat = Field(description="p_value after Holm's correction over the comparisons of one metric.")
+    p_holm: FiniteFloat = Field(description="p_value after Holm's correction over the comparisons of its family.")
+    better: bool = Field(False, description="The first system is shown to be better: p_holm is at most 0.05.")
+    worse: bool = Field(False, description="The first system is shown to be worse.")
+    detectable: FiniteFloat | None = Field(None, description="The smallest true difference that the test finds with a power of 80 %.")
     permutations: int
 
 
 class Alarm(Schema):
-    """A model that is no better than a baseline."""
+    """An agent that is not shown to be better than a baseline."""
 
     agent: str
     metric: MetricName
-    value: FiniteFloat
     baseline: str
-    baseline_value: FiniteFloat
+    difference: Estimate = Field(description="agent minus baseline.")
+    p_holm: FiniteFloat
+    worse: bool = Field(description="The agent is shown to be worse.")
 
 
 class CriterionThreshold(Schema):
@@ -241,6 +246,7 @@ class Report(Schema):
 
     data_hash: str
     posts: int
+    units: int = Field(description="Resampling units: fewer than posts if clusters of near-duplicates, or an author's posts, are one.")
     pairs: int
     resamples: int
     evaluations: tuple[Evaluation, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ class ScoredPairs:
 
     Attributes:
         post: (pairs,) the post's index, in the order of first rows.
+        units: (posts,) the resampling unit of each post, numbered from 0: posts of one unit, such as an author's, are not independent.
         criterion: (pairs,) the criterion's index.
         texts: each pair's post.
         labels, predicted: (pairs,) bool.
@@ -32,6 +33,7 @@ class ScoredPairs:
 
     post: np.ndarray
     n_posts: int
+    units: np.ndarray
     criterion: np.ndarray
     n_criteria: int
     texts: list[str]
@@ -45,18 +47,25 @@ class ScoredPairs:
     spans: list[list[Offsets]] | None
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, texts: Mapping[str, str], criteria: Sequence[str]) -> ScoredPairs:
+    def from_table(
+        cls, table: pd.DataFrame, texts: Mapping[str, str], criteria: Sequence[str], units: Mapping[str, Hashable] | None = None
+    ) -> ScoredPairs:
         """Read a predictions table.
 
+        Args:
+            units: the resampling unit of each post, by post_id; None: each post is one.
+
         Raises:
-            ValueError: the table is empty, holds a post without text or an unknown criterion, or has probabilities or spans for
-                some pairs only.
+            ValueError: the table is empty, holds a post without text or unit or an unknown criterion, or has probabilities or spans
+                for some pairs only.
         """
         if table.empty:
             raise ValueError("The predictions table has no pairs.")
         post, posts = pd.factorize(table["post_id"])
         if missing := sum(post_id not in texts for post_id in posts):
             raise ValueError(f"{missing} posts of the predictions table have no text.")
+        if units is not None and (missing := sum(post_id not in units for post_id in posts)):
+            raise ValueError(f"{missing} posts of the predictions table have no resampling unit.")
         criterion = pd.Index(list(criteria)).get_indexer(table["criterion"])
         if (criterion < 0).any():
             raise ValueError(f"The predictions table names other criteria than {', '.join(criteria)}.")
@@ -65,6 +74,7 @@ class ScoredPairs:
         return cls(
             post=post,
             n_posts=len(posts),
+            units=np.arange(len(posts)) if units is None else pd.factorize(pd.Series([units[post_id] for post_id in posts]))[0],
             criterion=criterion,
             n_criteria=len(criteria),
             texts=[texts[post_id] for post_id in table["post_id"]],

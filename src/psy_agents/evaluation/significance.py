@@ -1,29 +1,33 @@
-"""Permutation tests: is one model better than another by more than chance?
+"""Comparisons of systems on the same test pairs: paired differences, permutation tests, and what such a test can find.
 
 The test is approximate randomisation (Yeh, "More accurate tests for the statistical significance of result
 differences", COLING 2000; recommended for F1 by Dror et al., "The Hitchhiker's Guide to Testing Statistical
-Significance in NLP", ACL 2018), by post: pairs of one post are not independent. Holm's correction treats all comparisons of one metric as
-one family ("A simple sequentially rejective multiple test procedure", 1979).
+Significance in NLP", ACL 2018), by resampling unit: pairs of one post, and posts of one author, are not independent. Holm's
+correction ("A simple sequentially rejective multiple test procedure", 1979) treats the comparisons of agents with baselines in one
+metric as one family, and those of agents with each other as another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from psy_agents.evaluation.bootstrap import as_estimate, bootstrap, chunk_rows
+from psy_agents.evaluation.bootstrap import bootstrap, chunk_rows, estimate_of
 from psy_agents.evaluation.classification import mean_of_defined
 from psy_agents.evaluation.evidence import COUNTS
+from psy_agents.evaluation.intervals import Z, difference_interval, mean_interval, ratio_interval
 from psy_agents.evaluation.metrics.criteria.f1 import f1_of
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
-from psy_agents.evaluation.results import Comparison
+from psy_agents.evaluation.results import Comparison, Estimate
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 
 TOKEN_COLUMNS = [COUNTS.index(f"token_{part}") for part in ("both", "predicted", "gold")]
 TOLERANCE = 1e-12
+ALPHA, POWER = 0.05, 0.8
+"""The level of a family of tests, and the power for which `Comparison.detectable` is computed (Card et al. 2020)."""
 
 
 def compare(
@@ -31,11 +35,13 @@ def compare(
     texts: Mapping[str, str],
     criteria: Sequence[str],
     *,
+    baselines: Collection[str] = (),
+    units: Mapping[str, Hashable] | None = None,
     permutations: int = 10_000,
     resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[Comparison, ...]:
-    """Test the difference of every pair of systems in macro-F1 of decisions and in token-F1 of spans.
+    """Test the differences of systems in macro-F1 of decisions and in token-F1 of spans: agents with each other and with baselines.
 
     Decisions derived from spans are not compared, nor is a metric without gold positives.
 
@@ -43,7 +49,9 @@ def compare(
         predictions: the predictions table of each system, by its name.
         texts: the text of each post, by post_id.
         criteria: ids of the criteria.
-        resamples: number of resamples of posts for the difference's interval; both systems have the same resamples.
+        baselines: the names of systems that are baselines, which are not compared with each other.
+        units: the resampling unit of each post, by post_id; None: each post is one.
+        resamples: number of resamples for the difference's interval; both systems have the same resamples.
 
     Raises:
         ValueError: the tables differ in their pairs, their order or their annotation, or see
@@ -51,15 +59,18 @@ def compare(
     """
     if len(predictions) < 2:
         return ()
-    systems = {name: ScoredPairs.from_table(table, texts, criteria) for name, table in predictions.items()}
+    systems = {name: ScoredPairs.from_table(table, texts, criteria, units) for name, table in predictions.items()}
     _check_same_pairs(predictions, systems)
+    of_posts = next(iter(systems.values())).units
     comparisons = []
     for metric, counts in (
         (OBJECTIVES["criteria"], _decision_counts(systems)),
         (OBJECTIVES["evidence"], _token_counts(systems)),
     ):
-        if len(counts) > 1:
-            comparisons += _compare(metric, counts, permutations, resamples, seed)
+        agents, others = ([name for name in counts if (name in baselines) == chosen] for chosen in (False, True))
+        options = (metric, counts, of_posts, permutations, resamples, seed)
+        comparisons += _compare([(agent, baseline) for agent in agents for baseline in others], True, *options)
+        comparisons += _compare(list(combinations(agents, 2)), False, *options)
     return tuple(comparisons)
 
 
@@ -70,6 +81,63 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted
+
+
+def detectable_difference(difference: Estimate, tests: int) -> float | None:
+    """The smallest true difference that a two-sided test of this size and variance finds with a power of 80 %.
+
+    (z_(1 - alpha / 2) + z_0.8) standard errors, with the standard error from the width of the interval, and alpha = 0.05 / ``tests``, the
+    level that Holm's correction asks of the smallest p of a family. For the question see Card et al., "With Little Power Comes
+    Great Responsibility", EMNLP 2020; they simulate where this is a normal approximation.
+
+    Returns:
+        None without an interval.
+    """
+    from scipy.special import ndtri
+
+    if difference.low is None or difference.high is None:
+        return None
+    error = (difference.high - difference.low) / (2 * Z)
+    return float((ndtri(1 - ALPHA / (2 * tests)) + ndtri(POWER)) * error)
+
+
+def f1_differences(
+    first: np.ndarray, second: np.ndarray, units: np.ndarray, *, resamples: int, seed: int
+) -> tuple[Estimate | None, list[Estimate | None]]:
+    """The paired difference of two systems in the mean F1 of the classes with a gold positive, and in the F1 of each class.
+
+    Args:
+        first, second: (3, posts, classes) of each system: both, predicted, gold. ``gold`` is the same.
+        units: (posts,) the resampling unit of each post.
+
+    Returns:
+        first minus second; None where no pair is positive.
+    """
+    stacked = np.stack([first, second])
+
+    def statistics(weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {"f1": np.moveaxis(_class_f1(weights @ stacked), 1, 0)}
+
+    f1 = bootstrap(statistics, units, resamples=resamples, seed=seed, width=_width(stacked))["f1"]  # (systems, classes)
+    present = np.flatnonzero(~np.isnan(f1.value[0]))
+    values = f1.value[0] - f1.value[1]
+    if not resamples or not len(present):
+        return estimate_of(mean_of_defined(values), None), [estimate_of(value, None) for value in values]
+    ends = {}
+    for number in present:
+        own = [_f1_interval(counts[:, :, number], units) for counts in (first, second)]
+        draws = (f1.draws[:, 0, number], f1.draws[:, 1, number])
+        ends[number] = difference_interval(f1.value[0, number], own[0], f1.value[1, number], own[1], draws)
+    both = np.array([ends[number] for number in present]).T
+    mean = float(values[present].mean())
+    whole = mean_interval(mean, values[present], both, (f1.draws[:, 0] - f1.draws[:, 1])[:, present])
+    return estimate_of(mean, whole), [estimate_of(value, ends.get(number)) for number, value in enumerate(values)]
+
+
+def _f1_interval(counts: np.ndarray, units: np.ndarray) -> tuple[float, float]:
+    """From (3, posts): both, predicted, gold."""
+    both, predicted, gold = counts
+    return ratio_interval("f1", both, predicted + gold - both, units)
 
 
 def _check_same_pairs(predictions: Mapping[str, pd.DataFrame], systems: Mapping[str, ScoredPairs]) -> None:
@@ -102,46 +170,60 @@ def _token_counts(systems: Mapping[str, ScoredPairs]) -> dict[str, np.ndarray]:
     return {name: count for name, count in counts.items() if count[2].any()}
 
 
-def _compare(metric: str, counts: Mapping[str, np.ndarray], permutations: int, resamples: int, seed: int) -> list[Comparison]:
-    """Compare every pair of systems in the mean F1 of their classes.
+def _compare(
+    pairs: Sequence[tuple[str, str]],
+    with_baseline: bool,
+    metric: str,
+    counts: Mapping[str, np.ndarray],
+    units: np.ndarray,
+    permutations: int,
+    resamples: int,
+    seed: int,
+) -> list[Comparison]:
+    """Compare pairs of systems in the mean F1 of their classes, as one family.
 
     Args:
         counts: (3, posts, classes) of each system: both, predicted, gold.
     """
-    stacked = np.stack(list(counts.values()))  # (systems, 3, posts, classes)
-    first, second = np.array(list(combinations(range(len(counts)), 2))).T
-
-    def differences(weights: np.ndarray) -> dict[str, np.ndarray]:
-        f1 = _mean_f1(weights @ stacked)
-        return {"difference": (f1[first] - f1[second]).T}
-
-    width = _width(stacked)
-    estimated = bootstrap(differences, stacked.shape[2], resamples=resamples, seed=seed, width=width)["difference"]
-    p_values = _p_values(stacked, first, second, permutations, seed)
-    return [
-        Comparison(
-            metric=metric,
-            first=a,
-            second=b,
-            difference=as_estimate(values),
-            p_value=p_value,
-            p_holm=p_holm,
-            permutations=permutations,
+    if not pairs:
+        return []
+    p_values = _p_values(pairs, counts, units, permutations, seed)
+    found = []
+    for (a, b), p_value, p_holm in zip(pairs, p_values, holm(p_values), strict=True):
+        difference, _ = f1_differences(counts[a], counts[b], units, resamples=resamples, seed=seed)
+        found.append(
+            Comparison(
+                metric=metric,
+                first=a,
+                second=b,
+                with_baseline=with_baseline,
+                difference=difference,
+                p_value=p_value,
+                p_holm=p_holm,
+                better=bool(difference.value > 0 and p_holm <= ALPHA),
+                worse=bool(difference.value < 0 and p_holm <= ALPHA),
+                detectable=detectable_difference(difference, len(pairs)),
+                permutations=permutations,
+            )
         )
-        for (a, b), values, p_value, p_holm in zip(combinations(counts, 2), estimated.T, p_values, holm(p_values), strict=True)
-    ]
+    return found
 
 
-def _p_values(stacked: np.ndarray, first: np.ndarray, second: np.ndarray, permutations: int, seed: int) -> np.ndarray:
-    """(comparisons,) two-sided: (1 + permutations with at least the observed difference) / (1 + permutations)."""
-    n_posts, rows = stacked.shape[2], chunk_rows(_width(stacked))
+def _p_values(
+    pairs: Sequence[tuple[str, str]], counts: Mapping[str, np.ndarray], units: np.ndarray, permutations: int, seed: int
+) -> np.ndarray:
+    """(pairs,) two-sided: (1 + permutations with at least the observed difference) / (1 + permutations)."""
+    place = {name: number for number, name in enumerate(counts)}
+    stacked = np.stack(list(counts.values()))  # (systems, 3, posts, classes)
+    rows, n_units = chunk_rows(_width(stacked)), int(units.max()) + 1
     total = stacked.sum(axis=2)[:, :, None]
     f1 = _mean_f1(total)[:, 0]
+    first, second = np.array([(place[a], place[b]) for a, b in pairs]).T
     observed = np.abs(f1[first] - f1[second])
     generator = np.random.default_rng(seed)
-    at_least_observed = np.zeros(len(first), dtype=np.int64)
+    at_least_observed = np.zeros(len(pairs), dtype=np.int64)
     for start in range(0, permutations, rows):
-        swapped = generator.integers(2, size=(min(rows, permutations - start), n_posts), dtype=np.int8).astype(np.float64)
+        swapped = generator.integers(2, size=(min(rows, permutations - start), n_units), dtype=np.int8).astype(np.float64)[:, units]
         swapped_sums = swapped @ stacked  # (systems, 3, permutations, classes)
         for number, (a, b) in enumerate(zip(first, second, strict=True)):
             exchange = swapped_sums[b] - swapped_sums[a]
@@ -150,10 +232,15 @@ def _p_values(stacked: np.ndarray, first: np.ndarray, second: np.ndarray, permut
     return (1 + at_least_observed) / (1 + permutations)
 
 
-def _mean_f1(sums: np.ndarray) -> np.ndarray:
-    """Mean F1 of the classes that have a gold positive: (..., n), from sums (..., 3, n, classes)."""
+def _class_f1(sums: np.ndarray) -> np.ndarray:
+    """F1 of each class, NaN without a gold positive: (..., n, classes), from sums (..., 3, n, classes)."""
     hits, predicted, gold = np.moveaxis(sums, -3, 0)
-    return mean_of_defined(f1_of(hits, predicted, gold))
+    return f1_of(hits, predicted, gold)
+
+
+def _mean_f1(sums: np.ndarray) -> np.ndarray:
+    """Mean F1 of the classes that have a gold positive: (..., n)."""
+    return mean_of_defined(_class_f1(sums))
 
 
 def _width(stacked: np.ndarray) -> int:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from psy_agents.evaluation.results import Estimate
-from psy_agents.reporting.tables import estimate_text
+from psy_agents.reporting.tables import estimate_text, p_text
 from psy_agents.reporting.templating import environment
 from psy_agents.reporting.texts import readable_name
 
@@ -26,7 +26,7 @@ def render_markdown(template: str, **values: Any) -> str:
 @cache
 def _environment() -> Environment:
     markdown = environment("psy_agents.release")
-    markdown.filters |= {"cell": cell, "code": code, "epochs": _epochs, "json": _json, "readable": readable_name}
+    markdown.filters |= {"cell": cell, "code": code, "epochs": _epochs, "json": _json, "p_value": p_text, "readable": readable_name}
     markdown.globals["table"] = table
     return markdown
 

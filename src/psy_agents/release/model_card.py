@@ -13,7 +13,7 @@ from typing import Any
 from psy_agents.agents.config import BUNDLED_ENCODER
 from psy_agents.agents.encoders.licences import NON_COMMERCIAL, NOT_STATED
 from psy_agents.agents.registry import spec
-from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, SUMMARY
+from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, SUMMARY, TITLES
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.files.checksums import checksum, file_names
 from psy_agents.release.export_format import FOLDER_PLACEHOLDER, FormatResult
@@ -22,7 +22,7 @@ from psy_agents.release.files import CARD, STATEMENT, EncoderLicence, encoder_li
 from psy_agents.release.known_failures import failures_section
 from psy_agents.release.markdown import bullets, code, render_markdown
 from psy_agents.release.reproduce import reproduction_commands
-from psy_agents.reporting.tables import agents_then_baselines, class_rows, summary_estimates
+from psy_agents.reporting.tables import agents_then_baselines, class_rows, p_text, summary_estimates, verdict
 
 TASKS = {"criteria": "text-classification", "evidence": "token-classification"}
 """The Hub's task of each side."""
@@ -61,6 +61,11 @@ def model_card(facts: ReleaseFacts, folder: Path, exported: Mapping[str, FormatR
         criterion_rows=_criterion_rows(facts),
         baseline_heads=baseline_heads,
         baseline_rows=baseline_rows,
+        comparison_rows=[
+            (each.second, TITLES[each.metric], each.difference, p_text(each.p_holm), verdict(each), each.detectable)
+            for each in facts.report.comparisons
+            if each.with_baseline
+        ],
         failures=failures_section(facts.report, evaluation, facts.config.corpus_description.safety_critical),
         cost_rows=[(each.stage, code(each.study), each.trials, each.epochs, f"{each.training_hours:.2f}") for each in facts.report.stages],
         hyperparameters={**summary.hyperparameters, "encoder": facts.encoder},

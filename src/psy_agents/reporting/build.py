@@ -68,7 +68,7 @@ def read_refits(
 def build_report(
     corpus: Corpus, store: str, refits: Mapping[str, RefitResult], config: ReportConfig, baselines: BaselineSetup
 ) -> Report:
-    """Report on the refits made on this corpus. Log a warning for each other refit, and for each agent no better than a baseline.
+    """Report on the refits made on this corpus. Log a warning for each other refit, and for each alarm.
 
     Args:
         store: address of the studies.
@@ -80,8 +80,9 @@ def build_report(
     report = evaluate_systems(corpus, corpus.fingerprint, chosen, stage_costs(studies), config, baselines)
     for alarm in report.alarms:
         log.warning(
-            "ALARM: %s is no better than the baseline %s: %s %.4f against %.4f on test",
-            alarm.agent, alarm.baseline, alarm.metric, alarm.value, alarm.baseline_value,
+            "ALARM: %s is %s the baseline %s in %s on test: difference %+.4f, p (Holm) %.3f",
+            alarm.agent, "worse than" if alarm.worse else "not shown to be better than", alarm.baseline, alarm.metric,
+            alarm.difference.value, alarm.p_holm,
         )  # fmt: skip
     return report
 
@@ -107,21 +108,25 @@ def evaluate_systems(
     texts = corpus.posts.set_index("post_id")["text"].to_dict()
     criteria = list(corpus.criteria)
     gold = gold_table(corpus.pairs, corpus.splits, SPLIT)
-    bootstrap = {"resamples": config.resamples, "seed": config.seed}
+    units = corpus.resampling_units
+    bootstrap = {"units": units, "resamples": config.resamples, "seed": config.seed}
     predictions = {agent: with_gold(refit.predictions, gold) for agent, refit in refits.items()}
     evaluations = [evaluate(agent, "agent", table, texts, criteria, **bootstrap) for agent, table in predictions.items()]
     for evaluation in evaluations:
         _check_one_refit(evaluation, refits[evaluation.name].summary)
     baseline_tables = baseline_predictions(corpus, SPLIT, baselines)
     evaluations += [evaluate(name, "baseline", table, texts, criteria, **bootstrap) for name, table in baseline_tables.items()]
+    tables = predictions | baseline_tables
+    comparisons = compare(tables, texts, criteria, baselines=set(baseline_tables), permutations=config.permutations, **bootstrap)
     return Report(
         data_hash=data_hash,
         posts=gold["post_id"].nunique(),
+        units=len({units[post_id] for post_id in gold["post_id"]}),
         pairs=len(gold),
         resamples=config.resamples,
         evaluations=evaluations,
-        comparisons=compare(predictions, texts, criteria, permutations=config.permutations, **bootstrap),
-        alarms=alarms(evaluations),
+        comparisons=comparisons,
+        alarms=alarms(comparisons),
         decisions=[
             _agent_decisions(refits[each.name].summary)
             for each in evaluations

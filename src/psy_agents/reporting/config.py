@@ -13,8 +13,8 @@ from psy_agents.files.schema import Schema, Seed
 class ReportConfig(Schema):
     """``parameters_report.yml``."""
 
-    resamples: int = Field(1000, ge=100, description="Resamples of the bootstrap by post.")
-    permutations: int = Field(10_000, ge=100, description="Permutations of the paired tests between agents.")
+    resamples: int = Field(1000, ge=100, description="Resamples of the bootstrap, for intervals.")
+    permutations: int = Field(10_000, ge=100, description="Permutations of the paired tests of agents with each other and with baselines.")
     seed: Seed = Field(0, description="Seed of the bootstrap and of the permutations.")
 
 

@@ -80,7 +80,10 @@ def intervals_latex(report: Report, systems: Sequence[str] | None = None) -> str
         for key, scores in _by_class(evaluations).items()
     ]
     heads = ["Criterion", "Support", *map(_system_name, evaluations)]
-    note = rf"F1 with 95\,\% percentile intervals of a bootstrap by post ({report.resamples:,} resamples)."
+    note = (
+        r"F1 with 95\,\% intervals: of a criterion Wilson's interval of the overlap TP / (TP + FP + FN), mapped to F1; of the macro mean "
+        r"from those of the criteria."
+    )
     return _table(note, "intervals", "lr" + "l" * len(evaluations), heads, rows)
 
 
@@ -99,19 +102,24 @@ def comparisons_latex(report: Report) -> str:
     """Paired differences with their intervals and p values."""
     rows = [
         (
-            each.metric,
+            f"{each.metric} {each.with_baseline}",
             [
                 latex_text(TITLES[each.metric]),
                 f"{latex_text(each.first)} $-$ {latex_text(each.second)}",
                 _with_interval(each.difference),
                 _p_value(each.p_value),
                 _p_value(each.p_holm),
+                "--" if each.detectable is None else f"{each.detectable:.3f}",
             ],
         )
         for each in report.comparisons
     ]
-    heads = ["Metric", "Systems", "Difference", "$p$", r"$p_\mathrm{Holm}$"]
-    return _table("Paired permutation tests by post.", "comparisons", "lllrr", heads, rows)
+    heads = ["Metric", "Systems", "Difference", "$p$", r"$p_\mathrm{Holm}$", "Detectable"]
+    note = (
+        r"Paired permutation tests. Holm's correction is over the comparisons of agents with baselines in one metric, and over those of "
+        r"agents with each other. Detectable: the smallest true difference that such a test finds with a power of 80\,\%."
+    )
+    return _table(note, "comparisons", "lllrrr", heads, rows)
 
 
 def gains_latex(report: Report) -> str:
@@ -169,7 +177,7 @@ def _selected(report: Report, systems: Sequence[str] | None) -> list[Evaluation]
     with_criteria = {each.name: each for each in agents_then_baselines(report) if each.criterion is not None}
     if systems is None:
         baselines = [each for each in with_criteria.values() if each.kind == "baseline"]
-        best = sorted(baselines, key=lambda each: each.estimate(OBJECTIVES["criteria"]).value)[-1:]
+        best = sorted(baselines, key=lambda each: each.objectives.get(OBJECTIVES["criteria"], 0.0))[-1:]
         return [*(each for each in with_criteria.values() if each.kind == "agent"), *best]
     return [with_criteria[name] for name in systems]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import pandas as pd
 
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, SUMMARY
-from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, ModelCost, Report
+from psy_agents.evaluation.results import ClassScores, Comparison, Estimate, Evaluation, ModelCost, Report
 
 NO_SYMPTOMS = "NO_SYMPTOMS"
 STATES = ("complete", "pruned", "failed")
@@ -83,11 +83,17 @@ def comparisons_table(report: Report) -> pd.DataFrame:
     """Each paired test. ``value`` is the first system's score minus the second's."""
     return pd.DataFrame(
         [
-            (each.metric, each.first, each.second, *_estimate_cells(each.difference), each.p_value, each.p_holm, each.permutations)
+            (
+                each.metric, each.first, each.second, each.with_baseline, *_estimate_cells(each.difference), each.p_value, each.p_holm,
+                each.better, each.worse, each.detectable, each.permutations,
+            )
             for each in report.comparisons
         ],
-        columns=["metric", "first", "second", "value", "low", "high", "p_value", "p_holm", "permutations"],
-    ).astype({"low": float, "high": float})
+        columns=[
+            "metric", "first", "second", "with_baseline", "value", "low", "high", "p_value", "p_holm", "better", "worse", "detectable",
+            "permutations",
+        ],
+    ).astype({"low": float, "high": float, "detectable": float})  # fmt: skip
 
 
 def gains_table(report: Report) -> pd.DataFrame:
@@ -188,6 +194,13 @@ def estimate_text(value: float, low: float | None = None, high: float | None = N
     """A value with three decimals and, if given, its interval: 0.412 [0.351, 0.470]."""
     interval = "" if pd.isna(low) or pd.isna(high) else f" [{low:z.3f}, {high:z.3f}]"
     return f"{value:z.3f}{interval}"
+
+
+def verdict(comparison: Comparison) -> str:
+    """What a comparison shows of its first system."""
+    if comparison.better or comparison.worse:
+        return "better" if comparison.better else "worse"
+    return "not shown to be better" if comparison.with_baseline else "no difference shown"
 
 
 def p_text(p: float) -> str:

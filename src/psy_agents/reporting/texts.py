@@ -25,6 +25,11 @@ def without_line_breaks(interval: str) -> str:
     return interval.replace(", ", ",\u00a0")
 
 
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
 def percent(share: float | None) -> str | None:
     """A share in per cent; None for a missing share."""
     return None if pd.isna(share) else f"{100 * share:.1f}\u00a0%"

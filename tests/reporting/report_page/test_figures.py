@@ -2,6 +2,7 @@
 
 import pytest
 
+from psy_agents.evaluation.results import ClassScores
 from psy_agents.reporting.figure_style import empty_figure
 from psy_agents.reporting.report_page.figures import comparison_plot, criteria_plot, errors_plot, reliability_plot, report_figures
 
@@ -21,6 +22,21 @@ def test_criteria_are_drawn_with_their_f1_and_interval(report):
     assert list(traces["joint"].error_x.arrayminus) == pytest.approx([each.value - each.low for each in f1])
     assert len({trace.marker.color for trace in figure.data}) == 5
     assert len({trace.marker.symbol for trace in figure.data}) == 7
+
+
+def test_a_criterion_without_a_positive_pair_has_no_point(report):
+    def without(evaluation):
+        if evaluation.criterion is None:
+            return evaluation
+        nothing = ClassScores(support=0, predicted=3, **dict.fromkeys(("precision", "recall", "f1", "auprc")))
+        scores = {**evaluation.criterion.per_criterion, "APPETITE_CHANGE": nothing}
+        return evaluation.model_copy(update={"criterion": evaluation.criterion.model_copy(update={"per_criterion": scores})})
+
+    figure = criteria_plot(report.model_copy(update={"evaluations": tuple(map(without, report.evaluations))}))
+    row = list(named(report, "share").criterion.per_criterion).index("APPETITE_CHANGE")
+    for trace in figure.data:
+        assert len(trace.x) == 9 and not any("APPETITE" in label for label in trace.text)
+        assert all(abs(place - row) > 0.5 for place in trace.y)
 
 
 def test_systems_without_a_side_have_no_point_on_it(report):

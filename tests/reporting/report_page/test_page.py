@@ -8,8 +8,8 @@ import pytest
 from support.browser import needs_browser
 
 from psy_agents.reporting.report_page.figures import report_figures
-from psy_agents.reporting.report_page.page import alarms, headline, notes, report_page
-from psy_agents.reporting.tables import estimate_text
+from psy_agents.reporting.report_page.page import alarms, headline, no_alarm, notes, report_page
+from psy_agents.reporting.tables import estimate_text, verdict
 
 
 class Page(HTMLParser):
@@ -121,10 +121,12 @@ def test_evidence_comparisons_and_errors_are_the_reports(report, page):
             assert single["FATIGUE", each.name] == f"{each.evidence.per_criterion['FATIGUE']['token_f1']:.3f}"
     names = {"macro_f1": "macro-F1", "token_f1": "token-F1"}
     for each in report.comparisons:
-        tested = table(page, f"{names[each.metric]}: first minus second")
+        tested = table(page, f"{names[each.metric]}, agents and {'baselines' if each.with_baseline else 'each other'}: first minus second")
         assert tested[f"{each.first} − {each.second}", "Difference"] == text(each.difference)
         p = tested[f"{each.first} − {each.second}", "p"]
         assert p == ("<0.001" if each.p_value < 0.001 else f"{each.p_value:.3f}")
+        assert tested[f"{each.first} − {each.second}", "First is"] == verdict(each)
+        assert tested[f"{each.first} − {each.second}", "Detectable"] == "0.070"
     share = next(each for each in report.evaluations if each.name == "share")
     hard = next(each for each in share.errors if each.name == "explicit_negative")
     errors = table(page, "share, by origin")
@@ -133,27 +135,50 @@ def test_evidence_comparisons_and_errors_are_the_reports(report, page):
     assert errors["hard negatives", "of positives"] == ""
 
 
-def test_the_headline_names_the_best_agent_and_the_best_baseline(report):
-    macro = {each.name: each.criterion.macro.f1 for each in report.evaluations if each.criterion is not None}
-    best = max(("criteria", "evidence", "share", "joint"), key=lambda name: macro[name].value)
-    assert headline(report)[0] == (
-        f"Best macro-F1: the agent {best}, {text(macro[best])}; the best baseline, tfidf_logistic, {text(macro['tfidf_logistic'])}."
+def test_the_headline_names_every_agent_and_what_is_shown_against_the_baselines(report):
+    found = headline(report)
+    named = {each.name: each for each in report.evaluations}
+    assert len(found) == 6, "the decisions of the evidence agent are derived"
+    closest = min((c for c in report.comparisons if c.first == "criteria" and c.with_baseline), key=lambda c: c.difference.value)
+    assert closest.second == "tfidf_logistic"
+    assert found[0] == (
+        f"macro-F1 of criteria on test: {text(named['criteria'].criterion.macro.f1)}; better than every baseline, than tfidf_logistic by "
+        f"{text(closest.difference)} (p {'<0.001' if closest.p_holm < 0.001 else f'= {closest.p_holm:.3f}'} after Holm's correction)."
     )
+    joint = text(named["joint"].criterion.macro.f1)
+    assert found[2] == f"macro-F1 of joint on test: {joint}; not shown to be better than all_positive and tfidf_logistic."
+    assert not any("best agent" in sentence.lower() for sentence in found)
     without = report.model_copy(update={"evaluations": report.evaluations[:6]})
-    assert headline(without)[1] == "No agent that predicts evidence was evaluated."
+    assert headline(without) == ["No agent that predicts criteria was evaluated.", "No agent that predicts evidence was evaluated."]
+    alone = report.model_copy(update={"comparisons": ()})
+    assert headline(alone)[0].endswith("; no baseline was compared.")
 
 
-def test_an_alarm_stands_before_everything_else(report, html):
-    alarm = report.alarms[0]
-    sentence = (
-        f"joint is no better than tfidf_logistic in macro-F1: {alarm.value:.3f} against {alarm.baseline_value:.3f}."
+def test_alarms_stand_before_everything_else(report, html):
+    (sentence,) = alarms(report)
+    first, second = report.alarms
+    assert sentence == (
+        f"joint is not shown to be better than all_positive (difference {text(first.difference)}, p = {first.p_holm:.3f}) and "
+        f"tfidf_logistic (difference {text(second.difference)}, p = {second.p_holm:.3f}) in macro-F1."
     )
-    assert alarms(report) == [sentence]
     body = html[html.index("<body>") :]
     assert body.index('class="headline"') < body.index(sentence) < body.index('id="notes"') < body.index("<main>") < body.index("<table>")
     calm = render(report.model_copy(update={"alarms": ()}))
     assert 'id="alarms"' not in calm
-    assert "No alarm: every agent is above the baselines" in calm
+    assert "No alarm: better than every baseline are criteria in macro-F1, share in macro-F1 and token-F1, " in calm
+
+
+def test_no_sentence_names_a_metric_that_an_agent_does_not_have(report):
+    spans_only = [c for c in report.comparisons if c.first == "evidence"]
+    assert {each.metric for each in spans_only} == {"token_f1"}
+    one = report.model_copy(update={"comparisons": tuple(c for c in report.comparisons if c.first == "criteria"), "alarms": ()})
+    assert no_alarm(one) == "No alarm: better than every baseline are criteria in macro-F1."
+    assert no_alarm(report.model_copy(update={"comparisons": ()})) is None
+
+
+def test_an_agent_that_is_worse_has_a_sentence_that_says_so(report):
+    worse = tuple(each.model_copy(update={"worse": True}) for each in report.alarms[:1])
+    assert alarms(report.model_copy(update={"alarms": worse}))[0].startswith("joint is worse than all_positive (")
 
 
 def test_what_is_missing_derived_or_left_out_is_noted(report):
@@ -185,7 +210,8 @@ def test_headings_are_in_order_and_every_figure_is_named(page):
 
 def test_the_page_lists_the_limits(page):
     assert "They are not a diagnostic device" in page.text
-    assert "bootstrap over posts (2,000 resamples)" in page.text
+    assert "by bootstrap (2,000 resamples)" in page.text
+    assert "223 posts, 220 clusters" in page.text
     assert "Rare criteria have wide intervals" in page.text
 
 

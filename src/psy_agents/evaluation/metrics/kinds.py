@@ -15,6 +15,8 @@ import numpy as np
 Side = Literal["criteria", "evidence"]
 """The two sides of a prediction: which criteria are met, and which spans are the evidence."""
 Mean = Literal["macro", "micro"]
+Interval = Literal["exact", "wilson", "f1", "biased", "bootstrap"]
+"""The 95 % interval of a metric, see `psy_agents.evaluation.intervals`."""
 
 
 class Counts(NamedTuple):
@@ -37,6 +39,8 @@ class Metric:
         higher_is_better: False for an error, such as Brier's score.
         hub_type: the metric's id on the Hugging Face Hub, for the header of the model card; None: not in the header.
         position: tables sort metrics by position, then by name.
+        interval: the method of its interval. "bootstrap" suits any metric; "exact", "wilson" and "f1" are for metrics that cannot
+            leave [0, 1], and "exact" for shares of counted cases. "biased" is for an error that chance alone makes larger.
     """
 
     side: ClassVar[Side]
@@ -47,6 +51,7 @@ class Metric:
     higher_is_better: bool = True
     hub_type: str | None = None
     position: int = 1000
+    interval: Interval = "bootstrap"
 
     @property
     def heading(self) -> str:
@@ -77,9 +82,12 @@ class CountMetric(ClassMetric):
 
     Attributes:
         compute: an array of the counts' shape; NaN where a class has no gold positive.
+        ratio: the two counts whose ratio the interval is about: of an F1, the hits and the pairs that are predicted or gold; None
+            for an interval by bootstrap.
     """
 
     compute: Callable[[Counts], np.ndarray]
+    ratio: Callable[[Counts], tuple[np.ndarray, np.ndarray]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +149,7 @@ class EvidenceMetric(Metric):
 
     Attributes:
         compute: the metric from sums over pairs by the names in `psy_agents.evaluation.evidence.COUNTS`, in the shape of the sums.
+        ratio: the two sums whose ratio the interval is about; None for an interval by bootstrap.
         in_summary: whether it is a column of the summary.
         summary_name: its name in the summary, if a metric of the criteria has the same ``name``; None: ``name``.
     """
@@ -148,6 +157,7 @@ class EvidenceMetric(Metric):
     side: ClassVar[Side] = "evidence"
 
     compute: Callable[[Mapping[str, np.ndarray]], np.ndarray]
+    ratio: Callable[[Mapping[str, np.ndarray]], tuple[np.ndarray, np.ndarray]] | None = None
     in_summary: bool = False
     summary_name: str | None = None
 
@@ -157,14 +167,30 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
 
 
+def precision_parts(unit: str, sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """TP and P of units: token, sentence or answer, as `psy_agents.evaluation.evidence.COUNTS` names them."""
+    return sums[f"{unit}_both"], sums[f"{unit}_predicted"]
+
+
+def recall_parts(unit: str, sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """TP and G of units."""
+    return sums[f"{unit}_both"], sums[f"{unit}_gold"]
+
+
+def overlap_parts(unit: str, sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """TP and P + G - TP of units."""
+    both = sums[f"{unit}_both"]
+    return both, sums[f"{unit}_predicted"] + sums[f"{unit}_gold"] - both
+
+
 def unit_precision(unit: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """TP / P of units: token, sentence or answer, as `psy_agents.evaluation.evidence.COUNTS` names them."""
-    return ratio(sums[f"{unit}_both"], sums[f"{unit}_predicted"])
+    """TP / P of units."""
+    return ratio(*precision_parts(unit, sums))
 
 
 def unit_recall(unit: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
     """TP / G of units."""
-    return ratio(sums[f"{unit}_both"], sums[f"{unit}_gold"])
+    return ratio(*recall_parts(unit, sums))
 
 
 def unit_f1(unit: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -138,6 +138,7 @@ def run_ensemble(
             {ENSEMBLE: _predictions(tested), SINGLE: _predictions(winners)},
             corpus.posts.set_index("post_id")["text"].to_dict(),
             list(corpus.criteria),
+            units=corpus.resampling_units,
         ),
         cost=_cost(tested, every),
         single_cost=_cost(winners, [winners]),

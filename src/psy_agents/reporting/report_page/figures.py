@@ -64,9 +64,17 @@ def criteria_plot(report: Report) -> Figure:
     labels = [*names, NO_SYMPTOMS]
     figure = go.Figure()
     for place, evaluation in enumerate(systems):
-        scores = [*(evaluation.criterion.per_criterion[name].f1 for name in names), evaluation.criterion.no_symptoms.f1]
+        classes = [*(evaluation.criterion.per_criterion[name] for name in names), evaluation.criterion.no_symptoms]
         shift = (place - (len(systems) - 1) / 2) * 0.8 / len(systems)
-        _add_estimates(figure, evaluation.name, scores, [row + shift for row in range(len(labels))], labels, _marker(systems, place))
+        rows = [row for row, scores in enumerate(classes) if scores.f1 is not None]  # Without a positive pair there is no F1.
+        _add_estimates(
+            figure,
+            evaluation.name,
+            [classes[row].f1 for row in rows],
+            [row + shift for row in rows],
+            [labels[row] for row in rows],
+            _marker(systems, place),
+        )
     lay_out(figure, "F1 by criterion", content_height=ROW_HEIGHT * (len(systems) + 1) * len(labels))
     _score_axis(figure, "F1")
     label_rows(figure, [short_label(label) for label in labels], showgrid=False, zeroline=False)

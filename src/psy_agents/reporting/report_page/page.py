@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psy_agents.evaluation.metrics.registry import OBJECTIVES, TITLES
-from psy_agents.evaluation.results import Estimate, EvidenceEvaluation, Report
+from psy_agents.evaluation.results import Comparison, EvidenceEvaluation, Report
 from psy_agents.reporting.page_parts import Chart, Section
 from psy_agents.reporting.report_page import results, training
-from psy_agents.reporting.tables import agents_then_baselines, estimate_text, summary_estimates
+from psy_agents.reporting.tables import agents_then_baselines, p_text
 from psy_agents.reporting.templating import render
-from psy_agents.reporting.texts import estimate_with_interval
+from psy_agents.reporting.texts import estimate_with_interval, listed
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -23,16 +23,15 @@ class ReportView:
     """Variables of the template. A section is None if the report has no data for it.
 
     Attributes:
-        has_agents: whether an agent was evaluated.
+        no_alarm: what is shown where there is no alarm.
         scored_evidence: evidence scores of any system; its counts of pairs are the same for all.
     """
 
     report: Report
     headline: Sequence[str]
     alarms: Sequence[str]
+    no_alarm: str | None
     notes: Sequence[str]
-    objectives: Sequence[str]
-    has_agents: bool
     scored_evidence: EvidenceEvaluation | None
     summary: Section
     criteria: Section | None
@@ -60,9 +59,8 @@ def report_page(
         report=report,
         headline=headline(report),
         alarms=alarms(report),
+        no_alarm=no_alarm(report),
         notes=notes(report),
-        objectives=[TITLES[metric] for metric in OBJECTIVES.values()],
-        has_agents=any(each.kind == "agent" for each in report.evaluations),
         scored_evidence=next((each.evidence for each in report.evaluations if each.evidence is not None), None),
         summary=results.summary_section(report, figures),
         criteria=results.criteria_section(report, figures),
@@ -80,25 +78,65 @@ def report_page(
 
 
 def headline(report: Report) -> list[str]:
-    """A sentence for each side: the best agent and the best baseline."""
+    """A sentence for each agent and metric, in the agents' order: its value, and whether it is shown to be better than the baselines.
+
+    All agents are named: to name the best on test would choose it on test.
+    """
     sentences = []
     for side, metric in OBJECTIVES.items():
-        agent, baseline = (_best(report, kind, metric) for kind in ("agent", "baseline"))
-        if agent is None:
+        agents = [each for each in report.evaluations if each.kind == "agent" and metric in each.objectives]
+        if not agents:
             sentences.append(f"No agent that predicts {side} was evaluated.")
-            continue
-        against = "" if baseline is None else f"; the best baseline, {baseline[0]}, {estimate_with_interval(baseline[1])}"
-        sentences.append(f"Best {TITLES[metric]}: the agent {agent[0]}, {estimate_with_interval(agent[1])}{against}.")
+        for each in agents:
+            value = estimate_with_interval(each.estimate(metric))
+            sentences.append(f"{TITLES[metric]} of {each.name} on test: {value}{_against_baselines(report, each.name, metric)}.")
     return sentences
 
 
+def _against_baselines(report: Report, agent: str, metric: str) -> str:
+    compared = _with_baselines(report, agent, metric)
+    if not compared:
+        return "; no baseline was compared"
+    doubtful = [each.second for each in compared if not each.better]
+    if doubtful:
+        return f"; not shown to be better than {listed(doubtful)}"
+    closest = min(compared, key=lambda each: each.difference.value)
+    return (
+        f"; better than every baseline, than {closest.second} by {estimate_with_interval(closest.difference)} "
+        f"(p {_equals(closest.p_holm)} after Holm's correction)"
+    )
+
+
 def alarms(report: Report) -> list[str]:
-    """A sentence for each model that is no better than a baseline."""
-    return [
-        f"{alarm.agent} is no better than {alarm.baseline} in {TITLES[alarm.metric]}: "
-        f"{estimate_text(alarm.value)} against {estimate_text(alarm.baseline_value)}."
-        for alarm in report.alarms
-    ]
+    """A sentence for each agent and metric in which it is not shown to be better than some baselines, and one for those that beat it."""
+    sentences = []
+    groups = dict.fromkeys((alarm.agent, alarm.metric, alarm.worse) for alarm in report.alarms)
+    for agent, metric, worse in groups:
+        chosen = [each for each in report.alarms if (each.agent, each.metric, each.worse) == (agent, metric, worse)]
+        named = [
+            f"{each.baseline} (difference {estimate_with_interval(each.difference)}, p {_equals(each.p_holm)})" for each in chosen
+        ]
+        words = "worse than" if worse else "not shown to be better than"
+        sentences.append(f"{agent} is {words} {listed(named)} in {TITLES[metric]}.")
+    return sentences
+
+
+def no_alarm(report: Report) -> str | None:
+    """What is shown where there is no alarm: the metrics of each agent that were compared. None without a comparison."""
+    compared = dict.fromkeys((each.first, each.metric) for each in report.comparisons if each.with_baseline)
+    metrics = {agent: [TITLES[metric] for name, metric in compared if name == agent] for agent, _ in compared}
+    if not metrics:
+        return None
+    return f"No alarm: better than every baseline are {listed([f'{name} in {listed(each)}' for name, each in metrics.items()])}."
+
+
+def _with_baselines(report: Report, agent: str, metric: str) -> list[Comparison]:
+    return [each for each in report.comparisons if each.with_baseline and (each.first, each.metric) == (agent, metric)]
+
+
+def _equals(p: float) -> str:
+    text = p_text(p)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def notes(report: Report) -> list[str]:
@@ -114,8 +152,3 @@ def notes(report: Report) -> list[str]:
         )
     return found
 
-
-def _best(report: Report, kind: str, metric: str) -> tuple[str, Estimate] | None:
-    estimates = {each.name: summary_estimates(each) for each in report.evaluations if each.kind == kind}
-    scored = [(name, each[metric]) for name, each in estimates.items() if metric in each]
-    return max(scored, key=lambda pair: pair[1].value, default=None)

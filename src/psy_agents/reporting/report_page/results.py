@@ -20,6 +20,7 @@ from psy_agents.reporting.tables import (
     evidence_table,
     p_text,
     summary_estimates,
+    verdict,
 )
 from psy_agents.reporting.texts import estimate_cell, held_out_words, percent, without_line_breaks
 
@@ -134,14 +135,23 @@ def comparisons_section(report: Report) -> Section | None:
     if not report.comparisons:
         return None
     details = []
-    for metric in dict.fromkeys(each.metric for each in report.comparisons):
-        chosen = [each for each in report.comparisons if each.metric == metric]
-        rows = [
-            [f"{each.first} − {each.second}", estimate_cell(each.difference), p_text(each.p_value), p_text(each.p_holm)] for each in chosen
+    for metric, with_baseline in dict.fromkeys((each.metric, each.with_baseline) for each in report.comparisons):
+        chosen = [each for each in report.comparisons if (each.metric, each.with_baseline) == (metric, with_baseline)]
+        family = f"{TITLES[metric]}, agents and {'baselines' if with_baseline else 'each other'}"
+        rows: list[list[Cell]] = [
+            [
+                f"{each.first} − {each.second}",
+                estimate_cell(each.difference),
+                p_text(each.p_value),
+                p_text(each.p_holm),
+                verdict(each),
+                None if each.detectable is None else estimate_text(each.detectable),
+            ]
+            for each in chosen
         ]
-        caption = f"{TITLES[metric]}: first minus second; paired permutation test by post, {chosen[0].permutations:,} permutations"
-        table = Table(caption, ["Systems", "Difference", "p", "p (Holm)"], rows)
-        details.append(Details(f"{TITLES[metric]}: {len(rows)} comparisons", tables=[table], opened=len(rows) <= ROWS_OPEN))
+        caption = f"{family}: first minus second; paired permutation test, {chosen[0].permutations:,} permutations"
+        table = Table(caption, ["Systems", "Difference", "p", "p (Holm)", "First is", "Detectable"], rows)
+        details.append(Details(f"{family}: {len(rows)} comparisons", tables=[table], opened=len(rows) <= ROWS_OPEN))
     return Section(details=details)
 
 

@@ -38,6 +38,7 @@ AUPRC = RankingMetric(
     name="auprc",
     title="AUPRC",
     position=40,
+    interval="wilson",
     hub_type="average_precision",
     compute=average_precision,
     in_summary=("macro",),

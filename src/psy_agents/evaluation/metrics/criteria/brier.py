@@ -16,6 +16,7 @@ BRIER = ProbabilityMetric(
     name="brier",
     title="Brier",
     position=30,
+    interval="wilson",
     higher_is_better=False,
     per_pair=squared_errors,
     compute=lambda sums, pairs: sums[:, 0] / pairs,

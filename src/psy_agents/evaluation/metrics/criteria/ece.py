@@ -30,6 +30,7 @@ ECE = ProbabilityMetric(
     name="ece",
     title="ECE",
     position=20,
+    interval="biased",
     higher_is_better=False,
     per_pair=gaps_in_bins,
     compute=lambda sums, pairs: np.abs(sums).sum(axis=1) / pairs,

@@ -12,4 +12,4 @@ def exact_match(counts: Counts) -> np.ndarray:
     return ((counts.hits == counts.predicted) & (counts.hits == counts.gold)).astype(np.float64)
 
 
-EXACT_MATCH = PostMetric(name="exact_match", title="Exact match", short="EM", position=10, compute=exact_match)
+EXACT_MATCH = PostMetric(name="exact_match", title="Exact match", short="EM", position=10, interval="exact", compute=exact_match)

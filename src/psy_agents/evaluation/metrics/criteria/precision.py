@@ -17,7 +17,9 @@ PRECISION = CountMetric(
     title="Precision",
     short="P",
     position=10,
+    interval="exact",
     compute=precision,
+    ratio=lambda counts: (counts.hits, counts.predicted),
     in_epochs=("macro", "micro"),
     in_latex_classes=True,
 )

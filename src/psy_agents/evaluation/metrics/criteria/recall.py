@@ -17,7 +17,9 @@ RECALL = CountMetric(
     title="Recall",
     short="R",
     position=20,
+    interval="exact",
     compute=recall,
+    ratio=lambda counts: (counts.hits, counts.gold),
     in_epochs=("macro", "micro"),
     in_latex_classes=True,
 )

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 
-import numpy as np
+from psy_agents.evaluation.metrics.kinds import EvidenceMetric, overlap_parts, ratio
 
-from psy_agents.evaluation.metrics.kinds import EvidenceMetric, ratio
-
-
-def character_iou(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Intersection over union."""
-    both = sums["character_both"]
-    return ratio(both, sums["character_predicted"] + sums["character_gold"] - both)
-
-
+CHARACTERS = partial(overlap_parts, "character")
 CHARACTER_IOU = EvidenceMetric(
     name="character_iou",
     title="Character IoU",
     short="IoU",
     position=40,
-    compute=character_iou,
+    interval="wilson",
+    compute=lambda sums: ratio(*CHARACTERS(sums)),
+    ratio=CHARACTERS,
     in_summary=True,
 )

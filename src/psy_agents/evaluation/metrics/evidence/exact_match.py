@@ -9,9 +9,9 @@ import numpy as np
 from psy_agents.evaluation.metrics.kinds import EvidenceMetric, ratio
 
 
-def exact_match(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Pairs with exactly the gold spans over pairs with evidence."""
-    return ratio(sums["exact"], sums["answer_gold"])
+def exact_match_parts(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs with exactly the gold spans, and pairs with evidence."""
+    return sums["exact"], sums["answer_gold"]
 
 
 EXACT_MATCH = EvidenceMetric(
@@ -20,6 +20,8 @@ EXACT_MATCH = EvidenceMetric(
     title="Exact match",
     short="EM",
     position=50,
-    compute=exact_match,
+    interval="exact",
+    compute=lambda sums: ratio(*exact_match_parts(sums)),
+    ratio=exact_match_parts,
     in_summary=True,
 )

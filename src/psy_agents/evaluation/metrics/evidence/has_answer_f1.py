@@ -12,9 +12,9 @@ import numpy as np
 from psy_agents.evaluation.metrics.kinds import EvidenceMetric, ratio
 
 
-def has_answer_f1(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Sum of the pairs' token F1 over pairs with evidence."""
-    return ratio(sums["f1"], sums["answer_gold"])
+def has_answer_f1_parts(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Sum of the pairs' token F1, and pairs with evidence."""
+    return sums["f1"], sums["answer_gold"]
 
 
 HAS_ANSWER_F1 = EvidenceMetric(
@@ -22,6 +22,8 @@ HAS_ANSWER_F1 = EvidenceMetric(
     title="Has-answer F1",
     short="has-ans.",
     position=60,
-    compute=has_answer_f1,
+    interval="wilson",
+    compute=lambda sums: ratio(*has_answer_f1_parts(sums)),
+    ratio=has_answer_f1_parts,
     in_summary=True,
 )

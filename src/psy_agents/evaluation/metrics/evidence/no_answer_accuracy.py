@@ -9,10 +9,10 @@ import numpy as np
 from psy_agents.evaluation.metrics.kinds import EvidenceMetric, ratio
 
 
-def no_answer_accuracy(sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Pairs without evidence and without a prediction over pairs without evidence."""
+def no_answer_accuracy_parts(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs without evidence and without a prediction, and pairs without evidence."""
     without = sums["pairs"] - sums["answer_gold"]
-    return ratio(without - (sums["answer_predicted"] - sums["answer_both"]), without)
+    return without - (sums["answer_predicted"] - sums["answer_both"]), without
 
 
 NO_ANSWER_ACCURACY = EvidenceMetric(
@@ -20,6 +20,8 @@ NO_ANSWER_ACCURACY = EvidenceMetric(
     title="No-answer accuracy",
     short="no-ans.",
     position=70,
-    compute=no_answer_accuracy,
+    interval="exact",
+    compute=lambda sums: ratio(*no_answer_accuracy_parts(sums)),
+    ratio=no_answer_accuracy_parts,
     in_summary=True,
 )

@@ -9,15 +9,39 @@ from __future__ import annotations
 
 from functools import partial
 
-from psy_agents.evaluation.metrics.kinds import EvidenceMetric, unit_f1, unit_precision, unit_recall
+from psy_agents.evaluation.metrics.kinds import (
+    EvidenceMetric,
+    overlap_parts,
+    precision_parts,
+    recall_parts,
+    unit_f1,
+    unit_precision,
+    unit_recall,
+)
 
-TOKEN_PRECISION = EvidenceMetric(name="token_precision", title="token precision", position=11, compute=partial(unit_precision, "token"))
-TOKEN_RECALL = EvidenceMetric(name="token_recall", title="token recall", position=12, compute=partial(unit_recall, "token"))
+TOKEN_PRECISION = EvidenceMetric(
+    name="token_precision",
+    title="token precision",
+    position=11,
+    interval="wilson",
+    compute=partial(unit_precision, "token"),
+    ratio=partial(precision_parts, "token"),
+)
+TOKEN_RECALL = EvidenceMetric(
+    name="token_recall",
+    title="token recall",
+    position=12,
+    interval="wilson",
+    compute=partial(unit_recall, "token"),
+    ratio=partial(recall_parts, "token"),
+)
 TOKEN_F1 = EvidenceMetric(
     name="token_f1",
     title="token-F1",
     position=13,
-    hub_type="f1",
+    interval="f1",
     compute=partial(unit_f1, "token"),
+    ratio=partial(overlap_parts, "token"),
+    hub_type="f1",
     in_summary=True,
 )

@@ -1,0 +1,133 @@
+"""Intervals against scipy's, values worked out by hand, and exact coverage where positives are few."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom, binomtest, t
+
+from psy_agents.evaluation.intervals import (
+    biased_interval,
+    bootstrap_interval,
+    difference_interval,
+    effective_size,
+    exact_interval,
+    f1_interval,
+    mean_interval,
+    ranking_interval,
+    ratio_interval,
+    wilson_interval,
+)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 25), (25, 25), (3, 10), (1, 200)])
+@pytest.mark.parametrize(("interval", "method"), [(exact_interval, "exact"), (wilson_interval, "wilson")])
+def test_shares_have_scipys_intervals(interval, method, hits, n):
+    expected = binomtest(hits, n).proportion_ci(method=method)
+    assert interval(hits / n, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_no_miss_among_25_may_still_be_one_in_seven():
+    low, high = ratio_interval("exact", np.zeros(25), np.ones(25), np.arange(25))
+    assert (low, round(high, 3)) == (0.0, 0.137)
+
+
+def test_independent_cases_count_one_each():
+    part = np.array([1, 0, 1, 1, 0, 0, 0, 1.0])
+    assert effective_size(part, np.ones(8), np.arange(8)) == pytest.approx(8)
+
+
+def test_equal_cases_of_one_unit_count_once():
+    """Four authors with two posts each, of which both or none are found: v = 4 (2 * 0.5)^2 / 8^2, so p (1 - p) / v = 4."""
+    part, unit = np.array([1, 1, 0, 0, 1, 1, 0, 0.0]), np.repeat(np.arange(4), 2)
+    adjusted = 4 * (t.ppf(0.975, 7) / t.ppf(0.975, 3)) ** 2
+    assert effective_size(part, np.ones(8), unit) == pytest.approx(adjusted)
+    assert effective_size(np.ones(8), np.ones(8), unit) == pytest.approx(adjusted), "without variance, a unit counts as one case"
+
+
+def test_units_never_make_a_sample_larger():
+    part, unit = np.array([1, 0, 1, 0, 1, 0, 1, 0.0]), np.repeat(np.arange(4), 2)
+    assert effective_size(part, np.ones(8), unit) < 8
+
+
+def test_rows_without_a_case_change_nothing():
+    part, whole, unit = np.array([1.0, 0, 1, 0]), np.array([1.0, 1, 1, 0]), np.array([0, 1, 2, 2])
+    assert ratio_interval("exact", part, whole, unit) == pytest.approx(ratio_interval("exact", part[:3], whole[:3], unit[:3]))
+
+
+def test_a_ratio_without_any_case_may_be_anything():
+    assert ratio_interval("exact", np.zeros(3), np.zeros(3), np.arange(3)) == (0.0, 1.0)
+
+
+def test_an_f1_has_the_interval_of_its_overlap():
+    """3 hits, 1 false positive and 2 misses: J = 3 / 6, F1 = 6 / 9."""
+    expected = binomtest(3, 6).proportion_ci(method="wilson")
+    low, high = f1_interval(0.5, 6)
+    assert (low, high) == pytest.approx([2 * end / (1 + end) for end in (expected.low, expected.high)])
+    assert low < 6 / 9 < high
+
+
+@pytest.mark.parametrize("recall", [0.2, 0.5, 0.8, 0.95])
+@pytest.mark.parametrize("precision", [0.3, 0.6, 0.9])
+def test_the_interval_of_a_rare_criterions_f1_holds_the_truth_in_93_to_97_per_cent(recall, precision):
+    """Computed, not drawn: 100 posts, 5 of them positive on average. The percentile bootstrap holds it in 54 to 94 per cent."""
+    posts, found = 100, 0.05 * recall
+    wrong, missed = found * (1 - precision) / precision, 0.05 * (1 - recall)
+    overlap = found / (found + wrong + missed)
+    truth, covered, total = 2 * overlap / (1 + overlap), 0.0, 0.0
+    for union in range(1, 60):
+        for hits in range(union + 1):
+            chance = binom.pmf(union, posts, found + wrong + missed) * binom.pmf(hits, union, overlap)
+            if not hits:  # Without a positive post there is no F1.
+                chance *= 1 - (wrong / (wrong + missed)) ** union
+            if chance > 1e-7:
+                low, high = f1_interval(hits / union, union)
+                covered, total = covered + chance * (low <= truth <= high), total + chance
+    assert 0.93 <= covered / total <= 0.97
+
+
+def test_a_perfect_ranking_of_five_positives_is_not_certain():
+    low, high = ranking_interval(1.0, np.ones(50), np.array([1.0] * 5 + [0.0] * 20), np.arange(25))
+    assert (low, high) == pytest.approx((binomtest(5, 5).proportion_ci(method="wilson").low, 1.0))
+
+
+def test_a_ranking_that_varies_more_than_a_share_has_a_wider_interval():
+    positives, unit, rng = np.ones(50), np.arange(50), np.random.default_rng(0)
+    narrow, wide = (ranking_interval(0.6, rng.normal(0.6, spread, 4000), positives, unit) for spread in (0.01, 0.2))
+    assert narrow == pytest.approx(wilson_interval(0.6, 50))
+    assert wide == pytest.approx(wilson_interval(0.6, 0.24 / 0.04), abs=0.01)
+
+
+def test_a_mean_of_independent_shares_adds_the_squares_of_their_gaps():
+    values, ends = np.array([0.2, 0.6]), np.array([[0.1, 0.3], [0.5, 0.7]])
+    draws = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1.0]])
+    assert mean_interval(0.4, values, ends, draws) == pytest.approx((0.4 - np.hypot(0.1, 0.3) / 2, 0.4 + np.hypot(0.3, 0.1) / 2))
+    equal = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
+    assert mean_interval(0.4, values, ends, equal) == pytest.approx((0.4 - (0.1 + 0.3) / 2, 0.4 + (0.3 + 0.1) / 2))
+
+
+def test_a_difference_of_perfect_systems_on_few_posts_is_not_known_to_be_zero():
+    ends = exact_interval(1.0, 25)
+    low, high = difference_interval(1.0, ends, 1.0, ends, (np.ones(9), np.ones(9)))
+    assert (low, high) == pytest.approx((ends[0] - 1, 1 - ends[0]))
+
+
+def test_a_paired_difference_is_narrower_if_the_systems_are_right_together():
+    ends, rng = (0.4, 0.6), np.random.default_rng(0)
+    one = rng.normal(0.5, 0.05, 4000)
+    together = difference_interval(0.5, ends, 0.5, ends, (one, one + rng.normal(0, 0.01, 4000)))
+    apart = difference_interval(0.5, ends, 0.5, ends, (one, rng.normal(0.5, 0.05, 4000)))
+    assert apart == pytest.approx((-np.hypot(0.1, 0.1), np.hypot(0.1, 0.1)), abs=0.005)
+    assert together[1] < apart[1] / 3
+
+
+def test_an_interval_by_bootstrap_lies_about_its_value():
+    draws = np.array([*np.linspace(0.5, 0.7, 101), np.nan])
+    assert bootstrap_interval(0.45, draws) == pytest.approx((0.45 - 0.095, 0.45 + 0.095))
+    assert bootstrap_interval(0.5, np.full(10, 0.5)) is None
+    assert bootstrap_interval(0.5, np.full(10, np.nan)) is None
+
+
+def test_an_error_that_chance_makes_larger_may_be_smaller_than_measured():
+    """Resamples of an error of 0.05 have the mean 0.08: half of 0.05 may be chance."""
+    low, high = biased_interval(0.05, np.linspace(0.06, 0.10, 101))
+    assert low == pytest.approx(2 * 0.05 - 0.099)
+    assert high == pytest.approx(0.099 - 0.08 + 0.05)
