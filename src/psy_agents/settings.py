@@ -10,9 +10,9 @@ from psy_agents.app.hooks.tracking import TrackingHooks
 from psy_agents.app.hooks.viewers import ViewerHooks
 from psy_agents.app.resolvers import RESOLVERS
 from psy_agents.app.session import AgentSession
+from psy_agents.app.telemetry import disable_telemetry
 
-# This disables MLflow's telemetry. It must be set before MLflow is imported, which the hooks do later.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+disable_telemetry()
 # A server that is gone costs seconds and not minutes; then the run goes on without it.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")

@@ -6,6 +6,7 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.runner import ParallelRunner, ThreadRunner
 
+from psy_agents.app.session import AgentSession
 from psy_agents.errors import UserError
 
 
@@ -73,6 +74,15 @@ def test_a_wrong_agent_or_pipeline_is_refused(session, pipeline, agent, message)
 def test_agent_and_namespaces_together_are_refused(session):
     with pytest.raises(UserError, match="give one of them"):
         session(agent="evidence").run(pipeline_names=["hpo_stage0"], namespaces=["joint"])
+
+
+def test_a_folder_without_configuration_or_with_a_pattern_in_its_name_is_refused(session, project):
+    (project / "conf").rename(project / "configuration")
+    with pytest.raises(UserError, match="There is no configuration in .*/conf: .* bring its folders conf and data"):
+        session().run()
+    odd = project.rename(project.with_name("a[1]"))
+    with pytest.raises(UserError, match=r"a\[1\] has a \[ in its name"):
+        AgentSession.create(project_path=odd).run()
 
 
 @pytest.mark.parametrize("name", [None, ""])

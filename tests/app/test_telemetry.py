@@ -13,7 +13,7 @@ ASKED = "from mlflow.telemetry.client import get_telemetry_client; print(get_tel
 
 
 def answer(code):
-    left_out = ("CI", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY")  # In a CI, MLflow is silent by itself.
+    left_out = ("CI", "DO_NOT_TRACK", "KEDRO_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY")  # In a CI, MLflow is silent by itself.
     environment = {name: value for name, value in os.environ.items() if name not in left_out and "PYTEST" not in name}
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1]
@@ -28,3 +28,9 @@ def test_mlflow_reports_nothing_of_a_run():
 
 def test_kedro_reports_nothing():
     assert yaml.safe_load((PROJECT / ".telemetry").read_text()) == {"consent": False}
+
+
+def test_a_packaged_project_without_its_consent_file_reports_nothing():
+    asked = "from kedro_telemetry.plugin import _check_for_telemetry_consent as consent; print(consent(None))"
+    assert answer(asked) == "None", "Kedro would report"
+    assert answer(f"import psy_agents.settings; {asked}") == "False"

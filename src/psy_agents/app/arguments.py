@@ -1,8 +1,9 @@
-"""Checks of a command's options before its configuration is read: agent, runner, versions to load."""
+"""Checks of a command's folder and options before its configuration is read: agent, runner, versions to load."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from kedro.runner import AbstractRunner, SequentialRunner
@@ -10,6 +11,22 @@ from kedro.runner import AbstractRunner, SequentialRunner
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.parameter_errors import closest
 from psy_agents.errors import UserError
+
+
+def check_folder(project: Path, conf_source: str) -> None:
+    """Refuse a folder without the configuration, and one whose name Kedro would read as a pattern.
+
+    Args:
+        conf_source: the folder of the configuration, or an archive of it.
+    """
+    if "[" in str(project):
+        raise UserError(f"The project's folder {project} has a [ in its name, which Kedro reads as a pattern: rename it.")
+    conf = Path(conf_source)
+    if "://" not in conf_source and not conf.is_file() and not (conf / "base").is_dir():
+        raise UserError(
+            f"There is no configuration in {conf}: run this in a clone of the repository, or bring its folders conf and data with its "
+            f"pyproject.toml; the package holds the code alone."
+        )
 
 
 def check_agent(params: Mapping[str, Any]) -> None:

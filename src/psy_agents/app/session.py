@@ -12,7 +12,7 @@ from kedro.runner import SequentialRunner
 from omegaconf import OmegaConf
 
 from psy_agents.app.agent_runner import AgentRunner
-from psy_agents.app.arguments import check_agent, check_load_versions, check_runner
+from psy_agents.app.arguments import check_agent, check_folder, check_load_versions, check_runner
 from psy_agents.app.checks import (
     advise_on_space,
     agents_at_once,
@@ -101,6 +101,7 @@ class AgentSession(KedroSession):
 
     def _get_config_loader(self) -> ConfigLoader:
         """Set the resolvers that depend on the session: one process may hold sessions of several projects."""
+        check_folder(self._project_path, self._conf_source)
         in_project = partial(project_path, project=self._project_path)
         OmegaConf.register_new_resolver("project_path", in_project, replace=True)
         OmegaConf.register_new_resolver("environment", lambda: self.store.get("env") or environment(), replace=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.files.atomic import atomic_write
 from psy_agents.files.schema import Schema
+from psy_agents.files.temporary import temporary_folder
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine.seeds import derive_seed
 from psy_agents.hpo.estimate import Pace
@@ -194,9 +194,9 @@ def timing_workers(objective: str, setup: TimingSetup, layout: Layout, number: i
     Raises:
         UserError: a process could not start.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         jobs = [
-            WorkerJob(f"psy_agents.hpo.timing:{objective}", setup, layout.threads, layout.device(index), Path(folder))
+            WorkerJob(f"psy_agents.hpo.timing:{objective}", setup, layout.threads, layout.device(index), folder)
             for index in range(number)
         ]
         workers = [Worker(index, job, stage.workers.timeouts) for index, job in enumerate(jobs)]

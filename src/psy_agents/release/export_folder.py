@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from psy_agents.files.temporary import temporary_folder
 from psy_agents.inference.predictor import Predictor
 from psy_agents.release.data_statement import data_statement
 from psy_agents.release.export_format import check_packages, export_formats
@@ -28,10 +28,10 @@ def exported_folder(facts: ReleaseFacts, model: Path) -> Iterator[Path]:
     """
     refuse_pickles(model)
     check_packages(facts.config.formats)
-    with TemporaryDirectory(prefix="psy_agents_") as parent:
-        folder = Path(parent) / facts.summary.agent
+    Predictor(model)  # Check that it loads; a message names this folder, not the copy.
+    with temporary_folder() as parent:
+        folder = parent / facts.summary.agent
         shutil.copytree(model, folder)
-        Predictor(folder)  # Check that the exported model loads.
         exported = export_formats(facts.config.formats, folder)
         (folder / STATEMENT).write_text(data_statement(facts), encoding="utf-8")
         write_record(

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ from kedro.pipeline import Pipeline
 import psy_agents
 from psy_agents.agents.registry import spec
 from psy_agents.evaluation.predictions import SCHEMA
+from psy_agents.files.temporary import temporary_folder
 from psy_agents.tracking import inference_pipeline
 
 if TYPE_CHECKING:
@@ -155,15 +155,15 @@ def _log(refit: FinishedRefit, tags: dict[str, str]) -> str:
     model = f"{refit.agent}.refit_model"
     defaults = {name: MemoryDataset(value) for name, value in inference_pipeline.DEFAULTS.items()}
     catalog = DataCatalog({model: ModelFolderDataset(filepath=UNTIL_LOADED), **defaults})
-    with TemporaryDirectory() as folder, _unchanged_process():
-        constraints = Path(folder) / "constraints.txt"
+    with temporary_folder() as folder, _unchanged_process():
+        constraints = folder / "constraints.txt"
         constraints.write_text("\n".join(pinned(closure(PACKAGES))) + "\n", encoding="utf-8")
         pipeline = model_pipeline(refit, [*pinned(PACKAGES), f"-c {constraints}"])
         python_model = ServedModel(pipeline.inference, catalog, pipeline.input_name, **pipeline.kpm_kwargs)
         try:
             logged = mlflow.pyfunc.log_model(
                 python_model=python_model,
-                artifacts={**python_model.extract_pipeline_artifacts(Path(folder)), model: refit.folder.resolve().as_uri()},
+                artifacts={**python_model.extract_pipeline_artifacts(folder), model: refit.folder.resolve().as_uri()},
                 tags=tags,
                 **pipeline.log_model_kwargs,
             )

@@ -29,13 +29,13 @@ def test_no_command_shows_a_password():
     assert dashboard_command("postgresql://me:secret@host:5432/studies") == (
         "optuna-dashboard 'postgresql+psycopg://me:***@host:5432/studies'"
     )
-    assert mlflow_command("postgresql://me:secret@host/runs") == "mlflow ui --backend-store-uri 'postgresql://me:***@host/runs'"
+    assert mlflow_command("postgresql://me:secret@host/runs") == "DO_NOT_TRACK=true mlflow ui --backend-store-uri 'postgresql://me:***@host/runs'"
 
 
 def test_the_mlflow_command_fits_its_kind_of_address():
-    assert mlflow_command("sqlite:////a/b/mlflow.db") == "mlflow ui --backend-store-uri sqlite:////a/b/mlflow.db"
-    assert mlflow_command("sqlite:////a b/mlflow.db") == "mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"
-    assert mlflow_command("/a/mlruns") == "mlflow ui --backend-store-uri /a/mlruns"
+    assert mlflow_command("sqlite:////a/b/mlflow.db") == "DO_NOT_TRACK=true mlflow ui --backend-store-uri sqlite:////a/b/mlflow.db"
+    assert mlflow_command("sqlite:////a b/mlflow.db") == "DO_NOT_TRACK=true mlflow ui --backend-store-uri 'sqlite:////a b/mlflow.db'"
+    assert mlflow_command("/a/mlruns") == "DO_NOT_TRACK=true mlflow ui --backend-store-uri /a/mlruns"
     assert mlflow_command("http://server:5000") is None
 
 
@@ -77,4 +77,4 @@ def test_with_tracking_the_command_of_mlflow_is_logged_too(logged, tmp_path):
             lines = logged(hpo_stages.create_pipeline("criteria", "stage0"))
     finally:
         mlflow.set_tracking_uri(None)
-    assert f"watch the runs: mlflow ui --backend-store-uri sqlite:///{tmp_path / 'mlflow.db'}" in lines
+    assert f"watch the runs: DO_NOT_TRACK=true mlflow ui --backend-store-uri sqlite:///{tmp_path / 'mlflow.db'}" in lines

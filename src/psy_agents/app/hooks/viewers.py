@@ -37,7 +37,7 @@ def mlflow_command(tracking_uri: str) -> str | None:
 
     if "://" in tracking_uri and not tracking_uri.startswith("file:"):
         tracking_uri = sqlalchemy.make_url(tracking_uri).render_as_string(hide_password=True)
-    return shlex.join(["mlflow", "ui", "--backend-store-uri", tracking_uri])
+    return f"DO_NOT_TRACK=true {shlex.join(['mlflow', 'ui', '--backend-store-uri', tracking_uri])}"
 
 
 class ViewerHooks:

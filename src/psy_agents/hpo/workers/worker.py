@@ -6,12 +6,15 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import util
 from typing import Any
 
+from psy_agents.files.temporary import new_temporary_folder
 from psy_agents.hpo.config import Timeouts
 from psy_agents.hpo.protocol import TrialSpec
 from psy_agents.hpo.study.records import Failure
@@ -161,6 +164,15 @@ class Worker:
 
 def preload(modules: tuple[str, ...]) -> None:
     """Let the fork server import modules once for all workers; without effect once it runs."""
+    _name_temporary_folder()
     # OpenMP's waiting threads spin: with other processes on the cores, two threads are slower than one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     multiprocessing.get_context(START_METHOD).set_forkserver_preload([IGNORED_SIGNALS, serve.__module__, *modules])
+
+
+def _name_temporary_folder() -> None:
+    """Give multiprocessing's sockets a folder that the next start removes if this process is killed: its own are left for ever."""
+    settings = multiprocessing.current_process()._config
+    if settings.get("tempdir") is None:
+        settings["tempdir"] = folder = str(new_temporary_folder())
+        util.Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=-100)  # As its own are removed.

@@ -167,6 +167,7 @@ def _deviation(agent: AgentModel, inputs: list[dict[str, Tensor]], file: Path) -
     """Largest absolute difference of a finite logit. It is infinite if only one of the two logits is finite."""
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     names, worst = [each.name for each in session.get_outputs()], 0.0
     for case in inputs:

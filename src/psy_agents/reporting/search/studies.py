@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from psy_agents.reporting.search.diagnostics import (
 from psy_agents.reporting.search.plots import history_plot
 from psy_agents.reporting.texts import readable_name
 
+log = logging.getLogger(__name__)
+
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
@@ -41,6 +44,9 @@ NOT_APPLICABLE = {MEMBERS_LABEL: {"best": None}, ENSEMBLE_LABEL: {"epochs": 0}}
 def agent_studies(store: str | Path, refits: Mapping[str, RefitSummary]) -> dict[str, list[optuna.Study]]:
     """The studies behind each agent's refit: the stages, each refined from the one before, then those of the refit."""
     stored = {study.study_name: study for study in read_studies(store)}
+    for agent, refit in refits.items():
+        if refit.from_study not in stored:
+            log.warning("the report lacks the figures and costs of %s's search: its study %s is not in the store", agent, refit.from_study)
     parents = {name: (study.user_attrs.get("refined_from") or {}).get("study") for name, study in stored.items()}
     return {agent: [stored[name] for name in _study_names(refit, parents) if name in stored] for agent, refit in refits.items()}
 
