@@ -274,6 +274,40 @@ def test_metrics_that_only_a_trials_end_knows_are_logged_and_those_of_its_last_e
     assert run.data.metrics["token_f1"] == 0.6
 
 
+def test_figures_of_test_never_have_the_names_of_validation_figures(experiment):
+    """A final run reports its training loss each epoch, and its figures on test when it ends."""
+    test = {"macro_f1": 0.4, "token_f1": 0.3, "brier": 0.1}
+    final = replace(info(1), study_name="final", attributes={**info().attributes, "scored_on": "test"})
+    with mlflow.start_run():
+        callback = MlflowCallback({})
+        callback.stage_started(final)
+        callback.trial_started(RUNNING)
+        callback.epoch_finished(RUNNING, EpochReport(1, -0.7, {"train_loss": 0.7}))
+        ended = replace(RUNNING, state="complete", value=0.35, raw_value=0.35, best_epoch=1, final=True, metrics=test)
+        callback.trial_finished(ended)
+        callback.stage_finished(StageResult("final", (ended,)))
+    (run,), (stage,) = runs(experiment, "trial"), runs(experiment, "stage")
+    assert run.data.metrics.pop("seconds") == 0
+    assert run.data.metrics == {
+        "train_loss": 0.7, "test/objective": 0.35, "test/macro_f1": 0.4, "test/token_f1": 0.3, "test/brier": 0.1,
+    }  # fmt: skip
+    assert stage.data.metrics == {"test/objective": 0.35}
+
+
+def test_a_run_that_is_not_scored_has_no_objective(experiment):
+    member = replace(info(1), study_name="members", attributes={**info().attributes, "scored_on": "training"})
+    with mlflow.start_run():
+        callback = MlflowCallback({})
+        callback.stage_started(member)
+        callback.trial_started(RUNNING)
+        callback.epoch_finished(RUNNING, EpochReport(1, -0.7, {"train_loss": 0.7}))
+        ended = replace(RUNNING, state="complete", value=-0.7, raw_value=-0.7, best_epoch=1, final=True, metrics={"train_loss": 0.7})
+        callback.trial_finished(ended)
+        callback.stage_finished(StageResult("members", (ended,)))
+    (run,), (stage,) = runs(experiment, "trial"), runs(experiment, "stage")
+    assert set(run.data.metrics) == {"train_loss", "seconds"} and stage.data.metrics == {}
+
+
 def test_runs_of_killed_processes_are_ended_and_no_others(experiment):
     client = mlflow.MlflowClient()
 

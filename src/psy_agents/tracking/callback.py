@@ -17,6 +17,7 @@ from psy_agents.tracking.process_tag import process_tag
 
 PARENT = "mlflow.parentRunId"
 HASHES = ("agent", "space_hash", "data_hash")
+TRAIN_LOSS = "train_loss"
 
 
 def _never_raises(method: Callable) -> Callable:
@@ -78,6 +79,7 @@ class MlflowCallback:
         self._runs: dict[int, str] = {}
         self._closed: dict[int, int] = {}  # Numbers of the trials whose runs are complete, by index.
         self._reported: dict[int, set[str]] = {}
+        self._scored_on = "validation"
 
     @_never_raises
     def stage_started(self, info: StageInfo) -> None:
@@ -88,6 +90,7 @@ class MlflowCallback:
         if pipeline is None:
             return
         self._client, self._experiment = mlflow.MlflowClient(), pipeline.info.experiment_id
+        self._scored_on = info.attributes.get("scored_on", self._scored_on)
         hashes = {name: str(value) for name, value in info.attributes.items() if name in HASHES}
         self._tags |= {**hashes, **process_tag(), "study": info.study_name, "stage": info.stage}
         runs = self._client.search_runs([self._experiment], f"tags.study = '{info.study_name}'", max_results=50_000)
@@ -123,7 +126,7 @@ class MlflowCallback:
         """Log the epoch's objective and metrics."""
         if self._stage is not None:
             self._reported[record.index] = set(report.metrics)
-            self._log(self._runs[record.index], {"objective": report.value, **report.metrics}, report.epoch)
+            self._log(self._runs[record.index], self._named({"objective": report.value, **report.metrics}), report.epoch)
 
     @_never_raises
     def trial_finished(self, record: TrialRecord) -> None:
@@ -143,9 +146,9 @@ class MlflowCallback:
         for record in result.records:
             if self._closed.get(record.index) != record.number:
                 self._begin(record)
-                self._log(self._runs[record.index], dict(record.metrics), record.best_epoch or 0)
+                self._log(self._runs[record.index], self._named(record.metrics), record.best_epoch or 0)
                 self._end(record)
-        best = {} if result.best is None else {"best_objective": result.best.value}
+        best = {} if result.best is None else self._named({"best_objective": result.best.value})
         self._log(self._stage, best, 0, {"trials": str(len(result.records)), "epochs_trained": str(result.epochs_trained)})
         self._client.set_terminated(self._stage, "FINISHED")
 
@@ -167,7 +170,8 @@ class MlflowCallback:
         run = self._runs[record.index]
         known = self._reported.get(record.index, set(record.metrics))
         unreported = {name: value for name, value in record.metrics.items() if name not in known}  # A refit's test metrics.
-        metrics = {"best_objective": record.value, "raw_objective": record.raw_value, "seconds": record.seconds, **unreported}
+        values = {"best_objective": record.value, "raw_objective": record.raw_value, **unreported}
+        metrics = {**self._named(values), "seconds": record.seconds}
         tags = {"state": record.state}
         if record.reason is not None:
             tags["reason"] = record.reason if record.failure is None else f"{record.failure}: {record.reason}"
@@ -178,6 +182,20 @@ class MlflowCallback:
             status = "FAILED" if record.failure is not None else "FINISHED"
         self._client.set_terminated(run, status)
         self._closed[record.index] = record.number
+
+    def _named(self, metrics: Mapping[str, float | None]) -> dict[str, float | None]:
+        """The metrics under names that say what they are of.
+
+        A run that ends with a test has its figures under ``test/``: the objective's curve is the negative training loss, and is left
+        out, as it is for a run that is not scored at all.
+        """
+        if self._scored_on not in ("test", "training"):
+            return dict(metrics)
+        own = {name: value for name, value in metrics.items() if name == TRAIN_LOSS}
+        if self._scored_on == "training":
+            return own
+        tested = {name: value for name, value in metrics.items() if name not in (TRAIN_LOSS, "objective", "raw_objective")}
+        return own | {f"test/{name.replace('best_objective', 'objective')}": value for name, value in tested.items()}
 
     def _create(self, name: str, parent: str, tags: dict[str, str]) -> str:
         tags = {**self._tags, **tags, PARENT: parent}

@@ -21,6 +21,13 @@ from psy_agents.hpo.study.topk import TopK
 log = logging.getLogger(__name__)
 
 STAGE = "stage3"
+SCORED_ON = {
+    "ConfirmingObjective": "held_out",
+    "MemberObjective": "training",
+    "FinalObjective": "test",
+    "EnsembleObjective": "test",
+}
+"""What the value of a run is of, by its objective: MLflow names a figure of test as such."""
 VALIDATION = "validation"
 
 
@@ -116,7 +123,7 @@ class RefitRuns:
             checkpoint_root=self.paths.checkpoints / name,
             seeds=[seed for _, seed in runs],
             callbacks=self.callbacks,
-            attributes={**self.attributes, "identity": identity},
+            attributes={**self.attributes, "identity": identity, "scored_on": SCORED_ON[objective]},
             log_dir=None if self.paths.logs is None else self.paths.logs / name,
         )
 
