@@ -86,6 +86,15 @@ def random_case(seed):
     return candidates(*rows), gold, texts
 
 
+def test_a_span_of_white_space_alone_is_no_candidate():
+    """Characters: "ab  cd". The second token is the white space: it starts at the next word and ends after the one before."""
+    logits = torch.zeros(1, 4)
+    starts, ends, no_sentence = np.array([[-1, 0, 4, 4]]), np.array([[-1, 2, 2, 6]]), np.full((1, 4), -1)
+    found = window_candidates(logits, logits, TokenOffsets(starts, ends, no_sentence, no_sentence), np.array([0]))
+    spans = sorted(zip(found.start.tolist(), found.end.tolist(), found.tokens.tolist(), strict=True))
+    assert spans == [(0, 2, 1), (0, 2, 2), (0, 6, 3), (4, 6, 1), (4, 6, 2)]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_every_sentence_is_a_candidate_with_its_best_start_and_end(seed):
     rng = np.random.default_rng(seed)

@@ -1,6 +1,7 @@
 """Windows over long posts: nothing is lost, offsets are right, limits are refused."""
 
 import itertools
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pytest
 import torch
 from support.tiny_agents import CRITERIA, ENCODERS, FILLERS, SIGNS
 
+from psy_agents.agents.decoding import DecodingRule, TokenOffsets, decode, window_candidates
 from psy_agents.agents.encoders.loading import load_tokenizer
 from psy_agents.agents.windows import MIN_POST_TOKENS, tokenise_pairs
 from psy_agents.errors import UserError
 from psy_agents.evaluation.spans import sentence_spans
 from psy_agents.training.data import PairData
 from psy_agents.training.tables import TrainingTables, sentence_numbers, span_targets
+from psy_agents.training.training_data import span_lengths
 
 LONG = " ".join(itertools.islice(itertools.cycle(FILLERS), 20)) + " " + SIGNS["sleep"][0]
 TEXTS = [FILLERS[0], LONG, f"Ünïcode — 日本 “quoted” text… {LONG}", "  spaced \n\n out  " + LONG]
@@ -70,8 +73,37 @@ def test_offsets_cut_the_tokens_text(encoders, kind):
         for start, end, token in zip(starts, ends, ids, strict=True):
             pieces.append(LONG[start:end])
             decoded = tokenizer.decode([int(token)]).replace("##", "").strip()
-            assert decoded.lower() == pieces[-1].strip().lower()
-    assert "".join("".join(pieces).split()) == "".join(LONG.split())
+            assert decoded.lower() == pieces[-1].lower()
+    assert "".join(pieces) == "".join(LONG.split())
+
+
+SPACED = "  I was\u00a0tired \n\nall day.  We had\tsoup   for dinner .\n \n“I could not sleep last night.” It rained. "
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_the_best_possible_span_is_the_annotated_one(encoders, kind):
+    tokenizer = load_tokenizer(Path(encoders[kind]))
+    windows = tokenise_pairs(tokenizer, [CRITERION], [SPACED], max_length=200, overlap=0.0, positions=200)
+    assert len(windows.pair) == 1
+    sentences = sentence_spans(SPACED)
+    assert len(sentences) >= 4
+    tiresome = re.search(r"tired \n\nall", SPACED).span()
+    offsets = TokenOffsets(*(each[None] for each in (windows.starts, windows.ends, windows.sentence_starts, windows.sentence_ends)))
+    for gold in [*sentences, *(match.span() for match in re.finditer(r"(?<!\S)\w+(?!\S)", SPACED)), tiresome]:
+        data = pair_data(SPACED, [gold])
+        starts, ends = (torch.from_numpy(targets)[None].float() for targets in span_targets(windows, data))
+        rule = DecodingRule(threshold=1.0, max_span_tokens=max(span_lengths(windows, data)))
+        assert decode(window_candidates(starts, ends, offsets, windows.pair), rule, 1) == [[tuple(gold)]]
+
+
+@pytest.mark.parametrize("kind", ["bert", "distilbert", "electra"])
+def test_offsets_without_white_space_stay_the_tokenizers(encoders, kind):
+    tokenizer = load_tokenizer(Path(encoders[kind]))
+    windows = tokenise_pairs(tokenizer, [CRITERION] * 2, [LONG, TEXTS[2]], max_length=2000, overlap=0.0, positions=2000)
+    for window, text in enumerate((LONG, TEXTS[2])):
+        own = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        starts, ends, _ = post_tokens(windows, window)
+        assert list(zip(starts.tolist(), ends.tolist(), strict=True)) == own
 
 
 @pytest.mark.parametrize("kind", ENCODERS)

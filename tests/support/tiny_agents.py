@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import torch
 from support.vocabularies import byte_pairs, scored_pieces, word_pieces
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import (
     AutoConfig,
     AutoModel,
     AutoTokenizer,
     BertConfig,
     DebertaV2Config,
+    DebertaV2Tokenizer,
     DistilBertConfig,
     ElectraConfig,
     ModernBertConfig,
@@ -52,7 +53,7 @@ SETTINGS = TrainingSettings(precision="float32")
 
 
 def _wordpiece():
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    special, names = _bert_special()
     backend = Tokenizer(models.WordPiece(_numbered(word_pieces(SENTENCES, special, 100)), unk_token="[UNK]"))
     backend.normalizer = normalizers.BertNormalizer(lowercase=True)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -60,7 +61,7 @@ def _wordpiece():
     backend.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
-    return backend, dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
+    return backend, names
 
 
 def _numbered(vocabulary: list[str]) -> dict[str, int]:
@@ -94,13 +95,38 @@ def _metaspace():
     return backend, names
 
 
+def _bert_special() -> tuple[list[str], dict[str, str]]:
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    return special, dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True))
+
+
+def _modernberts():
+    """Byte-level BPE whose offsets hold the space before a word, with tokens of several spaces."""
+    special, names = _bert_special()
+    vocabulary, merges = byte_pairs(SENTENCES, special, 420)
+    backend = Tokenizer(models.BPE(_numbered(vocabulary), merges))
+    backend.normalizer = normalizers.NFC()
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    backend.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    backend.add_tokens([AddedToken(" " * spaces, normalized=True) for spaces in (2, 3)])
+    return backend, names
+
+
+def _tokenizer(kind: str):
+    if kind == "deberta-v2":  # Unigram; its offsets hold the white space before a word.
+        return DebertaV2Tokenizer(vocab=scored_pieces(SENTENCES, _bert_special()[0], 120))
+    make = {"roberta": _byte_level, "xlm-roberta": _metaspace, "modernbert": _modernberts}.get(kind, _wordpiece)
+    backend, special = make()
+    inputs = ["input_ids", *(["token_type_ids"] if kind in ("bert", "electra") else []), "attention_mask"]
+    return PreTrainedTokenizerFast(tokenizer_object=backend, model_input_names=inputs, **special)
+
+
 def build_encoder(kind: str, folder):
     """Save a tiny encoder with its tokenizer to ``folder`` and return the folder as text."""
-    make = {"roberta": _byte_level, "xlm-roberta": _metaspace}.get(kind, _wordpiece)
-    backend, special = make()
-    with_types = kind in ("bert", "electra", "deberta-v2")
-    inputs = ["input_ids", *(["token_type_ids"] if with_types else []), "attention_mask"]
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, model_input_names=inputs, **special)
+    tokenizer = _tokenizer(kind)
     vocab = {"vocab_size": len(tokenizer), "pad_token_id": tokenizer.pad_token_id}
     spread = {"initializer_range": 0.2}  # wide enough for random states to differ from token to token
     if kind == "bert":

@@ -119,7 +119,7 @@ def _token_spans(
     margin_BKK = start_BK[:, :, None] + end_BK[:, None, :] - null_B[:, None, None]
     tokens_BKK = end_at_BK[:, None, :] - start_at_BK[:, :, None] + 1
     window, row, column = np.nonzero((tokens_BKK > 0) & np.isfinite(margin_BKK))
-    return Candidates(
+    found = Candidates(
         pair_B[window],
         offsets.start_BT[window, start_at_BK[window, row]],
         offsets.end_BT[window, end_at_BK[window, column]],
@@ -127,6 +127,7 @@ def _token_spans(
         tokens_BKK[window, row, column],
         np.zeros(len(window), dtype=bool),
     )
+    return found.take(found.start < found.end)  # Tokens of white space alone hold no text.
 
 
 def _best_positions(logits_BT: np.ndarray) -> np.ndarray:

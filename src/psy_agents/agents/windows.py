@@ -6,6 +6,7 @@ post continues in further windows that repeat a share of its tokens (``overlap``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +32,8 @@ class Windows:
     Attributes:
         ids: token ids of all windows, one after another.
         types: token types, or None if the encoder has none.
-        starts, ends: character offsets of each token in its post; -1 outside the post's tokens.
+        starts, ends: character offsets of each token in its post, without white space at its edges; -1 outside the post's tokens.
+            A token of white space alone starts at the next character and ends after the last one before it.
         sentence_starts, sentence_ends: character offsets of the sentence in which the token ends; -1 outside the post's tokens.
         first: (number of windows + 1) index of each window's first token.
         pair: (number of windows) index of the window's pair, never decreasing.
@@ -103,11 +105,14 @@ def tokenise_pairs(
             return_offsets_mapping=True,
             return_token_type_ids=with_types,
         )
+        trimmed = {post: _offsets_without_white_space(post) for post in set(posts[begin:end])}
         for encoding, sample in zip(batch.encodings, batch["overflow_to_sample_mapping"], strict=True):
             in_post = np.fromiter((s == 1 for s in encoding.sequence_ids), bool, len(encoding.ids))
             offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
             ids.append(np.asarray(encoding.ids, dtype=np.int32))
             types.append(np.asarray(encoding.type_ids, dtype=np.int8))
+            for edge, moved in enumerate(trimmed[posts[begin + sample]]):
+                offsets[in_post, edge] = moved[offsets[in_post, edge]]
             offsets[~in_post] = -1
             offsets_of.append(offsets)
             sentences_of.append(_sentences_of_tokens(offsets[:, 1], sentences[posts[begin + sample]]))
@@ -139,10 +144,21 @@ def _tokeniser_batches(posts: Sequence[str]) -> Iterator[tuple[int, int]]:
         yield begin, len(posts)
 
 
+def _offsets_without_white_space(text: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where a token starts and where it ends without white space, by its start and end (characters + 1 each).
+
+    Byte-level BPE and Unigram tokenizers count the white space before a word to the word's token.
+    """
+    starts = np.arange(len(text) + 1, dtype=np.int32)
+    ends = starts.copy()
+    for found in re.finditer(r"\s+", text):
+        starts[found.start() : found.end()] = found.end()
+        ends[found.start() + 1 : found.end() + 1] = found.start()
+    return starts, ends
+
+
 def _sentences_of_tokens(ends: np.ndarray, sentences: np.ndarray) -> np.ndarray:
     """(tokens, 2) offsets of the sentence in which each token ends, (-1, -1) outside the post's tokens.
-
-    The end decides, because byte-level tokenisers include the white space before a word in its token.
 
     Args:
         ends: (tokens) where each token ends; -1 outside the post.

@@ -124,7 +124,9 @@ def span_lengths(windows: Windows, data: PairData) -> list[int]:
     for pair in np.flatnonzero([len(spans) > 0 for spans in data.spans]):
         inside = slice(windows.first[first[pair]], windows.first[first[pair + 1]])
         starts, ends = windows.starts[inside], windows.ends[inside]
+        window = np.repeat(np.arange(first[pair + 1] - first[pair]), windows.lengths[first[pair] : first[pair + 1]])
         for start, end in data.spans[pair]:
-            # Tokens in the overlap of two windows count once, by their offset in the text.
-            lengths.append(len(np.unique(starts[(starts >= 0) & (ends > start) & (starts < end)])))
+            covered = (starts >= 0) & (ends > start) & (starts < end)
+            # Tokens in the overlap of two windows count once, by their offset in the text. Tokens of white space share theirs.
+            lengths.append(max(len(np.unique(starts[covered])), np.bincount(window[covered], minlength=1).max()))
     return [max(1, int(np.quantile(lengths, q))) for q in SPAN_LENGTH_QUANTILES] if lengths else [1]
