@@ -38,7 +38,7 @@ def write_settings(project: Path, encoder: str) -> None:
     large = {"max_length": {"type": "categorical", "choices": [40]}}
     first_trials = {"share": [{"learning_rate": 1e-4, "negative_ratio": 0.5}]}
     for name, content in {
-        "preprocessing": {"preprocessing": {"columns": {"posts": {"group": "author"}}}},
+        "preprocessing": {"preprocessing": {"columns": {"posts": {"group": "author"}, "annotations": {"annotator": "rater"}}}},
         "hpo": {"hpo": {"stage0": stage}},
         "training": {"training": {"precision": "float32", "fixed": fixed}},
         "search_space": {"search_space": {"small": space, "large": large, "first_trials": {"small": first_trials}}},

@@ -17,8 +17,9 @@ FOLDERS_OF_THE_CORPUS = tuple(f"{data}/{layer}/" for data in ("data", "data/test
 
 
 def plant(folder: Path) -> None:
-    """A corpus of forty posts of twenty authors whose texts, annotated sentences, explanations and ids each hold a word of their own."""
-    posts, rows = [["post_id", "author", "text"]], [["post_id", "sentence_id", "sentence_text", "DSM5_symptom", "status", "explanation"]]
+    """Forty posts of twenty authors, rated by two, whose texts, sentences, explanations and ids each hold a word of their own."""
+    posts = [["post_id", "author", "text"]]
+    rows = [["post_id", "sentence_id", "sentence_text", "DSM5_symptom", "status", "explanation", "rater"]]
     signs = {"SLEEP": f"I barely slept, {SENTENCE}", "FATIGUE": f"No energy, {SENTENCE}"}
     for number in range(40):
         met = [criterion for bit, criterion in enumerate(signs) if number >> bit & 1]
@@ -27,7 +28,8 @@ def plant(folder: Path) -> None:
         text = " ".join([f"Market day {POST} {number * 7919}.", *sentences, f"Then home in week {number}."])
         posts.append([post_id, f"{ID}-author-{number // 2}", text])
         for order, (criterion, sentence) in enumerate(zip(met, sentences, strict=True)):
-            rows.append([post_id, str(order), sentence, criterion, "1", f"Because {EXPLANATION}."])
+            for rater in (0, 1):
+                rows.append([post_id, str(order), sentence, criterion, "1", f"Because {EXPLANATION}.", f"{ID}-rater-{rater}"])
     for name, table in (("posts.csv", posts), ("annotations.csv", rows)):
         with (folder / name).open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(table)

@@ -51,12 +51,14 @@ class AnnotationColumns(Schema):
         sentence_text: column of the annotated sentences.
         criterion: column of the criteria's ids.
         status: column of 1, the sentence shows the criterion, or 0, it does not.
+        annotator: column of who annotated the row, for the agreement of annotators; None where there is none.
     """
 
     post_id: str = "post_id"
     sentence_text: str = "sentence_text"
     criterion: str = "DSM5_symptom"
     status: str = "status"
+    annotator: str | None = None
 
 
 class Columns(Schema):

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from psy_agents.corpus.annotators import ratings_of
 from psy_agents.corpus.config import CorpusSettings, SplitSettings
 from psy_agents.corpus.pairs import build_pairs
 from psy_agents.corpus.reading.checks import check_annotations, check_criteria, check_posts
-from psy_agents.corpus.selection import USED, count_rows, select_rows
+from psy_agents.corpus.selection import ROWS_OF_USED_POSTS, USED, count_rows, select_rows
 from psy_agents.corpus.splitting.groups import join_groups
 from psy_agents.corpus.splitting.leakage import audit_leakage
 from psy_agents.corpus.splitting.near_duplicates import cluster_near_duplicates
@@ -20,13 +21,14 @@ from psy_agents.corpus.splitting.splits import fold_posts, split_posts
 
 @dataclass(frozen=True)
 class PreparedCorpus:
-    """The used posts, their pairs and annotated sentences (see `PairTables`), the criteria, and the account."""
+    """The used posts, their pairs and annotated sentences (see `PairTables`), the criteria, the account, and each annotator's ratings."""
 
     posts: pd.DataFrame
     pairs: pd.DataFrame
     sentences: pd.DataFrame
     criteria: dict[str, str]
     account: dict[str, Any]
+    ratings: pd.DataFrame
 
 
 def prepare_corpus(
@@ -59,7 +61,9 @@ def prepare_corpus(
     annotation_reasons[tables.unused_annotations.index] = tables.unused_annotations
     account = {"posts": count_rows(chosen.posts), "annotations": count_rows(annotation_reasons), **tables.report}
     check_account(account, len(posts_raw), len(annotations_raw), len(posts), len(chosen.criteria))
-    return PreparedCorpus(posts, tables.pairs, tables.sentences, chosen.criteria, account)
+    read = all_annotations[chosen.annotations.isin(ROWS_OF_USED_POSTS)]
+    ratings = ratings_of(read, list(chosen.criteria), settings.policies)
+    return PreparedCorpus(posts, tables.pairs, tables.sentences, chosen.criteria, account, ratings)
 
 
 def split_corpus(posts: pd.DataFrame, pairs: pd.DataFrame, settings: SplitSettings) -> pd.DataFrame:

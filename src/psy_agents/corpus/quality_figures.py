@@ -140,8 +140,47 @@ class GroupFigures(_Figures):
     without: int
 
 
+class AgreementValue(_Figures):
+    """A value with its 95 % interval; low and high are None without one."""
+
+    value: FiniteFloat
+    low: FiniteFloat | None
+    high: FiniteFloat | None
+
+
+class CriterionAgreement(_Figures):
+    """How well annotators agree on a criterion.
+
+    Attributes:
+        posts: rated by several annotators.
+        met_by_any: of those, the posts for which an annotator says that the criterion is met.
+        alpha: Krippendorff's; None where all ratings are equal.
+        f1: of one annotator against another; None where no rating says that the criterion is met.
+    """
+
+    posts: int
+    met_by_any: int
+    alpha: AgreementValue | None
+    f1: AgreementValue | None
+
+
+class AnnotatorFigures(_Figures):
+    """Agreement of annotators with each other. The means are over the criteria that have the figure.
+
+    Attributes:
+        posts: rated by at least one annotator.
+    """
+
+    annotators: int
+    posts: int
+    posts_of_several: int
+    criteria: dict[str, CriterionAgreement]
+    mean_alpha: AgreementValue | None
+    mean_f1: AgreementValue | None
+
+
 class DataQuality(_Figures):
-    """The report on one corpus; ``groups`` is None where the posts have no column of them."""
+    """The report on one corpus; ``groups`` and ``annotators`` are None where the files have no column of them."""
 
     settings: CorpusSettings
     account: Account
@@ -152,3 +191,4 @@ class DataQuality(_Figures):
     lengths: LengthFigures
     windows: WindowFigures
     evidence: EvidenceFigures
+    annotators: AnnotatorFigures | None = None

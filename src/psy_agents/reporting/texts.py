@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from psy_agents.corpus.quality_figures import AgreementValue
 from psy_agents.evaluation.results import Estimate, SeedScores
 from psy_agents.reporting.tables import estimate_text
 
 
-def estimate_with_interval(estimate: Estimate) -> str:
+def estimate_with_interval(estimate: Estimate | AgreementValue) -> str:
     """An estimate with its interval."""
     return estimate_text(estimate.value, estimate.low, estimate.high)
 
 
-def estimate_cell(estimate: Estimate | None) -> str | None:
+def estimate_cell(estimate: Estimate | AgreementValue | None) -> str | None:
     """An estimate with its interval as a cell of a table, or None."""
     return None if estimate is None else without_line_breaks(estimate_with_interval(estimate))
 

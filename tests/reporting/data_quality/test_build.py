@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from support import tiny_agents
 
+from psy_agents.corpus.annotators import COLUMNS
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.quality_figures import DataQuality
 from psy_agents.errors import UserError
@@ -22,7 +24,7 @@ def encoder(request, tmp_path_factory):
 
 
 def tables_of(corpus):
-    """The tiny corpus with the columns and the account that the preprocessing would give."""
+    """The account of the tiny corpus, the corpus with its columns, and no ratings, as the preprocessing would give them."""
     splits = corpus.splits.assign(cluster=range(len(corpus.posts)))
     zero = dict.fromkeys(("in", "exact", "normalised", "fuzzy", "not_found", "blank"), 0)
     whole = {"in": 0, "used": 0, "set_aside": {}}
@@ -36,7 +38,7 @@ def tables_of(corpus):
             "in": n_pairs, "used": n_pairs, "set_aside": {}, "origins": origins, "conflicting": 0, "evidence_unknown": 1,
         },
     }  # fmt: skip
-    return account, replace(corpus, splits=splits)
+    return account, replace(corpus, splits=splits), pd.DataFrame(columns=list(COLUMNS))
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.75])
@@ -70,11 +72,11 @@ def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
 
 def test_a_criterion_that_leaves_no_room_for_the_post_is_refused(encoder):
     training = TrainingSettings(fixed={"encoder": encoder, "max_length": 16})
-    account, corpus = tables_of(tiny_agents.build_corpus(8))
+    account, corpus, ratings = tables_of(tiny_agents.build_corpus(8))
     longer = dict(corpus.criteria)
     longer["energy"] = "low energy or tired most days " * 4
     with pytest.raises(UserError, match="max_length is 16, but the longest criterion takes"):
-        report_node(account, replace(corpus, criteria=longer), CorpusSettings(), training)
+        report_node(account, replace(corpus, criteria=longer), ratings, CorpusSettings(), training)
 
 
 def test_the_node_returns_json_values_of_the_reports_schema(encoder):

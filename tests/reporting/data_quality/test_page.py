@@ -2,9 +2,12 @@
 
 import re
 
-from support.reporting.small_quality import CANARY, WINDOWING, prepared, quality_of, raw_tables, word_ends
+import pandas as pd
+from support.reporting.small_quality import CANARY, CRITERIA, WINDOWING, prepared, quality_of, raw_tables, word_ends
 
+from psy_agents.corpus.prepare import prepare_corpus
 from psy_agents.corpus.quality import Windowing, describe_quality
+from psy_agents.evaluation.agreement import annotator_agreement
 from psy_agents.reporting.data_quality.build import quality_figures
 from psy_agents.reporting.data_quality.figures import labels_plot
 from psy_agents.reporting.data_quality.page import headline, notes, quality_page
@@ -49,6 +52,21 @@ def test_posts_without_a_group_are_noted_and_no_group_is_named():
     assert "Posts without a group: 1 of 40." in " ".join(notes(report))
     assert "posts in the largest group" in page and "near-duplicates and posts of one group" in page
     assert CANARY not in page
+
+
+def test_annotators_are_compared_and_not_named():
+    posts, annotations = raw_tables()
+    rows = pd.concat([annotations.assign(who=f"{CANARY} {name}") for name in ("Ann", "Bob")])
+    _, corpus, settings = prepared(posts, rows, columns={"annotations": {"annotator": "who"}})
+    made = prepare_corpus(posts, rows, CRITERIA, settings, salt="salt")
+    quality = describe_quality(made.account, corpus, settings, WINDOWING)
+    report = quality.model_copy(update={"annotators": annotator_agreement(made.ratings, corpus)})
+    page = quality_page(report, *quality_figures(report))
+    assert "Agreement of 2 annotators on the 40 posts" in page
+    assert "1.000" in page and CANARY not in page
+    assert "Agreement of" not in quality_page(quality, *quality_figures(quality))
+    alone = annotator_agreement(made.ratings[made.ratings["annotator"] == 0], corpus)
+    assert "No post has rows of several annotators" in " ".join(notes(report.model_copy(update={"annotators": alone})))
 
 
 def test_a_criterion_without_a_positive_pair_is_noted_with_the_reason():

@@ -55,7 +55,8 @@ def check_posts(frame: pd.DataFrame, source: str, columns: PostColumns = PostCol
 def check_annotations(
     frame: pd.DataFrame, source: str, columns: AnnotationColumns = AnnotationColumns()
 ) -> pd.DataFrame:
-    """The annotations as ``post_id``, ``sentence_text``, ``criterion`` (str) and ``status`` (int8, 0 or 1).
+    """The annotations as ``post_id``, ``sentence_text``, ``criterion`` (str), ``status`` (int8, 0 or 1) and, where the corpus has it,
+    ``annotator`` (str).
 
     Unused columns (``sentence_id``, ``explanation``) are dropped and may be missing.
 
@@ -64,7 +65,9 @@ def check_annotations(
         source: the file's name, for messages.
         columns: their names in the file.
     """
-    annotations = _columns_as_text(frame, columns.model_dump(), source)
+    annotations = _columns_as_text(frame, columns.model_dump(exclude_none=True), source)
+    if "annotator" in annotations:
+        annotations["annotator"] = annotations["annotator"].str.strip()
     for name, column in (("post_id", columns.post_id), ("criterion", columns.criterion)):
         annotations[name] = annotations[name].str.strip()
         _refuse_blank(annotations[name], column, source)

@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.pipelines.data_quality.nodes import report
 from psy_agents.pipelines.preprocessing import NAMESPACE
 
-INPUTS = ["corpus_account", "corpus"]
+INPUTS = ["corpus_account", "corpus", "ratings"]
 PARAMETERS = ["params:preprocessing", "params:training"]
 OUTPUTS = ["data_quality", "data_quality_labels", "data_quality_lengths", "data_quality_rows", "data_quality_page"]
 

@@ -17,11 +17,11 @@ def create_pipeline() -> Pipeline:
         node(
             prepare,
             inputs=["posts_raw", "annotations_raw", "criteria_raw", "id_salt", "params:preprocessing"],
-            outputs=["posts", "pairs", "sentences", "criteria", "corpus_account"],
+            outputs=["posts", "pairs", "sentences", "criteria", "corpus_account", "ratings"],
             name="prepare_corpus",
         ),
         node(split, inputs=["posts", "pairs", "params:preprocessing"], outputs="splits", name="split_posts"),
         node(assemble, inputs=TABLES, outputs="corpus", name="assemble_corpus"),
     ]
-    outputs = {*TABLES, "corpus_account", "corpus"}
+    outputs = {*TABLES, "corpus_account", "ratings", "corpus"}
     return Pipeline(nodes, namespace=NAMESPACE, inputs=INPUTS, outputs=outputs, parameters={"params:preprocessing"})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
 from psy_agents.agents.windows import check_max_length
@@ -14,6 +15,7 @@ from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.quality import Windowing, describe_quality
 from psy_agents.corpus.quality_figures import DataQuality
+from psy_agents.evaluation.agreement import annotator_agreement
 from psy_agents.reporting.data_quality.figures import labels_plot, lengths_plot, rows_plot
 from psy_agents.training.config import HyperParameters
 
@@ -24,10 +26,17 @@ if TYPE_CHECKING:
 TOKENIZER_BATCH = 256
 
 
-def measure_quality(account: Mapping[str, Any], corpus: Corpus, settings: CorpusSettings, parameters: HyperParameters) -> DataQuality:
-    """Count what the corpus holds, in tokens and windows of the encoder."""
+def measure_quality(
+    account: Mapping[str, Any], corpus: Corpus, ratings: pd.DataFrame, settings: CorpusSettings, parameters: HyperParameters
+) -> DataQuality:
+    """Count what the corpus holds, in tokens and windows of the encoder, and how well its annotators agree.
+
+    Args:
+        ratings: each annotator's, see `psy_agents.corpus.annotators.ratings_of`.
+    """
     windowing = encoder_windowing(list(corpus.criteria.values()), parameters)
-    return describe_quality(account, corpus, settings, windowing)
+    quality = describe_quality(account, corpus, settings, windowing)
+    return quality.model_copy(update={"annotators": annotator_agreement(ratings, corpus)})
 
 
 def quality_figures(quality: DataQuality) -> tuple[Figure, Figure, Figure]:

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.config import SPLITS
-from psy_agents.corpus.quality_figures import DataQuality, RowCounts
+from psy_agents.corpus.quality_figures import AnnotatorFigures, DataQuality, RowCounts
 from psy_agents.reporting.page_parts import Cell, Chart, Section, Table
 from psy_agents.reporting.templating import render
-from psy_agents.reporting.texts import percent, readable_name
+from psy_agents.reporting.texts import estimate_cell, percent, readable_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -55,6 +55,8 @@ def notes(report: DataQuality) -> list[str]:
             f"Evidence unknown in whole or in part: {account.pairs.evidence_unknown:,} of "
             f"{_count(report.evidence.positive_pairs, 'positive pair')}. These pairs train only the criteria side."
         )
+    if report.annotators is not None and not report.annotators.posts_of_several:
+        found.append("No post has rows of several annotators, so their agreement is unknown.")
     if windows.share_of_tokens_beyond is not None and windows.share_of_tokens_beyond > NOTABLE_SHARE_BEYOND:
         found.append(
             f"{percent(windows.share_of_tokens_beyond)} of all tokens of posts lie beyond the first window (max_length "
@@ -90,6 +92,7 @@ def quality_page(report: DataQuality, labels: Figure, lengths: Figure, rows: Fig
             "Splits and clusters": Section(tables=_splits_tables(report)),
             "Lengths and windows": Section([Chart("lengths", lengths)], _lengths_tables(report)),
             "Evidence": Section(tables=_evidence_tables(report)),
+            **({} if report.annotators is None else {"Annotators": Section(tables=[_annotators_table(report.annotators)])}),
             "Settings": Section(tables=[_settings_table(report)]),
         },
     )
@@ -228,6 +231,20 @@ def _evidence_tables(report: DataQuality) -> list[Table]:
             ],
         ),
     ]
+
+
+def _annotators_table(figures: AnnotatorFigures) -> Table:
+    rows: list[list[Cell]] = [
+        [criterion, each.posts, each.met_by_any, estimate_cell(each.alpha), estimate_cell(each.f1)]
+        for criterion, each in figures.criteria.items()
+    ]
+    return Table(
+        f"Agreement of {_count(figures.annotators, 'annotator')} on the {_count(figures.posts_of_several, 'post')} that several of them "
+        f"rated, with 95 % intervals. Krippendorff asks for an alpha of 0.8, and calls 0.667 the least for tentative conclusions. F1 is "
+        f"that of one annotator against another; a model of a higher F1 on these labels agrees with them better than an annotator does.",
+        ["Criterion", "Posts of several", "Met for one of them", "Krippendorff's alpha", "F1"],
+        [*rows, ["mean", None, None, estimate_cell(figures.mean_alpha), estimate_cell(figures.mean_f1)]],
+    )
 
 
 def _settings_table(report: DataQuality) -> Table:
