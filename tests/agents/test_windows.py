@@ -16,7 +16,7 @@ from psy_agents.agents.windows import MIN_POST_TOKENS, tokenise_pairs
 from psy_agents.errors import UserError
 from psy_agents.evaluation.spans import sentence_spans
 from psy_agents.training.data import PairData
-from psy_agents.training.tables import TrainingTables, sentence_numbers, span_targets
+from psy_agents.training.step.tables import TrainingTables, sentence_numbers, span_targets
 from psy_agents.training.training_data import span_lengths
 
 LONG = " ".join(itertools.islice(itertools.cycle(FILLERS), 20)) + " " + SIGNS["sleep"][0]

@@ -22,6 +22,7 @@ from transformers import (
     XLMRobertaConfig,
 )
 
+from psy_agents.agents.encoders.packing import Packing
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.origins import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
@@ -230,4 +231,5 @@ def any_windows(lengths: tuple[int, ...] = (12, 5, 9)) -> WindowTensors:
     answerable_BT = mask_BT & (torch.arange(width) > 3)
     sentence_BT = torch.where(answerable_BT, (torch.arange(width) > 6).long(), -1)
     answerable_BT[:, 0] = True
-    return WindowTensors(ids, mask_BT, None, answerable_BT, sentence_BT, tuple(lengths), n_sentences=2)
+    packing = Packing(tuple(lengths), width, mask_BT.device)
+    return WindowTensors(ids, mask_BT, None, answerable_BT, sentence_BT, packing, n_sentences=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from torch import Tensor
 
@@ -20,7 +19,7 @@ class WindowTensors:
         types_BT: token types, or None if the encoder has none.
         answerable_BT: True on the post's tokens and on position 0, the no-answer position.
         sentence_BT: number of the token's sentence, from 0 in each window; -1 outside the post.
-        lengths: number of real tokens in each window.
+        packing: the layout of the windows without padding.
         n_sentences: at least 1, and at least the number of sentences in any window.
         frozen_BTH: states after the encoders' frozen layers; None if the model computes them.
     """
@@ -30,7 +29,7 @@ class WindowTensors:
     types_BT: Tensor | None
     answerable_BT: Tensor
     sentence_BT: Tensor
-    lengths: tuple[int, ...]
+    packing: Packing
     n_sentences: int
     frozen_BTH: Tensor | None = None
 
@@ -51,8 +50,3 @@ class WindowTensors:
         """Arguments of an encoder's forward pass on padded windows."""
         inputs = {"input_ids": self.ids_BT, "attention_mask": self.mask_BT.long()}
         return inputs if self.types_BT is None else {**inputs, "token_type_ids": self.types_BT}
-
-    @cached_property
-    def packing(self) -> Packing:
-        """The layout of the windows without padding."""
-        return Packing(self.lengths, self.ids_BT.shape[1], self.ids_BT.device)

@@ -24,8 +24,11 @@ def criterion_loss(logits_P: Tensor, labels_P: Tensor, config: LossConfig, weigh
 
     ``label_smoothing`` moves mass e to the uniform distribution (Szegedy et al. 2016, section 7);
     ``focal`` multiplies the cross-entropy by (1 - p_t) ** gamma (Lin et al. 2017, equation 4).
+
+    Args:
+        labels_P: 1, 0, or -1 for a dummy pair, which has no loss.
     """
-    targets_P = labels_P.float()
+    targets_P = labels_P.clamp_min(0).float()
     if config.loss == "label_smoothing":
         targets_P = targets_P * (1 - config.label_smoothing_factor) + config.label_smoothing_factor / 2
     losses_P = F.binary_cross_entropy_with_logits(logits_P, targets_P, reduction="none")
@@ -33,7 +36,7 @@ def criterion_loss(logits_P: Tensor, labels_P: Tensor, config: LossConfig, weigh
         # Clamped above zero: for gamma below 1 the gradient at zero is not finite.
         missed_P = (-torch.expm1(-losses_P)).clamp_min(1e-12)
         losses_P = losses_P * missed_P**config.focal_gamma
-    return (losses_P * torch.where(labels_P > 0, weight, 1.0)).sum()
+    return (losses_P * torch.where(labels_P > 0, weight, 1.0) * (labels_P >= 0)).sum()
 
 
 def span_loss(

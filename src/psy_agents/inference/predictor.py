@@ -21,7 +21,7 @@ from psy_agents.evaluation.predictions import Prediction
 from psy_agents.evaluation.spans import Span
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled_pairs
 from psy_agents.training.scoring import Answers, answer
-from psy_agents.training.tables import WindowTables
+from psy_agents.training.step.tables import WindowTables
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch
 from psy_agents.agents.device import to_device
 from psy_agents.agents.model import AgentModel
 from psy_agents.training.batches import padded_indices, token_budget_batches
-from psy_agents.training.tables import FrozenStates, WindowTables
+from psy_agents.training.step.tables import FrozenStates, WindowTables
 
 log = logging.getLogger(__name__)
 

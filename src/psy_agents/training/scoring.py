@@ -23,7 +23,7 @@ from psy_agents.evaluation.spans import Offsets
 from psy_agents.evaluation.thresholds import best_threshold, criterion_thresholds
 from psy_agents.training.batches import padded_indices, token_budget_batches
 from psy_agents.training.data import PairData
-from psy_agents.training.tables import FrozenStates, WindowTables
+from psy_agents.training.step.tables import FrozenStates, WindowTables
 
 
 @dataclass(frozen=True)

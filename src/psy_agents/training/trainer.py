@@ -23,8 +23,8 @@ from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.optimisation import optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import Answers, SplitScorer, answer
-from psy_agents.training.step import TrainingStep
-from psy_agents.training.tables import FrozenStates, WindowTables
+from psy_agents.training.step.tables import FrozenStates, WindowTables
+from psy_agents.training.step.training_step import TrainingStep
 from psy_agents.training.training_data import TrainingData
 
 LOSSES_READ_TOGETHER = 16

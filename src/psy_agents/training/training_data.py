@@ -17,7 +17,7 @@ from psy_agents.errors import UserError
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.data import PairData, annotated_sentences, split_pairs, tokenise, tokenise_sentences
 from psy_agents.training.frozen_states import FrozenStatesCache
-from psy_agents.training.tables import TrainingTables, WindowTables
+from psy_agents.training.step.tables import TrainingTables, WindowTables
 
 SPAN_LENGTH_QUANTILES = (0.75, 0.95, 1.0)
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import psy_agents
+from psy_agents.agents.encoders.packing import Packing
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent import Decisions, load_agent
@@ -52,7 +53,8 @@ def test_the_graph_gives_the_agents_logits_for_windows_of_any_number_and_length(
         tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
         with torch.inference_mode():
             given = (tensors[each] for each in ("ids", "mask", "types", "answerable", "sentence"))
-            wanted = model(WindowTensors(*given, lengths=(), n_sentences=tensors["ids"].shape[1]))
+            width = tensors["ids"].shape[1]
+            wanted = model(WindowTensors(*given, Packing((), width, torch.device("cpu")), n_sentences=width))
         found = dict(zip(names, session.run(None, inputs), strict=True))
         for name, tensor in {"criterion": wanted.criterion_B, "start": wanted.start_BT, "end": wanted.end_BT}.items():
             if name in names:

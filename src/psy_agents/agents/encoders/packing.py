@@ -44,6 +44,16 @@ class Packing:
     width: int
     device: torch.device
 
+    @property
+    def n_windows(self) -> int:
+        """B."""
+        return len(self.lengths)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest window, or more."""
+        return max(self.lengths)
+
     @cached_property
     def positions_N(self) -> Tensor:
         """Each token's position in its window, from 0."""
@@ -87,8 +97,8 @@ class Packing:
     def unpack(self, packed_1NH: Tensor) -> Tensor:
         """(1, N, H) -> (B, T, H), zeros after a window's end."""
         hidden = packed_1NH.shape[-1]
-        flat = packed_1NH.new_zeros(len(self.lengths) * self.width, hidden).index_copy(0, self.padded_index_N, packed_1NH[0])
-        return flat.view(len(self.lengths), self.width, hidden)
+        flat = packed_1NH.new_zeros(self.n_windows * self.width, hidden).index_copy(0, self.padded_index_N, packed_1NH[0])
+        return flat.view(self.n_windows, self.width, hidden)
 
 
 AttentionFunction = Callable[[Tensor, Tensor, Tensor, float, int | None], Tensor]
@@ -173,7 +183,7 @@ def _attend_on_gpu(
     from torch.nn.attention.varlen import varlen_attn
 
     q, k, v = (states[0].transpose(0, 1).contiguous() for states in (query, key, value))
-    longest = max(queries.lengths), max(keys.lengths)
+    longest = queries.longest, keys.longest
     sliding = {} if reach is None else {"window_size": (reach, reach)}
     attended = varlen_attn(q, k, v, queries.cu_seqlens, keys.cu_seqlens, *longest, scale=scale, **sliding)
     return attended.transpose(0, 1).unsqueeze(0)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from psy_agents.agents.encoders.packing import Packing
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.model import AgentModel, AgentOutput
 from psy_agents.agents.saved.agent import InferenceSettings, load_agent
@@ -24,7 +25,7 @@ from psy_agents.inference.predictor import windows_of
 from psy_agents.release.export_format import FOLDER_PLACEHOLDER, ExportFormat, FormatResult
 from psy_agents.release.markdown import fenced, table
 from psy_agents.training.data import unlabelled_pairs
-from psy_agents.training.tables import WindowTables
+from psy_agents.training.step.tables import WindowTables
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class _Graph(nn.Module):
 
 def _windows(ids: Tensor, mask: Tensor, answerable: Tensor, sentence: Tensor, types: Tensor | None = None) -> WindowTensors:
     # The size of a graph's tensor cannot depend on a value. The number of tokens bounds the number of sentences.
-    return WindowTensors(ids, mask, types, answerable, sentence, lengths=(), n_sentences=ids.shape[1])
+    return WindowTensors(ids, mask, types, answerable, sentence, Packing((), ids.shape[1], ids.device), n_sentences=ids.shape[1])
 
 
 def _named_outputs(output: AgentOutput) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from psy_agents.agents.losses import criterion_loss, span_loss
 from psy_agents.agents.model import AgentModel
 from psy_agents.agents.window_pooling import pool_windows
 from psy_agents.training.config import HyperParameters
-from psy_agents.training.tables import Batch, FrozenStates, TrainingTables
+from psy_agents.training.step.tables import Batch, FrozenStates, TrainingTables
 
 
 def micro_batch_loss(
@@ -66,18 +66,27 @@ class TrainingStep:
 
         Windows whose evidence is unknown have no span loss, and do not count in its mean.
         """
-        device = self.tables.device
-        of_step = np.concatenate(batches)
-        counts = len(of_step), max(1, self.tables.n_known_windows(of_step))
-        n_pairs, n_windows = (torch.full((), count, dtype=torch.float32, device=device) for count in counts)
-        total = torch.zeros((), device=device)
+        n_pairs, n_windows = (torch.full((), count, device=self.tables.device) for count in self.counts(batches))
+        total = torch.zeros((), device=self.tables.device)
         self.optimiser.zero_grad(set_to_none=True)
         for pairs in batches:
-            batch = self.tables.batch(pairs, self.frozen)
-            with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-                loss = micro_batch_loss(self.agent, batch, self.config, self.positive_weight, n_pairs, n_windows)
-            loss.backward()
-            total += loss.detach()
+            total += self.add_gradients(self.tables.batch(pairs, self.frozen), n_pairs, n_windows)
+        self.update()
+        return total
+
+    def counts(self, batches: Sequence[np.ndarray]) -> tuple[float, float]:
+        """Pairs of the step, and windows with known evidence, at least 1."""
+        of_step = np.concatenate(batches)
+        return float(len(of_step)), float(max(1, self.tables.n_known_windows(of_step)))
+
+    def add_gradients(self, batch: Batch, n_pairs: Tensor, n_windows: Tensor) -> Tensor:
+        """Add a micro-batch's gradients; returns its part of the step's loss."""
+        with torch.autocast(self.tables.device.type, self.precision, enabled=self.precision != torch.float32):
+            loss = micro_batch_loss(self.agent, batch, self.config, self.positive_weight, n_pairs, n_windows)
+        loss.backward()
+        return loss.detach()
+
+    def update(self) -> None:
+        """Clip the gradients and move the weights."""
         torch.nn.utils.clip_grad_norm_(self.agent.parameters(), self.config.max_grad_norm)
         self.optimiser.step()
-        return total

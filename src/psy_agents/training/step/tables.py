@@ -15,27 +15,32 @@ import torch
 from torch import Tensor
 
 from psy_agents.agents.device import to_device
+from psy_agents.agents.encoders.fixed_row import FixedRow
+from psy_agents.agents.encoders.packing import Packing
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.windows import Windows
 from psy_agents.training.data import PairData
+from psy_agents.training.step.buckets import Bucket, Buckets, batch_index
 
 
 @dataclass(frozen=True)
 class FrozenStates:
-    """Token states of all windows of a split, one row per token, in the order of `Windows.ids`."""
+    """Token states of all windows of a split after frozen layers, one row per token, in the order of `Windows.ids`."""
 
     depth: int
     states_NH: Tensor
 
-    def take(self, at_BT: Tensor, mask_BT: Tensor) -> Tensor:
-        """The states of the tokens in these rows (B, T, H), zeros where the mask is False."""
-        return self.states_NH[at_BT.clamp_max(len(self.states_NH) - 1)] * mask_BT.unsqueeze(-1)
+    def take(self, at_BT: Tensor) -> Tensor:
+        """The states of the tokens at these places (B, T, H), zeros for a dummy window's and after a window's end."""
+        n = len(self.states_NH)
+        return self.states_NH[at_BT.clamp_max(n - 1)] * (at_BT < n).unsqueeze(-1)
 
 
 class WindowTables:
     """Windows on a device, ready to be taken in batches.
 
-    Each table of tokens ends with a *blank* token, which stands after the end of every window: padding, outside all texts.
+    The tables hold a *dummy* window after the split's windows, a single position 0, which fills batches to fixed shapes; and last a
+    *blank* token, which stands after the end of every window: padding, outside all texts.
 
     Attributes:
         windows: the windows, on the host.
@@ -49,55 +54,78 @@ class WindowTables:
         self.n_sentences = 1 + np.maximum.reduceat(numbers, windows.first[:-1])
         answerable = windows.starts >= 0
         answerable[windows.first[:-1]] = True
-        self._first_W = to_device(windows.first[:-1], device, torch.long)
-        self._length_W = to_device(self.lengths, device, torch.long)
-        self._ids_N = self.token_table(windows.ids, pad_id)
-        self._types_N = None if windows.types is None else self.token_table(windows.types, 0)
-        self._answerable_N = self.token_table(answerable, False)
-        self._sentence_N = self.token_table(numbers, -1)
+        self._first_W = to_device(windows.first, device, torch.long)
+        self._length_W = to_device(np.append(self.lengths, 1), device, torch.long)
+        self._blank = len(windows.ids) + 1
+        self._ids_N = self.token_table(windows.ids, pad_id, pad_id)
+        self._types_N = None if windows.types is None else self.token_table(windows.types, 0, 0)
+        self._answerable_N = self.token_table(answerable, True, False)
+        self._sentence_N = self.token_table(numbers, -1, -1)
 
-    def token_table(self, values_N: np.ndarray, blank: int | bool) -> Tensor:
-        """A value for each token, and the blank token's, on the device."""
-        return to_device(np.append(values_N, np.array(blank, dtype=values_N.dtype)), self.device)
+    @property
+    def dummy(self) -> int:
+        """Number of the dummy window."""
+        return len(self.lengths)
+
+    def token_table(self, values_N: np.ndarray, dummy: int | bool, blank: int | bool) -> Tensor:
+        """A value for each token, then the dummy window's and the blank token's, on the device."""
+        return to_device(np.append(values_N, np.array([dummy, blank], dtype=values_N.dtype)), self.device)
 
     def places(self, window_B: Tensor, width: int) -> Tensor:
         """Each token's place in the token tables (B, T); the blank token's after a window's end."""
         columns = torch.arange(width, device=self.device)
         inside_BT = columns < self._length_W[window_B].unsqueeze(1)
-        return torch.where(inside_BT, self._first_W[window_B].unsqueeze(1) + columns, len(self._ids_N) - 1)
+        return torch.where(inside_BT, self._first_W[window_B].unsqueeze(1) + columns, self._blank)
 
     def gather(
-        self, at_BT: Tensor, lengths: tuple[int, ...], n_sentences: int, frozen: FrozenStates | None = None
+        self, at_BT: Tensor, mask_BT: Tensor, packing: Packing, n_sentences: int, frozen: FrozenStates | None = None
     ) -> WindowTensors:
         """The input of an agent, by tensor operations whose shapes depend on no value.
 
         Args:
             at_BT: from `places`.
-            lengths: tokens of each window.
+            mask_BT: True on each window's tokens.
+            packing: the layout of the windows without padding.
             n_sentences: at least 1, and at least the number of sentences in any window.
             frozen: the states of all windows after frozen layers.
         """
-        mask_BT = at_BT < len(self._ids_N) - 1
         return WindowTensors(
             ids_BT=self._ids_N[at_BT].long(),
             mask_BT=mask_BT,
             types_BT=None if self._types_N is None else self._types_N[at_BT].long(),
             answerable_BT=self._answerable_N[at_BT],
             sentence_BT=self._sentence_N[at_BT].long(),
-            lengths=lengths,
+            packing=packing,
             n_sentences=n_sentences,
-            frozen_BTH=None if frozen is None else frozen.take(at_BT, mask_BT),
+            frozen_BTH=None if frozen is None else frozen.take(at_BT),
         )
 
     def take(self, chosen: np.ndarray, frozen: FrozenStates | None = None) -> WindowTensors:
         """The chosen windows as the input of an agent, padded to the longest."""
-        return self.gather(self._places_of(chosen), *self._shape_of(chosen), frozen)
+        return self._take(chosen, frozen)[0]
 
-    def _places_of(self, chosen: np.ndarray) -> Tensor:
-        return self.places(to_device(chosen, self.device, torch.long), int(self.lengths[chosen].max()))
+    def take_fixed(self, index: Tensor, bucket: Bucket, frozen: FrozenStates | None = None) -> WindowTensors:
+        """A batch of windows that fills its bucket.
 
-    def _shape_of(self, chosen: np.ndarray) -> tuple[tuple[int, ...], int]:
-        return tuple(self.lengths[chosen].tolist()), max(1, int(self.n_sentences[chosen].max()))
+        Args:
+            index: from `buckets.batch_index`, on the device.
+        """
+        return self._take_fixed(index, bucket, frozen)[0]
+
+    def _take(self, chosen: np.ndarray, frozen: FrozenStates | None) -> tuple[WindowTensors, Tensor]:
+        lengths = self.lengths[chosen]
+        packing = Packing(tuple(lengths.tolist()), int(lengths.max()), self.device)
+        at_BT = self.places(to_device(chosen, self.device, torch.long), packing.width)
+        n_sentences = max(1, int(self.n_sentences[chosen].max()))
+        return self.gather(at_BT, at_BT < self._blank, packing, n_sentences, frozen), at_BT
+
+    def _take_fixed(self, index: Tensor, bucket: Bucket, frozen: FrozenStates | None) -> tuple[WindowTensors, Tensor]:
+        window_B, length_B, _, _ = index.split(bucket.sizes)
+        at_BT = self.places(window_B, bucket.width)
+        mask_BT = torch.arange(bucket.width, device=self.device) < length_B.unsqueeze(1)
+        row = bucket.row
+        packing = Packing((), bucket.width, self.device) if row is None else FixedRow(length_B, row, bucket.width)
+        return self.gather(at_BT, mask_BT, packing, bucket.sentences, frozen), at_BT
 
 
 @dataclass(frozen=True)
@@ -107,9 +135,9 @@ class Batch:
     Attributes:
         windows: inputs of B windows.
         pair_B: which of the P pairs each window belongs to.
-        labels_P: 1 where the criterion is met.
+        labels_P: 1 where the criterion is met; -1 for a dummy pair.
         start_targets_BT, end_targets_BT: True on gold starts (ends), or on position 0 if there are none.
-        known_B: 0 if the pair's evidence is unknown; its windows have no span loss.
+        known_B: 0 if the pair's evidence is unknown, or a dummy pair's; its windows have no span loss.
     """
 
     windows: WindowTensors
@@ -131,10 +159,10 @@ class TrainingTables(WindowTables):
         super().__init__(windows, pad_id, device)
         self.first_window = windows.pair_bounds()
         starts, ends = span_targets(windows, data)
-        self._start_N, self._end_N = self.token_table(starts, False), self.token_table(ends, False)
-        self._labels = to_device(np.array(data.labels), device, torch.long)
+        self._start_N, self._end_N = self.token_table(starts, True, False), self.token_table(ends, True, False)
         self._known_on_host = data.known
-        self._known = to_device(np.array(data.known), device, torch.float32)
+        self._labels = to_device(np.append(data.labels, -1), device, torch.long)
+        self._known = to_device(np.append(data.known, False), device, torch.float32)
 
     def n_known_windows(self, pairs: np.ndarray) -> int:
         """Number of windows of those pairs whose evidence is known."""
@@ -150,17 +178,34 @@ class TrainingTables(WindowTables):
 
     def batch(self, pairs: np.ndarray, frozen: FrozenStates | None = None) -> Batch:
         """All windows of the given pairs; ``frozen`` are the states of all windows after frozen layers."""
+        windows, at_BT = self._take(self.windows_of(pairs), frozen)
+        pair_B, pair_P = (to_device(numbers, self.device, torch.long) for numbers in (self._pair_of_windows(pairs), pairs))
+        return self._batch(windows, at_BT, pair_B, pair_P)
+
+    def index(self, pairs: np.ndarray, micro_batch: int, buckets: Buckets) -> tuple[np.ndarray, Bucket]:
+        """The index of a micro-batch, on the host, and its bucket."""
         chosen = self.windows_of(pairs)
-        local = np.repeat(np.arange(len(pairs)), self.first_window[pairs + 1] - self.first_window[pairs])
-        pair_B, pairs_P = (to_device(numbers, self.device, torch.long) for numbers in (local, pairs))
-        at_BT = self._places_of(chosen)
+        bucket = buckets.of_pairs(self.lengths[chosen], len(pairs), micro_batch)
+        dummies = self.dummy, len(self._labels) - 1
+        return batch_index(bucket, chosen, self.lengths[chosen], self._pair_of_windows(pairs), pairs, dummies), bucket
+
+    def fixed_batch(self, index: Tensor, bucket: Bucket, frozen: FrozenStates | None = None) -> Batch:
+        """The batch of an index on the device, by tensor operations whose shapes depend on no value."""
+        windows, at_BT = self._take_fixed(index, bucket, frozen)
+        _, _, pair_B, pair_P = index.split(bucket.sizes)
+        return self._batch(windows, at_BT, pair_B, pair_P)
+
+    def _pair_of_windows(self, pairs: np.ndarray) -> np.ndarray:
+        return np.repeat(np.arange(len(pairs)), self.first_window[pairs + 1] - self.first_window[pairs])
+
+    def _batch(self, windows: WindowTensors, at_BT: Tensor, pair_B: Tensor, pair_P: Tensor) -> Batch:
         return Batch(
-            windows=self.gather(at_BT, *self._shape_of(chosen), frozen),
+            windows=windows,
             pair_B=pair_B,
-            labels_P=self._labels[pairs_P],
+            labels_P=self._labels[pair_P],
             start_targets_BT=self._start_N[at_BT],
             end_targets_BT=self._end_N[at_BT],
-            known_B=self._known[pairs_P][pair_B],
+            known_B=self._known[pair_P][pair_B],
         )
 
 
