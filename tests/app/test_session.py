@@ -6,6 +6,7 @@ import pytest
 from kedro.io import DataCatalog
 from kedro.runner import ParallelRunner, ThreadRunner
 
+from psy_agents.agents.registry import AGENTS
 from psy_agents.app.session import AgentSession
 from psy_agents.errors import UserError
 
@@ -45,6 +46,12 @@ def test_without_an_agent_all_run(session, ran, untracked):
     assert sum("search_stage0" in name for name in ran) == 4
 
 
+@pytest.mark.parametrize(("given", "expected"), [("joint+evidence", {"evidence", "joint"}), ("all", set(AGENTS))])
+def test_several_agents_are_named_by_plus_and_every_one_by_all(session, ran, untracked, given, expected):
+    session(agent=given).run(pipeline_names=["hpo_stage0"])
+    assert {name.split(".")[0] for name in ran if "search_stage0" in name} == expected
+
+
 def test_another_session_of_the_process_runs_its_own_agent(session, ran, untracked):
     session(agent="evidence").run(pipeline_names=["hpo_stage0"])
     ran.clear()
@@ -57,6 +64,7 @@ def test_another_session_of_the_process_runs_its_own_agent(session, ran, untrack
     ("pipeline", "agent", "message"),
     [
         ("hpo_stage0", "evidenc", "agent=evidenc: there is no such agent, did you mean 'evidence'"),
+        ("hpo_stage0", "evidence+jont", "agent=evidence.jont: there is no such agent, did you mean 'joint'"),
         ("hpo_stage0", "../x", "there are: criteria, evidence, share, joint"),
         ("hpo_stage0", 1, "agent=1: there is no such agent"),
         ("preprocessing", "evidence", "'preprocessing' does not work on one agent"),
@@ -213,7 +221,11 @@ def test_a_mistake_in_a_file_is_named(session, project, old, new, message):
 def test_the_environment_overrides_every_stage_and_the_command_line_overrides_it(session, monkeypatch):
     monkeypatch.setenv("HPO_EPOCHS", "2")
     monkeypatch.setenv("HPO_PATIENCE", "1")
-    stage = session()._get_config_loader()["parameters"]["hpo"]["stage0"]
+    monkeypatch.setenv("HPO_TRIALS", "3")
+    hpo = session()._get_config_loader()["parameters"]["hpo"]
+    assert [hpo[stage]["n_trials"] for stage in ("stage0", "stage1", "stage2")] == [3, 3, 3]
+    assert hpo["maximal"]["n_trials"] == {"criteria": 3, "evidence": 3, "default": 3}
+    stage = hpo["stage0"]
     assert (stage["epochs"], stage["patience"]) == (2, 1)
     stage = session(hpo={"stage0": {"epochs": 4}})._get_config_loader()["parameters"]["hpo"]["stage0"]
     assert (stage["epochs"], stage["patience"]) == (4, 1)

@@ -73,7 +73,7 @@ def training(encoder: Path) -> dict[str, Any]:
 def sessions_of(project: Path, monkeypatch: pytest.MonkeyPatch) -> NewSession:
     """Makes sessions of a project; their runtime parameters are nested as Kedro nests ``--params``."""
     monkeypatch.chdir(project)
-    for name in ("HPO_EPOCHS", "HPO_PATIENCE"):
+    for name in ("HPO_TRIALS", "HPO_EPOCHS", "HPO_PATIENCE"):
         monkeypatch.delenv(name, raising=False)
     bootstrap_project(project)
 

@@ -40,21 +40,32 @@ def registered_nodes(names: list[str]) -> Pipeline:
     return sum((pipelines[name] for name in names), Pipeline([]))
 
 
-def namespaces_of_agent(agent: str, names: list[str], nodes: Pipeline, namespaces: Iterable[str] | None) -> list[str]:
-    """The namespaces of one agent's run: the preprocessing and the agent.
+ALL = "all"
+"""The value of ``--params agent`` that names every agent."""
+
+
+def namespaces_of_agents(given: str, names: list[str], nodes: Pipeline, namespaces: Iterable[str] | None) -> list[str] | None:
+    """The namespaces of a run of some agents: the preprocessing and the agents. None if all agents run.
+
+    Args:
+        given: the value of ``--params agent``: a name, several as ``evidence+joint``, or ``all``.
 
     Raises:
         UserError: there is no such agent, a pipeline does not work on one agent, or namespaces are given too.
     """
-    if agent not in AGENTS:
-        raise UserError(f"--params agent={agent}: there is no such agent{closest(agent, AGENTS)}")
     if namespaces:
         raise UserError("--params agent=... and --namespaces say the same thing: give one of them.")
+    if given == ALL:
+        return None
+    agents = str(given).split("+")
+    for agent in agents:
+        if agent not in AGENTS:
+            raise UserError(f"--params agent={given}: there is no such agent{closest(agent, (*AGENTS, ALL))}")
     for name in names:
-        if name.endswith("_all") or not any(agent_of(node) == agent for node in pipelines[name].nodes):
-            raise UserError(f"Pipeline '{name}' does not work on one agent: leave out --params agent={agent}.")
+        if name.endswith("_all") or not any(agent_of(node) in agents for node in pipelines[name].nodes):
+            raise UserError(f"Pipeline '{name}' does not work on one agent: leave out --params agent={given}.")
     present = {node.namespace for node in nodes.nodes}
-    return [namespace for namespace in (preprocessing.NAMESPACE, agent) if namespace in present]
+    return [namespace for namespace in (preprocessing.NAMESPACE, *(a for a in AGENTS if a in agents)) if namespace in present]
 
 
 def check_one_agent_is_published(chosen: Pipeline) -> None:

@@ -21,7 +21,7 @@ from psy_agents.app.checks import (
     check_first_trials,
     check_one_agent_is_published,
     check_refit_stage,
-    namespaces_of_agent,
+    namespaces_of_agents,
     registered_nodes,
 )
 from psy_agents.app.config_loader import ConfigLoader
@@ -45,7 +45,7 @@ FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_ou
 class AgentSession(KedroSession):
     """Consumes two ``--params``; they are not logged.
 
-    ``agent=NAME`` becomes Kedro's namespace filter: the preprocessing and the nodes of that agent.
+    ``agent=NAME`` or ``agent=ONE+OTHER`` becomes Kedro's namespace filter: the preprocessing and the nodes of these agents.
     ``data_agreement=PERSON`` confirms the data agreement of the corpus that the run reads.
     """
 
@@ -133,7 +133,7 @@ class AgentSession(KedroSession):
             parameters = self._check_configuration(names, places)
             nodes = registered_nodes(names)
             if self._agent is not None:
-                namespaces = namespaces_of_agent(self._agent, names, nodes, namespaces)
+                namespaces = namespaces_of_agents(self._agent, names, nodes, namespaces)
             try:
                 chosen = nodes.filter(node_namespaces=namespaces, **{key: kwargs.get(key) for key in FILTERS})
             except ValueError as error:
