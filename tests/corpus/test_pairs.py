@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from psy_agents.corpus.alignment.align import STAGES
 from psy_agents.corpus.config import AlignmentSettings, Policies
 from psy_agents.corpus.fingerprint import data_hash, hashed_id
 from psy_agents.corpus.pairs import build_pairs
@@ -78,7 +79,7 @@ def test_a_positive_sentence_that_stands_nowhere_keeps_the_label_and_makes_the_e
     tables = build_pairs(posts(a=TEXT), annotations(*rows), CRITERIA)
     assert tables.pairs["label"].tolist() == [1, 0, 0]
     assert tables.pairs["evidence_known"].tolist() == [False, True, True]
-    stages = {"exact": 1, "normalised": 0, "fuzzy": 0, "blank": 0}
+    stages = {**dict.fromkeys(STAGES, 0), "exact": 1}
     assert tables.report["alignment"]["rows"] == {"in": 3, **stages, "not_found": 2}
     assert tables.report["alignment"]["positive_rows"] == {"in": 2, **stages, "not_found": 1}
 

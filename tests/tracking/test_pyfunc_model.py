@@ -300,9 +300,10 @@ def test_an_mlflow_that_stays_broken_is_reported_and_the_refit_is_saved(tracked,
     assert len(list((tracked.folder / "data/test/06_models/refit/share").iterdir())) == versions + 1
 
 
-def test_a_row_of_white_space_is_refused_by_its_number():
-    with pytest.raises(UserError, match=r"^1 of 2 rows have no text but white space, first row 1 \(from 0 on\)\.$"):
-        predict_posts(pd.DataFrame({"text": ["secret", " \n"]}), Path("nowhere"), "cpu", quotes=False)
+@pytest.mark.parametrize("blank", [" \n", "\u200b\u2060"])
+def test_a_row_without_visible_text_is_refused_by_its_number(blank):
+    with pytest.raises(UserError, match=r"^1 of 2 rows have no visible text, first row 1 \(from 0 on\)\.$"):
+        predict_posts(pd.DataFrame({"text": ["secret", blank]}), Path("nowhere"), "cpu", quotes=False)
 
 
 @pytest.mark.parametrize("posts", [{"text": ["secret", None]}, {"text": ["secret", "a"], "post_id": ["1", None]}])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from psy_agents.corpus.alignment.normalisation import is_blank
 from psy_agents.corpus.reading.rows import read_rows
 from psy_agents.errors import UserError
 from psy_agents.files.checksums import checksum
@@ -29,8 +30,8 @@ class Post:
 
     @property
     def blank(self) -> bool:
-        """Whether the text is empty or white space alone."""
-        return not self.text.strip()
+        """Whether the text is empty, or white space and invisible characters alone."""
+        return is_blank(self.text)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from kedro.pipeline import Pipeline, node
 
+from psy_agents.corpus.alignment.normalisation import is_blank
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import prediction_rows
 
@@ -46,9 +47,9 @@ def predict_posts(posts: pd.DataFrame, folder: Path, device: str, quotes: bool) 
         wrong = [row for row, value in enumerate(values) if not isinstance(value, str)]
         if wrong:
             raise UserError(f"{len(wrong)} of {len(posts)} rows have no {name} that is a string, first row {wrong[0]} (from 0 on).")
-    blank = [row for row, text in enumerate(texts) if not text.strip()]
+    blank = [row for row, text in enumerate(texts) if is_blank(text)]
     if blank:
-        raise UserError(f"{len(blank)} of {len(posts)} rows have no text but white space, first row {blank[0]} (from 0 on).")
+        raise UserError(f"{len(blank)} of {len(posts)} rows have no visible text, first row {blank[0]} (from 0 on).")
     rows = prediction_rows(ids, load_predictor(folder, device).predict(texts, quotes=quotes))
     return pd.DataFrame(rows.to_pylist(), columns=rows.column_names)
 

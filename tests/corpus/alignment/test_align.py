@@ -8,9 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.effort import counted
 
-from psy_agents.corpus.alignment import align as alignment
 from psy_agents.corpus.alignment import normalisation
-from psy_agents.corpus.alignment.align import STAGES, align, words_needed
+from psy_agents.corpus.alignment import post as alignment_post
+from psy_agents.corpus.alignment.align import STAGES, align
+from psy_agents.corpus.alignment.fuzzy import words_needed
 from psy_agents.corpus.alignment.normalisation import normalise, trim
 from psy_agents.corpus.config import DEFAULT_FUZZY_THRESHOLD
 from psy_agents.errors import UserError
@@ -302,7 +303,7 @@ def test_damaged_sentences_are_found_where_they_stand_and_absent_ones_nowhere():
 
 def test_a_posts_form_is_made_once_and_only_if_a_sentence_is_not_there_verbatim(monkeypatch):
     seen = []
-    monkeypatch.setattr(alignment, "normalise", lambda text: seen.append(text) or normalise(text))
+    monkeypatch.setattr(alignment_post, "normalise", lambda text: seen.append(text) or normalise(text))
     align([POST, "Other."], np.array([0, 1, 0]), ["since the spring", "Other.", "At work"], 0.7)
     assert seen == []
     align([POST, "Other."], np.array([0, 1, 0, 0]), ["SINCE THE", "Other.", "AT WORK", "Nothing at all of it"], 0.7)

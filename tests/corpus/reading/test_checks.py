@@ -36,8 +36,8 @@ def refusal(check, table, source="file.csv"):
 
 
 def test_posts_keep_their_text_to_the_character_and_lose_other_columns():
-    checked = check_posts(posts(text=["  one\n", "two\r\n", ""], post_id=[" a", "b ", "c"], date=["1", "2", "3"]), "f")
-    assert checked.to_dict("list") == {"post_id": ["a", "b", "c"], "text": ["  one\n", "two\r\n", ""]}
+    checked = check_posts(posts(text=["  one\n", "two\r\n", "\u200b\ufeff"], post_id=[" a", "b ", "c"], date=["1", "2", "3"]), "f")
+    assert checked.to_dict("list") == {"post_id": ["a", "b", "c"], "text": ["  one\n", "two\r\n", "\u200b\ufeff"]}
     assert has_text(checked).tolist() == [True, True, False]
 
 
@@ -49,7 +49,7 @@ def test_posts_keep_their_text_to_the_character_and_lose_other_columns():
         (posts().iloc[:0], ["0 rows"]),
         (posts(post_id=["a", " a", "a"]), ["2 of 3 rows", "repeat a post_id"]),
         (posts(post_id=["a", " ", "c"]), ["column post_id is blank in 1 of 3 rows", "row 2 below the header"]),
-        (posts(text=["", " ", "\n"]), ["column text is blank in all 3 rows"]),
+        (posts(text=["", " \u2060", "\n"]), ["column text is blank in all 3 rows"]),
     ],
 )
 def test_posts_that_cannot_be_used_are_refused_in_one_sentence(table, parts):

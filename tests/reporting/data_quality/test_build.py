@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from support import tiny_agents
 
+from psy_agents.corpus.alignment.align import STAGES
 from psy_agents.corpus.annotators import COLUMNS
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.quality_figures import DataQuality
@@ -26,7 +27,7 @@ def encoder(request, tmp_path_factory):
 def tables_of(corpus):
     """The account of the tiny corpus, the corpus with its columns, and no ratings, as the preprocessing would give them."""
     splits = corpus.splits.assign(cluster=range(len(corpus.posts)))
-    zero = dict.fromkeys(("in", "exact", "normalised", "fuzzy", "not_found", "blank"), 0)
+    zero = dict.fromkeys(("in", *STAGES), 0)
     whole = {"in": 0, "used": 0, "set_aside": {}}
     n_pairs, origins = len(corpus.pairs), corpus.pairs["origin"].value_counts().to_dict()
     account = {

@@ -2,8 +2,8 @@
 
 Two texts have the same form if they differ only in Unicode composition and compatibility (ligatures, full width),
 case, the kind of quotes, apostrophes and dashes, an ellipsis or three dots, the kind and amount of white space,
-invisible characters (zero width, soft hyphen), or UTF-8 that was read as Windows-1252 ("mojibake") in the
-three leading bytes that English and Western European texts have.
+invisible characters (zero width, soft hyphen), the vowel signs of Arabic and Hebrew, or UTF-8 that was read as
+Windows-1252 ("mojibake") in the three leading bytes that English and Western European texts have.
 
 The text is read in pieces, each of which is normalised on its own: a grapheme cluster (Unicode Standard Annex 29),
 so that a letter and its combining marks stay together, or one mojibake character. The form of a piece depends on nothing
@@ -32,8 +32,15 @@ _MOJIBAKE = f"[ÂÃ]{_CONTINUATION_CLASS}|â[€‚„]{_CONTINUATION_CLASS}"
 MOJIBAKE = regex.compile(_MOJIBAKE)
 PIECE = regex.compile(rf"(?:{_MOJIBAKE})[\p{{M}}\p{{Default_Ignorable_Code_Point}}]*|\X")
 
-UNSEEN = regex.compile(r"\p{Default_Ignorable_Code_Point}+")
-_SEEN = r"[^\s\x1c-\x1f\p{Default_Ignorable_Code_Point}]"
+# Control characters, the empty Braille pattern and the Arabic stroke that only lengthens a word are not seen either.
+_UNSEEN = r"\p{Default_Ignorable_Code_Point}\x00-\x08\x0e-\x1b\x7f\u2800\u0640\ufff9-\ufffb"
+UNSEEN = regex.compile(rf"[{_UNSEEN}]+")
+_SEEN = rf"[^\s\x1c-\x1f{_UNSEEN}]"
+# Signs of vowels and of reading that Arabic and Hebrew mostly leave out; hamza and madda, which make other letters, stay.
+VOWEL_SIGNS = regex.compile(
+    r"[\u064b-\u0652\u0656-\u065f\u0670\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed"
+    r"\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]+"
+)
 FIRST_SEEN = regex.compile(_SEEN)
 LAST_SEEN = regex.compile(rf"(?r){_SEEN}")
 
@@ -86,6 +93,11 @@ def normalise(text: str) -> Normalised:
     return Normalised(codes[first].tobytes().decode("utf-32-le", "surrogatepass"), start[first], end[last])
 
 
+def is_blank(text: str) -> bool:
+    """True for a text of white space and invisible characters alone."""
+    return FIRST_SEEN.search(text) is None
+
+
 def trim(text: str) -> str:
     """``text`` without white space and invisible characters at its two ends."""
     first = FIRST_SEEN.search(text)
@@ -106,4 +118,5 @@ def _form(piece: str) -> str:
     if any(character.isspace() for character in form):
         form = unicodedata.normalize("NFC", piece)
     # Case folding can undo a composition and add an apostrophe.
-    return unicodedata.normalize("NFC", form.casefold()).translate(PUNCTUATION)
+    form = unicodedata.normalize("NFC", form.casefold()).translate(PUNCTUATION)
+    return VOWEL_SIGNS.sub("", form) or form

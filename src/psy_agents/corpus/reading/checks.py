@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from psy_agents.corpus.alignment.normalisation import is_blank
 from psy_agents.corpus.config import AnnotationColumns, PostColumns
 from psy_agents.errors import UserError
 
@@ -89,7 +90,7 @@ def check_criteria(mapping: Mapping[str, str], source: str) -> dict[str, str]:
     not_text = sum(not isinstance(part, str) for item in mapping.items() for part in item)
     if not_text:
         raise UserError(f"{source}: {not_text} ids or texts of {len(mapping)} criteria are not strings: quote them.")
-    blank = sum(not criterion.strip() or not text.strip() for criterion, text in mapping.items())
+    blank = sum(is_blank(criterion) or is_blank(text) for criterion, text in mapping.items())
     if blank:
         raise UserError(f"{source}: {blank} of {len(mapping)} criteria have a blank id or text: fill or remove them.")
     criteria = {criterion.strip(): text.strip() for criterion, text in mapping.items()}
@@ -102,8 +103,8 @@ def check_criteria(mapping: Mapping[str, str], source: str) -> dict[str, str]:
 
 
 def has_text(posts: pd.DataFrame) -> pd.Series:
-    """True for each post whose text is more than whitespace."""
-    return posts["text"].str.strip() != ""
+    """True for each post whose text is more than white space and invisible characters."""
+    return ~posts["text"].map(is_blank).astype(bool)
 
 
 def _named_splits(posts: pd.DataFrame, source: str, column: str) -> pd.Series:

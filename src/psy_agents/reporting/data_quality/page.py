@@ -24,7 +24,7 @@ def headline(report: DataQuality) -> str:
     """The corpus in one sentence."""
     account, windows = report.account, report.windows
     posts, rows = account.posts, account.alignment.positive_rows
-    placed = rows["exact"] + rows["normalised"] + rows["fuzzy"]
+    placed = rows["in"] - rows["not_found"] - rows["blank"]
     positives = sum(split.positives for split in report.splits.values())
     share = report.windows.share_of_tokens_beyond
     used = "all used" if posts.used == posts.rows_in else f"{posts.used:,} used"
