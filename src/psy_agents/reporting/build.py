@@ -28,6 +28,7 @@ from psy_agents.evaluation.results import (
     Evaluation,
     Report,
     SeedScores,
+    Selection,
     StageCost,
 )
 from psy_agents.evaluation.significance import compare
@@ -139,6 +140,7 @@ def evaluate_systems(
             if (ensemble := refit.summary.ensemble) is not None
         ],
         seeds=[_seed_scores(refit.summary) for refit in refits.values()],
+        selections=[_selection(refit.summary, stages) for refit in refits.values()],
         stages=stages,
         missing=[agent for agent in AGENTS if agent not in refits],
     )
@@ -192,3 +194,40 @@ def _seed_scores(summary: RefitSummary) -> SeedScores:
         mean=statistics.mean(values),
         standard_deviation=statistics.stdev(values) if len(values) > 1 else 0.0,
     )
+
+
+def _selection(summary: RefitSummary, stages: Sequence[StageCost]) -> Selection:
+    winner, single = summary.candidates[summary.winner - 1], summary.ensemble
+    search = next((stage for stage in stages if stage.study == summary.from_study), None)
+    return Selection(
+        agent=summary.agent,
+        trials=None if search is None else search.trials - search.states.get("failed", 0),
+        candidates=len(summary.candidates),
+        searched=max(each.searched_value for each in summary.candidates),
+        winner_searched=winner.searched_value,
+        confirmed=winner.mean,
+        other_seeds=mean_of_other_seeds_choice([each.values for each in summary.candidates]) if summary.resplit else None,
+        test=summary.test_value if single is None else single.single_test_value,
+    )
+
+
+def mean_of_other_seeds_choice(values: Sequence[Sequence[float | None]]) -> float | None:
+    """The mean over the seeds of the candidate with the highest mean over the *other* seeds.
+
+    The mean of the winner over all seeds is too high, since these values chose it; here no seed's value has a part in its own choice
+    (Cawley and Talbot, "On Over-fitting in Model Selection and Subsequent Selection Bias in Performance Evaluation", JMLR 2010).
+
+    Args:
+        values: of each candidate by seed.
+
+    Returns:
+        None with fewer than two seeds or candidates, or where a candidate has no value of a seed.
+    """
+    seeds = len(values[0])
+    if len(values) < 2 or seeds < 2 or any(len(row) != seeds or None in row for row in values):
+        return None
+    found = []
+    for seed in range(seeds):
+        others = [statistics.fmean(value for place, value in enumerate(row) if place != seed) for row in values]
+        found.append(values[others.index(max(others))][seed])
+    return statistics.fmean(found)

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TABLES = ("criteria", "summary", "evidence", "comparisons", "errors", "gains", "thresholds", "ensembles", "seeds", "stages")
+TABLES = ("criteria", "summary", "evidence", "comparisons", "errors", "gains", "thresholds", "ensembles", "selection", "seeds", "stages")
 FIGURES = ("criteria", "comparison")
-AGENT_FIGURES = ("reliability", "errors", "history", "importances", "parallel_coordinates", "learning_curves", "timeline")
+AGENT_FIGURES = ("reliability", "errors", "history", "expected_best", "importances", "parallel_coordinates", "learning_curves", "timeline")
 
 
 def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import pandas as pd
 
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, SUMMARY
-from psy_agents.evaluation.results import ClassScores, Comparison, Estimate, Evaluation, ModelCost, Report
+from psy_agents.evaluation.results import ClassScores, Comparison, Estimate, Evaluation, ModelCost, Report, Selection
 
 NO_SYMPTOMS = "NO_SYMPTOMS"
 STATES = ("complete", "pruned", "failed")
@@ -53,16 +53,13 @@ def criteria_table(report: Report) -> pd.DataFrame:
 
 
 def summary_table(report: Report) -> pd.DataFrame:
-    """The metrics of each system on test, and the mean and standard deviation of an agent's objective over seeds."""
-    seeds = {scores.agent: scores for scores in report.seeds}
-    rows = []
-    for evaluation in agents_then_baselines(report):
-        rows += [(*_system_cells(evaluation), *row, None) for row in _metric_rows(summary_estimates(evaluation))]
-        if evaluation.kind == "agent" and evaluation.name in seeds:
-            scores = seeds[evaluation.name]
-            rows.append((*_system_cells(evaluation), "held_out_objective", scores.mean, None, None, scores.standard_deviation))
-    table = pd.DataFrame(rows, columns=[*_SYSTEM_COLUMNS, *_ESTIMATE_COLUMNS, "standard_deviation"])
-    return table.astype({"low": float, "high": float, "standard_deviation": float})
+    """The metrics of each system on test."""
+    rows = [
+        (*_system_cells(evaluation), *row)
+        for evaluation in agents_then_baselines(report)
+        for row in _metric_rows(summary_estimates(evaluation))
+    ]
+    return pd.DataFrame(rows, columns=[*_SYSTEM_COLUMNS, *_ESTIMATE_COLUMNS]).astype({"low": float, "high": float})
 
 
 def evidence_table(report: Report) -> pd.DataFrame:
@@ -161,6 +158,17 @@ def errors_table(report: Report) -> pd.DataFrame:
         false_negative_rate=table["false_negatives"].div(table["positives"].where(table["positives"] > 0)),
         token_f1=table["token_f1"].astype(float),
     )
+
+
+def selection_table(report: Report) -> pd.DataFrame:
+    """The objective of each agent's winner in the search, confirmed and on test, one row an agent (see `Selection`).
+
+    ``search_gap`` is searched minus test, ``confirmed_gap`` confirmed minus test.
+    """
+    columns = list(Selection.model_fields)
+    table = pd.DataFrame([[getattr(each, name) for name in columns] for each in report.selections], columns=columns)
+    table = table.astype({name: float for name in ("searched", "winner_searched", "confirmed", "other_seeds", "test")})
+    return table.assign(search_gap=table["searched"] - table["test"], confirmed_gap=table["confirmed"] - table["test"])
 
 
 def seeds_table(report: Report) -> pd.DataFrame:

@@ -37,6 +37,7 @@ class ReportView:
     criteria: Section | None
     evidence: Section | None
     comparisons: Section | None
+    selection: Section | None
     seeds: Section | None
     choices: Section | None
     ensembles: Section | None
@@ -66,6 +67,7 @@ def report_page(
         criteria=results.criteria_section(report, figures),
         evidence=results.evidence_section(report),
         comparisons=results.comparisons_section(report),
+        selection=training.selection_section(report),
         seeds=training.seeds_section(report),
         choices=training.choices_section(report),
         ensembles=training.ensembles_section(report),

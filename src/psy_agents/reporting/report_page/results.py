@@ -22,7 +22,7 @@ from psy_agents.reporting.tables import (
     summary_estimates,
     verdict,
 )
-from psy_agents.reporting.texts import estimate_cell, held_out_words, percent, without_line_breaks
+from psy_agents.reporting.texts import estimate_cell, percent, without_line_breaks
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -49,7 +49,6 @@ def _charts(figures: Mapping[str, Figure], name: str) -> list[Chart]:
 def summary_section(report: Report, figures: Mapping[str, Figure]) -> Section:
     """The main metrics of all systems."""
     systems = agents_then_baselines(report)
-    seeds = {scores.agent: f"{estimate_text(scores.mean)} ± {estimate_text(scores.standard_deviation)}" for scores in report.seeds}
     columns = {side: summary_of(side) for side in ("criteria", "evidence")}
     tables = [
         Table(
@@ -63,10 +62,6 @@ def summary_section(report: Report, figures: Mapping[str, Figure]) -> Section:
             [_summary_row(each, columns["evidence"]) for each in systems if each.evidence is not None],
         ),
     ]
-    if any(each.kind == "agent" and each.name in seeds for each in systems):
-        rows = [[each.name, seeds.get(each.name)] for each in systems if each.kind == "agent"]
-        where = held_out_words(report.seeds)
-        tables.append(Table(f"Objective on {where} over the fixed seeds: mean ± standard deviation", ["Agent", "Objective"], rows))
     return Section(_charts(figures, "comparison"), tables)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from psy_agents.evaluation.metrics.registry import TITLES, lower_is_better
 from psy_agents.evaluation.results import Report
 from psy_agents.reporting.page_parts import Cell, Chart, Details, Section, Table
-from psy_agents.reporting.tables import estimate_text, p_text, stages_table
+from psy_agents.reporting.tables import estimate_text, p_text, selection_table, stages_table
 from psy_agents.reporting.texts import estimate_cell, held_out_words, readable_name
 
 if TYPE_CHECKING:
@@ -18,6 +18,32 @@ if TYPE_CHECKING:
 
 ENSEMBLES = {"seeds": "of its seeds", "top_k": "of the best candidates"}
 GAIN_HEADS = {"calibration": "calibration", "thresholds": "thresholds by criterion"}
+
+
+def selection_section(report: Report) -> Section | None:
+    """The winner's objective in the search, confirmed and on test. None without a refit."""
+    if not report.selections:
+        return None
+    columns = {
+        "searched": "Best of the search",
+        "winner_searched": "Winner in the search",
+        "confirmed": "Winner confirmed",
+        "other_seeds": "Chosen by the other seeds",
+        "test": "On test",
+        "search_gap": "Search − test",
+        "confirmed_gap": "Confirmed − test",
+    }
+    rows: list[list[Cell]] = [
+        [
+            each["agent"],
+            None if pd.isna(each["trials"]) else int(each["trials"]),
+            int(each["candidates"]),
+            *(None if pd.isna(each[name]) else estimate_text(each[name]) for name in columns),
+        ]
+        for each in selection_table(report).to_dict("records")
+    ]
+    caption = "The objective each time it was scored, from the search to test"
+    return Section(tables=[Table(caption, ["Agent", "Trials", "Candidates", *columns.values()], rows)])
 
 
 def seeds_section(report: Report) -> Section | None:
@@ -28,18 +54,13 @@ def seeds_section(report: Report) -> Section | None:
     rows: list[list[Cell]] = [
         [
             scores.agent,
-            estimate_text(scores.mean),
-            estimate_text(scores.standard_deviation),
             *map(estimate_text, scores.values),
             *[None] * (runs - len(scores.values)),
         ]
         for scores in report.seeds
     ]
-    caption = (
-        f"The winner's objective on {held_out_words(report.seeds)}, trained again with each seed. "
-        "Deviation: standard deviation of the sample (n − 1)."
-    )
-    return Section(tables=[Table(caption, ["Agent", "Mean", "Deviation", *(f"Seed {run}" for run in range(1, runs + 1))], rows)])
+    caption = f"The winner's objective on {held_out_words(report.seeds)}, trained again with each seed; these values chose the winner"
+    return Section(tables=[Table(caption, ["Agent", *(f"Seed {run}" for run in range(1, runs + 1))], rows)])
 
 
 def choices_section(report: Report) -> Section | None:

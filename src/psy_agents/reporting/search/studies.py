@@ -22,6 +22,7 @@ from psy_agents.reporting.search.diagnostics import (
     stage_cost,
     timeline_plot,
 )
+from psy_agents.reporting.search.expected_best import expected_best_plot
 from psy_agents.reporting.search.plots import history_plot
 from psy_agents.reporting.texts import readable_name
 
@@ -69,13 +70,17 @@ def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost
 
 
 def search_figures(agent: str, studies: Iterable[optuna.Study], refit: RefitSummary) -> dict[str, Figure]:
-    """``history`` and `DIAGNOSTICS` of the study that the refit starts from. The figures are empty if the study is not in the store."""
+    """``history``, ``expected_best`` and `DIAGNOSTICS` of the study that the refit starts from.
+
+    The figures are empty if the study is not in the store.
+    """
     study = next((study for study in studies if study.study_name == refit.from_study), None)
     if study is None:
         why = f"The study {refit.from_study} is no longer in the store."
-        return {name: empty_figure(f"{readable_name(name)}: {agent}", why) for name in ("history", *DIAGNOSTICS)}
-    history = history_plot(stage_records(study), study.study_name)
-    return {"history": history, **{name: draw(study) for name, draw in DIAGNOSTICS.items()}}
+        return {name: empty_figure(f"{readable_name(name)}: {agent}", why) for name in ("history", "expected_best", *DIAGNOSTICS)}
+    records = stage_records(study)
+    history, expected = history_plot(records, study.study_name), expected_best_plot(records, study.study_name)
+    return {"history": history, "expected_best": expected, **{name: draw(study) for name, draw in DIAGNOSTICS.items()}}
 
 
 def _stage_label(study: optuna.Study) -> str:
