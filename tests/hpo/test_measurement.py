@@ -8,6 +8,7 @@ from support.small_search import CANARY, SPACES, files_with, training_settings
 
 from psy_agents.hpo import measurement
 from psy_agents.hpo.config import ExecutorConfig, RefitConfig, StageConfig
+from psy_agents.hpo.kept import kept
 from psy_agents.hpo.measurement import Measurement, PaceMeter
 from psy_agents.hpo.plan import plan
 
@@ -56,7 +57,7 @@ def test_nothing_is_measured_where_it_is_turned_off_or_trials_run_on_a_cluster(m
 
 def test_a_damaged_measurement_is_made_again(tmp_path, caplog):
     (tmp_path / "m.json").write_text(json.dumps({"agent": "share"}))
-    assert measurement._kept(tmp_path / "m.json") is None and "is no measurement of this version" in caplog.text
+    assert kept(tmp_path / "m.json", Measurement) is None and "is no measurement of this version" in caplog.text
 
 
 def test_where_no_epoch_can_be_timed_the_log_says_why_and_the_search_goes_on(meter, caplog):

@@ -167,7 +167,11 @@ class WorkersConfig(Schema):
         "first trial; dask: as many as fit the cluster.",
     )
     threads: AutoOrCount = Field("auto", description="Threads of a worker; auto: an even share of the cores.")
-    per_gpu: int = Field(1, ge=1, description="Workers on one GPU, if count is auto.")
+    per_gpu: AutoOrCount = Field(
+        "auto",
+        description="Workers on one GPU, if count is auto; auto: as many as run the most training steps a second, timed before the first "
+        "trial.",
+    )
     memory_gib: float = Field(
         4.0, gt=0, description="Memory of a worker on a CPU, in GiB. If count is auto, free memory limits the number of workers."
     )

@@ -5,35 +5,34 @@ from __future__ import annotations
 import logging
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
-from pydantic import Field, FiniteFloat, ValidationError
+from pydantic import Field, FiniteFloat
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
-from psy_agents.files.atomic import atomic_write
 from psy_agents.files.schema import Schema
-from psy_agents.files.temporary import temporary_folder
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine.seeds import derive_seed
 from psy_agents.hpo.estimate import Pace
+from psy_agents.hpo.kept import keep, kept
 from psy_agents.hpo.protocol import TrialOutcome, TrialSpec
 from psy_agents.hpo.search_setup import SearchSetup, TimingSetup
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.store import digest
 from psy_agents.hpo.study.topk import installed_versions
-from psy_agents.hpo.workers.layout import Layout, choose_layout
+from psy_agents.hpo.trials_per_gpu import GpuMeter
+from psy_agents.hpo.workers.layout import Layout, TimeOnGpu, choose_layout
 from psy_agents.hpo.workers.resources import device_name
-from psy_agents.hpo.workers.worker import PRELOADED, Worker, WorkerLost, preload
-from psy_agents.hpo.workers.worker_process import Failed, Finished, Message, Ready, UserErrorRaised, WorkerJob
+from psy_agents.hpo.workers.timers import Timers, next_messages, reason_of
+from psy_agents.hpo.workers.worker import PRELOADED, preload
+from psy_agents.hpo.workers.worker_process import Finished
 from psy_agents.training.config import TrainingSettings
 
 log = logging.getLogger(__name__)
@@ -108,18 +107,18 @@ class PaceMeter:
             "versions": installed_versions(),
         }
         file = self.folder / f"{agent}-{digest(described)[:8]}.json"
-        kept = _kept(file)
-        if kept is not None:
-            return kept.pace()
+        before = kept(file, Measurement)
+        if before is not None:
+            return before.pace()
         first = self.spaces.firsts(agent, stage.space, space)
         draws = [*first, *_draws(space, DRAWS)][:DRAWS]
         log.info("%s: no epoch was measured on these data: steps are timed on %s for at most %.0f s", agent, device, seconds)
         try:
-            outcomes, layout = _time_epochs(SearchSetup(agent, self.settings, self.corpus), stage, draws, epochs)
+            search = SearchSetup(agent, self.settings, self.corpus)
+            meter = GpuMeter.of_stage(search, self.spaces, stage, self.folder)
+            outcomes, layout = _time_epochs(search, stage, draws, epochs, meter.rates)
         except UserError as error:  # The search will say so too, and where it is one of several, the others go on.
-            log.warning("%s: no epoch could be measured, so there is no estimate of its time: %s", agent, error)
-            return None
-        if not outcomes:
+            log.warning("%s: %s", agent, f"no epoch could be measured, so there is no estimate of its time: {error}")
             return None
         found = Measurement(
             agent=agent,
@@ -130,19 +129,8 @@ class PaceMeter:
             timed_seconds=sum(outcome.metrics["timed"] for outcome in outcomes),
             weights_bytes=max(int(outcome.metrics["weights"]) for outcome in outcomes),
         )
-        with atomic_write(file) as part:
-            part.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        keep(file, found)
         return found.pace()
-
-
-def _kept(file: Path) -> Measurement | None:
-    try:
-        return Measurement.model_validate_json(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (ValidationError, UnicodeDecodeError):
-        log.warning("%s is no measurement of this version: it is made again", file)
-        return None
 
 
 def _draws(space: SearchSpace, number: int) -> list[dict[str, Any]]:
@@ -152,15 +140,20 @@ def _draws(space: SearchSpace, number: int) -> list[dict[str, Any]]:
 
 
 def _time_epochs(
-    search: SearchSetup, stage: StageConfig, draws: Sequence[Mapping[str, Any]], epochs: int
+    search: SearchSetup, stage: StageConfig, draws: Sequence[Mapping[str, Any]], epochs: int, time_on_gpu: TimeOnGpu
 ) -> tuple[list[TrialOutcome], Layout]:
-    """Time an epoch of trial after trial, as many at a time as the search runs, until the seconds are over."""
+    """Time an epoch of trial after trial, as many at a time as the search runs, until the seconds are over.
+
+    Raises:
+        UserError: the agent refuses the corpus, or no trial could run.
+    """
     preload(PRELOADED)
-    layout, seconds = choose_layout(stage), stage.workers.estimate_seconds
+    layout, seconds = choose_layout(stage, time_on_gpu=time_on_gpu), stage.workers.estimate_seconds
     setup = TimingSetup(search, seconds * OF_ONE_TRIAL)
     outcomes: list[TrialOutcome] = []
     reasons: list[str] = []
-    with timing_workers("EpochTimer", setup, layout, min(layout.workers, len(draws)), stage) as workers:
+    with Timers("EpochTimer", setup, layout.threads, layout.gpus or (None,), stage.workers.timeouts.startup) as timers:
+        workers = timers.start(min(layout.workers, len(draws)))
         begin = last = time.monotonic()
         left = list(enumerate(draws))
         while left and workers:
@@ -183,54 +176,5 @@ def _time_epochs(
             if spent + wave > limit:
                 break
     if not outcomes:
-        log.warning("%s: no epoch could be measured (%s), so there is no estimate of its time", search.agent, "; ".join(set(reasons)))
+        raise UserError("; ".join(sorted(set(reasons))))
     return outcomes, layout
-
-
-@contextmanager
-def timing_workers(objective: str, setup: TimingSetup, layout: Layout, number: int, stage: StageConfig) -> Iterator[list[Worker]]:
-    """Idle processes that run an objective of `hpo.timing`; they end with the block.
-
-    Raises:
-        UserError: a process could not start.
-    """
-    with temporary_folder() as folder:
-        jobs = [
-            WorkerJob(f"psy_agents.hpo.timing:{objective}", setup, layout.threads, layout.device(index), folder)
-            for index in range(number)
-        ]
-        workers = [Worker(index, job, stage.workers.timeouts) for index, job in enumerate(jobs)]
-        try:
-            for worker in workers:
-                worker.start()
-            for message in next_messages(workers).values():
-                if not isinstance(message, Ready):
-                    raise UserError(f"A process that times training steps could not start ({reason_of(message)}).")
-            yield workers
-        finally:
-            for worker in workers:
-                worker.retire()  # One that is not idle is killed.
-
-
-def next_messages(workers: Sequence[Worker]) -> dict[Worker, Message | WorkerLost]:
-    """Wait for a message of each worker.
-
-    Raises:
-        UserError: the objective refused to work.
-    """
-    found: dict[Worker, Message | WorkerLost] = {}
-    while waiting := [worker for worker in workers if worker not in found]:
-        deadlines = [left for worker in waiting if (left := worker.seconds_left()) is not None]
-        connection.wait([each for worker in waiting for each in worker.waitables()], min(deadlines, default=None))
-        for worker in waiting:
-            message = next(worker.messages(), None)
-            if isinstance(message, UserErrorRaised):
-                raise UserError(message.message)
-            if message is not None:
-                found[worker] = message
-    return found
-
-
-def reason_of(message: Message | WorkerLost) -> str:
-    """Why a worker failed, in words."""
-    return f"{message.failure}: {message.reason}" if isinstance(message, Failed | WorkerLost) else type(message).__name__

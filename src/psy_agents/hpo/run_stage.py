@@ -30,6 +30,7 @@ from psy_agents.hpo.study.records import Callback, StageResult
 from psy_agents.hpo.study.store import StudyStore, digest, read_studies
 from psy_agents.hpo.study.topk import TopK, epochs_left, stage_records, top_k
 from psy_agents.hpo.survival import pruned_share
+from psy_agents.hpo.trials_per_gpu import GpuMeter
 from psy_agents.hpo.workers.executor import worker_count
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.learning_curve import VALUE_RULE
@@ -97,6 +98,7 @@ def run_stage(
         "observations": [] if refinement is None else plain(refinement.observations),
         "identity": identity,
     }
+    search = SearchSetup(agent, settings, corpus)
     with StudyStore(paths.store) as opened:
         studies = opened.studies()
         log_changes(studies, name, identity)
@@ -111,12 +113,13 @@ def run_stage(
             opened,
             name,
             objective="psy_agents.hpo.objective:AgentObjective",
-            setup=SearchSetup(agent, settings, corpus),
+            setup=search,
             earlier=() if refinement is None else refinement.earlier,
             checkpoint_root=paths.checkpoints / name,
             callbacks=callbacks,
             attributes=attributes,
             log_dir=None if paths.logs is None else paths.logs / name,
+            time_on_gpu=GpuMeter.of_stage(search, spaces, stage, paths.measurements).rates,
         ).run()
         return StageOutput(top_k(opened.study(name), stage.top_k), result)
 

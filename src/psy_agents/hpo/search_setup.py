@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,13 @@ class SearchSetup:
 
 @dataclass(frozen=True)
 class TimingSetup:
-    """The search, and the seconds for which a measuring worker times steps: of a trial (`EpochTimer`) or of a round (`StepTimer`)."""
+    """What processes that time steps are started with.
+
+    Attributes:
+        seconds: for which steps are timed: of a trial (`EpochTimer`) or of a round (`StepTimer`).
+        largest: the trial that needs the most memory, for `StepTimer`.
+    """
 
     search: SearchSetup
     seconds: float
+    largest: Mapping[str, Any] | None = None

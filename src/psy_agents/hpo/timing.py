@@ -24,7 +24,7 @@ class EpochTimer:
 
 
 class StepTimer:
-    """Runs the longest step of a trial, then times steps in rounds until it is stopped.
+    """Runs the longest step of the largest trial, then times steps of a trial in rounds until it is stopped.
 
     It reports once before the first round, and after each: steps a second (0 before the first), and on a GPU ``free``, the bytes that
     the device has left beside all processes on it.
@@ -34,8 +34,8 @@ class StepTimer:
         self.setup, self.data = setup, setup.search.new_training_data()
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        longest_step(new_run(self.setup.search, dict(self.setup.largest), self.data, spec, keep_weights=False))
         run = new_run(self.setup.search, dict(spec.params), self.data, spec, keep_weights=False)
-        longest_step(run)
         number, rate = 1, 0.0
         while report(EpochReport(number, rate, _free_memory(run.device))):
             rate = steps_per_second(run, self.setup.seconds)

@@ -42,25 +42,15 @@ class EpochTime:
 def time_epoch(run: TrainingRun, seconds: float) -> EpochTime:
     """Time steps of the run's first epoch for about so many seconds, and extrapolate to the whole epoch.
 
-    The seconds of a step are a constant and a rate by its tokens, both at least 0, fitted by least squares to the medians of the timed
-    steps. At least the shortest and the longest step are timed. The run's weights change: it is of no other use afterwards.
+    The seconds of a step are a constant and a rate by its tokens, both at least 0, fitted by least squares to the timed steps: on a GPU
+    the shortest and the longest of the epoch and two between them; on a CPU one pair, then twice as many, and so on while there is time,
+    since one whole step of a large encoder may take minutes there. The run's weights change: it is of no other use afterwards.
     """
     steps = run._steps(run._batches(run._epoch_pairs(1)))
     tokens = np.array([_tokens(run, step) for step in steps], dtype=float)
-    chosen = _spread_out(tokens)
     run.agent.train()
-    for at in chosen if run.device.type == "cuda" else chosen[:1]:  # A GPU prepares each shape at its first use.
-        run.training_step(steps[at])
-    taken: dict[int, list[float]] = {at: [] for at in chosen}
-    begin = _now(run.device)
-    for number in range(10_000):
-        at = chosen[number % len(chosen)]
-        if number >= min(2, len(chosen)) and _now(run.device) - begin >= seconds:
-            break
-        taken[at].append(_step_seconds(run, steps[at]))
-    timed = _now(run.device) - begin
-    seen = [at for at in chosen if taken[at]]
-    constant, rate = _line(tokens[seen], np.array([np.median(taken[at]) for at in seen]))
+    found, timed = _whole_steps(run, steps, tokens, seconds) if run.device.type == "cuda" else _parts_of_a_step(run, steps, tokens, seconds)
+    constant, rate = _line(*zip(*found, strict=True))
     training = constant * len(steps) + rate * float(tokens.sum())
     expected = FORWARD * training * len(run.validation_windows.ids) / float(tokens.sum())
     if expected > seconds:
@@ -91,25 +81,55 @@ def _tokens(run: TrainingRun, step: Sequence[np.ndarray]) -> int:
     return sum(int(run.train_tables.lengths[run.train_tables.windows_of(pairs)].sum()) for pairs in step)
 
 
+def _whole_steps(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: float) -> tuple[list[tuple[float, float]], float]:
+    """Tokens and median seconds of steps of a few lengths, in turn until the time is up, and the seconds that this took."""
+    chosen = _spread_out(tokens)
+    for at in chosen:  # A GPU prepares each shape at its first use.
+        run.training_step(steps[at])
+    taken: dict[int, list[float]] = {at: [] for at in chosen}
+    begin = _now(run.device)
+    while not taken[chosen[-1]] or _now(run.device) - begin < seconds:
+        for at in chosen:
+            taken[at].append(_step_seconds(run, steps[at], REPEATS_ON_GPU))
+    return [(tokens[at], float(np.median(each))) for at, each in taken.items()], _now(run.device) - begin
+
+
+def _parts_of_a_step(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: float) -> tuple[list[tuple[float, float]], float]:
+    """The same of 1, 2, 4, ... pairs up to those of the epoch's longest step, while twice the last one's seconds are left."""
+    pairs = np.concatenate(steps[int(tokens.argmax())])
+    sizes = [2**power for power in range(len(pairs).bit_length()) if 2**power < len(pairs)] + [len(pairs)]
+    found: list[tuple[float, float]] = []
+    begin = _now(run.device)
+    run.training_step([pairs[:1]])  # The first step sets up the kernels.
+    last = _now(run.device) - begin
+    for size in sizes:
+        if found and _now(run.device) - begin + 2 * last > seconds:
+            break
+        last = _step_seconds(run, [pairs[:size]])
+        found.append((float(_tokens(run, [pairs[:size]])), last))
+    return found, _now(run.device) - begin
+
+
 def _spread_out(tokens: np.ndarray) -> list[int]:
-    """Steps from the shortest to the longest: first these two, then those between."""
+    """Steps from the shortest to the longest."""
     order = np.argsort(tokens, kind="stable")
     places = np.unique(np.linspace(0, len(order) - 1, LENGTHS).round().astype(int)).tolist()
-    return [int(order[place]) for place in dict.fromkeys([places[-1], places[0], *places])]
+    return [int(order[place]) for place in places]
 
 
-def _step_seconds(run: TrainingRun, step: Sequence[np.ndarray]) -> float:
-    repeats = REPEATS_ON_GPU if run.device.type == "cuda" else 1
+def _step_seconds(run: TrainingRun, step: Sequence[np.ndarray], repeats: int = 1) -> float:
     begin = _now(run.device)
     for _ in range(repeats):
         run.training_step(step)
     return (_now(run.device) - begin) / repeats
 
 
-def _line(tokens: np.ndarray, seconds: np.ndarray) -> tuple[float, float]:
-    """Constant and slope, neither below 0."""
-    scale = tokens.max()
-    (constant, slope), _ = nnls(np.stack([np.ones_like(tokens), tokens / scale], axis=1), seconds)
+def _line(tokens: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]:
+    """Constant and slope, neither below 0; of a single point the slope alone."""
+    scale = max(tokens)
+    if min(tokens) == scale:
+        return 0.0, float(np.mean(seconds)) / scale
+    (constant, slope), _ = nnls(np.stack([np.ones(len(tokens)), np.array(tokens) / scale], axis=1), np.array(seconds))
     return float(constant), float(slope / scale)
 
 

@@ -99,14 +99,44 @@ def test_what_is_set_holds_and_nothing_is_timed(machine, settings, expected):
     assert asked == []
 
 
-def test_one_worker_a_gpu_or_several(machine):
+def test_a_set_number_of_workers_a_gpu_holds_and_nothing_is_timed(machine):
     machine(cores=12, gpus=("0", "1", "2"), memory=1)
-    one, two = choose_layout(config()), choose_layout(config(per_gpu=2))
+    one, two = (choose_layout(config(per_gpu=number), time_on_gpu=None) for number in (1, 2))
     assert (split(one), split(two)) == ((3, 4), (6, 2))
     assert [two.device(worker) for worker in range(6)] == ["0", "1", "2", "0", "1", "2"]
-    assert two.why == "2 for each of 3 GPUs"
+    assert two.why == "2 for each of 3 GPUs, as set"
     assert split(choose_layout(config(count=1, per_gpu=2))) == (1, 12)
     assert choose_layout(config(count=1)).device(0) == "0"
+
+
+@pytest.mark.parametrize(
+    ("rates", "workers"),
+    [({1: 10.0, 2: 18.0, 3: 24.0, 4: 24.5, 5: 23.0}, 3), ({1: 10.0, 2: 9.0, 3: 8.0}, 1), ({1: 10.0}, 1), ({}, 1)],
+)
+def test_as_many_workers_a_gpu_as_are_fastest_and_of_equally_fast_numbers_the_smallest(machine, rates, workers):
+    machine(cores=12, gpus=("5", "7"))
+    requested = []
+    chosen = choose_layout(config(), time_on_gpu=lambda gpu, most: requested.append((gpu, most)) or rates)
+    assert requested == [("5", 6)], "the first GPU, and a core for each worker"
+    assert split(chosen) == (2 * workers, 12 // (2 * workers))
+    assert chosen.steps_per_second == {f"{number} on a GPU": rate for number, rate in rates.items()}
+    assert chosen.why == f"{workers} for each of 2 GPUs" + (f", the fastest of 1 to {max(rates)}" if rates else "")
+
+
+def test_no_more_workers_than_trials_are_timed_on_a_gpu_and_a_single_trial_needs_no_timing(machine):
+    machine(cores=12, gpus=("0",))
+    requested = []
+    choose_layout(config(n_trials=3), time_on_gpu=lambda gpu, most: requested.append(most) or {1: 1.0, 2: 2.0, 3: 3.0})
+    assert split(choose_layout(config(n_trials=1), time_on_gpu=lambda *_: pytest.fail("timed"))) == (1, 12)
+    assert requested == [3]
+
+
+def test_a_study_keeps_the_number_of_workers_a_gpu_until_another_is_set(machine):
+    machine(cores=8, gpus=("0",))
+    began = choose_layout(config(), time_on_gpu=lambda *_: {1: 10.0, 2: 18.0}).to_dict()
+    again = choose_layout(config(), began, time_on_gpu=lambda *_: pytest.fail("timed again"))
+    assert split(again) == (2, 4) and again.why == "as the study began"
+    assert split(choose_layout(config(per_gpu=3), began)) == (3, 2)
 
 
 def test_a_study_keeps_its_layout_where_the_machine_still_can(machine):
@@ -150,6 +180,7 @@ def test_a_split_that_cannot_be_timed_is_refused_in_one_sentence(monkeypatch):
 
 def test_an_estimate_counts_the_workers_that_auto_made_before(monkeypatch):
     monkeypatch.setattr("psy_agents.hpo.workers.resources.visible_gpus", list)
-    assert worker_count(config(), on_cpu=3) == 3
+    assert worker_count(config(), chosen=3) == 3
     monkeypatch.setattr("psy_agents.hpo.workers.resources.visible_gpus", lambda: ["0", "1"])
-    assert worker_count(config(per_gpu=2), on_cpu=3) == 4
+    assert worker_count(config(per_gpu=2), chosen=3) == 4
+    assert worker_count(config(), chosen=6) == 6 and worker_count(config()) == 2

@@ -29,7 +29,7 @@ from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResu
 from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import installed_versions
 from psy_agents.hpo.workers.executor import dask_workers
-from psy_agents.hpo.workers.layout import choose_layout
+from psy_agents.hpo.workers.layout import TimeOnGpu, choose_layout
 from psy_agents.hpo.workers.worker import PRELOADED, Worker, WorkerLost, preload
 from psy_agents.hpo.workers.worker_process import Failed, Finished, Message, Pruned, Ready, Reported, UserErrorRaised, WorkerJob
 
@@ -48,6 +48,7 @@ class StageRunner:
         checkpoint_root: folder of this study's weights, and of nothing else.
         attributes: JSON values describing the study, such as agent, space_hash, data_hash and versions.
         log_dir: folder for what trials print, one file each; None prints to this process's output.
+        time_on_gpu: times how many workers a GPU runs fastest; None: one.
         preload_modules: imported once, before the workers are forked, and so is the objective's.
     """
 
@@ -67,6 +68,7 @@ class StageRunner:
         callbacks: Sequence[Callback] = (),
         attributes: Mapping[str, Any] | None = None,
         log_dir: Path | None = None,
+        time_on_gpu: TimeOnGpu | None = None,
         preload_modules: tuple[str, ...] = PRELOADED,
     ) -> None:
         self.config, self.space, self.store = config, space, store
@@ -79,6 +81,7 @@ class StageRunner:
         self.checkpoints = Checkpoints(Path(checkpoint_root), config.keep_checkpoints)
         self._objective, self._setup, self._log_dir = objective, setup, log_dir
         self._preload = (*preload_modules, objective.partition(":")[0])
+        self._time_on_gpu = time_on_gpu
         self._events = EventQueue(callbacks)
         self._running: dict[Worker, RunningTrial] = {}
         self._failed_starts = 0
@@ -203,7 +206,7 @@ class StageRunner:
             weights = self.checkpoints.root if config.keep_checkpoints else None
             return dask_workers().new_workers(cluster, config, job, self._preload, pending, weights)
         preload(self._preload)
-        layout = choose_layout(config, self.study.user_attrs.get("layout"))
+        layout = choose_layout(config, self.study.user_attrs.get("layout"), self._time_on_gpu)
         self.study.set_user_attr("layout", layout.to_dict())
         log.info("%s: %s", self.study_name, layout.sentence())
         jobs = [

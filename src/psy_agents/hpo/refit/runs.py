@@ -17,6 +17,7 @@ from psy_agents.hpo.study.identity import Identity, study_name
 from psy_agents.hpo.study.records import Callback, TrialRecord
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.study.topk import TopK
+from psy_agents.hpo.trials_per_gpu import GpuMeter
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,14 @@ class RefitRuns:
             callbacks=self.callbacks,
             attributes={**self.attributes, "identity": identity, "scored_on": SCORED_ON[objective]},
             log_dir=None if self.paths.logs is None else self.paths.logs / name,
+            time_on_gpu=self._meter(setup).rates,
         )
+
+    def _meter(self, setup: SearchSetup) -> GpuMeter:
+        """Times trials of the best candidate on a GPU."""
+        best = dict(self.top.trials[0].params)
+        search = SearchSetup(setup.agent, setup.settings, setup.corpus)
+        return GpuMeter(search, best, best, self.paths.measurements, self.config.workers.timeouts.startup)
 
 
 def _has(record: TrialRecord, files: Sequence[str]) -> bool:

@@ -10,14 +10,14 @@ from psy_agents.hpo.workers.dask.share import share
 from psy_agents.hpo.workers.resources import local_worker_count
 
 
-def worker_count(config: StageConfig, on_cpu: int | None = None) -> int:
+def worker_count(config: StageConfig, chosen: int | None = None) -> int:
     """Trials at a time: as many as requested, and no more than the stage has.
 
     Args:
-        on_cpu: how many workers ``auto`` makes on CPU, where that is known; else as many as cores.
+        chosen: how many workers ``auto`` has made on this machine, where that is known.
     """
     if config.workers.count != "auto" or config.workers.executor.scheduler is None:
-        return local_worker_count(config, on_cpu)
+        return local_worker_count(config, chosen)
     workers = share().places(dask_workers().cluster_capacity(config.workers.executor, config.workers.timeouts.startup))
     return min(workers, config.n_trials or workers)
 

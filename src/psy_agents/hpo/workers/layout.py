@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import multiprocessing
 import os
 import signal
@@ -61,30 +62,38 @@ class Layout:
         return f"{workers} x {threads} ({self.why}{'; steps a second ' if rates else ''}{rates})"
 
 
-def choose_layout(config: StageConfig, before: Mapping[str, Any] | None = None) -> Layout:
+TimeOnGpu = Callable[[str, int], Mapping[int, float]]
+"""Steps a second on the GPU of this name, of 1, 2, 3, ... workers together, at most so many."""
+
+
+def choose_layout(config: StageConfig, before: Mapping[str, Any] | None = None, time_on_gpu: TimeOnGpu | None = None) -> Layout:
     """The layout of a stage on this machine; a single trial has all cores.
 
     What the settings say holds. What they leave to ``auto`` stays as the study began, since seeds give the same values
-    again only with the same threads; in a new study it is ``per_gpu`` workers a GPU, or on CPU the split that
+    again only with the same threads; in a new study it is as many workers a GPU as are fastest, or on CPU the split that
     `measure` finds fastest, of those for which there is memory.
 
     Args:
         before: the layout with which the study began, as `Layout.to_dict` gives it.
+        time_on_gpu: times workers on a GPU, see `GpuMeter.rates`; None: one worker a GPU where ``per_gpu`` is auto.
 
     Raises:
         UserError: no split could be timed.
     """
     gpus, cores = tuple(visible_gpus()), cpu_cores()
     known = {"gpus": gpus, "cores": cores}
-    typed_workers = None if config.workers.count == "auto" else config.workers.count
+    per_gpu, typed_workers = config.workers.per_gpu, None if config.workers.count == "auto" else config.workers.count
     typed_threads = None if config.workers.threads == "auto" else config.workers.threads
-    if before is not None and _still_fits(before, typed_workers, typed_threads, len(gpus), cores):
+    typed_on_gpus = len(gpus) * per_gpu if gpus and typed_workers is None and per_gpu != "auto" else typed_workers
+    if before is not None and _still_fits(before, typed_on_gpus, typed_threads, len(gpus), cores):
         return Layout(before["workers"], before["threads"], **known, why="as the study began")
     most = config.n_trials or cores * 1_000
-    if typed_workers is not None or gpus:
-        workers = min(typed_workers or len(gpus) * config.workers.per_gpu, most)
-        why = "as set" if typed_workers is not None else f"{config.workers.per_gpu} for each of {len(gpus)} GPUs"
+    if typed_on_gpus is not None:
+        workers = min(typed_on_gpus, most)
+        why = "as set" if typed_workers is not None else f"{per_gpu} for each of {len(gpus)} GPUs, as set"
         return Layout(workers, typed_threads or max(1, cores // workers), **known, why=why)
+    if gpus:
+        return _on_gpus(gpus, cores, most, typed_threads, time_on_gpu)
     room, limits = _room(config.workers.memory_gib)
     if typed_threads is not None:
         workers = max(1, min(cores // typed_threads, most, room))
@@ -99,6 +108,18 @@ def choose_layout(config: StageConfig, before: Mapping[str, Any] | None = None) 
     figures = {f"{k} x {t}": round(rate, 2) for (k, t), rate in rates.items()}
     why = f"the fastest split of {cores} cores{limits if room < min(cores, most) else ''}"
     return Layout(workers, threads, **known, why=why, steps_per_second=figures)
+
+
+def _on_gpus(gpus: tuple[str, ...], cores: int, most: int, threads: int | None, time_on_gpu: TimeOnGpu | None) -> Layout:
+    """As many workers a GPU as are fastest on the first of them: each has a core, and no more than the stage has trials."""
+    limit = max(1, min(cores // len(gpus), math.ceil(most / len(gpus))))
+    rates = {} if time_on_gpu is None or limit == 1 else time_on_gpu(gpus[0], limit)
+    per_gpu = min((number for number, rate in rates.items() if rate >= CLOSE * max(rates.values())), default=1)
+    workers = min(per_gpu * len(gpus), most)
+    why = f"{per_gpu} for each of {len(gpus)} GPUs" + (f", the fastest of 1 to {max(rates)}" if rates else "")
+    figures = {f"{number} on a GPU": round(rate, 2) for number, rate in rates.items()}
+    threads = threads or max(1, cores // workers)
+    return Layout(workers, threads, gpus, cores, why, figures)
 
 
 def candidates(cores: int, most: int) -> tuple[tuple[int, int], ...]:

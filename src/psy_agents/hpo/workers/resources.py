@@ -12,13 +12,14 @@ from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.workers.cgroups import cpu_quota
 
 
-def local_worker_count(config: StageConfig, on_cpu: int | None = None) -> int:
+def local_worker_count(config: StageConfig, chosen: int | None = None) -> int:
     """Trials at a time on this machine: as many as requested, and no more than the stage has.
 
     Args:
-        on_cpu: how many workers ``auto`` makes on CPU, where that is known; else as many as cores.
+        chosen: how many workers ``auto`` has made, where that is known; else one for each GPU, or for each core.
     """
-    automatic = len(visible_gpus()) * config.workers.per_gpu or on_cpu or cpu_cores()
+    gpus, per_gpu = len(visible_gpus()), config.workers.per_gpu
+    automatic = gpus * per_gpu if gpus and per_gpu != "auto" else chosen or gpus or cpu_cores()
     workers = automatic if config.workers.count == "auto" else config.workers.count
     return min(workers, config.n_trials or workers)
 
