@@ -6,10 +6,11 @@
 
 Each prints JSON lines: first the machine, then the measurements, the most telling first, and what was left out for lack of time. The
 random encoders (base shapes of BERT, DeBERTa-v3 and ModernBERT, and all-MiniLM-L6-v2's) and the corpora are made on the spot.
-`--encoders bert deberta` names some, `--seconds` is the limit, `--tiny` runs everything with tiny sizes, also on a CPU.
+`--encoders bert deberta` names some, `--seconds` is the limit, `--only trainer` gives the time of `search` to one side, `--tiny` runs
+everything with tiny sizes, also on a CPU.
 
-It needs Python 3.11, torch 2.11, transformers 5.17 and what `psy_agents.training` imports (numpy, pandas, pydantic, scikit-learn, scipy,
-regex, rapidfuzz), for `search` Optuna and SQLAlchemy, for the Trainer's rows accelerate; neither Kedro nor MLflow. Without an
+It needs Python 3.11, torch 2.11, transformers 5.17 and what `psy_agents.training` imports (numpy, pandas, pydantic, scipy, regex,
+scikit-learn), for `search` Optuna, SQLAlchemy and rich, for the Trainer's rows accelerate; neither Kedro nor MLflow. Without an
 installation: `PYTHONPATH=src python benchmarks/gpu.py steps`.
 
 `steps`: ``ms`` is the median of three rounds in which all rows of a shape take turns, batches included; ``share_of_peak`` is that of
@@ -41,6 +42,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--encoders", nargs="+")
+    parser.add_argument("--only", choices=("ours", "trainer"), help="search: one side alone; both do not fit into the time")
     parser.add_argument("--seconds", type=float, default=LIMIT, help="of a part; nothing begins that would not end in time")
     parser.add_argument("--tiny", action="store_true")
     options = parser.parse_args(words)

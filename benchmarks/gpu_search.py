@@ -12,19 +12,44 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gpu_encoders import make_corpus, mixed_lengths, quiet_transformers
-from gpu_trainer import WAYS, dataset, installed, left, training_arguments
+from gpu_trainer import dataset, installed, left, training_arguments
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.training.data import PairData, split_pairs
 
 RATES = (2e-5, 1e-4)
 BATCH = 16
+SECONDS = 15.0  # Of an arm.
 START = 15.0  # Seconds in which our workers start; only what is between the first trial's start and the last one's end is counted.
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A way to search; ``takes``: seconds at the most, with the start of its processes and, for auto, the timing of their number."""
+
+    who: str
+    way: str
+    processes: int | str
+    takes: float = 45.0
+
+
+ARMS = (
+    Arm("ours", "packed", 1),
+    Arm("trainer", "dynamic", 1),
+    Arm("ours", "packed", "auto", takes=120.0),
+    Arm("trainer", "dynamic", 4),
+    Arm("trainer", "dynamic", 8, takes=60.0),
+    Arm("trainer", "grouped", 4),
+    Arm("trainer", "max_length", 1),
+    Arm("trainer", "dynamic", 2),
+)
+TINY_ARMS = (Arm("ours", "packed", 1), Arm("trainer", "dynamic", 1))
 
 
 def corpus_of(tiny: bool) -> Corpus:
@@ -34,25 +59,21 @@ def corpus_of(tiny: bool) -> Corpus:
 
 
 def search(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator[dict[str, Any]]:
-    """A line for each arm; the Trainer's number of processes is raised while that gives more trials an hour."""
+    """A line for each arm, the most telling first; one for which no time is left is said."""
     encoder = folder((options.encoders or ("bert",))[0])
-    seconds = 1.0 if options.tiny else 20.0
-    for count in (1,) if options.tiny else ("auto", 1):
-        yield {"who": "ours", "processes": count, **ours(encoder, options, count, seconds)}
-    if not installed():
-        yield {"who": "trainer", "left_out": "accelerate is not installed"}
-        return
-    for way in WAYS[:1] if options.tiny else WAYS:
-        best = 0.0
-        for processes in (1,) if options.tiny or way == "max_length" else (1, 2, 4, 8):
-            if left(ends) < (seconds + START + 5) * (not options.tiny):
-                yield {"who": "trainer", "way": way, "processes": processes, "left_out": "no time is left"}
-                break
-            found = trainer(encoder, options, way, processes, seconds)
-            yield {"who": "trainer", "way": way, "processes": processes, **found}
-            if found["trials_per_hour"] <= best:
-                break
-            best = found["trials_per_hour"]
+    who = ("ours", "trainer") if options.only is None else (options.only,)
+    for arm in TINY_ARMS if options.tiny else ARMS:
+        line = {"who": arm.who, "way": arm.way, "processes": arm.processes}
+        if arm.who not in who:
+            continue
+        if arm.who == "trainer" and not installed():
+            yield {**line, "left_out": "accelerate is not installed"}
+        elif left(ends) < arm.takes * (not options.tiny):
+            yield {**line, "left_out": "no time is left"}
+        elif arm.who == "ours":
+            yield {**line, **ours(encoder, options, arm.processes, SECONDS)}
+        else:
+            yield {**line, **trainer(encoder, options, arm.way, arm.processes, 1.0 if options.tiny else SECONDS)}
 
 
 def ours(encoder: Path, options: Any, count: int | str, seconds: float) -> dict[str, Any]:
