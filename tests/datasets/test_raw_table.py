@@ -76,3 +76,18 @@ def test_the_catalog_makes_it_and_shows_no_rows_of_it(tmp_path):
     assert not hasattr(made, "preview")
     assert str(made) == f"psy_agents.datasets.raw_table.RawTableDataset(filepath={made._filepath!r})"
     assert catalog.to_config()[0]["posts_raw"] == entry | {"agreement": None}
+
+
+def test_a_file_of_a_gated_corpus_is_refused_whatever_the_catalog_says_of_it(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[tool.kedro]\npackage_name = "p"\nproject_name = "p"\nkedro_init_version = "1"\n')
+    for env, text in (("base", "corpus: open"), ("gated", "corpus: gated\nagreement: {name: Terms, url: 'https://x'}")):
+        (tmp_path / "conf" / env).mkdir(parents=True)
+        (tmp_path / "conf" / env / "globals.yml").write_text(text)
+    for corpus in ("open", "gated"):
+        (tmp_path / "data/01_raw" / corpus).mkdir(parents=True)
+        (tmp_path / "data/01_raw" / corpus / "posts.csv").write_text(POSTS)
+    assert len(dataset(tmp_path / "data/01_raw/open/posts.csv").load()) == 2
+    (tmp_path / "link.csv").symlink_to(tmp_path / "data/01_raw/gated/posts.csv")
+    for path in (tmp_path / "data/01_raw/gated/posts.csv", tmp_path / "link.csv"):
+        with pytest.raises(DatasetError, match="The corpus in gated is under an agreement, 'Terms'"):
+            dataset(path).load()

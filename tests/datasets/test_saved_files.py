@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -17,10 +18,11 @@ from pydantic import BaseModel
 from psy_agents.datasets import (
     AtomicCSVDataset,
     AtomicJSONDataset,
-    AtomicParquetDataset,
     AtomicTextDataset,
     CheckedJSONDataset,
     PredictionsDataset,
+    PrivateCSVDataset,
+    PrivateParquetDataset,
 )
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import GOLD, predictions_table
@@ -89,7 +91,7 @@ PREDICTIONS = [
 ]
 WHOLE = [
     (AtomicCSVDataset, *TABLES),
-    (AtomicParquetDataset, *TABLES),
+    (PrivateParquetDataset, *TABLES),
     (PredictionsDataset, *PREDICTIONS),
     (AtomicJSONDataset, {"a": 1}, {"a": 2}),
     (AtomicTextDataset, "one", "two"),
@@ -114,6 +116,20 @@ def test_other_files_are_whole_or_not_there_as_well(tmp_path, monkeypatch, datas
         assert str(dataset.load()) == str(old)
     dataset.save(new)
     assert str(dataset.load()) == str(new)
+
+
+@pytest.mark.parametrize(
+    ("dataset_class", "data", "private"),
+    [(AtomicCSVDataset, TABLES[0], False), (PrivateCSVDataset, TABLES[0], True), (PrivateParquetDataset, TABLES[0], True),
+     (PredictionsDataset, PREDICTIONS[0], True)],
+)  # fmt: skip
+def test_files_of_texts_labels_and_predictions_are_readable_by_their_owner_alone(tmp_path, dataset_class, data, private):
+    before = os.umask(0o022)
+    try:
+        dataset_class(filepath=(tmp_path / "it").as_posix()).save(data)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "it").stat().st_mode & 0o777 == (0o600 if private else 0o644)
 
 
 OLDER, NEWER = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"

@@ -121,6 +121,13 @@ def test_the_whole_search_the_report_and_mlflow_hold_no_text_and_ids_stand_in_pr
     assert finished_project.POST.encode() in text and finished_project.ID.encode() in text
 
 
+def test_files_of_texts_labels_predictions_and_what_trials_print_are_readable_by_their_owner_alone(finished):
+    data = finished.folder / "data/test"
+    files = [path for pattern in ("*.parquet", "errors.csv", "trial_*.log") for path in data.rglob(pattern) if path.is_file()]
+    assert {path.suffix for path in files} == {".parquet", ".csv", ".log"} and len(files) > 10
+    assert [path for path in files if path.stat().st_mode & 0o077] == []
+
+
 def test_pages_of_evidence_hold_text_only_on_request_and_only_in_the_private_folder(
     finished, copied, monkeypatch, caplog
 ):

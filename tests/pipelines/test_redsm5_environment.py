@@ -94,6 +94,23 @@ def test_without_the_agreement_no_runner_and_no_notebook_reads_the_corpus(sessio
         SequentialRunner().run(pipelines["preprocessing"], catalog)
 
 
+def test_the_agreement_holds_for_the_corpus_whatever_environment_opens_its_files(session, project, corpus):
+    posts = "data/01_raw/redsm5/redsm5_posts.csv"
+    own = "corpus: redsm5\nfiles: {posts: redsm5_posts.csv, annotations: a.csv, criteria: c.json}"
+    (project / "conf/local/globals.yml").write_text(own)
+    with pytest.raises(UserError, match="ReDSM5 data agreement"):
+        session().run()
+    (project / "conf/local/globals.yml").unlink()
+    link = project / "data/01_raw/mine.csv"
+    link.symlink_to(project / posts)
+    for path in (posts, link.as_posix()):
+        with pytest.raises(UserError, match="ReDSM5 data agreement"):
+            session(agent="share", predict={"posts": path}).run(pipeline_names=["predict"])
+    with pytest.raises(UserError, match=r"06_models/refit/share is missing"):  # What is asked for next.
+        session(agent="share", data_agreement="Jane Doe", predict={"posts": posts}).run(pipeline_names=["predict"])
+    assert json.loads((project / RECORD).read_bytes())["confirmations"][0]["agreement"]["name"] == "ReDSM5 data agreement"
+
+
 def test_a_confirmed_run_records_it_and_the_next_one_needs_no_confirming(session, project, corpus):
     session(env="redsm5", data_agreement="Jane Doe").run()
     record = (project / RECORD).read_bytes()

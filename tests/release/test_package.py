@@ -60,6 +60,7 @@ def opened(folder: Path, *texts: str) -> subprocess.CompletedProcess:
 def test_a_copy_opens_in_an_empty_folder_in_a_fresh_process_without_unpickling(trained, tmp_path, agent):
     made = trained(agent)
     with exported_folder(made.facts(), made.model) as folder:
+        assert {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))} == {0o755, 0o644}, "everybody may read it"
         copy = Path(shutil.copytree(folder, tmp_path / "model"))
     ended = opened(copy, *TEXTS)
     assert ended.returncode == 0, ended.stderr

@@ -15,7 +15,7 @@ from psy_agents.agents.encoders.shape import shape_of
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.parameter_errors import Places, closest, named
 from psy_agents.app.parameters import Parameters
-from psy_agents.corpus.agreement import check_confirmed, confirm, named_agreement
+from psy_agents.corpus.agreement import Agreement, check_confirmed, confirm, named_agreement, required_agreements
 from psy_agents.datasets.project import shown_path
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
@@ -133,27 +133,32 @@ def check_agreement(
     Returns:
         Records the confirmation that was given with this run; to be called when no other check refuses the run.
     """
-    protected = {name: entry for name, entry in catalog.items() if entry.get("agreement")}
-    read = [entry for name, entry in sorted(protected.items()) if name in chosen.inputs()]
+    raw = {name: entry for name, entry in catalog.items() if "agreement" in entry and name in chosen.inputs()}
+    files = {project / entry["filepath"]: entry["agreement"] for entry in raw.values()}
     if "params:predict" in chosen.inputs():
-        folder = parameters.predict.posts_file.resolve().parent
-        read += [entry for entry in protected.values() if (project / entry["filepath"]).resolve().parent == folder]
-    if not read:
+        files[parameters.predict.posts_file] = None
+    needed: dict[Path, Agreement] = {}
+    for file, own in files.items():
+        needed |= required_agreements(file, project) | ({file.parent.resolve(): named_agreement(own)} if own else {})
+    if not needed:
         if confirmed_by is not None:
             raise UserError("--params data_agreement=...: this run reads no data that need an agreement: leave it out.")
         return lambda: None
-    agreement = named_agreement(read[0]["agreement"])
-    files = [project / entry["filepath"] for entry in read]
-    if confirmed_by is None:
-        for folder in {file.parent for file in files}:
+
+    def check() -> None:
+        for folder, agreement in needed.items():
             check_confirmed(agreement, folder)
+
+    if confirmed_by is None:
+        check()
         return lambda: None
 
     def record() -> None:
-        for each in confirm(agreement, files, str(confirmed_by)):
-            log.info("recorded that '%s' is confirmed: %s", agreement.name, shown_path(each))
-        for folder in {file.parent for file in files}:
-            check_confirmed(agreement, folder)
+        for folder, agreement in needed.items():
+            inside = [file.resolve() for file in files if file.resolve().is_relative_to(folder)]
+            for each in confirm(agreement, inside, str(confirmed_by), folder):
+                log.info("recorded that '%s' is confirmed: %s", agreement.name, shown_path(each))
+        check()
 
     return record
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import AwareDatetime, Field, ValidationError
 
 from psy_agents.errors import UserError
@@ -61,6 +62,34 @@ def named_agreement(values: Mapping[str, Any]) -> Agreement:
         ) from None
 
 
+def required_agreements(file: Path, project: Path) -> dict[Path, Agreement]:
+    """The agreements of the corpus that a file belongs to, whatever environment opens it; by the corpus's folder.
+
+    Every environment's ``globals.yml`` may name a corpus and its agreement.
+
+    Args:
+        file: a raw file, wherever a link leads.
+    """
+    place, conf, found = file.resolve(), project / "conf", {}
+    base = _globals(conf / "base")
+    for environment in sorted(conf.glob("*/globals.yml")):
+        values = base | _globals(environment.parent)
+        folder = (project / "data/01_raw" / str(values.get("corpus"))).resolve()
+        if values.get("agreement") and place.is_relative_to(folder):
+            found[folder] = named_agreement(values["agreement"])
+    return found
+
+
+def check_file(file: Path, project: Path) -> None:
+    """Refuse to open a file of a corpus whose agreement nobody has confirmed.
+
+    Raises:
+        UserError: it is not confirmed, or the record is damaged.
+    """
+    for folder, agreement in required_agreements(file, project).items():
+        check_confirmed(agreement, folder)
+
+
 def check_confirmed(agreement: Agreement, folder: Path) -> None:
     """Refuse a folder of raw files without a confirmed agreement.
 
@@ -74,13 +103,14 @@ def check_confirmed(agreement: Agreement, folder: Path) -> None:
         )
 
 
-def confirm(agreement: Agreement, files: Sequence[Path], confirmed_by: str) -> list[Path]:
+def confirm(agreement: Agreement, files: Sequence[Path], confirmed_by: str, corpus: Path | None = None) -> list[Path]:
     """Record that a person has signed the agreement and keeps it.
 
     A person who has confirmed it before is not recorded again.
 
     Args:
         files: the raw files; each folder among them gets a record.
+        corpus: the folder of the corpus, which gets the record instead.
 
     Returns:
         The records that were written.
@@ -93,7 +123,7 @@ def confirm(agreement: Agreement, files: Sequence[Path], confirmed_by: str) -> l
         raise UserError('--params data_agreement="YOUR NAME": give the name of the person who signed the agreement.')
     checksums = {file: _checksum(file) for file in files}
     written = []
-    for folder in sorted({file.parent for file in files}):
+    for folder in sorted({corpus or file.parent for file in files}):
         record = _read(folder)
         if any((each.agreement, each.confirmed_by) == (agreement, person) for each in record.confirmations):
             continue
@@ -101,10 +131,16 @@ def confirm(agreement: Agreement, files: Sequence[Path], confirmed_by: str) -> l
             agreement=agreement,
             confirmed_by=person,
             confirmed_at=datetime.now(UTC).replace(microsecond=0),
-            files={file.name: checksums[file] for file in files if file.parent == folder},
+            files={file.name: checksums[file] for file in files if folder in (corpus, file.parent)},
         )
         written.append(_write(folder, Record(confirmations=[*record.confirmations, latest])))
     return written
+
+
+def _globals(folder: Path) -> dict[str, Any]:
+    path = folder / "globals.yml"
+    values = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return values if isinstance(values, dict) else {}
 
 
 def _read(folder: Path) -> Record:
@@ -122,7 +158,7 @@ def _read(folder: Path) -> Record:
 def _write(folder: Path, record: Record) -> Path:
     path = folder / RECORD
     try:
-        with atomic_write(path) as part:
+        with atomic_write(path, private=True) as part:  # It names a person.
             part.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{_shown(path)} cannot be written ({error.strerror}): is there space, and may you?") from None

@@ -8,7 +8,6 @@ from typing import Any
 _MODULES = {
     "AtomicCSVDataset": "atomic",
     "AtomicJSONDataset": "atomic",
-    "AtomicParquetDataset": "atomic",
     "AtomicTextDataset": "atomic",
     "CheckedJSONDataset": "checked_json",
     "CorpusDataset": "corpus",
@@ -16,6 +15,8 @@ _MODULES = {
     "IdSaltDataset": "id_salt",
     "ModelFolderDataset": "model_folder",
     "PredictionsDataset": "predictions",
+    "PrivateCSVDataset": "atomic",
+    "PrivateParquetDataset": "atomic",
     "RawTableDataset": "raw_table",
     "ResultsFolderDataset": "results_folder",
     "StudyStoreDataset": "study_store",

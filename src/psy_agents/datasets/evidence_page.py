@@ -20,8 +20,8 @@ class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):
 
     Args:
         filepath: of pages without post text; relative to the project.
-        private: a mapping with the ``filepath`` of pages with post text, which git must ignore. Only the owner can read
-            these pages. (Kedro resolves a path of the project by its key ``filepath``.)
+        private: a mapping with the ``filepath`` of pages with post text, which git must ignore. (Kedro resolves a path of the
+            project by its key ``filepath``.)
     """
 
     def __init__(
@@ -39,8 +39,7 @@ class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):
         path = Path(self._get_save_path())
         if data.reveals_text:
             check_git_ignores(path)
-        with atomic_write(path) as part:
-            part.touch(mode=0o600 if data.reveals_text else 0o666)
+        with atomic_write(path, private=True) as part:  # Without text it still holds labels and predictions.
             part.write_text(data.html, encoding="utf-8")
 
     def _describe(self) -> dict[str, Any]:

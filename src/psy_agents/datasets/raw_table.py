@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractDataset
+from kedro.utils import find_kedro_project
 
-from psy_agents.corpus.agreement import check_confirmed, named_agreement
+from psy_agents.corpus.agreement import check_confirmed, check_file, named_agreement
 from psy_agents.corpus.reading.tables import read_json, read_table
 from psy_agents.datasets.local import local_path
-from psy_agents.datasets.project import shown_path
+from psy_agents.datasets.project import PROJECT, shown_path
 from psy_agents.errors import UserError
 
 
@@ -34,6 +35,7 @@ class RawTableDataset(AbstractDataset[Any, pd.DataFrame | dict[str, Any]]):
         path = Path(self._filepath)
         if self._agreement is not None:
             check_confirmed(self._agreement, path.parent)
+        check_file(path, find_kedro_project(path.resolve().parent) or PROJECT)
         read = read_json if path.suffix.lower() == ".json" else read_table
         return read(path, shown_path(path))
 

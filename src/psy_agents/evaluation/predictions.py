@@ -137,7 +137,7 @@ def write_predictions(table: pd.DataFrame, file: Path) -> None:
     """Write predictions with the gold annotation as Parquet."""
     import pyarrow.parquet as pq  # Not at the top: every kedro command imports this module.
 
-    with atomic_write(file) as part:
+    with atomic_write(file, private=True) as part:
         pq.write_table(pa.Table.from_pandas(table, schema=SCORED_SCHEMA, preserve_index=False), part)
 
 

@@ -13,12 +13,18 @@ from psy_agents.files.processes import is_alive
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[Path]:
-    """A temporary file that replaces ``path`` when the block ends without an error."""
+def atomic_write(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """A temporary file that replaces ``path`` when the block ends without an error.
+
+    Args:
+        private: only the owner may read it, whatever the umask: it holds texts, labels or predictions.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(path)
     part = temporary_path(path)
     try:
+        if private:
+            part.touch(mode=0o600)
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from psy_agents.corpus.agreement import check_file
 from psy_agents.corpus.alignment.normalisation import is_blank
 from psy_agents.corpus.reading.rows import read_rows
 from psy_agents.errors import UserError
@@ -56,6 +57,7 @@ def read_posts(config: PredictConfig) -> Iterator[Post]:
         UserError: the file is missing or cannot be read.
     """
     columns = (config.columns.post_id, config.columns.text)
+    check_file(config.posts_file, config.project)
     try:
         rows = read_rows(config.posts_file, columns, config.posts_name, SETTING)
         for post_id, text in islice(rows, config.max_posts):

@@ -80,12 +80,13 @@ class PredictionShards:
 
     def write(self, number: int, table: pa.Table) -> None:
         """Write a chunk's predictions as its shard."""
-        with atomic_write(self._shard(number)) as part:
+        with atomic_write(self._shard(number), private=True) as part:
             pq.write_table(table, part)
 
     def merge(self, shards: int) -> None:
         """Write the two files from this many shards."""
-        with atomic_write(self.folder / PARQUET) as table_file, atomic_write(self.folder / JSONL) as lines_file:
+        files = (atomic_write(self.folder / name, private=True) for name in (PARQUET, JSONL))
+        with next(files) as table_file, next(files) as lines_file:
             with pq.ParquetWriter(table_file, SCHEMA) as writer, lines_file.open("w", encoding="utf-8") as lines:
                 for table in self._row_groups(shards):
                     writer.write_table(table, row_group_size=ROW_GROUP)

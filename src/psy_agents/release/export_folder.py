@@ -46,4 +46,12 @@ def exported_folder(facts: ReleaseFacts, model: Path) -> Iterator[Path]:
             versions=facts.summary.versions,
         )
         (folder / CARD).write_text(model_card(facts, folder, exported), encoding="utf-8")
+        _let_all_read(folder)
         yield folder
+
+
+def _let_all_read(folder: Path) -> None:
+    """An export is made to be given away, whatever the umask and the modes of what it was made from."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)

@@ -227,9 +227,10 @@ def _log(folder: Path | None, number: int) -> Any:
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    with (folder / f"trial_{number:04d}.log").open("ab", buffering=0) as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    log = os.open(folder / f"trial_{number:04d}.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)  # A library may print a text.
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
     try:
         yield
     finally:
