@@ -50,6 +50,11 @@ def test_where_a_worker_fails_no_more_are_tried(starts):
     assert list(time_numbers(StandIn(float, starts=starts), 16)) == list(range(1, starts + 1))
 
 
+def test_a_number_at_which_a_worker_fails_in_its_steps_ends_the_timing():
+    assert list(time_numbers(StandIn(lambda number: float(number) if number < 4 else None), 16)) == [1, 2, 3]
+    assert time_numbers(StandIn(lambda _: None), 16) == {}
+
+
 def test_no_more_are_timed_than_there_are_cores_or_trials():
     assert list(time_numbers(StandIn(float), 3)) == [1, 2, 3]
     assert list(time_numbers(StandIn(float), 1)) == [1]

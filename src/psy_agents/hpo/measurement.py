@@ -135,8 +135,13 @@ class PaceMeter:
 
 def _draws(space: SearchSpace, number: int) -> list[dict[str, Any]]:
     """Random trials of the space, always the same."""
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    return [space.suggest(study.ask()) for _ in range(number)]
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)  # It logs each study that it makes in memory.
+    try:
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        return [space.suggest(study.ask()) for _ in range(number)]
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def _time_epochs(

@@ -116,8 +116,8 @@ class Rig(Protocol):
     def add(self, number: int) -> list[Memory | None]:
         """Let so many more run their largest step; the memory that is left as each has. A worker that fails ends the list."""
 
-    def rate(self, number: int) -> float:
-        """Steps a second of the first so many workers together, while the others wait."""
+    def rate(self, number: int) -> float | None:
+        """Steps a second of the first so many workers together, while the others wait; None where one of them fails."""
 
 
 def time_numbers(rig: Rig, most: int) -> dict[int, float]:
@@ -143,9 +143,11 @@ def time_numbers(rig: Rig, most: int) -> dict[int, float]:
                 limit = len(left)
         if number > limit:
             break
-        best = max(rates.values(), default=0.0)
-        rates[number] = rig.rate(number)
-        without_gain = 0 if rates[number] > GAIN * best else without_gain + 1
+        rate = rig.rate(number)
+        if rate is None:
+            break
+        without_gain = 0 if rate > GAIN * max(rates.values(), default=0.0) else without_gain + 1
+        rates[number] = rate
         if without_gain == PATIENCE:
             break
     return rates
@@ -180,7 +182,7 @@ class TimingRig:
             found.append(Memory(free["free"], free["total"]) if free else None)
         return found
 
-    def rate(self, number: int) -> float:
+    def rate(self, number: int) -> float | None:
         """Let the first so many time a round at once."""
         timed = self._ready[:number]
         for worker in timed:
@@ -188,5 +190,6 @@ class TimingRig:
         reports = next_messages(timed).values()
         lost = [reason_of(message) for message in reports if not isinstance(message, Reported)]
         if lost:
-            raise UserError(f"A process that times training steps ended ({lost[0]}).")
+            log.info("%d trials at a time do not fit: one of them ended (%s)", number, lost[0])
+            return None
         return sum(message.report.value for message in reports)

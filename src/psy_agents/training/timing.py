@@ -14,6 +14,7 @@ from psy_agents.training.scoring import answer
 from psy_agents.training.trainer import TrainingRun
 
 LENGTHS = 4  # Steps that are timed: the shortest and the longest of an epoch, and two between them.
+REPEATS = 4  # Of a length on a CPU.
 REPEATS_ON_GPU = 4  # Of a step between two looks at the clock: each look waits for the device.
 FORWARD = 1 / 3  # Share of a training step's operations: backward takes twice as many.
 
@@ -95,19 +96,27 @@ def _whole_steps(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: flo
 
 
 def _parts_of_a_step(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: float) -> tuple[list[tuple[float, float]], float]:
-    """The same of 1, 2, 4, ... pairs up to those of the epoch's longest step, while twice the last one's seconds are left."""
+    """The same of 1, 2, 4, ... pairs up to those of the epoch's longest step, while twice the last one's seconds are left.
+
+    What is left then repeats the largest ones: most of an epoch is like them.
+    """
     pairs = np.concatenate(steps[int(tokens.argmax())])
     sizes = [2**power for power in range(len(pairs).bit_length()) if 2**power < len(pairs)] + [len(pairs)]
-    found: list[tuple[float, float]] = []
+    taken: dict[int, list[float]] = {}
     begin = _now(run.device)
     run.training_step([pairs[:1]])  # The first step sets up the kernels.
     last = _now(run.device) - begin
     for size in sizes:
-        if found and _now(run.device) - begin + 2 * last > seconds:
+        if taken and _now(run.device) - begin + 2 * last > seconds:
             break
         last = _step_seconds(run, [pairs[:size]])
-        found.append((float(_tokens(run, [pairs[:size]])), last))
-    return found, _now(run.device) - begin
+        taken[size] = [last]
+    for size in [*taken][: -1 - LENGTHS : -1] * REPEATS:
+        if _now(run.device) - begin + taken[size][0] > seconds:
+            break
+        taken[size].append(_step_seconds(run, [pairs[:size]]))
+    points = [(float(_tokens(run, [pairs[:size]])), float(np.median(each))) for size, each in taken.items()]
+    return points, _now(run.device) - begin
 
 
 def _spread_out(tokens: np.ndarray) -> list[int]:
