@@ -1,5 +1,7 @@
+import contextlib
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 
@@ -78,6 +80,24 @@ def test_no_commit_to_sqlite_waits_for_the_disk(tmp_path):
             for connection in (one, other):
                 assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL
                 assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_store_of_another_program_and_a_damaged_one_end_in_one_sentence_for_readers_too(tmp_path):
+    whole, other, cut = (tmp_path / name for name in ("whole.db", "other.db", "cut.db"))
+    with StudyStore(whole) as store:
+        store.study("one")
+    for path in tmp_path.glob("whole.db-*"):
+        path.unlink()
+    cut.write_bytes(whole.read_bytes()[:50_000])
+    with contextlib.closing(sqlite3.connect(other)) as connection:
+        connection.executescript("CREATE TABLE alembic_version (version_num TEXT); INSERT INTO alembic_version VALUES ('another');")
+    (tmp_path / "folder.db").mkdir()
+    for path, sentence in ((other, "another program or version of Optuna"), (cut, "is not an sqlite file, or is damaged")):
+        for read in (read_studies, lambda each: read_study(each, "one")):
+            with pytest.raises(UserError, match=sentence):
+                read(path)
+    with pytest.raises(UserError, match="folder.db is no file"), StudyStore(tmp_path / "folder.db"):
+        raise AssertionError
 
 
 def test_a_missing_store_or_another_file_is_reported(tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psy_agents.agents.config import BUNDLED_ENCODER
+from psy_agents.agents.encoders.limits import check_config
 from psy_agents.errors import UserError
 from psy_agents.files.checksums import checksum
 
@@ -90,7 +91,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """Load the tokenizer of an encoder; offsets into the text need a fast one."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if not tokenizer.is_fast:
         raise UserError(f"The tokenizer in '{folder.name}' is not a fast tokenizer, so evidence has no offsets.")
     if tokenizer.pad_token_id is None:
@@ -114,7 +115,8 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
     from psy_agents.agents.encoders.dropout import replace_dropouts
     from psy_agents.agents.encoders.relative_positions import use_relative_position_table
 
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    check_config(folder)
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     for names, rate in ((HIDDEN_DROPOUTS, dropout), (ATTENTION_DROPOUTS, 0.0)):
         for name in names:
             if getattr(config, name, None) is not None:
@@ -123,7 +125,14 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
     transformers_logging.set_verbosity_error()  # It warns of a missing pooler; missing weights are checked below.
     try:
         encoder, loading = AutoModel.from_pretrained(
-            folder, config=config, local_files_only=True, dtype=torch.float32, output_loading_info=True
+            folder,
+            config=config,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=any(folder.glob("*.safetensors")),  # Else an older .bin, of which torch reads weights only.
+            weights_only=True,
+            dtype=torch.float32,
+            output_loading_info=True,
         )
     finally:
         transformers_logging.set_verbosity(verbosity)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+
+from psy_agents.agents.encoders.limits import check_config
+from psy_agents.errors import UserError
 
 FIRST_AFTER_PADDING = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "data2vec-text", "roberta-prelayernorm", "xmod")
 """Families whose position ids start after the padding id: that many positions of their table are never used."""
@@ -22,13 +24,19 @@ class EncoderShape:
 
 def shape_of(folder: Path) -> EncoderShape:
     """The shape of the encoder in a folder. torch is imported only where its ``config.json`` leaves the shape to its family's defaults."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = check_config(folder)
     layers = next((config[name] for name in LAYERS if name in config), None)
     needed = ("model_type", "max_position_embeddings", "pad_token_id")
     if layers is None or not all(name in config for name in needed):
         from transformers import AutoConfig
 
-        defaults = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        try:
+            defaults = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(
+                f"Encoder folder '{folder.name}': config.json is of no family that the installed transformers knows: code that comes with "
+                f"an encoder is never run."
+            ) from None
         layers = defaults.num_hidden_layers
         config = {name: getattr(defaults, name, None) for name in needed}
     positions = config["max_position_embeddings"]

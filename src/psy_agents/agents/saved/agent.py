@@ -18,10 +18,11 @@ import numpy as np
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
 from psy_agents.agents.model import AgentModel
-from psy_agents.agents.registry import AGENTS, model_class
+from psy_agents.agents.registry import AGENTS, model_class, spec
 from psy_agents.agents.renamed import with_new_names
-from psy_agents.agents.saved.checksums import CHECKSUMS, verify_checksums, write_checksums
-from psy_agents.errors import UserError
+from psy_agents.agents.saved.checksums import CHECKSUMS, refuse_unlisted, verify_checksums, write_checksums
+from psy_agents.agents.saved.description import SavedAgent, read_description
+from psy_agents.errors import UserError, errors_are_shown, where
 from psy_agents.files.atomic import atomic_folder
 
 FORMAT = 4
@@ -111,33 +112,45 @@ def save_agent(
 
 
 def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]]:
-    """Load an agent: the model in evaluation mode, its tokenizer, its decisions and the content of ``agent.json``."""
-    from safetensors.torch import load_file
+    """Load an agent: the model in evaluation mode, its tokenizer, its decisions and the content of ``agent.json``.
 
-    from psy_agents.agents.encoders.loading import load_tokenizer
-
-    hashed = (folder / CHECKSUMS).exists()
-    if hashed:
-        verify_checksums(folder)
+    Raises:
+        UserError: the folder is no saved agent, or a file of it is missing, altered, or no such file.
+    """
+    hashed = (folder / CHECKSUMS).is_file()
+    recorded = verify_checksums(folder) if hashed else set()
     if not (folder / "agent.json").is_file():
         raise UserError(f"'{folder}' is not a saved agent: it has no agent.json.")
-    description = json.loads((folder / "agent.json").read_text(encoding="utf-8"))
-    if description["format"] != FORMAT:
-        raise UserError(f"'{folder}' was saved in format {description['format']}, this version reads {FORMAT}.")
+    description = read_description(folder / "agent.json", SavedAgent, FORMAT).model_dump()
     if not hashed:
         raise UserError(f"'{folder}' lacks {CHECKSUMS}, the list of its files: copy the model again, or refit it.")
     description["hyperparameters"] = with_new_names(description["hyperparameters"])
     if description["agent"] not in AGENTS:
-        raise UserError(f"'{folder}' holds an agent {description['agent']}, and there is none of this name in agents/.")
-    agent_class = model_class(description["agent"])
-    for name in agent_class.spec.encoders:
+        raise UserError(f"'{folder}' holds an agent {description['agent'][:50]}, and there is none of this name in agents/.")
+    encoders = spec(description["agent"]).encoders
+    for name in encoders:
         if not any((folder / name).glob("*.safetensors")):  # transformers would unpickle weights of another format.
             raise UserError(f"'{folder}' has no weights in safetensors in {name}, and no others are opened.")
-    agent = agent_class(
-        ModelConfig(**description["model"]), {name: folder / name for name in agent_class.spec.encoders}
-    )
+    refuse_unlisted(folder, recorded, encoders)
+    try:
+        return *_load_model(folder, description), Decisions.from_dict(description), description
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # Of libraries that read a damaged file.
+        if errors_are_shown():
+            raise
+        raise UserError(f"'{folder}' cannot be loaded ({where(error)}): copy the model again, or refit it.") from None
+
+
+def _load_model(folder: Path, description: Mapping[str, Any]) -> tuple[AgentModel, Any]:
+    from safetensors.torch import load_file
+
+    from psy_agents.agents.encoders.loading import load_tokenizer
+
+    agent_class = model_class(description["agent"])
+    agent = agent_class(ModelConfig(**description["model"]), {name: folder / name for name in agent_class.spec.encoders})
     missing, unexpected = agent.load_state_dict(load_file(folder / "heads.safetensors"), strict=False)
     prefixes = tuple(f"{name}." for name in agent_class.spec.encoders)
     if unexpected or any(not key.startswith(prefixes) for key in missing):
         raise UserError(f"'{folder}' does not hold the heads that its agent.json describes: it was changed.")
-    return agent.eval(), load_tokenizer(folder), Decisions.from_dict(description), description
+    return agent.eval(), load_tokenizer(folder)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.checksums import CHECKSUMS, verify_checksums, write_checksums
+from psy_agents.agents.saved.description import SavedEnsemble, read_description
 from psy_agents.errors import UserError
 from psy_agents.files.atomic import atomic_folder, link_or_copy
 
@@ -42,8 +43,9 @@ def read_ensemble(folder: Path) -> tuple[list[Path], Decisions]:
     Raises:
         UserError: the format is another one, or a file is missing or altered.
     """
-    verify_checksums(folder)
-    description = json.loads((folder / ENSEMBLE).read_text(encoding="utf-8"))
-    if description["format"] != FORMAT:
-        raise UserError(f"'{folder}' was saved in the ensembles' format {description['format']}, this version reads {FORMAT}.")
-    return [folder / name for name in description["members"]], Decisions.from_dict(description)
+    recorded = verify_checksums(folder)
+    description = read_description(folder / ENSEMBLE, SavedEnsemble, FORMAT)
+    lists = {ENSEMBLE, *(f"{name}/{CHECKSUMS}" for name in description.members)}
+    if recorded != lists:
+        raise UserError(f"'{folder}': {CHECKSUMS} does not list the files of its members: copy the model again, or refit it.")
+    return [folder / name for name in description.members], Decisions.from_dict(description.model_dump())

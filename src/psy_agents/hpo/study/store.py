@@ -111,7 +111,9 @@ def read_studies(address: str | Path) -> list[optuna.Study]:
     url = _url(address)
     if url.get_backend_name() == "sqlite" and not Path(url.database).is_file():
         return []
-    return _all_studies(_backend(url))
+    backend = _backend(url)
+    with _opening(Path(url.database)) if url.get_backend_name() == "sqlite" else contextlib.nullcontext():
+        return _all_studies(backend)
 
 
 def _all_studies(storage: optuna.storages.BaseStorage) -> list[optuna.Study]:
@@ -148,6 +150,8 @@ def _prepare_sqlite(path: Path) -> None:
             f"The study store {path} lies on a network file system ({kind}), where sqlite loses data: give study_store in the "
             f"catalog a path on a local disk, or a PostgreSQL database (docs/search.md)."
         )
+    if path.exists() and not path.is_file():
+        raise UserError(f"The study store {path} is no file: choose another path.")
     with _opening(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # The mode changes only while no other process has the file open: sqlite answers "busy" at once, whatever the timeout.
@@ -169,8 +173,12 @@ def _opening(path: Path) -> Iterator[None]:
         ) from None
     except OSError as error:
         raise UserError(f"The folder of the study store {path} cannot be written ({error.strerror}).") from None
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, sqlalchemy.exc.DatabaseError, ValueError):  # The last is of attributes that are no JSON.
         raise UserError(f"The study store {path} is not an sqlite file, or is damaged: choose another path.") from None
+    except RuntimeError as error:
+        if "compatible" not in str(error):
+            raise
+        raise UserError(f"The study store {path} was made by another program or version of Optuna: choose another path.") from None
 
 
 def _backend(url: sqlalchemy.URL) -> optuna.storages.RDBStorage:
