@@ -64,11 +64,26 @@ def check_max_length(max_length: int, longest_criterion: int, positions: int) ->
     """Refuse a window that is too long for the encoder or too short for the longest criterion and some of the post."""
     if max_length > positions:
         raise UserError(f"max_length is {max_length}, but the encoder reads at most {positions} tokens.")
-    if max_length < longest_criterion + MIN_POST_TOKENS:
-        raise UserError(
-            f"max_length is {max_length}, but the longest criterion takes {longest_criterion} tokens with special "
-            f"tokens: choose at least {longest_criterion + MIN_POST_TOKENS}."
-        )
+    problem = too_short_for(max_length, longest_criterion, positions)
+    if problem:
+        raise UserError(f"max_length: {problem}.")
+
+
+def too_short_for(max_length: int, tokens: int, positions: int, criterion: str = "", encoder: str = "") -> str | None:
+    """What to do where a window has no room for some of the post; None where it has.
+
+    Args:
+        tokens: of the longest criterion, with special tokens.
+        positions: the longest input that the encoder reads.
+        criterion, encoder: the id and the name, for the sentence.
+    """
+    least = tokens + MIN_POST_TOKENS
+    if max_length >= least:
+        return None
+    which = f"the criterion {criterion}" if criterion else "the longest criterion"
+    remedy = f"choose at least {least}" if least <= positions else f"shorten the criterion: the encoder reads at most {positions} tokens"
+    reader = f" of {encoder}" if encoder else ""
+    return f"windows of {max_length} tokens are too short, as {which} takes {tokens} tokens{reader} with special tokens: {remedy}"
 
 
 def tokenise_pairs(

@@ -15,6 +15,7 @@ from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.renamed import renamings
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.config import BoundingBox, NoRefinement, StageConfig
+from psy_agents.hpo.corpus_fit import check_criteria_fit, check_evidence
 from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.estimate import Pace, best_pace, estimate_stage
@@ -64,8 +65,8 @@ def run_stage(
             whole space alone.
 
     Raises:
-        UserError: an encoder is missing, the space or a first trial does not fit the agent, or the splits are not
-            those of the posts.
+        UserError: an encoder is missing, the space or a first trial does not fit the agent, a criterion does not fit a window, the
+            splits are not those of the posts, or an agent of evidence would have none.
     """
     stage = stage.of_agent(agent)
     data = corpus.fingerprint
@@ -73,6 +74,8 @@ def run_stage(
     encoders = {encoder: locate_encoder(encoder) for encoder in spaces.encoders(agent, stage.space, settings)}
     for encoder, folder in encoders.items():
         log_licence(encoder, folder)
+    check_criteria_fit(corpus.criteria, encoders, whole, settings, stage.space)
+    check_evidence(agent, corpus)
     refinement = _refinement(agent, stage, whole, parent, data, paths.store)
     space = whole if refinement is None else refinement.space
     enqueued = spaces.firsts(agent, stage.space, whole) if refinement is None else list(refinement.first)

@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 from support import tiny_agents
 
+from psy_agents.agents.encoders.plain_tokenizer import plain_tokenizer
 from psy_agents.corpus.alignment.align import STAGES
 from psy_agents.corpus.annotators import COLUMNS
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.quality_figures import DataQuality
 from psy_agents.errors import UserError
 from psy_agents.pipelines.data_quality.nodes import report as report_node
-from psy_agents.reporting.data_quality.build import plain_tokenizer
 from psy_agents.training.config import TrainingSettings
 
 
@@ -76,7 +76,8 @@ def test_a_criterion_that_leaves_no_room_for_the_post_is_refused(encoder):
     account, corpus, ratings = tables_of(tiny_agents.build_corpus(8))
     longer = dict(corpus.criteria)
     longer["energy"] = "low energy or tired most days " * 4
-    with pytest.raises(UserError, match="max_length is 16, but the longest criterion takes"):
+    sentence = r"^training\.fixed\.max_length: windows of 16 tokens are too short, as the criterion energy takes .*: choose at least"
+    with pytest.raises(UserError, match=sentence):
         report_node(account, replace(corpus, criteria=longer), ratings, CorpusSettings(), training)
 
 

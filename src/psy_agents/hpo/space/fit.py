@@ -30,32 +30,32 @@ def check_fit(space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: 
     layers, positions = (shape.layers, "layers"), (shape.positions, "positions")
     limits = {"frozen_layers": layers, "reinitialised_layers": layers, "max_length": positions}
     for parameter, (limit, unit) in limits.items():
-        _, highest = _bounds(space, fixed, parameter)
+        _, highest = bounds_of(space, fixed, parameter)
         if highest > limit:
-            raise ParameterError(_key(space, name, parameter), f"{highest} is too high for {encoder}, which has {limit} {unit}")
+            raise ParameterError(key_of(space, name, parameter), f"{highest} is too high for {encoder}, which has {limit} {unit}")
 
 
 def advice_on_rates(space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: str, shape: EncoderShape) -> Iterator[str]:
     """A sentence where the space has learning rates of small or frozen encoders, and the encoder is deep and trained as a whole."""
-    _, rate = _bounds(space, fixed, "learning_rate")
-    trained = shape.layers - _bounds(space, fixed, "frozen_layers")[0]
+    _, rate = bounds_of(space, fixed, "learning_rate")
+    trained = shape.layers - bounds_of(space, fixed, "frozen_layers")[0]
     if trained >= DEEP and rate > DEEP_RATE:
-        key = ".".join(_key(space, name, "learning_rate"))
+        key = ".".join(key_of(space, name, "learning_rate"))
         yield (
             f"{key}: up to {rate:g} for {encoder}, of which {trained} layers are trained: such rates are for small or frozen "
             f"encoders, and deep ones often diverge: use hpo.space=full"
         )
 
 
-def _bounds(space: SearchSpace, fixed: Mapping[str, Any], parameter: str) -> tuple[Any, Any]:
+def bounds_of(space: SearchSpace, fixed: Mapping[str, Any], parameter: str) -> tuple[Any, Any]:
     """The lowest and the highest value that a trial may have."""
     searched = {each.name: each for each in space.parameters}
     return searched[parameter].bounds if parameter in searched else (fixed[parameter], fixed[parameter])
 
 
-def _key(space: SearchSpace, name: str, parameter: str) -> tuple[str, ...]:
-    """Where the configuration sets the highest value."""
+def key_of(space: SearchSpace, name: str, parameter: str, end: str = "high") -> tuple[str, ...]:
+    """Where the configuration sets the lowest or the highest value."""
     for each in space.parameters:
         if each.name == parameter:
-            return "search_space", name, parameter, "choices" if isinstance(each.distribution, CategoricalDistribution) else "high"
+            return "search_space", name, parameter, "choices" if isinstance(each.distribution, CategoricalDistribution) else end
     return "training", "fixed", parameter

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
-from psy_agents.agents.windows import check_max_length
+from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.agents.encoders.plain_tokenizer import criterion_tokens, plain_tokenizer
+from psy_agents.agents.encoders.shape import shape_of
+from psy_agents.agents.windows import too_short_for
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.quality import Windowing, describe_quality
 from psy_agents.corpus.quality_figures import DataQuality
+from psy_agents.errors import UserError
 from psy_agents.evaluation.agreement import annotator_agreement
 from psy_agents.reporting.data_quality.figures import labels_plot, lengths_plot, rows_plot
 from psy_agents.training.config import HyperParameters
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
-    from tokenizers import Tokenizer
 
 TOKENIZER_BATCH = 256
 
@@ -34,7 +35,7 @@ def measure_quality(
     Args:
         ratings: each annotator's, see `psy_agents.corpus.annotators.ratings_of`.
     """
-    windowing = encoder_windowing(list(corpus.criteria.values()), parameters)
+    windowing = encoder_windowing(corpus.criteria, parameters)
     quality = describe_quality(account, corpus, settings, windowing)
     return quality.model_copy(update={"annotators": annotator_agreement(ratings, corpus)})
 
@@ -44,13 +45,14 @@ def quality_figures(quality: DataQuality) -> tuple[Figure, Figure, Figure]:
     return labels_plot(quality), lengths_plot(quality), rows_plot(quality)
 
 
-def encoder_windowing(criteria: Sequence[str], parameters: HyperParameters) -> Windowing:
+def encoder_windowing(criteria: Mapping[str, str], parameters: HyperParameters) -> Windowing:
     """How the encoder of these hyper-parameters splits pairs of criterion and post into windows.
 
     Raises:
         UserError: the longest criterion leaves no room for a post.
     """
-    tokenizer = plain_tokenizer(locate_encoder(parameters.encoder))
+    folder = locate_encoder(parameters.encoder)
+    tokenizer = plain_tokenizer(folder)
 
     def token_ends(texts: Sequence[str]) -> Iterator[np.ndarray]:
         for begin in range(0, len(texts), TOKENIZER_BATCH):
@@ -58,21 +60,9 @@ def encoder_windowing(criteria: Sequence[str], parameters: HyperParameters) -> W
             for encoding in tokenizer.encode_batch(batch, add_special_tokens=False):
                 yield np.fromiter((end for _, end in encoding.offsets), np.int64, len(encoding))
 
-    longest = tokenizer.num_special_tokens_to_add(is_pair=True) + max(map(len, token_ends(criteria)))
-    # The encoder's own limit is checked when it is loaded, which takes seconds.
-    check_max_length(parameters.max_length, longest, positions=parameters.max_length)
-    return Windowing(parameters.encoder, parameters.max_length, longest, parameters.window_overlap, token_ends)
-
-
-def plain_tokenizer(folder: Path) -> Tokenizer:
-    """The encoder's tokenizer, without truncation and padding.
-
-    It is read from ``tokenizer.json`` if the file exists: importing transformers takes seconds.
-    """
-    from tokenizers import Tokenizer
-
-    saved = folder / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(saved)) if saved.is_file() else load_tokenizer(folder).backend_tokenizer
-    tokenizer.no_truncation()  # The file may hold the settings of the last call before the save.
-    tokenizer.no_padding()
-    return tokenizer
+    tokens = criterion_tokens(tokenizer, criteria)
+    longest = max(tokens, key=tokens.__getitem__)
+    problem = too_short_for(parameters.max_length, tokens[longest], shape_of(folder).positions, longest)
+    if problem:
+        raise UserError(f"training.fixed.max_length: {problem}.")
+    return Windowing(parameters.encoder, parameters.max_length, tokens[longest], parameters.window_overlap, token_ends)

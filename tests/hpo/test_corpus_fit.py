@@ -1,0 +1,58 @@
+"""A corpus that would end each trial of a search, or make all of them worth nothing, is refused before the first trial."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from support.small_search import SPACES
+
+from psy_agents.errors import ParameterError, UserError
+from psy_agents.hpo.corpus_fit import check_criteria_fit, check_evidence
+from psy_agents.training.config import TrainingSettings
+
+WORDS = "trouble with sleep at night "
+
+
+def check(encoder, choices=(), fixed=48, words=6, offered=("one",)):
+    ranges = {"max_length": {"type": "categorical", "choices": list(choices)}} if choices else {}
+    settings = TrainingSettings(fixed={"encoder": str(encoder), "max_length": fixed})
+    spaces = SPACES.model_validate({"small": ranges, "large": {}})
+    criteria = {"short": "sleep", "long": " ".join((WORDS * words).split()[:words])}
+    check_criteria_fit(criteria, dict.fromkeys(offered, encoder), spaces.space("share", "small", settings), settings, "small")
+
+
+def test_every_offered_window_must_hold_the_longest_criterion_and_some_of_the_post(encoder):
+    check(encoder, choices=(17, 40), words=6)  # Six words, three special tokens, eight of the post.
+    with pytest.raises(ParameterError) as refusal:
+        check(encoder, choices=(40, 16), words=6)
+    assert str(refusal.value) == (
+        "search_space.small.max_length.choices: windows of 16 tokens are too short, as the criterion long takes 9 tokens of one with "
+        "special tokens: choose at least 17."
+    )
+    with pytest.raises(ParameterError, match=r"^training\.fixed\.max_length: windows of 16 tokens"):
+        check(encoder, fixed=16, words=6)
+
+
+def test_the_advice_is_never_beyond_what_the_encoder_reads(encoder):
+    with pytest.raises(ParameterError, match=r"takes 73 tokens .*: shorten the criterion: the encoder reads at most 64 tokens\.$"):
+        check(encoder, words=70)
+
+
+def without_evidence(corpus, split):
+    lost = corpus.pairs["post_id"].isin(corpus.members(split)) & (corpus.pairs["label"] == 1)
+    return replace(corpus, pairs=corpus.pairs.assign(evidence_known=corpus.pairs["evidence_known"] & ~lost))
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_an_agent_of_evidence_alone_is_refused_without_evidence_and_one_of_both_is_warned(corpus, caplog, split):
+    lost = without_evidence(corpus, split)
+    with pytest.raises(UserError, match=rf"evidence predicts evidence alone .* The {split} split has no evidence with a known place"):
+        check_evidence("evidence", lost)
+    assert not caplog.messages
+    with caplog.at_level(logging.WARNING, "psy_agents"):
+        for agent in ("criteria", "share", "joint"):
+            check_evidence(agent, lost)
+    assert [message.split(":")[0] for message in caplog.messages] == ["share", "joint"]
+    for agent in ("evidence", "share", "joint"):
+        check_evidence(agent, corpus)
+    assert len(caplog.messages) == 2
