@@ -83,6 +83,14 @@ def test_rows_of_posts_that_are_not_there_are_refused_or_set_aside():
     assert chosen(policies, rows=rows).annotations.tolist() == ["", "orphan", "orphan"]
 
 
+def test_where_nearly_all_rows_are_orphans_the_message_shows_the_forms_of_the_ids():
+    rows = annotations(("post 1", "One.", "mood", 1), ("post 22", "One.", "mood", 1))
+    with pytest.raises(UserError, match=r"2 of 2 rows .* most of the posts' a and most of the annotations' a 9 \(9: digits") as error:
+        chosen(rows=rows)
+    assert "set_aside" not in str(error.value) and "22" not in str(error.value)
+    assert chosen(Policies(orphan_rows="set_aside"), rows=rows).annotations.tolist() == ["orphan", "orphan"]
+
+
 def test_no_post_left_is_refused():
     with pytest.raises(UserError, match="all 4 rows are set aside"):
         chosen(Policies(posts_without_rows="set_aside"), rows=ROWS.iloc[:0])

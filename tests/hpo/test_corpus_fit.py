@@ -1,16 +1,35 @@
 """A corpus that would end each trial of a search, or make all of them worth nothing, is refused before the first trial."""
 
+import json
 import logging
 from dataclasses import replace
 
 import pytest
 from support.small_search import SPACES
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
 
 from psy_agents.errors import ParameterError, UserError
 from psy_agents.hpo.corpus_fit import check_criteria_fit, check_evidence
 from psy_agents.training.config import TrainingSettings
 
 WORDS = "trouble with sleep at night "
+
+
+@pytest.fixture
+def encoder(tmp_path):
+    """A folder with a tokenizer that takes each word as a token, and 64 positions."""
+    words = ["[UNK]", "[CLS]", "[SEP]", *WORDS.split()]
+    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
+    tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", pair=pair, special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    shape = {"model_type": "bert", "num_hidden_layers": 2, "max_position_embeddings": 64, "pad_token_id": 0}
+    (tmp_path / "config.json").write_text(json.dumps(shape))
+    return tmp_path
 
 
 def check(encoder, choices=(), fixed=48, words=6, offered=("one",)):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from psy_agents.corpus.reading.exports import TOOLS
 from psy_agents.files.schema import Schema, Seed
 
 SPLITS = ("train", "validation", "test")
@@ -52,6 +53,8 @@ class AnnotationColumns(Schema):
         criterion: column of the criteria's ids.
         status: column of 1, the sentence shows the criterion, or 0, it does not.
         annotator: column of who annotated the row, for the agreement of annotators; None where there is none.
+        start: column of where the sentence starts in the post, in characters from 0 or in UTF-16 units; None: sentences are searched.
+        end: column of where it ends, exclusive; together with ``start``.
     """
 
     post_id: str = "post_id"
@@ -59,6 +62,14 @@ class AnnotationColumns(Schema):
     criterion: str = "DSM5_symptom"
     status: str = "status"
     annotator: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> AnnotationColumns:
+        if (self.start is None) != (self.end is None):
+            raise ValueError("start and end go together: name both columns or neither")
+        return self
 
 
 class Columns(Schema):
@@ -66,6 +77,10 @@ class Columns(Schema):
 
     posts: PostColumns = PostColumns()
     annotations: AnnotationColumns = AnnotationColumns()
+
+
+COLUMNS_OF_EXPORTS = Columns(annotations=AnnotationColumns(criterion="criterion", annotator="annotator", start="start", end="end"))
+"""What `psy_agents.corpus.reading.exports` calls the columns that it makes of an annotation tool's export."""
 
 
 class AlignmentSettings(Schema):
@@ -142,18 +157,30 @@ class CorpusSettings(Schema):
     """The section ``preprocessing``.
 
     Attributes:
+        annotation_tool: the tool whose export ``files.posts`` and ``files.annotations`` are, with columns of its own; None: tables.
         max_posts: size of a random sample of the posts; None takes all.
     """
 
     files: Files = Files()
+    annotation_tool: str | None = None
     columns: Columns = Columns()
     max_posts: int | None = Field(None, ge=1)
     alignment: AlignmentSettings = AlignmentSettings()
     policies: Policies = Policies()
     splits: SplitSettings = SplitSettings()
 
+    @property
+    def read_columns(self) -> Columns:
+        """The columns of the raw tables."""
+        return self.columns if self.annotation_tool is None else COLUMNS_OF_EXPORTS
+
     @model_validator(mode="after")
     def _fits(self) -> CorpusSettings:
+        if self.annotation_tool is not None:
+            if self.annotation_tool not in TOOLS:
+                raise ValueError(f"annotation_tool is {self.annotation_tool}, but there are {', '.join(TOOLS)}")
+            if self.columns != Columns():
+                raise ValueError("annotation_tool and columns exclude each other: an export has columns of its own, leave columns out")
         if (self.splits.method == "column") != (self.columns.posts.split is not None):
             raise ValueError("splits.method column and columns.posts.split go together: set both or neither")
         return self

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from psy_agents.corpus.alignment.align import STAGES, Alignment, align
+from psy_agents.corpus.alignment.given import align_given
 from psy_agents.corpus.config import AlignmentSettings, Policies
 from psy_agents.corpus.fingerprint import hashed_id
 from psy_agents.corpus.origins import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
@@ -55,12 +56,13 @@ def build_pairs(
 
     Args:
         posts: post_id, text; no text is blank.
-        annotations: post_id (among the posts), sentence_text, criterion (among the criteria), status.
+        annotations: post_id (among the posts), sentence_text, criterion (among the criteria), status, and start and end if the corpus
+            gives places.
         criteria: id -> text.
         salt: for the hashed ids of posts in a message.
 
     Raises:
-        UserError: ``alignment.mode`` is strict and a sentence is not in its post.
+        UserError: ``alignment.mode`` is strict and a sentence is not in its post, or a given place does not hold its sentence.
     """
     ids = list(criteria)
     post = pd.Index(posts["post_id"]).get_indexer(annotations["post_id"])
@@ -69,7 +71,12 @@ def build_pairs(
     status = annotations["status"].to_numpy()
     n_pairs = len(posts) * len(ids)
 
-    found = align(posts["text"].tolist(), post, annotations["sentence_text"].tolist(), alignment.fuzzy_threshold)
+    texts, sentences = posts["text"].tolist(), annotations["sentence_text"].tolist()
+    if "start" in annotations:
+        offsets = annotations["start"].to_numpy(), annotations["end"].to_numpy()
+        found = align_given(texts, post, sentences, *offsets, alignment.fuzzy_threshold, annotations.index)
+    else:
+        found = align(texts, post, sentences, alignment.fuzzy_threshold)
     lost = np.isin(found.stage, ["not_found", "blank"])
     if alignment.mode == "strict" and lost.any():
         raise UserError(_not_aligned(annotations["post_id"], found, lost, salt))

@@ -12,6 +12,7 @@ from psy_agents.corpus.annotators import ratings_of
 from psy_agents.corpus.config import CorpusSettings, SplitSettings
 from psy_agents.corpus.pairs import build_pairs
 from psy_agents.corpus.reading.checks import check_annotations, check_criteria, check_posts
+from psy_agents.corpus.reading.ids import match_ids
 from psy_agents.corpus.selection import ROWS_OF_USED_POSTS, USED, count_rows, select_rows
 from psy_agents.corpus.splitting.groups import join_groups
 from psy_agents.corpus.splitting.leakage import audit_leakage
@@ -47,8 +48,9 @@ def prepare_corpus(
     Raises:
         UserError: the corpus does not fit the settings.
     """
-    all_posts = check_posts(posts_raw, settings.files.posts, settings.columns.posts)
-    all_annotations = check_annotations(annotations_raw, settings.files.annotations, settings.columns.annotations)
+    all_posts = check_posts(posts_raw, settings.files.posts, settings.read_columns.posts)
+    all_annotations = check_annotations(annotations_raw, settings.files.annotations, settings.read_columns.annotations)
+    all_annotations["post_id"] = match_ids(all_annotations["post_id"], all_posts["post_id"])
     criteria = check_criteria(criteria_raw, settings.files.criteria)
     chosen = select_rows(
         all_posts, all_annotations, criteria, settings.policies, settings.max_posts, settings.splits.seed

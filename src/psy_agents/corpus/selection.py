@@ -13,6 +13,7 @@ import pandas as pd
 from psy_agents.corpus.config import Policies
 from psy_agents.corpus.fingerprint import hashed_id
 from psy_agents.corpus.reading.checks import has_text
+from psy_agents.corpus.reading.ids import form_of
 from psy_agents.errors import UserError
 
 USED = ""
@@ -20,6 +21,7 @@ ROWS_OF_USED_POSTS = (USED, "repeated", "ignored_label")
 """The reasons of annotations whose post is used. An annotator's row may repeat the row of another one."""
 ROWS_SHOWN = 10
 # The id of an own class is shown in reports and MLflow; longer labels may be text in the wrong column.
+NEARLY_ALL = 0.9  # of the rows; so many have another cause than some missing posts
 OWN_CLASS = re.compile(r"[^\r\n]{1,60}")
 
 
@@ -62,6 +64,12 @@ def select_rows(
         UserError: a policy refuses a row, or no post or no criterion is left.
     """
     orphan = ~annotations["post_id"].isin(posts["post_id"])
+    if orphan.mean() >= NEARLY_ALL and policies.orphan_rows == "error":
+        raise UserError(
+            f"Annotations: {int(orphan.sum())} of {len(annotations)} rows name a post_id that the posts lack: the ids have another form, "
+            f"most of the posts' {form_of(posts['post_id'])} and most of the annotations' {form_of(annotations.loc[orphan, 'post_id'])} "
+            f"(9: digits, a: letters): write them alike, or name the right columns under preprocessing.columns."
+        )
     if orphan.any() and policies.orphan_rows == "error":
         raise UserError(
             f"Annotations: {int(orphan.sum())} of {len(annotations)} rows name "
@@ -77,7 +85,8 @@ def select_rows(
     reasons = np.select([orphan, set_aside, ignored], ["orphan", "post_set_aside", "ignored_label"], USED)
     reasons = pd.Series(reasons, index=annotations.index, dtype=object)
     rows = annotations[reasons == USED].assign(sentence_text=lambda rows: rows["sentence_text"].str.strip())
-    reasons[rows.index[rows.duplicated(["post_id", "sentence_text", "criterion", "status"])]] = "repeated"
+    offsets = [name for name in ("start", "end") if name in rows]
+    reasons[rows.index[rows.duplicated(["post_id", "sentence_text", "criterion", "status", *offsets])]] = "repeated"
 
     # An own class has no text in the criteria file: its label is its text.
     return Selection(post_reasons, reasons, {**criteria, **{label: label.replace("_", " ") for label in own}})

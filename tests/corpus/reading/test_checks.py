@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from psy_agents.corpus.reading.checks import check_annotations, check_criteria, check_posts, has_text
+from psy_agents.corpus.reading.frames import UNREADABLE
 from psy_agents.errors import UserError
 
 CANARY = "zebra-canary"
@@ -58,7 +59,7 @@ def test_posts_that_cannot_be_used_are_refused_in_one_sentence(table, parts):
 
 
 def test_annotations_come_out_typed_and_without_the_columns_that_nothing_reads():
-    checked = check_annotations(annotations(status=[" 1", "0"]), "f")
+    checked = check_annotations(annotations(status=[" 1", "FALSE"]), "f")
     assert list(checked) == ["post_id", "sentence_text", "criterion", "status"]
     assert checked["status"].dtype == "int8"
     assert checked["status"].tolist() == [1, 0]
@@ -74,12 +75,29 @@ def test_annotations_come_out_typed_and_without_the_columns_that_nothing_reads()
         (annotations(post_id=["a", ""]), ["column post_id is blank in 1 of 2 rows", "row 2"]),
         (annotations(DSM5_symptom=["", " "]), ["column DSM5_symptom is blank in 2 of 2 rows", "row 1"]),
         (annotations(status=["1", CANARY]), ["neither 0 nor 1 in 1 of 2 rows", "row 2 below the header"]),
-        (annotations(status=["1.0", ""]), ["neither 0 nor 1 in 2 of 2 rows", "row 1 below the header"]),
+        (annotations(status=["1.5", ""]), ["neither 0 nor 1 in 2 of 2 rows", "row 1 below the header"]),
     ],
 )
 def test_annotations_that_cannot_be_used_are_refused_in_one_sentence(table, parts):
     message = refusal(check_annotations, table)
     assert all(part in message for part in parts), message
+
+
+@pytest.mark.parametrize("cells", [["1.0", "0.0"], ["true", "false"], ["True", "False"], [" TRUE", "FALSE "]])
+def test_a_status_may_be_written_as_a_float_or_a_word(cells):
+    assert check_annotations(annotations(status=cells), "f")["status"].tolist() == [1, 0]
+
+
+def test_an_object_of_ids_and_texts_is_a_table_of_posts():
+    assert check_posts({"a": "one", "b": "two"}, "f").to_dict("list") == {"post_id": ["a", "b"], "text": ["one", "two"]}
+    assert "1 of 2 values are no texts" in refusal(check_posts, {"a": "one", "b": [CANARY]}, "f.json")
+    assert "one object, not a table" in refusal(check_annotations, {"a": CANARY}, "f.json")
+
+
+def test_a_nested_column_is_refused_only_where_it_is_read():
+    nested = [f"{UNREADABLE}its cells are lists or objects: write them as text", "x", "y"]
+    assert list(check_posts(posts(meta=nested), "f")) == ["post_id", "text"]
+    assert "column text, 1 of 3 rows: its cells are lists" in refusal(check_posts, posts(text=nested))
 
 
 def test_criteria_keep_their_order():

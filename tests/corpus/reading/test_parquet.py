@@ -10,6 +10,10 @@ import pyarrow as pa
 import pytest
 from support.corpus.raw_files import CANARY, cells, parquet
 
+from psy_agents.corpus.config import PostColumns
+from psy_agents.corpus.reading.checks import check_posts
+from psy_agents.errors import UserError
+
 
 @pytest.mark.parametrize(
     ("values", "texts"),
@@ -52,16 +56,28 @@ def test_a_frame_that_pandas_saved_with_gaps_and_an_index_comes_back_as_text(rea
         (b"", "cannot be read as Parquet"),
         (b"a,b\n1,zebra-canary\n", "cannot be read as Parquet"),
         (parquet(pa.table({"a": [CANARY]}))[:-20], "cannot be read as Parquet"),
-        (parquet(pa.table({"a": [1], "b": [[CANARY]]})), "column 2 of 2: its cells are lists, objects or durations"),
-        (parquet(pa.table({"a": [{CANARY: 1}]})), "column 1 of 1: its cells are lists, objects or durations"),
-        (parquet(pa.table({"a": [datetime.timedelta(1)]})), "column 1 of 1: its cells are lists, objects or durations"),
-        (parquet(pa.table({"a": [b"zebra-canary \xe9"]})), "column 1 of 1: its bytes are not UTF-8"),
         (parquet(pa.table({"a": ["x", "zebra-canary \0"]})), "column 1 of 1: there is a NUL character (row 2)"),
         (parquet(pa.table([["x"], [CANARY]], names=[CANARY, CANARY])), "columns 1 and 2 have the same name"),
     ],
 )
 def test_parquet_that_is_broken_or_not_plain_is_refused(refusal, content, part):
     assert part in refusal("f.parquet", content)
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ([[CANARY]], "its cells are lists, objects or durations"),
+        ([{CANARY: 1}], "its cells are lists, objects or durations"),
+        ([datetime.timedelta(1)], "its cells are lists, objects or durations"),
+        ([b"zebra-canary \xe9"], "its bytes are not UTF-8"),
+    ],
+)
+def test_a_column_without_a_form_as_text_is_refused_only_where_it_is_read(read, values, problem):
+    table = read("f.parquet", parquet(pa.table({"post_id": ["a"], "text": ["b"], "odd": values})))
+    assert check_posts(table, "f").to_dict("list") == {"post_id": ["a"], "text": ["b"]}
+    with pytest.raises(UserError, match=f"^f: column odd, 1 of 1 rows: {problem}: write them as text"):
+        check_posts(table, "f", PostColumns(text="odd"))
 
 
 def test_parquet_text_that_is_not_utf_8_is_refused(refusal):

@@ -6,6 +6,7 @@ import json
 import pytest
 from support.corpus.raw_files import BOM, cells
 
+from psy_agents.corpus.reading.frames import UNREADABLE
 from psy_agents.corpus.reading.tables import MOST_KEYS, read_table
 from psy_agents.errors import UserError
 
@@ -101,8 +102,6 @@ def test_csv_that_is_not_plainly_one_table_in_utf_8_is_refused(refusal, content,
         ('"zebra-canary"', ["line 1", "no JSON object"]),
         ("{}", ["line 1", "no JSON object with keys"]),
         ('{"zebra-canary": "x", "b": "y", "zebra\\u002dcanary": "x"}', ["line 1", "keys 1 and 3 have the same name"]),
-        ('{"a": "x", "b": ["zebra-canary"]}', ["line 1", "key 2 is a list or an object"]),
-        ('{"a": {"b": "zebra-canary"}}', ["line 1", "key 1 is a list or an object"]),
         ('{"a": "x"}\n{"a": "zebra-canary \\ud83d"}', ["line 2", "half a surrogate pair"]),
         ('{"zebra-canary \\uDE00": "x"}', ["line 1", "half a surrogate pair"]),
         ('{"a": "zebra-canary \\u0000"}', ["line 1", "NUL"]),
@@ -137,7 +136,9 @@ def test_criteria_keep_their_order_and_their_text(read):
         ('{"a": "x",\r\n\r\n"b": zebra-canary}', ["line 3", "not JSON"]),
         ('{"a": "x",\r\r"b": "zebra-canary"', ["line 3", "not JSON"]),
         ("[" * 100_000, ["nested too deeply"]),
-        ('["zebra-canary"]', ["no object"]),
+        ('["zebra-canary"]', ["entry 1", "no JSON object"]),
+        ('[{"a": "x"}, {"a": "zebra-canary", "a": "y"}]', ["entry 2", "keys 1 and 2 have the same name"]),
+        ('"zebra-canary"', ["no object"]),
         ('{"a": "x", "zebra-canary": "y", "zebra-canary": "y"}', ["keys 2 and 3 have the same name"]),
         ('{"a": "x", "b": "zebra-canary \\udc00"}', ["key 2", "half a surrogate pair"]),
         ('{"a": "x\0"}', ["line 1", "NUL"]),
@@ -148,6 +149,31 @@ def test_criteria_keep_their_order_and_their_text(read):
 def test_json_that_is_no_object_of_different_keys_is_refused(refusal, content, parts):
     message = refusal("f.json", content)
     assert all(part in message for part in parts), message
+
+
+def test_an_array_of_objects_is_a_table(read):
+    table = read("f.json", '[{"a": "x", "b": 1.0, "c": {"d": [1]}},\n {"b": true, "a": null}]')
+    assert table[["a", "b"]].to_dict("list") == {"a": ["x", ""], "b": ["1.0", "true"]}
+    assert table["c"].str.startswith(UNREADABLE).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ('id;text\n1;"a;b, c"\n', {"id": ["1"], "text": ["a;b, c"]}),
+        ('id\ttext\n1\ta, b\n', {"id": ["1"], "text": ["a, b"]}),
+        ('sep=;\nid;text,more\n1;x\n', {"id": ["1"], "text,more": ["x"]}),
+        ('"SEP=,"\r\nid,text;more\r\n1,x\r\n', {"id": ["1"], "text;more": ["x"]}),
+        ("id;x,text\n1,2\n", {"id;x": ["1"], "text": ["2"]}),  # A comma is what the suffix says.
+        ("id\n1\n", {"id": ["1"]}),
+    ],
+)
+def test_the_separator_is_that_of_excels_first_line_or_the_only_one_of_the_header(read, content, columns):
+    assert read("f.csv", content).to_dict("list") == columns
+
+
+def test_a_line_that_names_the_separator_does_not_shift_the_numbers_of_lines(refusal):
+    assert "line 3 with 3" in refusal("f.csv", "sep=;\nid;text\n1;zebra;canary\n")
 
 
 def test_integers_of_any_length_are_no_text_and_no_crash(read):

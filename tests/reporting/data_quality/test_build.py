@@ -46,8 +46,8 @@ def tables_of(corpus):
 def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
     from psy_agents.agents.encoders.loading import load_tokenizer
     from psy_agents.agents.windows import tokenise_pairs
-    from psy_agents.training.batches import span_targets
     from psy_agents.training.data import split_pairs
+    from psy_agents.training.step.tables import span_targets
 
     corpus = tiny_agents.build_corpus(40)
     training = TrainingSettings(fixed={"encoder": encoder, "max_length": 40, "window_overlap": overlap})
@@ -66,9 +66,9 @@ def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
     pairs = corpus.pairs[[len(starts) > 0 for starts in corpus.pairs["starts"]]]
     data = split_pairs(replace(corpus, pairs=pairs, splits=everywhere), "train")
     cut_pairs = tokenise_pairs(tokenizer, [longest] * len(data), data.texts, **cut)
-    starts, _ = span_targets(cut_pairs, data, cut_pairs.pair_bounds()[:-1])
+    starts, _ = span_targets(cut_pairs, data)
     assert report.evidence.placed == len(data)
-    assert report.evidence.beyond_the_first_window == int(starts[:, 0].sum()) > 0
+    assert report.evidence.beyond_the_first_window == int(starts[cut_pairs.first[cut_pairs.pair_bounds()[:-1]]].sum()) > 0
 
 
 def test_a_criterion_that_leaves_no_room_for_the_post_is_refused(encoder):

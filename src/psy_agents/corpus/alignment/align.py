@@ -21,7 +21,7 @@ from psy_agents.corpus.alignment.stretches import Stretch, is_one_place, joined_
 from psy_agents.corpus.alignment.tokens import without_edges
 from psy_agents.errors import UserError
 
-STAGES = ("exact", "normalised", "joined", "fuzzy", "not_found", "blank")
+STAGES = ("given", "exact", "normalised", "joined", "fuzzy", "not_found", "blank")
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Alignment:
     """The result of `align`.
 
     Attributes:
-        stage: (sentences) one of STAGES: the first stage that found the sentence, or why none did.
-        score: (sentences) 1.0 for exact, normalised and joined, the similarity for fuzzy, nan otherwise.
+        stage: (sentences) one of STAGES: the first stage that found the sentence, or why none did; given: see `given`.
+        score: (sentences) 1.0 for given, exact, normalised and joined, the similarity for fuzzy, nan otherwise.
         sentence: (places) int64 index of the sentence, ascending.
         start, end: (places) int64 character offsets in the post's text, ascending within a sentence.
     """

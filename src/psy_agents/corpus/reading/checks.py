@@ -11,9 +11,11 @@ import pandas as pd
 
 from psy_agents.corpus.alignment.normalisation import is_blank
 from psy_agents.corpus.config import AnnotationColumns, PostColumns
+from psy_agents.corpus.reading.frames import UNREADABLE
 from psy_agents.errors import UserError
 
-STATUSES = {"0": 0, "1": 1}
+STATUSES = {"0": 0, "0.0": 0, "false": 0, "1": 1, "1.0": 1, "true": 1}
+OFFSET = r"^(\d{1,15})(?:\.0+)?$"
 NAMES_OF_SPLITS = {
     "train": "train",
     "validation": "validation",
@@ -31,10 +33,12 @@ def check_posts(frame: pd.DataFrame, source: str, columns: PostColumns = PostCol
     validation (or valid, val, dev) or test in the file, whatever their case; a post without text needs none.
 
     Args:
-        frame: the file as read, every cell a string.
+        frame: the file as read, every cell a string; or a mapping from ids to texts, as a JSON object.
         source: the file's name, for messages.
         columns: their names in the file.
     """
+    if isinstance(frame, Mapping):
+        frame = _posts_of_object(frame, source, columns)
     posts = _columns_as_text(frame, columns.model_dump(exclude_none=True), source)
     posts["post_id"] = posts["post_id"].str.strip()
     _refuse_blank(posts["post_id"], columns.post_id, source)
@@ -56,8 +60,8 @@ def check_posts(frame: pd.DataFrame, source: str, columns: PostColumns = PostCol
 def check_annotations(
     frame: pd.DataFrame, source: str, columns: AnnotationColumns = AnnotationColumns()
 ) -> pd.DataFrame:
-    """The annotations as ``post_id``, ``sentence_text``, ``criterion`` (str), ``status`` (int8, 0 or 1) and, where the corpus has it,
-    ``annotator`` (str).
+    """The annotations as ``post_id``, ``sentence_text``, ``criterion`` (str), ``status`` (int8, 0 or 1) and, where the corpus has them,
+    ``annotator`` (str), ``start`` and ``end`` (int64, -1 in a row without offsets).
 
     Unused columns (``sentence_id``, ``explanation``) are dropped and may be missing.
 
@@ -66,13 +70,15 @@ def check_annotations(
         source: the file's name, for messages.
         columns: their names in the file.
     """
+    if isinstance(frame, Mapping):
+        raise UserError(f"{source}: the JSON is one object, not a table: write an array of one object a row.")
     annotations = _columns_as_text(frame, columns.model_dump(exclude_none=True), source)
     if "annotator" in annotations:
         annotations["annotator"] = annotations["annotator"].str.strip()
     for name, column in (("post_id", columns.post_id), ("criterion", columns.criterion)):
         annotations[name] = annotations[name].str.strip()
         _refuse_blank(annotations[name], column, source)
-    status = annotations["status"].str.strip().map(STATUSES)
+    status = annotations["status"].str.strip().str.casefold().map(STATUSES)
     wrong = status.isna()
     if wrong.any():
         raise UserError(
@@ -80,6 +86,8 @@ def check_annotations(
             f"first in {_first_row(wrong)}: write 1 where the sentence shows the criterion and 0 where it does not."
         )
     annotations["status"] = status.astype("int8")
+    if "start" in annotations:
+        _check_offsets(annotations, source, columns)
     return annotations
 
 
@@ -107,6 +115,32 @@ def has_text(posts: pd.DataFrame) -> pd.Series:
     return ~posts["text"].map(is_blank).astype(bool)
 
 
+def _check_offsets(annotations: pd.DataFrame, source: str, columns: AnnotationColumns) -> None:
+    """Make ``start`` and ``end`` numbers, in place."""
+    cells = annotations[["start", "end"]].apply(lambda column: column.str.strip())
+    blank = (cells == "").all(axis=1)
+    numbers = cells.apply(lambda column: column.str.extract(OFFSET, expand=False)).where(~blank, "-1")
+    wrong = numbers.isna().any(axis=1)
+    numbers = numbers.where(~wrong, "-1", axis=0).astype("int64") if wrong.any() else numbers.astype("int64")
+    wrong |= ~blank & (numbers["end"] <= numbers["start"])
+    if wrong.any():
+        raise UserError(
+            f"{source}: columns {columns.start} and {columns.end} are no offsets in {int(wrong.sum())} of {len(annotations)} rows, "
+            f"first in {_first_row(wrong)}: write whole numbers from 0, the end above the start, or leave both blank."
+        )
+    annotations[["start", "end"]] = numbers
+
+
+def _posts_of_object(texts: Mapping[str, str], source: str, columns: PostColumns) -> pd.DataFrame:
+    wrong = sum(not isinstance(text, str) for text in texts.values())
+    if wrong or columns.split is not None or columns.group is not None:
+        raise UserError(
+            f"{source}: a JSON object of posts has ids and texts alone ({wrong} of {len(texts)} values are no texts): write an array of "
+            f"one object a post, with the columns as keys."
+        )
+    return pd.DataFrame({columns.post_id: list(texts), columns.text: list(texts.values())}, dtype=str)
+
+
 def _named_splits(posts: pd.DataFrame, source: str, column: str) -> pd.Series:
     named = posts["split"].str.strip().str.casefold().map(NAMES_OF_SPLITS)
     wrong = named.isna() & has_text(posts)
@@ -130,6 +164,11 @@ def _columns_as_text(frame: pd.DataFrame, columns: Mapping[str, str], source: st
     if frame.empty:
         raise UserError(f"{source}: the file has columns but no rows (0 rows): add at least one row.")
     chosen = {name: frame[column].fillna("").astype(str) for name, column in columns.items()}
+    for name, cells in chosen.items():
+        unread = cells.str.startswith(UNREADABLE)
+        if unread.any():
+            problem = cells[unread].iloc[0].removeprefix(UNREADABLE)
+            raise UserError(f"{source}: column {columns[name]}, {int(unread.sum())} of {len(cells)} rows: {problem}.")
     return pd.DataFrame(chosen).reset_index(drop=True)
 
 

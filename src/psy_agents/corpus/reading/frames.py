@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from psy_agents.errors import UserError
 
+UNREADABLE = "\0"  # Begins a cell that has no form as text; the reason follows. No cell that was read has a NUL.
 BATCH_BYTES = 2**24
 BYTES_OF_STR = 50  # What Python adds to each text.
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from psy_agents.corpus.reading.frames import refuse_repeated, to_pandas
+from psy_agents.corpus.reading.frames import UNREADABLE, refuse_repeated, to_pandas
 from psy_agents.errors import UserError
 
 LARGEST_WHOLE_FLOAT = 2**53  # Up to here every whole number has a float of its own.
@@ -32,9 +32,14 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
     columns = []
     for number in range(1, len(names) + 1):
         where = f"{name}, column {number} of {len(names)}"
-        text = as_text(table.column(0), where)
+        problem = ""
+        try:
+            text = as_text(table.column(0), where)
+        except UserError as error:  # Of no matter for a column that nothing reads.
+            problem = str(error).removeprefix(f"{where}: ").removesuffix(".")
+            text = pa.chunked_array([pa.repeat(pa.scalar(f"{UNREADABLE}{problem}", pa.large_string()), len(table))])
         table = table.remove_column(0)  # Frees it, now that there is a copy.
-        bad = pc.index(pc.match_substring(text, "\0"), True).as_py()
+        bad = -1 if problem else pc.index(pc.match_substring(text, "\0"), True).as_py()
         if bad >= 0 or "\0" in names[number - 1]:
             raise UserError(f"{where}: there is a NUL character (row {bad + 1}): remove it.")
         columns.append(text)

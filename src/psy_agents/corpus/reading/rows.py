@@ -8,9 +8,9 @@ from pathlib import Path, PurePath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from psy_agents.corpus.reading.frames import refuse_repeated
+from psy_agents.corpus.reading.frames import UNREADABLE, refuse_repeated
 from psy_agents.corpus.reading.parquet import as_text
-from psy_agents.corpus.reading.tables import DELIMITERS, csv_rows, full_rows, json_rows
+from psy_agents.corpus.reading.tables import DELIMITERS, csv_delimiter, csv_rows, full_rows, json_rows
 from psy_agents.corpus.reading.text_lines import file_errors, text_lines
 from psy_agents.errors import UserError
 
@@ -48,7 +48,8 @@ def read_rows(path: Path, columns: Sequence[str], name: str, setting: str) -> It
 
 
 def _of_csv(path: Path, delimiter: str, columns: Sequence[str], name: str, setting: str) -> Iterator[tuple[str, ...]]:
-    rows = csv_rows(text_lines(path, name), delimiter, name)
+    lines, delimiter = csv_delimiter(text_lines(path, name), delimiter)
+    rows = csv_rows(lines, delimiter, name)
     _, header = next(rows, (0, None))
     if header is None:
         raise UserError(f"{name}: the file is empty: give it a header and rows.")
@@ -64,7 +65,11 @@ def _of_jsonl(path: Path, columns: Sequence[str], name: str, setting: str) -> It
     for row in json_rows(text_lines(path, name), seen, name):
         if len(seen) > len(at):
             at = {key: place for place, key in enumerate(seen)}
-        yield tuple(row[at[column]] if column in at else "" for column in columns)
+        cells = tuple(row[at[column]] if column in at else "" for column in columns)
+        for column, cell in zip(columns, cells, strict=True):
+            if cell.startswith(UNREADABLE):
+                raise UserError(f"{name}, column {column}: {cell.removeprefix(UNREADABLE)}.")
+        yield cells
     if not seen:
         raise UserError(f"{name}: the file is empty: write one JSON object a line.")
     _places(columns, list(seen), name, setting)

@@ -10,16 +10,19 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
 
-from psy_agents.corpus.reading.frames import frame_of_rows, refuse_repeated
+from psy_agents.corpus.reading.frames import UNREADABLE, frame_of_rows, refuse_repeated
 from psy_agents.corpus.reading.parquet import read_parquet
 from psy_agents.corpus.reading.text_lines import file_errors, text_lines
 from psy_agents.errors import UserError
 
+SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
+SEPARATORS = (",", ";", "\t")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LARGEST_CELL = 2**31 - 1  # Characters; the largest limit that csv takes on every platform.
 MOST_KEYS = 1000  # Different keys in a JSONL file; more would mean that they are ids, and a table of rows x rows.
@@ -62,39 +65,63 @@ def read_table(path: Path, name: str | None = None) -> pd.DataFrame:
     )
 
 
-def read_json(path: Path, name: str | None = None) -> dict[str, Any]:
-    """A JSON object whose keys all differ, in the file's order; a text is a str, and whatever is none is not.
+def read_json(path: Path, name: str | None = None) -> dict[str, Any] | pd.DataFrame:
+    """A JSON object whose keys all differ, in the file's order; or an array of objects as a table, see `read_table`.
+
+    In an object a text is a str, and whatever is none is not.
 
     Args, Raises: as `read_table`.
     """
     name = name or path.name
-    # Floats have room for integers of any length.
-    decoder = json.JSONDecoder(object_pairs_hook=tuple, parse_int=float)
     with file_errors(path, name):
         # JSON has line breaks between tokens only, so normalising them changes no text.
         text = "".join(text_lines(path, name)).replace("\r\n", "\n").replace("\r", "\n")
+    decoded = _decoded(_ROWS if text.lstrip().startswith("[") else _OBJECT, text, name)
+    if isinstance(decoded, list):
+        columns: dict[str, None] = {}
+        rows = ((f"{name}, entry {number}", row) for number, row in enumerate(decoded, 1))
+        return frame_of_rows(object_rows(rows, columns), columns)
+    if not isinstance(decoded, tuple):
+        raise UserError(f"{name}: the JSON is no object: write one object of ids and texts, in braces.")
+    refuse_repeated([key for key, _ in decoded], "keys", name)
+    for number, pair in enumerate(decoded, 1):
+        if _unsaveable(pair):
+            raise UserError(f"{name}: key {number} or its text holds half a surrogate pair or a NUL: remove it.")
+    return dict(decoded)
+
+
+def _decoded(decoder: json.JSONDecoder, text: str, name: str) -> Any:
     try:
-        pairs = decoder.decode(text)
+        return decoder.decode(text)
     except json.JSONDecodeError as error:
         raise UserError(f"{name}, line {error.lineno}: this is not JSON: complete or correct the file.") from None
     except RecursionError:
         raise UserError(f"{name}: the JSON is nested too deeply: write one object of ids and texts.") from None
-    if not isinstance(pairs, tuple):
-        raise UserError(f"{name}: the JSON is no object: write one object of ids and texts, in braces.")
-    refuse_repeated([key for key, _ in pairs], "keys", name)
-    for number, pair in enumerate(pairs, 1):
-        if _unsaveable(pair):
-            raise UserError(f"{name}: key {number} or its text holds half a surrogate pair or a NUL: remove it.")
-    return dict(pairs)
 
 
 def _read_csv(lines: Iterator[str], delimiter: str, name: str) -> pd.DataFrame:
+    lines, delimiter = csv_delimiter(lines, delimiter)
     rows = csv_rows(lines, delimiter, name)
     _, header = next(rows, (0, None))
     if header is None:
         raise UserError(f"{name}: the file is empty: give it a header and rows.")
     refuse_repeated(header, "columns", name)
     return frame_of_rows(full_rows(rows, len(header), name), header)
+
+
+def csv_delimiter(lines: Iterator[str], delimiter: str) -> tuple[Iterator[str], str]:
+    """The lines and their separator: that of Excel's first line ``sep=;``, or the only one of the header where that lacks its own.
+
+    Excel writes semicolons where the decimal sign is a comma, and many programs name a file with tabs ``.csv``.
+    """
+    first = next(lines, "")
+    declared = SEPARATOR_LINE.fullmatch(first.strip().strip('"'))
+    if declared:
+        return chain(["\n"], lines), declared[1]  # A blank line, which is skipped, keeps the numbers of the lines.
+    others = [other for other in SEPARATORS if other in first]
+    if delimiter not in first and len(others) == 1:
+        delimiter = others[0]
+    return chain([first] if first else [], lines), delimiter
 
 
 def csv_rows(lines: Iterator[str], delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -149,32 +176,40 @@ def _read_jsonl(lines: Iterator[str], name: str) -> pd.DataFrame:
 
 def json_rows(lines: Iterator[str], columns: dict[str, None], name: str) -> Iterator[list[str]]:
     """Each object's cells in the order of ``columns``, to which keys are added as they appear."""
-    # An object becomes a tuple, which keeps repeated keys and differs from an array; numbers stay as written.
-    decoder = json.JSONDecoder(
-        object_pairs_hook=tuple, parse_int=str, parse_float=str, parse_constant=_refuse_constant
-    )
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         where = f"{name}, line {number}"
         try:
-            pairs = decoder.decode(line)
+            row = _ROWS.decode(line)
         except (json.JSONDecodeError, RecursionError):
             raise UserError(f"{where}: this is not JSON: write one whole object a line.") from None
+        yield from object_rows([(where, row)], columns)
+
+
+def object_rows(objects: Iterable[tuple[str, Any]], columns: dict[str, None]) -> Iterator[list[str]]:
+    """Each decoded object's cells in the order of ``columns``, to which keys are added as they appear.
+
+    Args:
+        objects: where each is, for messages, and the object.
+    """
+    for where, pairs in objects:
         if not isinstance(pairs, tuple) or not pairs:
-            raise UserError(f"{where}: this is no JSON object with keys: write one object a line, in braces.")
+            raise UserError(f"{where}: this is no JSON object with keys: write each row as an object, in braces.")
         refuse_repeated([key for key, _ in pairs], "keys", where)
-        row = {}
-        for place, (key, value) in enumerate(pairs, 1):
-            if isinstance(value, list | tuple):
-                raise UserError(f"{where}: the value of key {place} is a list or an object: write it as text.")
-            row[key] = "" if value is None else value if isinstance(value, str) else str(value).lower()
-        if "\\u" in line and any(map(_unsaveable, row.items())):
+        row = {key: _cell(value) for key, value in pairs}
+        if any(UNSAVEABLE.search(text) for pair in row.items() for text in pair if not text.startswith(UNREADABLE)):
             raise UserError(f"{where}: a \\u escape makes half a surrogate pair or a NUL: remove it.")
         columns.update(dict.fromkeys(row))
         if len(columns) > MOST_KEYS:
             raise UserError(f"{where}: the rows up to here have {len(columns)} different keys: use the same in each.")
         yield [row.get(key, "") for key in columns]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"{UNREADABLE}its cells are lists or objects: write them as text"
+    return "" if value is None else value if isinstance(value, str) else str(value).lower()
 
 
 def _refuse_constant(_word: str) -> None:
@@ -183,3 +218,9 @@ def _refuse_constant(_word: str) -> None:
 
 def _unsaveable(pair: tuple[str, Any]) -> bool:
     return any(isinstance(text, str) and UNSAVEABLE.search(text) for text in pair)
+
+
+# An object becomes a tuple, which keeps repeated keys and differs from an array. In rows numbers stay as written; in an object they
+# become floats, which have room for integers of any length.
+_ROWS = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
+_OBJECT = json.JSONDecoder(object_pairs_hook=tuple, parse_int=float)

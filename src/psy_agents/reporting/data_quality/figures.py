@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 SPLIT_COLOURS = {"train": BLUE, "validation": ORANGE, "test": GREEN}
-CERTAIN = ("used", "exact", "normalised", "joined")
+CERTAIN = ("used", "given", "exact", "normalised", "joined")
 CERTAIN_COLOURS, OTHER_COLOURS = (BLUE, "#ffffff"), (ORANGE, "#000000")  # bar, text
 LABEL_LENGTH = 20
 BAR_HEIGHT = 26

@@ -1,0 +1,75 @@
+"""brat's standoff files (https://brat.nlplab.org/standoff.html): a folder or a .zip of pairs of .txt and .ann."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+from psy_agents.corpus.reading.exports._base import Export
+from psy_agents.corpus.reading.text_lines import file_errors
+from psy_agents.errors import UserError
+
+TOOL = "brat"
+ENTITY = re.compile(r"T\d+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)\t(.*)")
+OTHERS = {"R": "relations", "E": "events", "A": "attributes", "M": "attributes", "N": "normalisations", "#": "notes", "*": "relations"}
+LARGEST_FILE = 2**28  # bytes, unpacked
+
+
+def read(path: Path, name: str) -> Export:
+    """Text-bound annotations; each part of a discontinuous one is a row. A text without its .ann was not annotated and is left out.
+
+    The id of a post is the path of its file without the suffix. Offsets are in characters. Attributes are counted and not read: a
+    negated label counts as shown.
+    """
+    export = Export(name, TOOL)
+    with file_errors(path, name):
+        files = _zipped(path, name) if path.is_file() else {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*"))}
+        if not path.exists():
+            raise FileNotFoundError(path)
+        for number, text_name in enumerate(sorted(each for each in files if each.endswith(".txt")), 1):
+            post_id = text_name.removesuffix(".txt")
+            if f"{post_id}.ann" not in files:
+                export.leave_out("texts without an .ann file")
+                continue
+            where = f"text {number} in alphabetical order"
+            text = _decoded(files[text_name], export, where)
+            post = export.add_post(post_id, text, where)
+            for line in _decoded(files[f"{post_id}.ann"], export, where).splitlines():
+                _add(export, post, text, line, where)
+    return export.finished()
+
+
+def _add(export: Export, post: str, text: str, line: str, where: str) -> None:
+    if line[:1] in OTHERS:
+        export.leave_out(OTHERS[line[0]])
+        return
+    if not line.strip():
+        return
+    entity = ENTITY.fullmatch(line)
+    if entity is None:
+        export.refuse(where, "its .ann has a line that is no standoff annotation")
+    spans = [tuple(map(int, part.split())) for part in entity[2].split(";")]
+    shown = " ".join(text[start:end] for start, end in spans)
+    if shown.split() != entity[3].split():
+        export.refuse(where, "an annotation's text is not what its offsets cut out of the .txt")
+    for start, end in spans:
+        export.add_label(post, entity[1], where, span=(start, end), sentence=text[start:end])
+
+
+def _zipped(path: Path, name: str) -> dict[str, bytes]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wanted = [each for each in archive.infolist() if each.filename.endswith((".txt", ".ann"))]
+            if sum(each.file_size for each in wanted) > LARGEST_FILE:
+                raise UserError(f"{name}: the files in it have more than {LARGEST_FILE} bytes: unpack it and name the folder.")
+            return {each.filename: archive.read(each) for each in wanted}
+    except (zipfile.BadZipFile, RuntimeError):  # The second: the archive is encrypted.
+        raise UserError(f"{name}: the file is no zip archive that can be opened: name a folder of brat's, or a .zip of it.") from None
+
+
+def _decoded(content: Path | bytes, export: Export, where: str) -> str:
+    try:
+        return (content if isinstance(content, bytes) else content.read_bytes()).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        export.refuse(where, "it is not UTF-8")
