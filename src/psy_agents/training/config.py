@@ -64,6 +64,10 @@ class TrainingSettings(Schema):
     short_last_layer: bool = Field(
         True, description="Run the last layer only for the first token, if no other is read (pooling: cls, similarity: none)."
     )
+    cuda_graphs: Literal["auto", "off"] = Field(
+        "auto",
+        description="On a GPU: auto captures steps and evaluation in CUDA graphs, on batches filled to a few shapes; off does not.",
+    )
     keep_freed_memory: bool = Field(
         True, description="A worker keeps freed memory for the next training step instead of returning it to the system (CPU, glibc)."
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from psy_agents.agents.device import to_device
 from psy_agents.agents.encoders.loading import depth_of_parameters
 from psy_agents.agents.model import AgentModel
 from psy_agents.training.config import OptimisationConfig
@@ -38,11 +41,41 @@ def _add(groups: dict, parameter: torch.nn.Parameter, rate: float, decay: float)
         groups.setdefault((rate, decay if parameter.ndim > 1 else 0.0), []).append(parameter)
 
 
-def optimiser(agent: AgentModel, config: OptimisationConfig) -> torch.optim.AdamW:
-    """Build AdamW with the agent's parameter groups."""
+def optimiser(agent: AgentModel, config: OptimisationConfig, capturable: bool = False) -> torch.optim.AdamW:
+    """Build AdamW with the agent's parameter groups.
+
+    Args:
+        capturable: its counts of steps are on the device, as a CUDA graph needs it.
+    """
     return torch.optim.AdamW(
-        parameter_groups(agent, config), betas=(0.9, config.adam_beta2), eps=config.adam_epsilon, fused=True
+        parameter_groups(agent, config), betas=(0.9, config.adam_beta2), eps=config.adam_epsilon, fused=True, capturable=capturable
     )
+
+
+class LearningRates:
+    """The learning rates of an optimiser's groups.
+
+    Args:
+        as_tensor: keep them in one tensor on the device, which captured steps read.
+    """
+
+    def __init__(self, optimiser: torch.optim.Optimizer, as_tensor: bool = False) -> None:
+        self._groups = optimiser.param_groups
+        self._base = [group["lr"] for group in self._groups]
+        self._rates_G: Tensor | None = None
+        if as_tensor:
+            self._rates_G = torch.tensor(self._base, device=self._groups[0]["params"][0].device)
+            for group, rate in zip(self._groups, self._rates_G.unbind(), strict=True):
+                group["lr"] = rate
+
+    def scale(self, factor: float) -> None:
+        """Set each group's rate to its peak times ``factor``."""
+        rates = [rate * factor for rate in self._base]
+        if self._rates_G is not None:
+            self._rates_G.copy_(to_device(np.array(rates), self._rates_G.device, torch.float32))
+            return
+        for group, rate in zip(self._groups, rates, strict=True):
+            group["lr"] = rate
 
 
 def schedule_factor(step: int, total: int, config: OptimisationConfig) -> float:

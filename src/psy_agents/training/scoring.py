@@ -21,8 +21,9 @@ from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.spans import Offsets
 from psy_agents.evaluation.thresholds import best_threshold, criterion_thresholds
-from psy_agents.training.batches import padded_indices, token_budget_batches
+from psy_agents.training.batches import padded_indices
 from psy_agents.training.data import PairData
+from psy_agents.training.step.forward import CapturedForward, Forward
 from psy_agents.training.step.tables import FrozenStates, WindowTables
 
 
@@ -94,12 +95,7 @@ def _wide(array: np.ndarray) -> np.ndarray:
 
 
 def answer(
-    agent: AgentModel,
-    tables: WindowTables,
-    *,
-    budget: int,
-    precision: torch.dtype,
-    frozen: FrozenStates | None = None,
+    agent: AgentModel, tables: WindowTables, *, budget: int, precision: torch.dtype, frozen: FrozenStates | None = None
 ) -> Answers:
     """Run the agent over all windows in evaluation mode.
 
@@ -107,16 +103,19 @@ def answer(
         budget: padded tokens in a batch.
         frozen: all windows' states after frozen layers.
     """
+    return answers_of(agent, tables.windows, Forward(agent, tables, budget, precision, frozen))
+
+
+def answers_of(agent: AgentModel, windows: Windows, forward: Forward | CapturedForward) -> Answers:
+    """Run the agent over all windows in evaluation mode, in the batches of ``forward``."""
     agent.eval()
-    windows, device = tables.windows, tables.device
     logits, candidates = np.zeros(len(windows.pair), dtype=np.float32), []
-    with torch.inference_mode(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
-        for chosen in token_budget_batches(windows.lengths, budget):
-            output = agent(tables.take(chosen, frozen))
-            if output.criterion_B is not None:
-                logits[chosen] = output.criterion_B.cpu().numpy()
-            if output.start_BT is not None:
-                candidates.append(window_candidates(output.start_BT, output.end_BT, _token_offsets(windows, chosen), windows.pair[chosen]))
+    for chosen in forward.batches():
+        output = forward(chosen)
+        if output.criterion_B is not None:
+            logits[chosen] = output.criterion_B.cpu().numpy()
+        if output.start_BT is not None:
+            candidates.append(window_candidates(output.start_BT, output.end_BT, _token_offsets(windows, chosen), windows.pair[chosen]))
     probabilities = None
     if agent.spec.predicts_criterion:
         pooled = pool_windows(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from psy_agents.agents.encoders.capturing import why_not_captured
 from psy_agents.agents.encoders.loading import locate_encoder, max_positions
 from psy_agents.agents.losses import positive_weight
 from psy_agents.agents.registry import new_agent
@@ -20,12 +23,18 @@ from psy_agents.agents.windows import Windows
 from psy_agents.training.batches import bucketed_batches, epoch_pairs
 from psy_agents.training.best_epoch import BestEpoch
 from psy_agents.training.config import HyperParameters, TrainingSettings
-from psy_agents.training.optimisation import optimiser, schedule_factor
+from psy_agents.training.determinism import deterministic
+from psy_agents.training.optimisation import LearningRates, optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
-from psy_agents.training.scoring import Answers, SplitScorer, answer
+from psy_agents.training.scoring import Answers, SplitScorer, answers_of
+from psy_agents.training.step.captured_step import CapturedStep
+from psy_agents.training.step.forward import CapturedForward, Forward
+from psy_agents.training.step.graphs import CudaGraphs, Graphs
 from psy_agents.training.step.tables import FrozenStates, WindowTables
 from psy_agents.training.step.training_step import TrainingStep
 from psy_agents.training.training_data import TrainingData
+
+log = logging.getLogger(__name__)
 
 LOSSES_READ_TOGETHER = 16
 
@@ -94,6 +103,7 @@ class TrainingRun:
             self.agent.enable_packing(self.device, self.precision)
         if settings.short_last_layer:
             self.agent.enable_short_last_layer(self.device, self.precision)
+        self.graphs = self._new_graphs()
         self.tokenizer = data.tokenizer(folder)
         self.train_tables, self.validation_tables, lengths = data.tables(
             folder, config, max_positions(self.agent.encoders[0]), self.device
@@ -105,18 +115,31 @@ class TrainingRun:
                 data.validation_id, self.validation_tables, len(self.validation_tables.windows.ids)
             )
             self.scorer = SplitScorer(data.validation, lengths, settings.objective_evidence_weight)
+            forward = Forward(
+                self.agent, self.validation_tables, settings.evaluation_tokens, self.precision, self.validation_frozen
+            )
+            self.forward = forward if self.graphs is None else CapturedForward(forward, self.graphs)
         self.lengths = np.maximum.reduceat(self.train_tables.lengths, self.train_tables.first_window[:-1])
-        self.optimiser = optimiser(self.agent, config)
-        self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.optimiser = optimiser(self.agent, config, capturable=self.graphs is not None)
+        self.learning_rates = LearningRates(self.optimiser, as_tensor=self.graphs is not None)
         weight = positive_weight(torch.from_numpy(data.train.labels[self._epoch_pairs(0)]), config)
-        self.training_step = TrainingStep(
-            self.agent, self.optimiser, self.train_tables, self.train_frozen, config, weight, self.precision
-        )
+        step = TrainingStep(self.agent, self.optimiser, self.train_tables, self.train_frozen, config, weight, self.precision)
+        micro_batch = math.ceil(config.batch_size / micro_batch_divisor)
+        self.training_step = step if self.graphs is None else CapturedStep(step, micro_batch, self.graphs)
         self.steps_per_epoch = len(self._steps(self._batches(self._epoch_pairs(0))))
         self.step = 0
         self.keep_weights = keep_weights
         self.best = BestEpoch[KeptEpoch]()
         self.answers: Answers | None = None  # To the scored pairs, of the epoch that was yielded last.
+
+    def _new_graphs(self) -> Graphs | None:
+        if self.device.type != "cuda" or self.settings.cuda_graphs == "off":
+            return None
+        for encoder in self.agent.encoders:
+            if (reason := why_not_captured(encoder, self.agent.packed)) is not None:
+                log.info("%s runs without CUDA graphs: %s", encoder.config.model_type, reason)
+                return None
+        return CudaGraphs(self.device)
 
     @property
     def train_windows(self) -> Windows:
@@ -161,13 +184,8 @@ class TrainingRun:
         spare: list[dict[str, torch.Tensor]] = []
         for number in range(1, self.n_epochs + 1):
             losses = self._train_epoch(number)
-            self.answers = answers = answer(
-                self.agent,
-                self.validation_tables,
-                budget=self.settings.evaluation_tokens,
-                precision=self.precision,
-                frozen=self.validation_frozen,
-            )
+            with deterministic(self.device):
+                self.answers = answers = answers_of(self.agent, self.validation_windows, self.forward)
             decisions = self.scorer.choose(answers)
             value, metrics = self.scorer.score(answers, decisions)
             metrics["train_loss"] = float(np.mean(losses))
@@ -199,13 +217,16 @@ class TrainingRun:
 
     def _train_epoch(self, epoch: int) -> list[float]:
         self.agent.train()
-        steps, losses = self._steps(self._batches(self._epoch_pairs(epoch))), []
+        with deterministic(self.device), nullcontext() if self.graphs is None else self.graphs.on_stream():
+            return self._train_steps(self._steps(self._batches(self._epoch_pairs(epoch))))
+
+    def _train_steps(self, steps: list[list[np.ndarray]]) -> list[float]:
+        losses: list[float] = []
         # Reading a loss waits for the device, so losses of several steps are read together.
         for begin in range(0, len(steps), LOSSES_READ_TOGETHER):
             found = []
             for batches in steps[begin : begin + LOSSES_READ_TOGETHER]:
-                for group, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
-                    group["lr"] = rate * schedule_factor(self.step, self.steps_per_epoch * self.n_epochs, self.config)
+                self.learning_rates.scale(schedule_factor(self.step, self.steps_per_epoch * self.n_epochs, self.config))
                 found.append(self.training_step(batches))
                 self.step += 1
             losses += torch.stack(found).tolist()

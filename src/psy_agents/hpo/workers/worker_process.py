@@ -24,6 +24,7 @@ from psy_agents.errors import UserError, where
 from psy_agents.hpo.protocol import EpochReport, Objective, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.hpo.study.records import Failure
 from psy_agents.hpo.workers.start_method import IGNORED_SIGNALS
+from psy_agents.training.step.memory import is_out_of_memory
 
 PR_SET_PDEATHSIG = 1
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -154,6 +155,7 @@ def _prepare(job: WorkerJob) -> None:
         # Windows differ in length, and blocks of fixed sizes fragment the memory: 9.9 GB in use took 17 GB.
         if "PYTORCH_CUDA_ALLOC_CONF" not in os.environ:  # Its older name; a user's value holds.
             os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # `training.determinism`: else its sums may differ.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
         os.environ[name] = str(job.threads)
     if torch := sys.modules.get("torch"):  # Preloaded: it has read the environment before.
@@ -204,9 +206,7 @@ def _classify(error: BaseException) -> tuple[Failure, str]:
     message = str(error)
     if isinstance(error, TrialDiverged):
         return Failure.DIVERGED, message[:300]
-    if isinstance(error, MemoryError) or (torch and isinstance(error, torch.OutOfMemoryError)):
-        return Failure.OUT_OF_MEMORY, where(error)
-    if isinstance(error, RuntimeError) and "can't allocate memory" in message:  # torch's CPU allocator
+    if is_out_of_memory(error):
         return Failure.OUT_OF_MEMORY, where(error)
     if (isinstance(error, OSError) and error.errno in NO_SPACE) or any(sign in message for sign in NO_SPACE_SIGNS):
         return Failure.DISK, where(error)

@@ -1,0 +1,125 @@
+"""CUDA graphs of functions that work on tensors of fixed shapes at fixed addresses.
+
+A captured graph starts all kernels of a function at once; one by one, a CPU needs longer to start them than a GPU to run them.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import torch
+
+from psy_agents.training.step.memory import is_out_of_memory
+
+log = logging.getLogger(__name__)
+
+
+class Graphs(ABC):
+    """Captures functions. Once a capture has failed, every function runs as it is."""
+
+    failed = False
+
+    @abstractmethod
+    def capture(self, function: Callable[[], Any]) -> Callable[[], Any] | None:
+        """A function that repeats what this one does, and returns the tensors that it returned; None if it cannot be captured.
+
+        The capture itself changes no tensor and no generator.
+        """
+
+    @abstractmethod
+    def on_stream(self) -> AbstractContextManager[None]:
+        """A context in which everything that is captured or repeated must run."""
+
+
+class Repeated:
+    """A function that is captured when it is called for the second time.
+
+    The first call runs it as it is. This is the warm-up that a capture needs (libraries set up their handles and workspaces), and it
+    is work that counts: no weight, gradient or random number has to be restored, and what happens once is never captured.
+
+    Its results lie in memory that graphs share: copy them before anything else is repeated.
+    """
+
+    def __init__(self, function: Callable[[], Any], graphs: Graphs) -> None:
+        self._function, self._graphs = function, graphs
+        self._has_run = False
+        self._replay: Callable[[], Any] | None = None
+
+    def __call__(self) -> Any:
+        if self._has_run and self._replay is None and not self._graphs.failed:
+            self._replay = self._graphs.capture(self._function)
+        if self._replay is None or self._graphs.failed:
+            self._replay, self._has_run = None, True
+            return self._function()
+        return self._replay()
+
+
+class CudaGraphs(Graphs):
+    """Graphs on one device, with one memory pool and one stream.
+
+    All run on the same stream: a weight's gradient is added on the stream on which its autograd node was made, and a capture fails if
+    that is another one. Sharing the pool is safe in any order of replays, because nothing in it is read after the next replay.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = torch.cuda.Stream(device)
+        self._pool = torch.cuda.graph_pool_handle()
+
+    @contextmanager
+    def on_stream(self) -> Iterator[None]:
+        current = torch.cuda.current_stream(self._device)
+        if current == self._stream:
+            yield
+            return
+        self._stream.wait_stream(current)
+        try:
+            with torch.cuda.stream(self._stream):
+                yield
+        finally:
+            current.wait_stream(self._stream)
+
+    def capture(self, function: Callable[[], Any]) -> Callable[[], Any] | None:
+        """See `Graphs.capture`.
+
+        Raises:
+            RuntimeError: memory ran out. A caller that halves its batches must see this, so it is not a failed capture.
+        """
+        graph = torch.cuda.CUDAGraph()
+        collecting = gc.isenabled()
+        gc.disable()  # A collected graph or event of an earlier trial would be destroyed while the stream captures.
+        try:
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+                results = function()
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            self._give_up(error)
+            return None
+        finally:
+            if collecting:
+                gc.enable()
+
+        def replay() -> Any:
+            graph.replay()
+            return results
+
+        return replay
+
+    def _give_up(self, error: RuntimeError) -> None:
+        self.failed = True
+        # Leaving the graph raises an error of its own; the one behind it says more.
+        cause = error.__context__ or error
+        log.warning(
+            "steps run without CUDA graphs (training.cuda_graphs): a capture failed, %s: %s",
+            type(cause).__name__,
+            str(cause).strip().split("\n")[0],
+        )
+        # The generator still believes in the capture and would refuse to draw; its copy does not, and draws the same numbers.
+        generator = torch.cuda.default_generators[self._stream.device_index]
+        generator.graphsafe_set_state(generator.clone_state())
