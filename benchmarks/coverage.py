@@ -39,9 +39,10 @@ THRESHOLD = 0.35
 def simulate(rng: np.random.Generator, posts: int, skills: dict[str, float], author: int) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
     """The predictions table of each system on the same posts, and the author of each post."""
     authors = np.arange(posts) // author
-    shared = rng.normal(0, 0.7, (posts, 1)) if author == 1 else rng.normal(0, 0.7, (authors[-1] + 1, len(CRITERIA)))[authors]
-    labels = rng.random((posts, len(CRITERIA))) < PREVALENCE * np.exp(shared - 0.245)
-    hard = rng.normal(0, 0.8, (posts, len(CRITERIA))) + (0 if author == 1 else rng.normal(0, 0.6, (authors[-1] + 1, 1))[authors])
+    of_author = (authors[-1] + 1, len(CRITERIA))
+    shared = rng.normal(0, 0.7, (posts, 1)) if author == 1 else rng.normal(0, 1.2, of_author)[authors]
+    labels = rng.random((posts, len(CRITERIA))) < PREVALENCE * np.exp(shared - shared.var() / 2)
+    hard = rng.normal(0, 0.8, (posts, len(CRITERIA))) if author == 1 else rng.normal(0, 1.2, of_author)[authors]
     start = rng.integers(0, WORDS - SPAN, labels.shape)
     ids = [f"p{number}" for number in range(posts)]
     gold = pd.DataFrame(

@@ -83,7 +83,8 @@ def test_tables_hold_every_name_and_the_values_of_conf():
         for name in section.model.model_fields:
             assert any(row.startswith(f"| `{name}` |") for row in rows), (section, name)
     # One place holds it, several agree, several differ, and none but the type holds it.
-    assert "| `permutations` | whole number, ≥ 100 | `10000` | `10000` | Permutations of the paired tests between agents. |" in rows
+    described = "Permutations of the paired tests of agents with each other and with baselines."
+    assert f"| `permutations` | whole number, ≥ 100 | `10000` | `10000` | {described} |" in rows
     (epochs,) = [row for row in rows if row.startswith("| `epochs` | whole number")]  # Not those of the rungs.
     assert "stage0: `${env_int:HPO_EPOCHS,3}`<br>stage1: `${env_int:HPO_EPOCHS,10}`" in epochs
     (total,) = [row for row in rows if row.startswith("| `total` |")]

@@ -104,6 +104,12 @@ def test_a_mean_of_independent_shares_adds_the_squares_of_their_gaps():
     assert mean_interval(0.4, values, ends, equal) == pytest.approx((0.4 - (0.1 + 0.3) / 2, 0.4 + (0.3 + 0.1) / 2))
 
 
+def test_a_mean_with_a_term_of_which_nothing_is_known_may_be_higher_by_all_of_it():
+    """Precision 0.6 of one criterion, and a criterion that is never predicted, whose precision counts as 0."""
+    values, ends = np.array([0.6, 0.0]), np.array([[0.4, 0.0], [0.7, 1.0]])
+    assert mean_interval(0.3, values, ends, np.zeros((5, 2))) == pytest.approx((0.3 - 0.2 / 2, 0.3 + (0.1 + 1) / 2))
+
+
 def test_a_difference_of_perfect_systems_on_few_posts_is_not_known_to_be_zero():
     ends = exact_interval(1.0, 25)
     low, high = difference_interval(1.0, ends, 1.0, ends, (np.ones(9), np.ones(9)))

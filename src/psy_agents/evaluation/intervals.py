@@ -131,12 +131,18 @@ def mean_interval(value: float, values: np.ndarray, ends: np.ndarray, draws: np.
         value: the mean.
         values: (k,) its terms.
         ends: (2, k) the lower and the upper ends.
-        draws: (resamples, k) for the correlations; an estimate that does not vary has none.
+        draws: (resamples, k) for the correlations; an estimate that does not vary has none. A term of which nothing is known (`UNKNOWN`),
+            such as the precision of a criterion that is never predicted, may be anything: its gaps are added, not their squares.
     """
     correlation = pd.DataFrame(draws).corr(min_periods=2).fillna(0.0).to_numpy(copy=True)
     np.fill_diagonal(correlation, 1.0)
-    below, above = (np.sqrt(max(float(gap @ correlation @ gap), 0.0)) / len(values) for gap in (values - ends[0], ends[1] - values))
-    return float(value - below), float(value + above)
+    known = (ends[1] - ends[0]) < UNKNOWN[1] - UNKNOWN[0]
+
+    def gap(gaps: np.ndarray) -> float:
+        of_known = np.where(known, gaps, 0.0)
+        return float(np.sqrt(max(of_known @ correlation @ of_known, 0.0)) + gaps[~known].sum()) / len(gaps)
+
+    return float(value - gap(values - ends[0])), float(value + gap(ends[1] - values))
 
 
 def difference_interval(
