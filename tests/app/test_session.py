@@ -129,6 +129,12 @@ def test_a_version_of_the_future_is_refused_where_it_would_hide_what_is_saved(se
     assert not ran
 
 
+def test_a_name_of_a_raw_file_that_the_catalog_would_not_read_is_refused(session, ran):
+    with pytest.raises(UserError, match="--params preprocessing.files.posts: the catalog reads the file that globals.yml names, posts.csv"):
+        session(preprocessing={"files": {"posts": "other.csv"}}).run()
+    assert not ran
+
+
 def test_the_context_of_a_notebook_is_refused_wrong_parameters_in_one_sentence(session):
     with pytest.raises(UserError, match="hpo.stage0.epoch: .*did you mean 'epochs'") as refusal:
         session(hpo={"stage0": {"epoch": 2}}).load_context()

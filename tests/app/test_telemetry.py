@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.finished_project import NAME_LOOKUPS, watched
 
 PROJECT = Path(__file__).parents[2]
 ASKED = "from mlflow.telemetry.client import get_telemetry_client; print(get_telemetry_client() is None)"
@@ -34,3 +35,10 @@ def test_a_packaged_project_without_its_consent_file_reports_nothing():
     asked = "from kedro_telemetry.plugin import _check_for_telemetry_consent as consent; print(consent(None))"
     assert answer(asked) == "None", "Kedro would report"
     assert answer(f"import psy_agents.settings; {asked}") == "False"
+
+
+def test_a_whole_search_with_its_refits_and_report_looks_up_no_name(finished, tmp_path):
+    assert not (finished.folder / NAME_LOOKUPS).exists(), (finished.folder / NAME_LOOKUPS).read_text()
+    code = "import socket\ntry: socket.create_connection(('nobody.invalid', 443), 1)\nexcept OSError: pass"
+    subprocess.run([sys.executable, "-c", code], env=watched(dict(os.environ), tmp_path / "names"), check=True)
+    assert (tmp_path / "names").read_text() == "nobody.invalid\n", "a name would be noticed"

