@@ -9,6 +9,7 @@ from psy_agents.agents.registry import AGENTS
 from psy_agents.pipelines import (
     baselines,
     budget,
+    cross_validation,
     data_quality,
     evidence_page,
     export,
@@ -45,6 +46,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **{f"hpo_{stage}": compared + searches[stage] for stage in STAGED},
         "maximal_hpo": compared + searches["maximal"],
         "refit": described + _refit((*STAGED, *MAXIMAL)),
+        "cross_validation": described + _of_all(lambda agent: cross_validation.create_pipeline(agent, (*STAGED, *MAXIMAL))),
         "leaderboard": compared + ranked,
         "report": compared + reported,
         "evidence_page": described + _of_all(evidence_page.create_pipeline),

@@ -31,7 +31,8 @@ def test_every_template_belongs_to_the_package_data(package):
 
 
 def test_values_are_escaped():
-    page = render("psy_agents.reporting", "data_quality.html", headline="<b>&", notes=["<i>"], sections={})
+    texts = {"title": "Title", "headline": "<b>&", "notes": ["<i>"], "nothing_noted": ""}
+    page = render("psy_agents.reporting", "sections.html", **texts, sections={})
     assert "&lt;b&gt;&amp;" in page and "&lt;i&gt;" in page and "<b>" not in page and "<i>" not in page
 
 

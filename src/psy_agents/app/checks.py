@@ -22,7 +22,7 @@ from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space.fit import advice_on_rates, check_fit
 from psy_agents.hpo.workers.resources import visible_gpus
 from psy_agents.pipelines import preprocessing
-from psy_agents.pipelines.tags import PUBLISHES, agent_of, candidates_of, search_of, stage_of
+from psy_agents.pipelines.tags import CROSS_VALIDATION, PUBLISHES, REFIT, agent_of, candidates_of, search_of, stage_of
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +178,8 @@ def check_agreement(
 def agents_at_once(chosen: Pipeline, parameters: Parameters) -> int:
     """Agents at a time; auto: all of them if they run trials, and all trials run over a cluster, else one."""
     stages = {stage for node in chosen.nodes if (stage := stage_of(node)) is not None}
+    if CROSS_VALIDATION in stages:  # Without a search its fixed trial runs as stage 2 does.
+        stages = stages - {CROSS_VALIDATION} | {*(parameters.cross_validation.stages or ("stage2",)), REFIT}
     local = [f"hpo.{name}" for name in sorted(stages) if parameters.hpo.workers_of(name).executor.scheduler is None]
     wanted = parameters.hpo.agents_at_once
     if wanted == "auto":
@@ -193,6 +195,6 @@ def agents_at_once(chosen: Pipeline, parameters: Parameters) -> int:
 def _searches(chosen: Pipeline, parameters: Parameters) -> Iterator[tuple[str, StageConfig]]:
     """Agent and stage of every search that will run."""
     for node in chosen.nodes:
-        stage = search_of(node)
-        if stage is not None:
+        stages = parameters.cross_validation.stages if stage_of(node) == CROSS_VALIDATION else filter(None, [search_of(node)])
+        for stage in stages:
             yield agent_of(node), getattr(parameters.hpo, stage)

@@ -16,6 +16,7 @@ from psy_agents.corpus.synthetic.config import SyntheticCorpusConfig
 from psy_agents.errors import RenamedParameter, UserError
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import AutoOrCount, RefitConfig, StageConfig, WorkersConfig
+from psy_agents.hpo.cross_validation.config import CrossValidationConfig
 from psy_agents.hpo.paths import SearchPaths
 from psy_agents.hpo.space.config import SearchSpaceConfig, SpaceName
 from psy_agents.hpo.space.ranges import Scalar
@@ -65,6 +66,7 @@ class Parameters(Schema):
     """All parameters of ``conf/*/parameters*.yml``; each file is one section."""
 
     baselines: BaselinesConfig
+    cross_validation: CrossValidationConfig
     evidence_page: EvidencePageConfig
     export: ExportConfig
     hpo: HpoParameters

@@ -13,6 +13,9 @@ PUBLISHES = "publishes"
 REFIT = "refit"
 """The stage tag of a refit, which is not a search."""
 
+CROSS_VALIDATION = "cross_validation"
+"""The stage tag of a cross-validation, which runs stages and refits for each fold."""
+
 
 def agent_tag(agent: str) -> str:
     """On every node of one agent."""
@@ -40,9 +43,9 @@ def stage_of(node: Node) -> str | None:
 
 
 def search_of(node: Node) -> str | None:
-    """The stage whose trials a node runs; None where it searches nothing."""
+    """The stage whose trials a node runs; None where it searches nothing, or stages that only the parameters name."""
     stage = stage_of(node)
-    return None if stage == REFIT else stage
+    return None if stage in (REFIT, CROSS_VALIDATION) else stage
 
 
 def candidates_of(node: Node) -> set[str]:

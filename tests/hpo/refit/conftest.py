@@ -1,13 +1,5 @@
-from __future__ import annotations
+"""Refits of the small corpus."""
 
-from pathlib import Path
+from support.search.fixtures import refits
 
-import pytest
-from support.search.refits import Refits
-
-from psy_agents.corpus.corpus import Corpus
-
-
-@pytest.fixture(scope="session")
-def refits(corpus: Corpus, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Refits:
-    return Refits(tmp_path_factory, corpus, encoder)
+__all__ = ["refits"]

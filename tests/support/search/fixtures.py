@@ -1,10 +1,11 @@
-"""Fixtures of the small corpus and its encoder, for the ``conftest.py`` that imports them."""
+"""Fixtures of the small corpus, its encoder and refits, for the ``conftest.py`` that imports them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from support.search.refits import Refits
 from support.shared import made_once
 from support.small_search import build_corpus, build_encoder
 
@@ -21,3 +22,9 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def corpus() -> Corpus:
     """Forty posts with two criteria."""
     return build_corpus()
+
+
+@pytest.fixture(scope="session")
+def refits(corpus: Corpus, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Refits:
+    """Each run once for all workers."""
+    return Refits(tmp_path_factory, corpus, encoder)

@@ -1,4 +1,4 @@
-"""Resplits: train and validation are divided differently for each seed; the test split stays as it is."""
+"""Other splits of a corpus: for each seed another validation part, or for each fold of a cross-validation another test part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.corpus.splitting.splits import partition_posts
+from psy_agents.corpus.splitting.splits import fold_posts, partition_posts
 from psy_agents.errors import UserError
 
 TRAIN, VALIDATION = "train", "validation"
@@ -60,6 +60,19 @@ def resplit(corpus: Corpus, seeds: Sequence[int]) -> tuple[dict[int, Corpus], in
             parts = _partition(developed, clusters, folds, seed)
         made[seed] = _hold_out(corpus, developed, parts, place % folds)
     return made, folds
+
+
+def cross_validation_fold(corpus: Corpus, folds: int, fold: int, seed: int) -> Corpus:
+    """The corpus with the splits of one fold (see `fold_posts`), whatever its own are; clusters stay together.
+
+    Raises:
+        UserError: there are too few posts for the folds.
+    """
+    clusters = corpus.posts["post_id"].map(corpus.splits.set_index("post_id")["cluster"]).to_numpy()
+    splits = fold_posts(corpus.posts, corpus.pairs, clusters, folds, fold, seed)
+    made = replace(corpus, splits=splits.assign(cluster=clusters))
+    made.audit()
+    return made
 
 
 def _partition(developed: Corpus, clusters: np.ndarray, folds: int, seed: int) -> pd.Series:

@@ -83,9 +83,11 @@ def quality_page(report: DataQuality, labels: Figure, lengths: Figure, rows: Fig
     """
     return render(
         "psy_agents.reporting",
-        "data_quality.html",
+        "sections.html",
+        title="Data quality",
         headline=headline(report),
         notes=notes(report),
+        nothing_noted="Nothing is missing, set aside or uncertain.",
         sections={
             "Rows": Section([Chart("rows", rows)], _rows_tables(report)),
             "Labels": Section([Chart("labels", labels)], [_labels_table(report)]),

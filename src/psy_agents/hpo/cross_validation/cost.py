@@ -1,0 +1,87 @@
+"""What a cross-validation will take: trials, time and disk, from what earlier studies of the same posts took."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.filesize import decimal
+
+from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.corpus.corpus import Corpus
+from psy_agents.corpus.splitting.resplits import cross_validation_fold
+from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.cross_validation.config import CrossValidationConfig
+from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
+from psy_agents.hpo.estimate import duration
+from psy_agents.hpo.measurement import PaceMeter
+from psy_agents.hpo.paths import StoragePaths
+from psy_agents.hpo.plan import plan
+from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.study.identity import settings_hash
+from psy_agents.hpo.study.store import read_studies
+from psy_agents.training.config import TrainingSettings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CrossValidationCost:
+    """The cost of all folds together; what is finished counts as well.
+
+    Attributes:
+        trainings: of the refits.
+        hours: at the quartiles of the measured seconds per epoch; None if no study and no timed step tells them.
+        disk_bytes: of the models that the folds keep, and of one that is being written.
+    """
+
+    folds: int
+    trials: int
+    trainings: int
+    hours: tuple[float, float] | None
+    disk_bytes: int
+
+    def sentence(self) -> str:
+        """The cost as one line."""
+        time = "time not known" if self.hours is None else duration(*self.hours)
+        work = f"{self.trials:,} trials, {self.trainings:,} trainings of refits"
+        return f"{self.folds} folds: {work}, {time}, {decimal(self.disk_bytes)} of weights"
+
+
+def log_cost(
+    agent: str,
+    corpus: Corpus,
+    config: CrossValidationConfig,
+    stages: Sequence[StageConfig],
+    refit: RefitConfig,
+    settings: TrainingSettings,
+    spaces: SearchSpaceConfig,
+    paths: StoragePaths,
+) -> None:
+    """Log what the stages and the refits of all folds will take. For the arguments see `cross_validate`.
+
+    Raises:
+        UserError: the disk has no room for the weights.
+    """
+    studies = read_studies(paths.store)
+    folds = [cross_validation_fold(corpus, config.folds, fold, config.seed).fingerprint for fold in range(config.folds)]
+    measured = [corpus.fingerprint, *folds]  # The posts are the same, and so is the pace.
+    plans = (plan(studies, {agent: stages}, refit, data_hash, settings_hash(settings)) for data_hash in measured)
+    one = next((each for each in plans if each.measured_in), None)
+    if one is None:
+        meter = PaceMeter(corpus, settings, spaces, paths.measurements)
+        one = plan(studies, {agent: stages}, refit, corpus.fingerprint, settings_hash(settings), meter.measure)
+    encoders = {encoder for stage in stages for encoder in spaces.encoders(agent, stage.space, settings)}
+    weights = (config.folds * refit.final_trainings + 1) * encoder_bytes(agent, map(locate_encoder, encoders))
+    cost = CrossValidationCost(
+        folds=config.folds,
+        trials=config.folds * one.trials,
+        trainings=config.folds * sum(stage.trials for stage in one.stages if stage.stage == "refit"),
+        hours=(config.folds * one.hours[0], config.folds * one.hours[1]) if one.measured_in else None,
+        disk_bytes=weights,
+    )
+    log.info("%s: %s", agent, cost.sentence())
+    kept = [study.user_attrs for study in studies if study.user_attrs.get("data_hash") in folds and study.user_attrs["agent"] == agent]
+    check_space(paths.checkpoints, weights - sum(size_of(Path(each["checkpoint_root"])) for each in kept))
