@@ -24,8 +24,12 @@ PATHS = {
 PIPELINES = {
     "__default__", "synthetic_corpus", "preprocessing", "baselines", "hpo_stage0", "hpo_stage1", "hpo_stage2", "maximal_hpo",
     "refit", "leaderboard", "report", "predict", "evidence_page", "export", "publish", "full_hpo_all", "maximal_hpo_all",
+    "cross_validation",
 }  # fmt: skip
-THINGS = {"hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "leaderboard", "report", "predict", "evidence", "export"}
+THINGS = {
+    "hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "cross_validation", "leaderboard", "report", "predict", "evidence",
+    "export",
+}  # fmt: skip
 """What an agent's datasets are called after."""
 
 
@@ -176,12 +180,13 @@ def test_tags_name_a_nodes_agent_its_stage_and_whether_it_publishes(session):
         for node in pipeline.nodes:
             assert agent_of(node) == (node.namespace if node.namespace in AGENTS else None), f"{name}: {node.name}"
             step = node.name.rpartition(".")[2]
-            assert stage_of(node) == (step.removeprefix("search_") if step.startswith("search_") or step == "refit" else None)
+            runs = {"refit": "refit", "cross_validate": "cross_validation"}
+            assert stage_of(node) == (step.removeprefix("search_") if step.startswith("search_") else runs.get(step))
             assert (PUBLISHES in node.tags) == (step == "publish")
             read = {dataset.rpartition(".")[2] for dataset in node.inputs}
             assert {f"hpo_{stage}_topk" for stage in candidates_of(node)} == {each for each in read if step == "refit" and "_topk" in each}
     assert {search_of(node) for node in pipelines["hpo_stage0"].only_nodes_with_tags("stage.stage0").nodes} == {"stage0"}
-    assert all(search_of(node) is None for node in pipelines["refit"].nodes)
+    assert all(search_of(node) is None for name in ("refit", "cross_validation") for node in pipelines[name].nodes)
 
 
 def test_the_whole_search_holds_every_stage_and_refit_of_every_agent_and_the_report(session):

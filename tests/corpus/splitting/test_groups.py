@@ -54,7 +54,7 @@ def test_a_groups_posts_in_two_splits_fail_the_audit_without_its_name():
     moved = corpus.splits.assign(cluster=range(40))
     first = moved.index[moved["split"] == "train"][0]
     moved.loc[first, "split"] = "test"
-    with pytest.raises(UserError, match=r"1 groups of posts stand in more than one split \([34] of 40 posts") as raised:
+    with pytest.raises(UserError, match=r"1 groups of posts are in more than one split \([34] of 40 posts") as raised:
         replace(corpus, splits=moved).audit()
     assert "author" not in str(raised.value)
 
@@ -63,7 +63,7 @@ def test_splits_of_the_corpus_that_part_a_group_are_refused():
     part = ["train"] * 30 + ["validation"] * 5 + ["test"] * 5
     posts, annotations = raw_tables()
     posts = posts.assign(author=AUTHORS, part=part)
-    with pytest.raises(UserError, match="groups of posts stand in more than one split"):
+    with pytest.raises(UserError, match="groups of posts are in more than one split"):
         prepared(posts, annotations, columns={"posts": {"group": "author", "split": "part"}}, splits={"method": "column"})
 
 
