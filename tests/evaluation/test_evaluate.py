@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+from sklearn.metrics import average_precision_score, classification_report, precision_recall_fscore_support
 from support.effort import counted
 
 from psy_agents.evaluation.bootstrap import resample_weights
@@ -197,6 +197,20 @@ def test_posts_without_a_met_criterion_are_a_separate_class(evaluation, table):
     assert found.auprc.value == pytest.approx(average_precision_score(gold, -posts["probability"].max()))
     right = posts["right"].all()
     check(evaluation.criterion.exact_match, right.mean(), share(right.sum(), len(right)))
+
+
+def test_averages_over_criteria_and_no_symptoms_are_those_of_a_classification_report(evaluation, table):
+    """ReDSM5's authors have ten classes: NO_SYMPTOMS is one, and a class without a positive counts as 0."""
+    wide = {name: table.pivot(index="post_id", columns="criterion", values=name) for name in ("label", "predicted")}
+    gold, predicted = (each.fillna(0).astype(int) for each in wide.values())
+    gold, predicted = (each.assign(no_symptoms=(each.sum(axis=1) == 0).astype(int)) for each in (gold, predicted))
+    assert gold["never"].sum() == 0 < gold["no_symptoms"].sum()
+    report = classification_report(gold, predicted, output_dict=True, zero_division=0)
+    for name, found in evaluation.criterion.averages.items():
+        expected = report[f"{name} avg"]
+        assert [found.precision, found.recall, found.f1] == pytest.approx([expected[key] for key in ("precision", "recall", "f1-score")])
+    assert set(evaluation.criterion.averages) == {"micro", "macro", "weighted", "samples"}
+    assert evaluation.criterion.averages["micro"].f1 != pytest.approx(evaluation.criterion.micro.f1.value, abs=1e-3)
 
 
 def test_evidence_metrics_equal_the_scorers(evaluation, resamples, corpus):

@@ -56,6 +56,10 @@ def criterion_side(random, level, derived, probabilities):
         "macro": classes(random, level, sum(CRITERIA.values()), probabilities),
         "micro": classes(random, level, sum(CRITERIA.values()), probabilities),
         "no_symptoms": classes(random, level, 59, False),
+        "averages": {
+            name: {metric: random.value(level) for metric in ("precision", "recall", "f1")}
+            for name in ("micro", "macro", "weighted", "samples")
+        },
         "exact_match": random.estimate(level * 0.8),
         "ece": random.estimate(0.06, 0.01) if probabilities else None,
         "brier": random.estimate(0.08, 0.01) if probabilities else None,

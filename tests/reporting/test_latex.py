@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from psy_agents.reporting.latex import (
+    classes_latex,
     comparisons_latex,
     criteria_latex,
     ensembles_latex,
@@ -48,7 +49,10 @@ def with_nasty_names(report):
     return report.model_copy(update={"evaluations": tuple(evaluations)})
 
 
-@pytest.mark.parametrize("table", [criteria_latex, intervals_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex])
+TABLES = [criteria_latex, intervals_latex, classes_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex]
+
+
+@pytest.mark.parametrize("table", TABLES)
 def test_every_row_is_as_wide_as_the_table(report, table):
     text = table(report)
     rows = body(text)
@@ -65,6 +69,21 @@ def test_rows_are_criteria_with_support_then_no_symptoms_macro_and_micro(report)
     assert rows[0][2:] == [
         rf"\multicolumn{{3}}{{c}}{{{name}}}" for name in ("criteria", r"evidence$^\dagger$", "share", "joint", r"tfidf\_logistic")
     ]
+
+
+def test_classes_and_averages_are_those_of_redsm5s_authors(report):
+    text = classes_latex(report, ["criteria", "share"])
+    rows = body(text)[2:]
+    assert [row[0] for row in rows][-5:] == [r"NO\_SYMPTOMS", "micro avg", "macro avg", "weighted avg", "samples avg"]
+    assert len(rows) == 14 and rows[-1][1] == f"{sum(each.support for each in list_of_classes(report)):,}"
+    weighted = next(each.criterion for each in report.evaluations if each.name == "share").averages["weighted"]
+    assert rows[-2][5:] == [f"{value:.2f}" for value in (weighted.precision, weighted.recall, weighted.f1)]
+    assert "Not comparable unless the test posts are theirs: the values" in text
+
+
+def list_of_classes(report):
+    side = next(each.criterion for each in report.evaluations if each.name == "share")
+    return [*side.per_criterion.values(), side.no_symptoms]
 
 
 def test_the_best_f1_of_a_row_is_bold_and_ties_are_too(report):

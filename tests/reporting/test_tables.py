@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from psy_agents.reporting.tables import (
+    averages_table,
     comparisons_table,
     criteria_table,
     ensembles_table,
@@ -49,6 +50,13 @@ def test_each_class_of_each_system_has_its_figures(report):
     assert found == expected
     assert ("evidence", "macro", "auprc") not in found
     assert ("evidence", "macro", "f1") in found
+
+
+def test_averages_with_no_symptoms_have_a_row_for_each_system_and_average(report):
+    table = averages_table(report).set_index(["system", "average"])
+    assert len(table) == 7 * 4
+    samples = next(each.criterion for each in report.evaluations if each.name == "joint").averages["samples"]
+    assert table.loc[("joint", "samples"), ["precision", "recall", "f1"]].tolist() == [samples.precision, samples.recall, samples.f1]
 
 
 def test_agents_come_first_and_criteria_before_no_symptoms_and_means(report):
@@ -152,7 +160,7 @@ def test_a_report_of_nothing_gives_tables_of_no_rows(report):
     parts = ("evaluations", "comparisons", "alarms", "decisions", "gains", "ensembles", "seeds", "selections", "stages")
     nothing = dict.fromkeys(parts, ())
     empty = report.model_copy(update=nothing)
-    sides = (criteria_table, summary_table, evidence_table, comparisons_table, errors_table, gains_table, thresholds_table)
+    sides = (criteria_table, averages_table, summary_table, evidence_table, comparisons_table, errors_table, gains_table, thresholds_table)
     for make in (*sides, ensembles_table, selection_table, seeds_table, stages_table):
         assert len(make(empty)) == 0
         assert list(make(empty).columns) == list(make(report).columns)

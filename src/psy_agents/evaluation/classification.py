@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from psy_agents.evaluation.metrics.kinds import ClassMetric, CountMetric, Counts, ProbabilityMetric, RankingMetric
+from psy_agents.evaluation.metrics.kinds import ClassMetric, CountMetric, Counts, ProbabilityMetric, RankingMetric, ratio
 from psy_agents.evaluation.metrics.names import name_part
 from psy_agents.evaluation.metrics.registry import of_kind
 
@@ -59,6 +59,31 @@ def classification_metrics(
     probability_metrics = of_kind(ProbabilityMetric).values()
     metrics |= {metric.name: metric.value(labels, probabilities) for metric in probability_metrics if metric.in_epochs}
     return metrics | by_criterion
+
+
+def class_averages(counts: Counts) -> dict[str, dict[str, float]]:
+    """The averages of scikit-learn's ``classification_report`` for several labels a post: a ratio with denominator 0 is 0.
+
+    Args:
+        counts: of each post and class, (posts, classes); every class has a part, also one without a positive.
+
+    Returns:
+        precision, recall and f1 of ``micro``, ``macro``, ``weighted`` (by gold positives) and ``samples`` (mean over posts).
+    """
+    hits, predicted, gold = (count.sum(axis=0) for count in counts[:3])
+
+    def scores(hits: np.ndarray, predicted: np.ndarray, gold: np.ndarray) -> np.ndarray:
+        return np.array([ratio(hits, predicted), ratio(hits, gold), ratio(2 * hits, predicted + gold)])
+
+    by_class, by_post = scores(hits, predicted, gold), scores(*(count.sum(axis=1) for count in counts[:3]))
+    weights = ratio(gold, np.full(gold.shape, gold.sum()))
+    averages = {
+        "micro": scores(hits.sum(), predicted.sum(), gold.sum()),
+        "macro": by_class.mean(axis=1),
+        "weighted": by_class @ weights,
+        "samples": by_post.mean(axis=1),
+    }
+    return {name: dict(zip(("precision", "recall", "f1"), map(float, values), strict=True)) for name, values in averages.items()}
 
 
 def mean_of_defined(values: np.ndarray) -> np.ndarray:

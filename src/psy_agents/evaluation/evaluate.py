@@ -15,7 +15,7 @@ import pandas as pd
 from psy_agents.corpus.origins import EXPLICIT_NEGATIVE, IMPLICIT_NEGATIVE, POSITIVE
 from psy_agents.evaluation.bootstrap import Resampled, bootstrap, estimate_of
 from psy_agents.evaluation.calibration import ProbabilityStatistics
-from psy_agents.evaluation.classification import mean_of_defined
+from psy_agents.evaluation.classification import class_averages, mean_of_defined
 from psy_agents.evaluation.evidence import COUNTS, evidence_metrics_of_sums
 from psy_agents.evaluation.intervals import (
     RATIO_INTERVALS,
@@ -110,6 +110,7 @@ def _criterion_evaluation(pairs: ScoredPairs, criteria: Sequence[str], resamples
         no_symptoms=scores(n, predicted[n], gold[n]),
         macro=scores(n + 1, predicted[:-1][present].sum(), gold[:-1].sum()),
         micro=scores(n + 2, predicted[:-1].sum(), gold[:-1].sum()),
+        averages=class_averages(counts),
         reliability=_reliability(pairs.labels, pairs.probabilities),
         reliability_uncalibrated=_reliability(pairs.labels, pairs.uncalibrated),
         **{name: statistics.overall_estimate(name, found[name]) for name in OVERALL_METRICS},

@@ -64,6 +64,14 @@ class ReliabilityBin(Schema):
     share_positive: FiniteFloat
 
 
+class Average(Schema):
+    """An average of precision, recall and F1 over classes or posts."""
+
+    precision: FiniteFloat
+    recall: FiniteFloat
+    f1: FiniteFloat
+
+
 class CriterionEvaluation(_MetricFields):
     """The metrics of a system's decisions which criteria are met."""
 
@@ -74,6 +82,9 @@ class CriterionEvaluation(_MetricFields):
     macro: ClassScores = Field(description="Mean over the criteria with a positive pair.")
     micro: ClassScores
     no_symptoms: ClassScores = Field(description="The derived class: posts for which no criterion is met.")
+    averages: dict[str, Average] = Field(
+        description="micro, macro, weighted and samples average of all criteria and no symptoms as the classes of one problem."
+    )
     reliability: tuple[ReliabilityBin, ...]
     reliability_uncalibrated: tuple[ReliabilityBin, ...] = Field(description="Before calibration; empty for baselines.")
 

@@ -1,7 +1,8 @@
 r"""Tables of a report in LaTeX, with booktabs.
 
-The table of criteria has the layout of the one in Bao, Pérez and Parapar, "ReDSM5: A Reddit Dataset for DSM-5 Depression
-Detection" (CIKM 2025): symptoms with their support, precision, recall and F1 of each model, macro and micro means last.
+The table of classes is in the terms of Bao, Pérez and Parapar, "ReDSM5: A Reddit Dataset for DSM-5 Depression Detection" (CIKM 2025):
+their ten classes are the nine symptoms and NO_SYMPTOMS, and their averages are scikit-learn's. The table of criteria has our rules:
+means over the criteria with a positive, and NO_SYMPTOMS in none of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, Rep
 from psy_agents.reporting.tables import NO_SYMPTOMS, agents_then_baselines, class_rows, p_text, summary_estimates
 
 PREAMBLE = r"% Needs \usepackage{booktabs}. A table that is too wide fits in {\small ...} or \resizebox (graphicx)."
+AUTHORS_METRICS, AVERAGES = ("precision", "recall", "f1"), ("micro", "macro", "weighted", "samples")
 ENSEMBLES = {"seeds": "seeds", "top_k": "best candidates"}
 DAGGER = r"$^\dagger$"
 NO_HEAD = "{}"
@@ -38,8 +40,8 @@ def latex_text(text: str) -> str:
 
 
 def latex_tables(report: Report) -> str:
-    """All tables as the text of one file: criteria, their intervals, summary, comparisons, gains, ensembles."""
-    tables = (criteria_latex, intervals_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex)
+    """All tables as the text of one file: criteria, their intervals, ReDSM5's classes, summary, comparisons, gains, ensembles."""
+    tables = (criteria_latex, intervals_latex, classes_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex)
     return "\n".join([PREAMBLE, *(table(report) for table in tables)])
 
 
@@ -66,7 +68,8 @@ def criteria_latex(report: Report, systems: Sequence[str] | None = None) -> str:
     heads += [(_system_name(each), latex_text(metric.heading)) for each in evaluations for metric in metrics.values()]
     short = ", ".join(f"{each.heading}: {each.title.lower()}" for each in metrics.values() if each.heading != each.title)
     note = (
-        rf"Test pairs, by criterion. {latex_text(short)}; best F1 of a row in bold. "
+        rf"Test pairs, by criterion. {latex_text(short)}; best F1 of a row in bold. Macro and micro are of the criteria with a positive, "
+        r"without NO\_SYMPTOMS. "
         rf"{DAGGER} derived: a criterion with a predicted span counts as met."
     )
     return _table(note, "criteria", "lr" + "r" * len(metrics) * len(evaluations), heads, rows)
@@ -85,6 +88,39 @@ def intervals_latex(report: Report, systems: Sequence[str] | None = None) -> str
         r"from those of the criteria."
     )
     return _table(note, "intervals", "lr" + "l" * len(evaluations), heads, rows)
+
+
+def classes_latex(report: Report, systems: Sequence[str] | None = None) -> str:
+    """Precision, recall and F1 of the criteria and NO_SYMPTOMS, and their averages as ReDSM5's authors have them.
+
+    The arguments are those of `criteria_latex`.
+    """
+    evaluations = _selected(report, systems)
+    rows = []
+    for key, scores in _by_class(evaluations).items():
+        if key[0] in ("criterion", "no_symptoms"):
+            cells = [_zero_if_undefined(each, name) for each in scores for name in AUTHORS_METRICS]
+            rows.append(("class", [_class_name(key), _support(scores), *cells]))
+    support = sum(int(cells[1].replace(",", "")) for _, cells in rows)
+    for average in AVERAGES:
+        cells = [f"{getattr(each.criterion.averages[average], name):.2f}" for each in evaluations for name in AUTHORS_METRICS]
+        rows.append(("average", [f"{average} avg", f"{support:,}", *cells]))
+    heads = [("", "Class"), (NO_HEAD, "Support")]
+    heads += [(_system_name(each), head) for each in evaluations for head in ("P", "R", "F1")]
+    note = (
+        r"Classes and averages in the terms of Bao, P\'erez and Parapar (ReDSM5, CIKM 2025): the criteria and NO\_SYMPTOMS, a post without "
+        r"any criterion, are the classes of one multi-label problem; averages are those of scikit-learn's classification report, where a "
+        r"ratio with denominator 0 is 0. Comparable with their table: classes and averages. Not comparable unless the test posts are "
+        r"theirs: the values."
+    )
+    return _table(note, "classes", "lr" + "r" * len(AUTHORS_METRICS) * len(evaluations), heads, rows)
+
+
+def _zero_if_undefined(scores: ClassScores | None, name: str) -> str:
+    """A class without a positive counts as 0, as in the authors' averages."""
+    if scores is None:
+        return ""
+    return "0.00" if scores.estimate(name) is None else _two_decimals(scores.estimate(name))
 
 
 def summary_latex(report: Report) -> str:

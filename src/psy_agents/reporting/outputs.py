@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TABLES = ("criteria", "summary", "evidence", "comparisons", "errors", "gains", "thresholds", "ensembles", "selection", "seeds", "stages")
+TABLES = (
+    "criteria", "averages", "summary", "evidence", "comparisons", "errors", "gains", "thresholds", "ensembles", "selection", "seeds",
+    "stages",
+)  # fmt: skip
 FIGURES = ("criteria", "comparison")
 AGENT_FIGURES = ("reliability", "errors", "history", "expected_best", "importances", "parallel_coordinates", "learning_curves", "timeline")
 

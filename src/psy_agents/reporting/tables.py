@@ -62,6 +62,19 @@ def summary_table(report: Report) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*_SYSTEM_COLUMNS, *_ESTIMATE_COLUMNS]).astype({"low": float, "high": float})
 
 
+def averages_table(report: Report) -> pd.DataFrame:
+    """Averages over all criteria and NO_SYMPTOMS as the classes of one problem, in the terms of the authors of ReDSM5."""
+    return pd.DataFrame(
+        [
+            (*_system_cells(evaluation), name, each.precision, each.recall, each.f1)
+            for evaluation in agents_then_baselines(report)
+            if evaluation.criterion is not None
+            for name, each in evaluation.criterion.averages.items()
+        ],
+        columns=[*_SYSTEM_COLUMNS, "average", "precision", "recall", "f1"],
+    )
+
+
 def evidence_table(report: Report) -> pd.DataFrame:
     """Every evidence metric: over all pairs, with ``criterion`` missing, and by criterion, without intervals."""
     rows = []

@@ -14,6 +14,7 @@ from psy_agents.reporting.page_parts import Cell, Chart, Details, Section, Table
 from psy_agents.reporting.report_page.figures import ORIGINS
 from psy_agents.reporting.tables import (
     agents_then_baselines,
+    averages_table,
     class_rows,
     errors_table,
     estimate_text,
@@ -85,6 +86,14 @@ def criteria_section(report: Report, figures: Mapping[str, Figure]) -> Section |
         rows = [[name, scores.support, scores.predicted, *(_score(scores, metric) for metric in CLASS_METRICS)] for _, name, scores in own]
         table = Table(f"{each.name} by criterion", ["Criterion", "Support", "Predicted", *titles], rows)
         details.append(Details(f"{each.name}: {', '.join(titles)}", tables=[table]))
+    averages = averages_table(report)
+    rows = [
+        [f"{each['system']}, {each['average']}", *(estimate_text(each[name]) for name in ("precision", "recall", "f1"))]
+        for each in averages.to_dict("records")
+    ]
+    caption = "Averages over all criteria and NO_SYMPTOMS as the classes of one problem; a ratio with denominator 0 is 0"
+    summary = "Averages in the terms of ReDSM5's authors: NO_SYMPTOMS is a class of its own"
+    details.append(Details(summary, tables=[Table(caption, ["System and average", "Precision", "Recall", "F1"], rows)]))
     table = Table("F1 of each criterion", ["Criterion", "Support", *(each.name for each in systems)], f1)
     return Section(_charts(figures, "criteria"), [table], details)
 
