@@ -13,7 +13,8 @@ import torch
 from same_trials import alone, one_trial, read_corpus, spread
 
 from psy_agents.agents.encoders import dropout
-from psy_agents.training import batches, scoring, trainer
+from psy_agents.training import batches, trainer
+from psy_agents.training.step import forward
 
 Way = tuple[dict[str, Any], dict[str, Any], Callable | None]
 FROZEN = {"frozen_layers": 4}
@@ -52,7 +53,8 @@ def ways(precision: str, device: str) -> dict[str, Way]:
         **on_cpu,
         "dropout of torch": (on, {}, dropout_of_torch),
         "last layer whole": (on | {"short_last_layer": False}, {}, None),
-        "evaluation in small batches": (on, {}, evaluated_in_small_batches),
+        "evaluation in small batches": (on | {"cuda_graphs": "off"}, {}, evaluated_in_small_batches),
+        **({} if device == "cpu" else {"without CUDA graphs": (on | {"cuda_graphs": "off"}, {}, None)}),
         "4 layers frozen, states kept": (on, FROZEN, None),
         "4 layers frozen, last layer whole": (on | {"short_last_layer": False}, FROZEN, None),
         "4 layers frozen, run each time": (on | {"frozen_states_gib": 0.0}, FROZEN, None),
@@ -64,8 +66,8 @@ def unfused() -> Iterator[None]:
     """AdamW one parameter after another."""
     made = trainer.optimiser
 
-    def plain(agent: Any, config: Any) -> torch.optim.AdamW:
-        found = made(agent, config)
+    def plain(agent: Any, config: Any, **options: Any) -> torch.optim.AdamW:
+        found = made(agent, config, **options)
         for group in found.param_groups:
             group |= {"fused": False, "foreach": False}
         return found
@@ -95,5 +97,5 @@ def evaluated_in_small_batches() -> Iterator[None]:
     def in_order(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
         yield from np.split(np.arange(len(lengths)), range(16, len(lengths), 16))
 
-    with mock.patch.object(scoring, "token_budget_batches", in_order):
+    with mock.patch.object(forward, "token_budget_batches", in_order):
         yield

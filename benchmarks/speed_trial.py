@@ -36,7 +36,7 @@ def where_time_goes(arguments: argparse.Namespace) -> None:
         run._train_epoch = clock.timed("training steps", run._train_epoch)
         run.scorer.choose = clock.timed("thresholds and metrics", run.scorer.choose)
         run.scorer.score = clock.timed("thresholds and metrics", run.scorer.score)
-        with mock.patch.object(trainer, "answer", clock.timed("evaluation steps", trainer.answer)):
+        with mock.patch.object(trainer, "answers_of", clock.timed("evaluation steps", trainer.answers_of)):
             for _ in run.epochs():
                 pass
         with tempfile.TemporaryDirectory() as folder:

@@ -9,6 +9,8 @@ import torch
 from support.tiny_agents import parameters
 from support.training.recorded_graphs import RecordedGraphs
 
+from psy_agents.agents.encoders import packing, short_last_layer
+from psy_agents.agents.encoders.fixed_row import FixedRow
 from psy_agents.agents.registry import AGENTS
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.optimisation import LearningRates, optimiser
@@ -70,6 +72,39 @@ def test_30_captured_steps_over_two_shapes_train_as_plain_ones_do(encoders, corp
     steps = {float(state["step"]) for state in runs[1].optimiser.state.values()}
     assert steps == {float(STEPS)}
     assert all(not p.grad.any() for p in runs[1].agent.parameters() if p.requires_grad)
+
+
+@pytest.fixture
+def attention_by_mask(monkeypatch):
+    """Packed attention on a CPU from tensors alone, as on a GPU: a mask over the row instead of a loop over lengths."""
+
+    def attend(query, key, value, scale, queries, keys, reach=None):
+        windows = [torch.searchsorted(row.cu_seqlens[1:], torch.arange(n, dtype=torch.int32), right=True) for row, n in
+                   ((queries, query.shape[2]), (keys, key.shape[2]))]  # fmt: skip
+        assert reach is None
+        mask = windows[0].unsqueeze(1) == windows[1]
+        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
+
+    for module in (packing, short_last_layer):
+        monkeypatch.setattr(module, "attend_per_window", attend)
+
+
+@pytest.mark.parametrize(("agent", "changes"), [
+    ("share", {}), ("joint", {"frozen_layers": 1}), ("criteria", {"pooling": "cls", "similarity": "none"}),
+])  # fmt: skip
+def test_captured_steps_and_evaluation_of_packed_rows_are_plain_ones(encoders, corpus, agent, changes, attention_by_mask, monkeypatch):
+    runs = [start(encoders, corpus, agent, captured, packing=True, **changes) for captured in (False, True)]
+    assert all(run.agent.packed and bool(run.agent.short_last_layers) == ("pooling" in changes) for run in runs)
+    plain = train(runs[0], 12)
+    monkeypatch.setattr(FixedRow, "lengths", property(lambda _: pytest.fail("a captured step reads lengths from the device")))
+    np.testing.assert_allclose(train(runs[1], 12), plain, rtol=1e-4)
+    of_steps = runs[1].graphs.captured
+    assert of_steps >= 3
+    expected = answers_of(runs[0].agent, runs[0].validation_windows, runs[0].forward)
+    for _ in range(2):
+        found = answers_of(runs[1].agent, runs[1].validation_windows, runs[1].forward)
+        np.testing.assert_allclose(found.probabilities_P, expected.probabilities_P, atol=1e-3)
+    assert runs[1].graphs.captured > of_steps
 
 
 def test_dropout_of_a_captured_step_is_that_of_the_step_as_it_is(encoders, corpus):
