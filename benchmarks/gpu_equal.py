@@ -65,7 +65,7 @@ def parts(encoder: Path, corpus: Corpus, device: str) -> dict[str, Any]:
     begin = now(device)
     losses = run._train_epoch(1)
     steps = now(device) - begin
-    evaluation, scoring = time_evaluation(run)
+    evaluation, scoring, _ = time_evaluation(run)
     seconds = {"batches": time_batches(run), "steps": steps, "evaluation": evaluation, "scoring": scoring}
     return {"pairs": len(run.data.train), "steps_number": len(losses), **{name: round(each, 4) for name, each in seconds.items()}}
 

@@ -8,6 +8,7 @@ from support.small_search import CANARY, SPACES, files_with, training_settings
 
 from psy_agents.hpo import measurement
 from psy_agents.hpo.config import ExecutorConfig, RefitConfig, StageConfig
+from psy_agents.hpo.estimate import estimate_stage
 from psy_agents.hpo.kept import kept
 from psy_agents.hpo.measurement import Measurement, PaceMeter
 from psy_agents.hpo.plan import plan
@@ -33,7 +34,7 @@ def test_epochs_are_timed_once_in_real_workers_and_a_plan_says_so(meter, caplog,
     assert sum("steps are timed on" in message for message in caplog.messages) == 1
     low, high = planned.hours
     assert low == pytest.approx(sum(stage.hours[0] for stage in planned.stages)) and 0 < low <= high
-    assert planned.stages[0].hours[1] == pytest.approx(4 * 3 * kept.pace().quantiles[1] / 3600)
+    assert planned.stages[0].hours[1] == pytest.approx(4 * 3 * kept.pace().quantiles[1] / 3600 + 4 * kept.start_seconds / 3600)
     assert f"s of training steps on {kept.device}; early ends make it less)" in planned.sentence()
     assert files_with(meter.folder, CANARY) == []
 
@@ -41,12 +42,16 @@ def test_epochs_are_timed_once_in_real_workers_and_a_plan_says_so(meter, caplog,
     assert meter.measure("share", STAGE, 12) == kept.pace()
 
 
-def test_a_stage_tells_what_was_measured_before_its_first_trial(meter):
+def test_a_measurement_counts_what_a_trial_needs_once_and_names_its_device(meter):
     pace = Measurement(
-        agent="share", device="NVIDIA H100", encoders=["e"], workers=2, seconds_per_epoch=[1.0, 2.0, 4.0], timed_seconds=41, weights_bytes=7
-    ).pace()
+        agent="share", device="NVIDIA H100", encoders=["e"], workers=2, seconds_per_epoch=[1.0, 2.0, 4.0], start_seconds=5.0,
+        timed_seconds=41, weights_bytes=7,
+    ).pace()  # fmt: skip
     assert (pace.seconds_per_epoch, pace.quantiles, pace.workers, pace.checkpoint_bytes) == (2.0, (1.5, 3.0), 2, 7)
     assert pace.source == "41 s of training steps on NVIDIA H100"
+    estimate = estimate_stage(pace, n_trials=8, done=0, epochs=3, workers=2, keep_checkpoints=1)
+    assert estimate.median_hours == pytest.approx(4 * (5 + 3 * 2.0) / 3600), "each trial begins once"
+    assert "2 s an epoch in 41 s of training steps on NVIDIA H100; what early ends save is not measured yet)" in estimate.sentence()
 
 
 @pytest.mark.parametrize("changes", [{"estimate_seconds": 0.0}, {"executor": ExecutorConfig(name="dask")}])

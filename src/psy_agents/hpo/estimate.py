@@ -30,6 +30,7 @@ class Pace:
         epoch_share: mean share of the allowed epochs that a trial trained; below 1 if trials ended early.
         workers: number of the study's workers.
         checkpoint_bytes: size of the largest checkpoint on disk; None if there is none.
+        start_seconds: of what a trial needs once, where that is not part of the seconds per epoch.
         timed_seconds, device: seconds of the timed steps, and what they ran on.
     """
 
@@ -40,6 +41,7 @@ class Pace:
     epoch_share: float
     workers: int
     checkpoint_bytes: int | None
+    start_seconds: float = 0.0
     timed_seconds: float = 0.0
     device: str = ""
 
@@ -158,14 +160,15 @@ def estimate_stage(
     running = min(workers, left)
     rounds = math.ceil(left / workers)
     in_turn = rounds * epochs if epochs_left is None else epochs_left / max(1, running)  # Epochs of one worker.
+    starts = in_turn / epochs * pace.start_seconds / 3600
     hours = [in_turn * seconds / 3600 for seconds in (pace.quantiles[0], pace.seconds_per_epoch, pace.quantiles[1])]
-    low, median, high = (each * (pace.epoch_share * (1 - pruned_share) if epochs_left is None else 1.0) for each in hours)
+    low, median, high = (starts + each * (pace.epoch_share * (1 - pruned_share) if epochs_left is None else 1.0) for each in hours)
     weights = min(keep_checkpoints, n_trials) + (running if keep_checkpoints else 0)
     if pace.checkpoint_bytes is not None:
         disk = weights * pace.checkpoint_bytes
     else:
         disk = None if weights else 0
-    most = hours[-1]
+    most = starts + hours[-1]
     return StageEstimate(pace, left, epochs, workers, low, median, high, most, disk, pruned_share, epochs_left)
 
 

@@ -50,6 +50,7 @@ class Measurement(Schema):
     encoders: tuple[str, ...]
     workers: int = Field(ge=1, description="Processes that measured at a time, as many as the search has.")
     seconds_per_epoch: tuple[FiniteFloat, ...] = Field(min_length=1, description="Of each measured trial.")
+    start_seconds: FiniteFloat = Field(ge=0, description="Seconds of what a trial needs once, such as its model: their median.")
     timed_seconds: FiniteFloat = Field(ge=0, description="Seconds of training steps that were timed, all trials and workers together.")
     weights_bytes: int = Field(ge=0, description="Size of the largest trial's weights.")
 
@@ -64,6 +65,7 @@ class Measurement(Schema):
             epoch_share=1.0,
             workers=self.workers,
             checkpoint_bytes=self.weights_bytes,
+            start_seconds=self.start_seconds,
             timed_seconds=self.timed_seconds,
             device=self.device,
         )
@@ -126,6 +128,7 @@ class PaceMeter:
             encoders=tuple(self.spaces.encoders(agent, stage.space, self.settings)),
             workers=layout.workers,
             seconds_per_epoch=tuple(outcome.value for outcome in outcomes),
+            start_seconds=statistics.median(outcome.metrics["start"] for outcome in outcomes),
             timed_seconds=sum(outcome.metrics["timed"] for outcome in outcomes),
             weights_bytes=max(int(outcome.metrics["weights"]) for outcome in outcomes),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 
 from psy_agents.hpo.objective import new_run
@@ -11,16 +13,22 @@ from psy_agents.training.timing import longest_step, steps_per_second, time_epoc
 
 
 class EpochTimer:
-    """Times one epoch of a trial. The outcome's value is its seconds; ``timed`` are those of timed steps, ``weights`` bytes."""
+    """Times one epoch of a trial.
+
+    The outcome's value is its seconds. Its metrics: ``timed``, seconds of timed steps; ``start``, those of what a trial needs once;
+    ``weights``, bytes.
+    """
 
     def __init__(self, setup: TimingSetup) -> None:
         self.setup, self.data = setup, setup.search.new_training_data()
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
+        begin = time.monotonic()
         run = new_run(self.setup.search, dict(spec.params), self.data, spec, keep_weights=False)
+        start = time.monotonic() - begin
         epoch = time_epoch(run, self.setup.seconds)
         weights = sum(weight.numel() * weight.element_size() for weight in run.agent.state_dict().values())
-        return TrialOutcome(epoch.total, 1, 1, {"timed": epoch.timed, "weights": float(weights)})
+        return TrialOutcome(epoch.total, 1, 1, {"timed": epoch.timed, "start": start + epoch.prepared, "weights": float(weights)})
 
 
 class StepTimer:

@@ -15,6 +15,7 @@ from psy_agents.training.trainer import TrainingRun
 
 LENGTHS = 4  # Steps that are timed: the shortest and the longest of an epoch, and two between them.
 REPEATS = 4  # Of a length on a CPU.
+WARM_UP_ON_GPU = 3  # First uses of a shape: a graph is captured in one of them.
 REPEATS_ON_GPU = 4  # Of a step between two looks at the clock: each look waits for the device.
 FORWARD = 1 / 3  # Share of a training step's operations: backward takes twice as many.
 
@@ -27,12 +28,14 @@ class EpochTime:
         training: extrapolated from the timed steps.
         evaluation, scoring: of all scored pairs where evaluation was short enough to run; else a third of as many training tokens, and 0.
         timed: seconds of the steps that were timed.
+        prepared: seconds of first steps and of a first evaluation, in which a GPU prepares each shape; a trial needs them once.
     """
 
     training: float
     evaluation: float
     scoring: float
     timed: float
+    prepared: float
 
     @property
     def total(self) -> float:
@@ -50,13 +53,15 @@ def time_epoch(run: TrainingRun, seconds: float) -> EpochTime:
     steps = run._steps(run._batches(run._epoch_pairs(1)))
     tokens = np.array([_tokens(run, step) for step in steps], dtype=float)
     run.agent.train()
-    found, timed = _whole_steps(run, steps, tokens, seconds) if run.device.type == "cuda" else _parts_of_a_step(run, steps, tokens, seconds)
+    way = _whole_steps if run.device.type == "cuda" else _parts_of_a_step
+    found, timed, prepared = way(run, steps, tokens, seconds)
     constant, rate = _line(*zip(*found, strict=True))
     training = constant * len(steps) + rate * float(tokens.sum())
     expected = FORWARD * training * len(run.validation_windows.ids) / float(tokens.sum())
     if expected > seconds:
-        return EpochTime(training, expected, 0.0, timed)
-    return EpochTime(training, *time_evaluation(run), timed)
+        return EpochTime(training, expected, 0.0, timed, prepared)
+    evaluation, scoring, first = time_evaluation(run)
+    return EpochTime(training, evaluation, scoring, timed, prepared + first - evaluation)
 
 
 def steps_per_second(run: TrainingRun, seconds: float) -> float:
@@ -82,21 +87,27 @@ def _tokens(run: TrainingRun, step: Sequence[np.ndarray]) -> int:
     return sum(int(run.train_tables.lengths[run.train_tables.windows_of(pairs)].sum()) for pairs in step)
 
 
-def _whole_steps(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: float) -> tuple[list[tuple[float, float]], float]:
-    """Tokens and median seconds of steps of a few lengths, in turn until the time is up, and the seconds that this took."""
+Found = tuple[list[tuple[float, float]], float, float]
+"""Tokens and median seconds of steps, the seconds in which they were timed, and those of the steps before."""
+
+
+def _whole_steps(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: float) -> Found:
+    """Steps of a few lengths, in turn until the time is up."""
     chosen = _spread_out(tokens)
-    for at in chosen:  # A GPU prepares each shape at its first use.
-        run.training_step(steps[at])
+    before = _now(run.device)
+    for at in chosen:
+        for _ in range(WARM_UP_ON_GPU):
+            run.training_step(steps[at])
     taken: dict[int, list[float]] = {at: [] for at in chosen}
     begin = _now(run.device)
     while not taken[chosen[-1]] or _now(run.device) - begin < seconds:
         for at in chosen:
             taken[at].append(_step_seconds(run, steps[at], REPEATS_ON_GPU))
-    return [(tokens[at], float(np.median(each))) for at, each in taken.items()], _now(run.device) - begin
+    return [(tokens[at], float(np.median(each))) for at, each in taken.items()], _now(run.device) - begin, begin - before
 
 
-def _parts_of_a_step(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: float) -> tuple[list[tuple[float, float]], float]:
-    """The same of 1, 2, 4, ... pairs up to those of the epoch's longest step, while twice the last one's seconds are left.
+def _parts_of_a_step(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: float) -> Found:
+    """Steps of 1, 2, 4, ... pairs up to those of the epoch's longest step, while twice the last one's seconds are left.
 
     What is left then repeats the largest ones: most of an epoch is like them.
     """
@@ -116,7 +127,7 @@ def _parts_of_a_step(run: TrainingRun, steps: list, tokens: np.ndarray, seconds:
             break
         taken[size].append(_step_seconds(run, [pairs[:size]]))
     points = [(float(_tokens(run, [pairs[:size]])), float(np.median(each))) for size, each in taken.items()]
-    return points, _now(run.device) - begin
+    return points, _now(run.device) - begin, 0.0
 
 
 def _spread_out(tokens: np.ndarray) -> list[int]:
@@ -142,9 +153,10 @@ def _line(tokens: Sequence[float], seconds: Sequence[float]) -> tuple[float, flo
     return float(constant), float(slope / scale)
 
 
-def time_evaluation(run: TrainingRun) -> tuple[float, float]:
-    """Seconds to answer all scored pairs, and to score the answers."""
-    for _ in range(2 if run.device.type == "cuda" else 1):
+def time_evaluation(run: TrainingRun) -> tuple[float, float, float]:
+    """Seconds to answer all scored pairs, to score the answers, and of the first answering (on a CPU the same)."""
+    first = None
+    for _ in range(1 + WARM_UP_ON_GPU if run.device.type == "cuda" else 1):
         begin = _now(run.device)
         answers = answer(
             run.agent,
@@ -154,8 +166,9 @@ def time_evaluation(run: TrainingRun) -> tuple[float, float]:
             frozen=run.validation_frozen,
         )
         answered = _now(run.device)
+        first = answered - begin if first is None else first
     run.scorer.score(answers, run.scorer.choose(answers))
-    return answered - begin, _now(run.device) - answered
+    return answered - begin, _now(run.device) - answered, first
 
 
 def _now(device: torch.device) -> float:
