@@ -16,11 +16,13 @@ from roofline import matrix_peak, training_flops
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.training.config import TrainingSettings
+from psy_agents.training.timing import as_in_an_epoch
 from psy_agents.training.trainer import TrainingData, TrainingRun
 
 AGENTS = ("share", "criteria", "evidence", "joint")
 ROUNDS, STEPS = 3, 12  # Different steps of a shape.
 CRITERIA = 2
+UNCAPTURED = ", uncaptured"
 FIXED = {"encoder_dropout": 0.1, "head_dropout": 0.1, "pooling": "mean", "max_length": 512, "negative_ratio": 100.0}
 
 
@@ -59,8 +61,9 @@ class OurSteps:
         self.steps = [step for step in every if len(step[0]) == batch]
         self.tokens = float(np.mean([self.lengths(step).sum() for step in self.steps]))
         self.run.agent.train()
-        for step in self.steps:  # Each shape once.
-            self.run.training_step(step)
+        with as_in_an_epoch(self.run):
+            for step in 3 * self.steps:  # Each shape is prepared, that is, on a GPU captured.
+                self.run.training_step(step)
 
     def lengths(self, step: list[np.ndarray]) -> np.ndarray:
         """Tokens of each window of a step."""
@@ -70,8 +73,9 @@ class OurSteps:
     def seconds_per_step(self, steps: int) -> float:
         """Seconds of a step, its batch included."""
         begin = now(self.device)
-        for number in range(steps):
-            self.run.training_step(self.steps[number % len(self.steps)])
+        with as_in_an_epoch(self.run):
+            for number in range(steps):
+                self.run.training_step(self.steps[number % len(self.steps)])
         return (now(self.device) - begin) / steps
 
     def flops(self) -> float:
@@ -85,7 +89,7 @@ class OurSteps:
             return None, None
         from torch.profiler import ProfilerActivity, profile
 
-        with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+        with as_in_an_epoch(self.run), profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
             self.run.training_step(self.steps[0])
             torch.cuda.synchronize()
         found = [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA]
@@ -128,10 +132,11 @@ def steps(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator[
         memory: dict[tuple[str, str], float | None] = {}
         if not installed():
             ways = ()
-        for who, way in [*(("ours", agent) for agent in agents), *(("trainer", way) for way in ways)]:
-            before = _reset_memory(device)
+        uncaptured = [("ours", f"{agents[0]}{UNCAPTURED}")] if device == "cuda" else []
+        for who, way in [*(("ours", agent) for agent in agents), *uncaptured, *(("trainer", way) for way in ways)]:
+            before, graphs = _reset_memory(device), "off" if way.endswith(UNCAPTURED) else "auto"
             made = (
-                OurSteps(way, encoder, corpus, shape.windows, device)
+                OurSteps(way.removesuffix(UNCAPTURED), encoder, corpus, shape.windows, device, cuda_graphs=graphs)
                 if who == "ours"
                 else TrainerSteps(encoder, corpus, way, shape.windows, device)
             )

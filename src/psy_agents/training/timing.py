@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy.optimize import nnls
 
-from psy_agents.training.scoring import answer
+from psy_agents.training.determinism import deterministic
+from psy_agents.training.scoring import answers_of
 from psy_agents.training.trainer import TrainingRun
 
 LENGTHS = 4  # Steps that are timed: the shortest and the longest of an epoch, and two between them.
@@ -54,7 +56,8 @@ def time_epoch(run: TrainingRun, seconds: float) -> EpochTime:
     tokens = np.array([_tokens(run, step) for step in steps], dtype=float)
     run.agent.train()
     way = _whole_steps if run.device.type == "cuda" else _parts_of_a_step
-    found, timed, prepared = way(run, steps, tokens, seconds)
+    with as_in_an_epoch(run):
+        found, timed, prepared = way(run, steps, tokens, seconds)
     constant, rate = _line(*zip(*found, strict=True))
     training = constant * len(steps) + rate * float(tokens.sum())
     expected = FORWARD * training * len(run.validation_windows.ids) / float(tokens.sum())
@@ -70,17 +73,28 @@ def steps_per_second(run: TrainingRun, seconds: float) -> float:
     step = sorted(steps, key=lambda each: _tokens(run, each))[len(steps) // 2]
     run.agent.train()
     count, begin = 0, _now(run.device)
-    while (taken := _now(run.device) - begin) < seconds or not count:
-        count += REPEATS_ON_GPU
-        for _ in range(REPEATS_ON_GPU):
-            run.training_step(step)
+    with as_in_an_epoch(run):
+        while (taken := _now(run.device) - begin) < seconds or not count:
+            count += REPEATS_ON_GPU
+            for _ in range(REPEATS_ON_GPU):
+                run.training_step(step)
     return count / taken
 
 
 def longest_step(run: TrainingRun) -> None:
     """Run the epoch's step with the most tokens: the one that needs the most memory."""
     run.agent.train()
-    run.training_step(max(run._steps(run._batches(run._epoch_pairs(1))), key=lambda step: _tokens(run, step)))
+    longest = max(run._steps(run._batches(run._epoch_pairs(1))), key=lambda step: _tokens(run, step))
+    with as_in_an_epoch(run):
+        for _ in range(WARM_UP_ON_GPU if run.device.type == "cuda" else 1):  # A captured graph keeps memory of its own.
+            run.training_step(longest)
+
+
+@contextmanager
+def as_in_an_epoch(run: TrainingRun) -> Iterator[None]:
+    """Steps in this context run as those of an epoch do: deterministic, and on the stream of the run's graphs."""
+    with deterministic(run.device), nullcontext() if run.graphs is None else run.graphs.on_stream():
+        yield
 
 
 def _tokens(run: TrainingRun, step: Sequence[np.ndarray]) -> int:
@@ -158,13 +172,8 @@ def time_evaluation(run: TrainingRun) -> tuple[float, float, float]:
     first = None
     for _ in range(1 + WARM_UP_ON_GPU if run.device.type == "cuda" else 1):
         begin = _now(run.device)
-        answers = answer(
-            run.agent,
-            run.validation_tables,
-            budget=run.settings.evaluation_tokens,
-            precision=run.precision,
-            frozen=run.validation_frozen,
-        )
+        with deterministic(run.device):
+            answers = answers_of(run.agent, run.validation_windows, run.forward)
         answered = _now(run.device)
         first = answered - begin if first is None else first
     run.scorer.score(answers, run.scorer.choose(answers))
