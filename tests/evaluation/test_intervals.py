@@ -106,8 +106,10 @@ def test_a_mean_of_independent_shares_adds_the_squares_of_their_gaps():
 
 def test_a_mean_with_a_term_of_which_nothing_is_known_may_be_higher_by_all_of_it():
     """Precision 0.6 of one criterion, and a criterion that is never predicted, whose precision counts as 0."""
-    values, ends = np.array([0.6, 0.0]), np.array([[0.4, 0.0], [0.7, 1.0]])
-    assert mean_interval(0.3, values, ends, np.zeros((5, 2))) == pytest.approx((0.3 - 0.2 / 2, 0.3 + (0.1 + 1) / 2))
+    values, ends, draws = np.array([0.6, 0.0]), np.array([[0.4, 0.0], [0.7, 1.0]]), np.zeros((5, 2))
+    found = mean_interval(0.3, values, ends, draws, np.array([False, True]))
+    assert found == pytest.approx((0.3 - 0.2 / 2, 0.3 + (0.1 + 1) / 2))
+    assert mean_interval(0.3, values, ends, draws)[1] < found[1], "a wide interval alone, such as of a difference, is not unknown"
 
 
 def test_a_difference_of_perfect_systems_on_few_posts_is_not_known_to_be_zero():

@@ -75,6 +75,15 @@ def test_the_interval_of_a_difference_is_paired(corpus):
     assert widths[0] < 0.75 * widths[1]
 
 
+def test_a_difference_in_the_mean_of_few_positives_is_not_wider_than_chance_makes_it(random_corpus):
+    """Differences of rare criteria have intervals wider than 1; their mean has not."""
+    corpus = random_corpus(60)
+    a, b = corpus.system(0.7, spans=False), corpus.system(0.7, seed=1, spans=False)
+    (macro,) = compare({"a": a, "b": b}, corpus.texts, corpus.criteria, permutations=9, resamples=400)
+    alone = [evaluate("x", "agent", t, corpus.texts, corpus.criteria, resamples=400).criterion.macro.f1 for t in (a, b)]
+    assert macro.difference.high - macro.difference.low < sum(each.high - each.low for each in alone)
+
+
 def test_agents_are_compared_with_baselines_and_baselines_with_no_baseline(corpus):
     tables = {name: corpus.system(skill, seed=i) for i, (name, skill) in enumerate({"a": 0.6, "b": 0.5, "x": 0.4, "y": 0.3}.items())}
     found = compare(tables, corpus.texts, corpus.criteria, baselines={"x", "y"}, permutations=499, resamples=0)

@@ -19,6 +19,7 @@ from psy_agents.evaluation.classification import class_averages, mean_of_defined
 from psy_agents.evaluation.evidence import COUNTS, evidence_metrics_of_sums
 from psy_agents.evaluation.intervals import (
     RATIO_INTERVALS,
+    UNKNOWN,
     Interval,
     biased_interval,
     bootstrap_interval,
@@ -137,7 +138,8 @@ def class_estimates(metric: ClassMetric, found: Resampled, counts: Counts, units
     present = [number for number in range(n) if number in ends]
     if present and all(ends[number] is not None for number in present):
         both = np.array([ends[number] for number in present]).T
-        ends[n + 1] = mean_interval(float(found.value[n + 1]), found.value[present], both, found.draws[:, present])
+        unknown = np.array([ends[number] == UNKNOWN for number in present])
+        ends[n + 1] = mean_interval(float(found.value[n + 1]), found.value[present], both, found.draws[:, present], unknown)
     elif present:
         ends[n + 1] = bootstrap_interval(float(found.value[n + 1]), found.draws[:, n + 1])
     return [estimate_of(value, ends.get(place)) for place, value in enumerate(found.value)]

@@ -120,7 +120,9 @@ def ranking_interval(value: float, draws: np.ndarray, positives: np.ndarray, uni
     return wilson_interval(min(value, 1.0), size)
 
 
-def mean_interval(value: float, values: np.ndarray, ends: np.ndarray, draws: np.ndarray) -> Interval:
+def mean_interval(
+    value: float, values: np.ndarray, ends: np.ndarray, draws: np.ndarray, unknown: np.ndarray | None = None
+) -> Interval:
     """The interval of the mean of several estimates from the interval of each: the recovery of variances.
 
     Zou, Huang and Zhang, "A note on confidence interval estimation for a linear function of binomial proportions", Computational
@@ -131,16 +133,17 @@ def mean_interval(value: float, values: np.ndarray, ends: np.ndarray, draws: np.
         value: the mean.
         values: (k,) its terms.
         ends: (2, k) the lower and the upper ends.
-        draws: (resamples, k) for the correlations; an estimate that does not vary has none. A term of which nothing is known (`UNKNOWN`),
-            such as the precision of a criterion that is never predicted, may be anything: its gaps are added, not their squares.
+        draws: (resamples, k) for the correlations; an estimate that does not vary has none.
+        unknown: (k,) terms of which nothing is known, such as the precision of a criterion that is never predicted: each may be
+            anything, so its gaps are added, not their squares. None: there is none.
     """
     correlation = pd.DataFrame(draws).corr(min_periods=2).fillna(0.0).to_numpy(copy=True)
     np.fill_diagonal(correlation, 1.0)
-    known = (ends[1] - ends[0]) < UNKNOWN[1] - UNKNOWN[0]
+    unknown = np.zeros(len(values), dtype=bool) if unknown is None else unknown
 
     def gap(gaps: np.ndarray) -> float:
-        of_known = np.where(known, gaps, 0.0)
-        return float(np.sqrt(max(of_known @ correlation @ of_known, 0.0)) + gaps[~known].sum()) / len(gaps)
+        of_known = np.where(unknown, 0.0, gaps)
+        return float(np.sqrt(max(of_known @ correlation @ of_known, 0.0)) + gaps[unknown].sum()) / len(gaps)
 
     return float(value - gap(values - ends[0])), float(value + gap(ends[1] - values))
 
