@@ -3,9 +3,13 @@
 import gzip
 import random
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.corpus.raw_files import BOM, cells, one_sentence
 
+from psy_agents.corpus.reading import parquet, tables, text_lines
 from psy_agents.corpus.reading.tables import read_json, read_table
 from psy_agents.errors import UserError
 
@@ -34,6 +38,20 @@ def test_gzip_that_is_none_or_cut_off_or_damaged_is_refused(refusal, damage):
 def test_damaged_gzip_is_not_blamed_on_the_encoding(refusal):
     raw = gzip.compress(b"a,b\n1,\xff\n")
     assert "not gzip, or cut off or damaged" in refusal("f.csv.gz", raw[:-8] + bytes(8))
+
+
+def test_a_file_that_would_fill_the_memory_is_refused(refusal, monkeypatch, tmp_path):
+    monkeypatch.setattr(text_lines, "BOMB_BYTES", 2**16)
+    monkeypatch.setattr(parquet, "BOMB_BYTES", 2**16)
+    for name in ("f.csv.gz", "f.tsv.gz", "f.jsonl.gz"):
+        assert "unpacks to more than 200 times its size" in refusal(name, gzip.compress(b"a,b\n" + b"x" * 10**7))
+    file = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"post_id": pa.array(["a"]).take(pa.array(np.zeros(3_000_000, dtype=np.int64)))}), file, compression="zstd")
+    assert "unpacks to far more rows or bytes than it has itself" in refusal("f.parquet", file.read_bytes())
+    assert "line 2: a cell of the row that begins here has more than" in refusal("f.csv", b'a,b\n1,"' + b"x" * (2**24 + 2) + b'"\n')
+    monkeypatch.setattr(tables, "LONGEST_LINE", 1000)
+    for name, start in (("f.csv", b"a,b\n1,"), ("f.jsonl", b'{"a": "1"}\n{"a": "')):
+        assert "line 2: the line has more than 1,000 characters" in refusal(name, start + b"x" * 2000)
 
 
 def test_a_missing_file_is_left_to_the_caller(tmp_path):

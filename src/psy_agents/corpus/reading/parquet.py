@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from psy_agents.corpus.reading.frames import UNREADABLE, refuse_repeated, to_pandas
+from psy_agents.corpus.reading.text_lines import BOMB_BYTES, BOMB_RATIO
 from psy_agents.errors import UserError
 
 LARGEST_WHOLE_FLOAT = 2**53  # Up to here every whole number has a float of its own.
@@ -20,7 +21,9 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
     """A table as `psy_agents.corpus.reading.tables.read_table` returns it."""
     with path.open("rb") as file:
         try:
-            table = pq.ParquetFile(file).read()
+            opened = pq.ParquetFile(file)
+            refuse_bomb(opened, path, name)
+            table = opened.read()
             table.validate(full=True)
             names = table.column_names
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -44,6 +47,17 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
             raise UserError(f"{where}: there is a NUL character (row {bad + 1}): remove it.")
         columns.append(text)
     return to_pandas(columns, names)
+
+
+def refuse_bomb(file: pq.ParquetFile, path: Path, name: str) -> None:
+    """Refuse a file whose rows or unpacked bytes are far more than its own bytes: reading it would fill the memory.
+
+    Raises:
+        UserError: so it is; a row of posts or annotations takes a byte at least.
+    """
+    size, unpacked = path.stat().st_size, sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+    if file.metadata.num_rows > max(size, 2**20) or unpacked > max(BOMB_BYTES, BOMB_RATIO * size):
+        raise UserError(f"{name}: the file unpacks to far more rows or bytes than it has itself, so it holds no posts: write it again.")
 
 
 def as_text(column: pa.ChunkedArray, where: str) -> pa.ChunkedArray:

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from psy_agents.corpus.reading.frames import UNREADABLE, refuse_repeated
-from psy_agents.corpus.reading.parquet import as_text
+from psy_agents.corpus.reading.parquet import as_text, refuse_bomb
 from psy_agents.corpus.reading.tables import DELIMITERS, csv_delimiter, csv_rows, full_rows, json_rows
-from psy_agents.corpus.reading.text_lines import file_errors, text_lines
+from psy_agents.corpus.reading.text_lines import LONGEST_LINE, file_errors, text_lines
 from psy_agents.errors import UserError
 
 PARQUET_ROWS = 64  # In memory at a time; posts may be long.
@@ -48,7 +48,7 @@ def read_rows(path: Path, columns: Sequence[str], name: str, setting: str) -> It
 
 
 def _of_csv(path: Path, delimiter: str, columns: Sequence[str], name: str, setting: str) -> Iterator[tuple[str, ...]]:
-    lines, delimiter = csv_delimiter(text_lines(path, name), delimiter)
+    lines, delimiter = csv_delimiter(text_lines(path, name, LONGEST_LINE), delimiter)
     rows = csv_rows(lines, delimiter, name)
     _, header = next(rows, (0, None))
     if header is None:
@@ -62,7 +62,7 @@ def _of_csv(path: Path, delimiter: str, columns: Sequence[str], name: str, setti
 def _of_jsonl(path: Path, columns: Sequence[str], name: str, setting: str) -> Iterator[tuple[str, ...]]:
     seen: dict[str, None] = {}
     at: dict[str, int] = {}
-    for row in json_rows(text_lines(path, name), seen, name):
+    for row in json_rows(text_lines(path, name, LONGEST_LINE), seen, name):
         if len(seen) > len(at):
             at = {key: place for place, key in enumerate(seen)}
         cells = tuple(row[at[column]] if column in at else "" for column in columns)
@@ -80,6 +80,7 @@ def _of_parquet(path: Path, columns: Sequence[str], name: str, setting: str) -> 
     with path.open("rb") as source:
         try:
             file = pq.ParquetFile(source, buffer_size=PARQUET_BUFFER)
+            refuse_bomb(file, path, name)
             names = file.schema_arrow.names
             refuse_repeated(names, "columns", name)
             at = _places(columns, names, name, setting)

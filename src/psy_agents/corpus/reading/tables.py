@@ -18,13 +18,13 @@ import pandas as pd
 
 from psy_agents.corpus.reading.frames import UNREADABLE, frame_of_rows, refuse_repeated
 from psy_agents.corpus.reading.parquet import read_parquet
-from psy_agents.corpus.reading.text_lines import file_errors, text_lines
+from psy_agents.corpus.reading.text_lines import LONGEST_LINE, file_errors, text_lines
 from psy_agents.errors import UserError
 
 SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 SEPARATORS = (",", ";", "\t")
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-LARGEST_CELL = 2**31 - 1  # Characters; the largest limit that csv takes on every platform.
+LARGEST_CELL = 2**24  # Characters: sixteen times the longest post that is predicted.
 MOST_KEYS = 1000  # Different keys in a JSONL file; more would mean that they are ids, and a table of rows x rows.
 UNSAVEABLE = re.compile("[\0\ud800-\udfff]")  # No CSV holds a NUL and no UTF-8 half a surrogate pair.
 
@@ -54,9 +54,9 @@ def read_table(path: Path, name: str | None = None) -> pd.DataFrame:
     suffix = PurePath(lower.removesuffix(".gz")).suffix
     with file_errors(path, name):
         if suffix in DELIMITERS:
-            return _read_csv(text_lines(path, name), DELIMITERS[suffix], name)
+            return _read_csv(text_lines(path, name, LONGEST_LINE), DELIMITERS[suffix], name)
         if suffix == ".jsonl":
-            return _read_jsonl(text_lines(path, name), name)
+            return _read_jsonl(text_lines(path, name, LONGEST_LINE), name)
         if lower.endswith(".parquet"):
             return read_parquet(path, name)
     raise UserError(
@@ -138,6 +138,11 @@ def csv_rows(lines: Iterator[str], delimiter: str, name: str) -> Iterator[tuple[
                 raise UserError(
                     f"{name}, line {first}: the row that begins here has a quote that is never closed: "
                     f"complete the file, or double each quote within a cell."
+                ) from None
+            if str(error).startswith("field larger"):
+                raise UserError(
+                    f"{name}, line {first}: a cell of the row that begins here has more than {LARGEST_CELL:,} characters: "
+                    f"is its quote never closed? Close it, or shorten the text."
                 ) from None
             raise UserError(
                 f"{name}, line {reader.line_num}: text follows a closing quote: "

@@ -19,6 +19,10 @@ BYTE_ORDER_MARKS = {  # UTF-32 first: its little-endian mark begins with UTF-16'
     b"\xfe\xff": "UTF-16",
 }
 CHUNK_BYTES = 2**24
+LONGEST_LINE = 2**26
+"""Characters of a row's line: far more than the longest post."""
+BOMB_BYTES, BOMB_RATIO = 2**28, 200
+"""A file that unpacks to more bytes and to more times its size is no text, which packs to a tenth."""
 
 
 @contextmanager
@@ -39,20 +43,29 @@ def file_errors(path: Path, name: str) -> Iterator[None]:
         raise UserError(f"{name}: the file cannot be read ({kind}): check its path and its disk.") from None
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path, name: str) -> BinaryIO:
     if not path.name.lower().endswith(".gz"):
         return path.open("rb")
+    size, most = 0, max(BOMB_BYTES, BOMB_RATIO * path.stat().st_size)
     with gzip.open(path) as file:  # Damage shows at the end only, and until then unpacks to text that is not to blame.
-        while file.read(CHUNK_BYTES):
-            pass
+        while part := file.read(CHUNK_BYTES):
+            size += len(part)
+            if size > most:
+                raise UserError(f"{name}: the file unpacks to more than {BOMB_RATIO} times its size, so it holds no posts: pack it again.")
     return gzip.open(path)
 
 
-def text_lines(path: Path, name: str) -> Iterator[str]:
-    """The file's lines, each with its own line end."""
-    with TextIOWrapper(_opened(path), encoding="utf-8-sig", newline="") as text:
+def text_lines(path: Path, name: str, longest: int | None = None) -> Iterator[str]:
+    """The file's lines, each with its own line end.
+
+    Args:
+        longest: characters that a line may have; None where the file may be a single line.
+    """
+    with TextIOWrapper(_opened(path, name), encoding="utf-8-sig", newline="") as text:
         try:
-            for number, line in enumerate(text, 1):
+            for number, line in enumerate(text if longest is None else iter(lambda: text.readline(longest + 1), ""), 1):
+                if longest is not None and len(line) > longest:
+                    raise UserError(f"{name}, line {number}: the line has more than {longest:,} characters: write one row a line.")
                 if "\0" in line:
                     raise UserError(
                         f"{name}, line {number}: there is a NUL byte: the file is damaged or UTF-16, save it as UTF-8."
@@ -64,7 +77,7 @@ def text_lines(path: Path, name: str) -> Iterator[str]:
 
 def _encoding_error(path: Path, name: str) -> UserError:
     """Where a file that is not UTF-8 first shows it: the decoder itself knows only its place in a buffer."""
-    with _opened(path) as file:
+    with _opened(path, name) as file:
         mark = file.read(4)
         for start, encoding in BYTE_ORDER_MARKS.items():
             if mark.startswith(start):
