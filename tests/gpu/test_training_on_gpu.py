@@ -20,7 +20,7 @@ def new_run(corpus, encoder, agent, *, epochs=2, settings=None, **changes):
 
 
 def one_step(run):
-    """The first step's loss, and all its gradients in one row."""
+    """The first step's loss, and all its gradients in one row; a captured step leaves no gradients."""
     run.agent.train()
     batches = run._steps(run._batches(run._epoch_pairs(1)))[0]
     loss = run.training_step(batches)
@@ -34,7 +34,7 @@ def test_packed_windows_teach_what_padded_ones_do(encoders, corpus, kind, agent,
     steps = []
     for packing in (True, False):
         run = new_run(
-            corpus, encoders[kind], agent, settings={"packing": packing},
+            corpus, encoders[kind], agent, settings={"packing": packing, "cuda_graphs": "off"},
             encoder_dropout=0.0, head_dropout=0.0, frozen_layers=frozen_layers,
         )  # fmt: skip
         assert run.agent.packed == packing
@@ -50,7 +50,7 @@ def test_a_short_last_layer_teaches_what_the_whole_one_does(encoders, corpus, ki
     steps = []
     for short in (True, False):
         run = new_run(
-            corpus, encoders[kind], "criteria", settings={"short_last_layer": short},
+            corpus, encoders[kind], "criteria", settings={"short_last_layer": short, "cuda_graphs": "off"},
             encoder_dropout=0.0, head_dropout=0.0, pooling="cls", similarity="none",
         )  # fmt: skip
         assert bool(run.agent.short_last_layers) == short
@@ -60,18 +60,24 @@ def test_a_short_last_layer_teaches_what_the_whole_one_does(encoders, corpus, ki
     assert float(cosine_similarity(short_gradient, whole_gradient, dim=0)) > 0.99
 
 
+@pytest.mark.parametrize("graphs", ["auto", "off"])
 @pytest.mark.parametrize("frozen_layers", [0, 1])
 @pytest.mark.parametrize("agent", AGENTS)
-def test_a_training_step_never_waits_for_the_gpu(encoders, corpus, agent, frozen_layers):
-    run = new_run(corpus, encoders["bert"], agent, frozen_layers=frozen_layers, gradient_accumulation_steps=2)
-    one_step(run)  # Makes what is made once.
+def test_a_training_step_never_waits_for_the_gpu(encoders, corpus, agent, frozen_layers, graphs):
+    run = new_run(
+        corpus, encoders["bert"], agent, settings={"cuda_graphs": graphs}, frozen_layers=frozen_layers, gradient_accumulation_steps=2
+    )
     batches = run._steps(run._batches(run._epoch_pairs(1)))[0]
+    run.agent.train()
+    for _ in range(3):  # Makes what is made once, and captures.
+        run.training_step(batches)
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
         run.training_step(batches)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert graphs == "off" or not run.graphs.failed
 
 
 @pytest.mark.parametrize("agent", AGENTS)
