@@ -50,7 +50,7 @@ def save_model(folder: Path, agent: str, words: list[str]) -> None:
     """Save an untrained agent whose rule lets evidence through."""
     from psy_agents.agents.config import ModelConfig
     from psy_agents.agents.decoding import DecodingRule
-    from psy_agents.agents.encoders.loading import load_tokenizer
+    from psy_agents.agents.encoders.tokenizer import load_tokenizer
     from psy_agents.agents.registry import new_agent
     from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 

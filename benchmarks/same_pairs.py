@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from staged_search import bundled_corpus
 
-from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
+from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.agents.encoders.tokenizer import load_tokenizer
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.origins import IMPLICIT_NEGATIVE
 from psy_agents.training.data import split_pairs, tokenise

@@ -11,7 +11,7 @@ import torch
 from support.tiny_agents import CRITERIA, ENCODERS, FILLERS, SIGNS
 
 from psy_agents.agents.decoding import DecodingRule, TokenOffsets, decode, window_candidates
-from psy_agents.agents.encoders.loading import load_tokenizer
+from psy_agents.agents.encoders.tokenizer import load_tokenizer
 from psy_agents.agents.windows import MIN_POST_TOKENS, tokenise_pairs
 from psy_agents.errors import UserError
 from psy_agents.evaluation.spans import sentence_spans

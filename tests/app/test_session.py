@@ -5,6 +5,7 @@ import shutil
 import pytest
 from kedro.io import DataCatalog
 from kedro.runner import ParallelRunner, ThreadRunner
+from support.tiny_bert import build_bert
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.session import AgentSession
@@ -297,6 +298,16 @@ def test_an_encoder_that_is_nowhere_is_refused_before_anything_is_written(sessio
     before = sorted(project.rglob("*"))
     with pytest.raises(UserError, match="local folder.*cache.*bundled"):
         session(training={"fixed": {"encoder": "nobody/no-such-encoder"}}).run(pipeline_names=[pipeline])
+    assert sorted(project.rglob("*")) == before
+
+
+def test_an_encoder_without_its_tokenizer_is_refused_before_anything_is_written(session, project, tmp_path_factory):
+    encoder = build_bert(tmp_path_factory.mktemp("encoder"), ["I feel tired today"], vocab_size=60, layers=6)
+    for file in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        (encoder / file).unlink()
+    before = sorted(project.rglob("*"))
+    with pytest.raises(UserError, match="knows no word, so files of it are missing"):
+        session(training={"fixed": {"encoder": str(encoder)}}).run(pipeline_names=["hpo_stage0"])
     assert sorted(project.rglob("*")) == before
 
 

@@ -21,7 +21,7 @@ WORDS = "trouble with sleep at night "
 @pytest.fixture
 def encoder(tmp_path):
     """A folder with a tokenizer that takes each word as a token, and 64 positions."""
-    words = ["[UNK]", "[CLS]", "[SEP]", *WORDS.split()]
+    words = ["[UNK]", "[CLS]", "[SEP]", "I", *WORDS.split()]
     tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
     pair = "[CLS] $A [SEP] $B:1 [SEP]:1"

@@ -12,7 +12,7 @@ from support.tiny_bert import build_bert
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
-from psy_agents.agents.encoders.loading import load_tokenizer
+from psy_agents.agents.encoders.tokenizer import load_tokenizer
 from psy_agents.agents.registry import new_agent
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 from psy_agents.inference.config import PredictConfig

@@ -16,7 +16,7 @@ from support.planted_corpus import CANARIES, ID, LAYERS_OF_THE_CORPUS, places_of
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import SENTENCES, DecodingRule
-from psy_agents.agents.encoders.loading import load_tokenizer
+from psy_agents.agents.encoders.tokenizer import load_tokenizer
 from psy_agents.agents.registry import AGENTS, new_agent
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 

@@ -12,6 +12,7 @@ from kedro.pipeline import Pipeline
 
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.encoders.shape import shape_of
+from psy_agents.agents.encoders.tokenizer import plain_tokenizer
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.parameter_errors import Places, closest, named
 from psy_agents.app.parameters import Parameters
@@ -105,7 +106,7 @@ def check_first_trials(chosen: Pipeline, parameters: Parameters, places: Places)
 
 
 def check_encoders(chosen: Pipeline, parameters: Parameters, places: Places) -> None:
-    """Refuse an encoder that cannot be found, of a search or of the training parameters, and a search space that does not fit it."""
+    """Refuse an encoder that is not found or has no usable tokenizer, and a search space that does not fit its encoder."""
     spaces, training, advice = parameters.search_space, parameters.training, {}
     fixed = training.hyperparameters({}).model_dump()
     searches = {(agent, stage.space): None for agent, stage in _searches(chosen, parameters)}
@@ -113,6 +114,8 @@ def check_encoders(chosen: Pipeline, parameters: Parameters, places: Places) -> 
     if any("params:training" in node.inputs and search_of(node) is None for node in chosen.nodes):
         encoders.add(fixed["encoder"])
     folders = {encoder: locate_encoder(encoder) for encoder in sorted(encoders)}  # Each once: one may need a request to the hub.
+    for folder in folders.values():
+        plain_tokenizer(folder)
     for agent, name in searches:
         space = spaces.space(agent, name, training)
         for encoder in spaces.encoders(agent, name, training):

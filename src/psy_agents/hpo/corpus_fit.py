@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from psy_agents.agents.encoders.plain_tokenizer import criterion_tokens, plain_tokenizer
 from psy_agents.agents.encoders.shape import shape_of
+from psy_agents.agents.encoders.tokenizer import criterion_tokens, plain_tokenizer
 from psy_agents.agents.registry import spec
 from psy_agents.agents.windows import too_short_for
 from psy_agents.corpus.corpus import Corpus

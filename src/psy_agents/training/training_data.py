@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from psy_agents.agents.encoders.loading import load_tokenizer
+from psy_agents.agents.encoders.tokenizer import load_tokenizer
 from psy_agents.agents.registry import SENTENCE_AGENTS
 from psy_agents.agents.windows import Windows
 from psy_agents.corpus.corpus import Corpus

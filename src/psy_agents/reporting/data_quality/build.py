@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from psy_agents.agents.encoders.loading import locate_encoder
-from psy_agents.agents.encoders.plain_tokenizer import criterion_tokens, plain_tokenizer
 from psy_agents.agents.encoders.shape import shape_of
+from psy_agents.agents.encoders.tokenizer import criterion_tokens, plain_tokenizer
 from psy_agents.agents.windows import too_short_for
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.corpus import Corpus

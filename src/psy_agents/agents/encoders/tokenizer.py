@@ -1,0 +1,97 @@
+"""Loads the tokenizer of an encoder, refuses one that reads words as unknown, and counts the tokens of each criterion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psy_agents.errors import UserError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+UNKNOWN = "\U00013000"  # A hieroglyph: a tokenizer gives it what it gives to all that it does not know.
+COMMON_WORDS = ("I", "feel", "tired", "today", "siempre", "nicht", "не", "могу", "我", "睡", "私", "잠", "لا", "मैं", "ฉัน")
+
+Encode = Callable[[str], Sequence[int]]  # Token ids of a text, without special tokens.
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """Load the tokenizer of an encoder or a saved agent; offsets into the text need a fast one.
+
+    Raises:
+        UserError: there are no tokenizer files, or the tokenizer is unsuitable.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # transformers raises many types, tokenizers a bare Exception.
+        raise _unreadable(folder, error) from error
+    if not tokenizer.is_fast:
+        raise UserError(f"The tokenizer in '{folder.name}' is not a fast tokenizer, so evidence has no offsets.")
+    if tokenizer.pad_token_id is None:
+        raise UserError(f"The tokenizer in '{folder.name}' has no padding token: use an encoder, not a decoder.")
+    _check_words(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"], folder)
+    return tokenizer
+
+
+def plain_tokenizer(folder: Path) -> Tokenizer:
+    """The encoder's tokenizer, without truncation and padding.
+
+    It is read from ``tokenizer.json`` if the file exists: importing transformers takes seconds.
+
+    Raises:
+        UserError: there are no tokenizer files, or the tokenizer is unsuitable.
+    """
+    from tokenizers import Tokenizer
+
+    saved = folder / "tokenizer.json"
+    if saved.is_file():
+        try:
+            tokenizer = Tokenizer.from_file(str(saved))
+        except Exception as error:  # tokenizers raises a bare Exception.
+            raise _unreadable(folder, error) from error
+    else:
+        tokenizer = load_tokenizer(folder).backend_tokenizer
+    tokenizer.no_truncation()  # The file may hold the settings of the last call before the save.
+    tokenizer.no_padding()
+    _check_words(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, folder)
+    return tokenizer
+
+
+def criterion_tokens(tokenizer: Tokenizer, criteria: Mapping[str, str]) -> dict[str, int]:
+    """Tokens of a window that each criterion takes with the special tokens.
+
+    Args:
+        criteria: id -> text.
+    """
+    special = tokenizer.num_special_tokens_to_add(is_pair=True)
+    encodings = tokenizer.encode_batch(list(criteria.values()), add_special_tokens=False)
+    return {criterion: special + len(encoding) for criterion, encoding in zip(criteria, encodings, strict=True)}
+
+
+def lost_words(encode: Encode, words: Sequence[str]) -> list[str]:
+    """The words of which the tokenizer keeps nothing: it gives them no tokens, or those of a character that it does not know."""
+    unknown = set(encode(UNKNOWN))
+    return [word for word in words if unknown.issuperset(encode(word))]
+
+
+def _check_words(encode: Encode, folder: Path) -> None:
+    """Refuse a tokenizer without a vocabulary: transformers makes one where files are missing, and all text would be unknown."""
+    if len(lost_words(encode, COMMON_WORDS)) == len(COMMON_WORDS):
+        raise UserError(
+            f"The tokenizer in '{folder}' knows no word, so files of it are missing: copy tokenizer.json and tokenizer_config.json there, "
+            "or save the tokenizer there with save_pretrained()."
+        )
+
+
+def _unreadable(folder: Path, error: Exception) -> UserError:
+    return UserError(
+        f"The tokenizer in '{folder}' cannot be read ({type(error).__name__}): copy tokenizer.json and tokenizer_config.json there, or "
+        "save the tokenizer there with save_pretrained()."
+    )
