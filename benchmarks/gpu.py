@@ -30,7 +30,9 @@ from functools import cache
 from pathlib import Path
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# As a worker of a search starts CUDA (hpo/workers/worker_process.py).
+for name, value in {"OMP_NUM_THREADS": "1", "PYTORCH_ALLOC_CONF": "expandable_segments:True", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}.items():
+    os.environ.setdefault(name, value)
 
 PARTS = ("steps", "equal", "search")
 LIMIT = 180.0  # Seconds; what has begun then is ended.
