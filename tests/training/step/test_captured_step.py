@@ -9,7 +9,6 @@ import torch
 from support.tiny_agents import parameters
 from support.training.recorded_graphs import RecordedGraphs
 
-from psy_agents.agents.encoders import packing, short_last_layer
 from psy_agents.agents.encoders.fixed_row import FixedRow
 from psy_agents.agents.registry import AGENTS
 from psy_agents.training.config import TrainingSettings
@@ -72,21 +71,6 @@ def test_30_captured_steps_over_two_shapes_train_as_plain_ones_do(encoders, corp
     steps = {float(state["step"]) for state in runs[1].optimiser.state.values()}
     assert steps == {float(STEPS)}
     assert all(not p.grad.any() for p in runs[1].agent.parameters() if p.requires_grad)
-
-
-@pytest.fixture
-def attention_by_mask(monkeypatch):
-    """Packed attention on a CPU from tensors alone, as on a GPU: a mask over the row instead of a loop over lengths."""
-
-    def attend(query, key, value, scale, queries, keys, reach=None):
-        windows = [torch.searchsorted(row.cu_seqlens[1:], torch.arange(n, dtype=torch.int32), right=True) for row, n in
-                   ((queries, query.shape[2]), (keys, key.shape[2]))]  # fmt: skip
-        assert reach is None
-        mask = windows[0].unsqueeze(1) == windows[1]
-        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
-
-    for module in (packing, short_last_layer):
-        monkeypatch.setattr(module, "attend_per_window", attend)
 
 
 @pytest.mark.parametrize(("agent", "changes"), [
