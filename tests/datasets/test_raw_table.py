@@ -75,7 +75,7 @@ def test_the_catalog_makes_it_and_shows_no_rows_of_it(tmp_path):
     assert made.metadata == {"kedro-viz": {"layer": "01_raw"}}
     assert not hasattr(made, "preview")
     assert str(made) == f"psy_agents.datasets.raw_table.RawTableDataset(filepath={made._filepath!r})"
-    assert catalog.to_config()[0]["posts_raw"] == entry | {"agreement": None}
+    assert catalog.to_config()[0]["posts_raw"] == entry | {"agreement": None, "tool": None, "table": "posts"}
 
 
 def test_a_file_of_a_gated_corpus_is_refused_whatever_the_catalog_says_of_it(tmp_path):

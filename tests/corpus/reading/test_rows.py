@@ -54,6 +54,18 @@ def test_a_column_that_no_row_has_is_named_with_the_setting(tmp_path):
             list(read_rows(tmp_path / name, ("a", "d"), name, "some.columns"))
 
 
+def test_a_nested_cell_is_refused_only_in_a_column_that_is_read(tmp_path):
+    (tmp_path / "it.jsonl").write_text('{"id": 1, "text": "x", "meta": {"a": ["canary"]}}\n')
+    assert list(read_rows(tmp_path / "it.jsonl", ("id", "text"), "it.jsonl", "some.columns")) == [("1", "x")]
+    with pytest.raises(UserError, match=r"^it\.jsonl, column meta: its cells are lists or objects"):
+        list(read_rows(tmp_path / "it.jsonl", ("id", "meta"), "it.jsonl", "some.columns"))
+
+
+def test_rows_have_the_separators_of_tables(tmp_path):
+    (tmp_path / "it.csv").write_text("sep=;\nid;text\n1;a, b\n")
+    assert list(read_rows(tmp_path / "it.csv", ("id", "text"), "it.csv", "some.columns")) == [("1", "a, b")]
+
+
 def test_cells_that_are_no_text_and_nul_characters_are_refused(tmp_path):
     for cells, problem in (([["x"]], "lists, objects or durations"), (["canary\0"], "NUL character")):
         pd.DataFrame({"id": ["1"], "text": cells}).to_parquet(tmp_path / "it.parquet")

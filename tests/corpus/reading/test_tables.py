@@ -161,6 +161,7 @@ def test_an_array_of_objects_is_a_table(read):
     ("content", "columns"),
     [
         ('id;text\n1;"a;b, c"\n', {"id": ["1"], "text": ["a;b, c"]}),
+        ('"id";"text, all"\n1;x\n', {"id": ["1"], "text, all": ["x"]}),
         ('id\ttext\n1\ta, b\n', {"id": ["1"], "text": ["a, b"]}),
         ('sep=;\nid;text,more\n1;x\n', {"id": ["1"], "text,more": ["x"]}),
         ('"SEP=,"\r\nid,text;more\r\n1,x\r\n', {"id": ["1"], "text;more": ["x"]}),

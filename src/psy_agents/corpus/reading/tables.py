@@ -23,6 +23,7 @@ from psy_agents.errors import UserError
 
 SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 SEPARATORS = (",", ";", "\t")
+QUOTED = re.compile(r'"[^"]*"')
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LARGEST_CELL = 2**24  # Characters: sixteen times the longest post that is predicted.
 MOST_KEYS = 1000  # Different keys in a JSONL file; more would mean that they are ids, and a table of rows x rows.
@@ -36,6 +37,9 @@ def read_table(path: Path, name: str | None = None) -> pd.DataFrame:
     ``.jsonl`` (an object a line) and ``.parquet``; all but the last also packed, with ``.gz`` behind it. Text is
     UTF-8, with or without a byte order mark; lines end in LF, CRLF or CR, and blank ones are skipped. Line
     breaks within a quoted cell are unchanged, so offsets into a text stay valid.
+
+    The separator of ``.csv`` and ``.tsv`` may be another one, see `csv_delimiter`. A cell with no form as text, such as a list,
+    begins with UNREADABLE, so that a column that nothing reads does no harm.
 
     From JSONL, numbers come as they are written, true and false as words, and a key that a row lacks as "". From
     Parquet, times come in ISO 8601 (in UTC where they have a zone), and floats as whole numbers where all of
@@ -118,8 +122,9 @@ def csv_delimiter(lines: Iterator[str], delimiter: str) -> tuple[Iterator[str], 
     declared = SEPARATOR_LINE.fullmatch(first.strip().strip('"'))
     if declared:
         return chain(["\n"], lines), declared[1]  # A blank line, which is skipped, keeps the numbers of the lines.
-    others = [other for other in SEPARATORS if other in first]
-    if delimiter not in first and len(others) == 1:
+    unquoted = QUOTED.sub("", first)
+    others = [other for other in SEPARATORS if other in unquoted]
+    if delimiter not in unquoted and len(others) == 1:
         delimiter = others[0]
     return chain([first] if first else [], lines), delimiter
 
