@@ -46,7 +46,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **{f"hpo_{stage}": compared + searches[stage] for stage in STAGED},
         "maximal_hpo": compared + searches["maximal"],
         "refit": described + _refit((*STAGED, *MAXIMAL)),
-        "cross_validation": described + _of_all(lambda agent: cross_validation.create_pipeline(agent, (*STAGED, *MAXIMAL))),
+        "cross_validation": described + _of_all(cross_validation.create_pipeline),
         "leaderboard": compared + ranked,
         "report": compared + reported,
         "evidence_page": described + _of_all(evidence_page.create_pipeline),

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, FiniteFloat, model_validator
 
+from psy_agents.corpus.quality_figures import AnnotatorFigures
 from psy_agents.evaluation.metrics.kinds import Metric
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, EVIDENCE_METRICS, OBJECTIVES, OVERALL_METRICS, SUMMARY, MetricName
 from psy_agents.files.schema import Schema
@@ -289,3 +290,4 @@ class Report(Schema):
     selections: tuple[Selection, ...]
     stages: tuple[StageCost, ...]
     missing: tuple[str, ...] = Field(description="Agents without a refit on these data.")
+    annotators: AnnotatorFigures | None = Field(None, description="Their agreement on the whole corpus; null where they are not named.")

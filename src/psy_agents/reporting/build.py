@@ -15,6 +15,7 @@ from psy_agents.baselines.predict import baseline_predictions
 from psy_agents.baselines.system import BaselineSetup
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
+from psy_agents.evaluation.agreement import annotator_agreement
 from psy_agents.evaluation.alarms import alarms
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.gains import gains
@@ -67,18 +68,25 @@ def read_refits(
 
 
 def build_report(
-    corpus: Corpus, store: str, refits: Mapping[str, RefitResult], config: ReportConfig, baselines: BaselineSetup
+    corpus: Corpus,
+    store: str,
+    refits: Mapping[str, RefitResult],
+    config: ReportConfig,
+    baselines: BaselineSetup,
+    ratings: pd.DataFrame,
 ) -> Report:
     """Report on the refits made on this corpus. Log a warning for each other refit, and for each alarm.
 
     Args:
         store: address of the studies.
+        ratings: each annotator's, see `psy_agents.corpus.annotators.ratings_of`.
     """
     chosen = refits_of_corpus(refits, corpus.fingerprint)
     for agent in sorted(set(refits) - set(chosen)):
         log.warning("%s is left out of the report: its latest refit is of another corpus or other splits", agent)
     studies = agent_studies(store, {agent: refit.summary for agent, refit in chosen.items()})
     report = evaluate_systems(corpus, corpus.fingerprint, chosen, stage_costs(studies), config, baselines)
+    report = report.model_copy(update={"annotators": annotator_agreement(ratings, corpus)})
     for alarm in report.alarms:
         log.warning(
             "ALARM: %s is %s the baseline %s in %s on test: difference %+.4f, p (Holm) %.3f",

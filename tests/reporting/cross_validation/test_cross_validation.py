@@ -52,7 +52,9 @@ def report(corpus):
     }  # fmt: skip
     setup = BaselineSetup(BaselinesConfig(), RefitConfig(n_seeds=2), training_settings("none"))
     config = ReportConfig(resamples=100, permutations=100)
-    return build_cross_validation(corpus, summary, in_order_of_pairs(corpus, tables), config, setup)
+    rows = corpus.pairs[["post_id", "criterion", "label"]]
+    ratings = pd.concat([rows.assign(annotator=number) for number in range(2)], ignore_index=True)
+    return build_cross_validation(corpus, summary, in_order_of_pairs(corpus, tables), config, setup, ratings)
 
 
 def test_figures_are_those_of_the_pooled_predictions(corpus, report):
@@ -73,6 +75,7 @@ def test_the_table_has_every_score_and_the_page_no_text(report):
     assert {"f1", "token_f1"} <= set(table["metric"])
     page = cross_validation_page(report)
     assert "0.700 ± 0.200" in page and "criteria-stage3-final-2" in page and "Forman" not in page
+    assert "2 annotators agree with each other with a macro-F1 of 1.000" in page and "one annotator against another" in page
     assert CANARY not in page and CANARY not in headline(report)
     assert "3 folds (40 posts, each tested once); objective by fold 0.700 ± 0.200" in headline(report)
 
@@ -80,6 +83,6 @@ def test_the_table_has_every_score_and_the_page_no_text(report):
 def test_folds_of_another_corpus_and_folds_that_miss_a_pair_are_refused(corpus, report):
     summary = report.summary.model_dump() | {"data_hash": "other"}
     with pytest.raises(UserError, match="is of another corpus"):
-        build_cross_validation(corpus, summary, pd.DataFrame(), ReportConfig(), None)
+        build_cross_validation(corpus, summary, pd.DataFrame(), ReportConfig(), None, pd.DataFrame())
     with pytest.raises(ValueError, match="each pair once"):
         in_order_of_pairs(corpus, [corpus.pairs.head(79)])

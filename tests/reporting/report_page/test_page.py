@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import pytest
 from support.browser import needs_browser
 
+from psy_agents.corpus.quality_figures import AnnotatorFigures
 from psy_agents.reporting.report_page.figures import report_figures
 from psy_agents.reporting.report_page.page import alarms, headline, no_alarm, notes, report_page
 from psy_agents.reporting.tables import estimate_text, verdict
@@ -281,3 +282,17 @@ def test_an_ensemble_stands_with_what_it_buys_and_what_it_costs(report, page):
     assert (found["share, ensemble", "Training"], found["share, single winner", "Training"]) == ("650.0", "130.0")
     assert (found["share, ensemble", "Members"], found["share, single winner", "Megabytes"]) == ("5", "91.0")
     assert "no ensemble was requested" in render(report.model_copy(update={"ensembles": ()}))
+
+
+def test_the_agreement_of_annotators_is_a_ceiling_beside_the_agents(report):
+    value = {"value": 0.71, "low": 0.6, "high": 0.8}
+    each = {"posts": 40, "met_by_any": 9, "alpha": value, "f1": value}
+    of_criteria = dict.fromkeys(report.evaluations[0].criterion.per_criterion, each)
+    figures = {
+        "annotators": 3, "posts": 90, "posts_of_several": 40, "criteria": of_criteria, "mean_alpha": None, "mean_f1": value,
+    }  # fmt: skip
+    agreed = report.model_copy(update={"annotators": AnnotatorFigures.model_validate(figures)})
+    assert "one annotator against another" not in report_page(report, {}, {})
+    page = report_page(agreed, {}, {})
+    assert "The 3 annotators agree with each other with a macro-F1 of 0.710 [0.600, 0.800], on the 40 posts" in page
+    assert page.count("one annotator against another") == 1

@@ -19,12 +19,8 @@ from psy_agents.training.config import TrainingSettings
 log = logging.getLogger(__name__)
 
 
-def cross_validate_agent(agent: str, stages: tuple[str, ...]) -> Callable:
-    """Make the node's function for one agent.
-
-    Args:
-        stages: keys below ``hpo`` of the stages that the node gets, in this order.
-    """
+def cross_validate_agent(agent: str) -> Callable:
+    """Make the node's function for one agent. Kedro types only parameters that the signature names."""
 
     def run_folds(
         corpus: Corpus,
@@ -35,15 +31,18 @@ def cross_validate_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         search_space: SearchSpaceConfig,
         paths: SearchPaths,
         workers: WorkersConfig,
-        *configured: StageConfig,
+        stage0: StageConfig,
+        stage1: StageConfig,
+        stage2: StageConfig,
+        maximal: StageConfig,
     ) -> tuple[dict, pd.DataFrame]:
         """Say what it will take, then search, refit and test on each fold; the folds' summary and the pooled predictions."""
         from psy_agents.hpo.cross_validation.cost import log_cost
         from psy_agents.hpo.cross_validation.run import cross_validate, fold_stages
         from psy_agents.tracking.callback import stage_callbacks
 
-        by_name = {name: stage.with_workers(workers) for name, stage in zip(stages, configured, strict=True)}
-        searched, spaces = fold_stages(config, by_name, search_space)
+        stages = {"stage0": stage0, "stage1": stage1, "stage2": stage2, "maximal": maximal}
+        searched, spaces = fold_stages(config, {name: each.with_workers(workers) for name, each in stages.items()}, search_space)
         given = agent, corpus, config, searched, refit.with_workers(workers), training, spaces, paths.with_store(store)
         log_cost(*given)
         output = cross_validate(*given, stage_callbacks())
@@ -54,6 +53,7 @@ def cross_validate_agent(agent: str, stages: tuple[str, ...]) -> Callable:
 
 def report_folds(
     corpus: Corpus,
+    ratings: pd.DataFrame,
     summary: dict,
     predictions: pd.DataFrame,
     config: ReportConfig,
@@ -66,6 +66,7 @@ def report_folds(
     from psy_agents.reporting.cross_validation.build import build_cross_validation, headline
     from psy_agents.reporting.cross_validation.page import cross_validation_page, cross_validation_table
 
-    report = build_cross_validation(corpus, summary, predictions, config, BaselineSetup(baselines, refit, training))
+    setup = BaselineSetup(baselines, refit, training)
+    report = build_cross_validation(corpus, summary, predictions, config, setup, ratings)
     log.info("%s", headline(report))
     return report.model_dump(mode="json"), cross_validation_table(report), cross_validation_page(report)

@@ -7,25 +7,22 @@ from psy_agents.pipelines.tags import CROSS_VALIDATION, agent_tag, stage_tag
 
 SHARED = ("corpus", "study_store")
 PARAMETERS = ("cross_validation", "hpo.refit", "training", "search_space", "hpo.paths", "hpo.workers")
+STAGES = ("hpo.stage0", "hpo.stage1", "hpo.stage2", "hpo.maximal")
 REPORT_PARAMETERS = ["params:report", "params:baselines", "params:hpo.refit", "params:training"]
 FOLDS = ["cross_validation_summary", "cross_validation_predictions"]
 OUTPUTS = ["cross_validation_report", "cross_validation_table", "cross_validation_page"]
 
 
-def create_pipeline(agent: str, stages: tuple[str, ...]) -> Pipeline:
-    """Two nodes for one agent, in the agent's namespace.
-
-    Args:
-        stages: keys below ``hpo`` of the stages that a fold may run; ``cross_validation.search`` chooses.
-    """
-    parameters = [f"params:{name}" for name in (*PARAMETERS, *(f"hpo.{stage}" for stage in stages))]
+def create_pipeline(agent: str) -> Pipeline:
+    """Two nodes for one agent, in the agent's namespace; ``cross_validation.search`` chooses which of the stages a fold runs."""
+    parameters = [f"params:{name}" for name in (*PARAMETERS, *STAGES)]
     folds = node(
-        cross_validate_agent(agent, stages),
+        cross_validate_agent(agent),
         inputs=[*SHARED, *parameters],
         outputs=FOLDS,
         name="cross_validate",
         tags=[agent_tag(agent), stage_tag(CROSS_VALIDATION)],
     )
-    given = ["corpus", *FOLDS, *REPORT_PARAMETERS]
+    given = ["corpus", "ratings", *FOLDS, *REPORT_PARAMETERS]
     reported = node(report_folds, inputs=given, outputs=OUTPUTS, name="report_folds", tags=[agent_tag(agent)])
-    return Pipeline([folds, reported], namespace=agent, inputs=set(SHARED), parameters={*parameters, *REPORT_PARAMETERS})
+    return Pipeline([folds, reported], namespace=agent, inputs={*SHARED, "ratings"}, parameters={*parameters, *REPORT_PARAMETERS})

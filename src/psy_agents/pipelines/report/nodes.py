@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
+
 from psy_agents.agents.registry import AGENTS
 from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.corpus.corpus import Corpus
@@ -14,6 +16,7 @@ from psy_agents.training.config import TrainingSettings
 
 def make_report(
     corpus: Corpus,
+    ratings: pd.DataFrame,
     store: str,
     config: ReportConfig,
     baselines: BaselinesConfig,
@@ -30,7 +33,7 @@ def make_report(
     from psy_agents.reporting.build import build_report, read_refits
 
     found, setup = read_refits(AGENTS, refits[::2], refits[1::2]), BaselineSetup(baselines, refit, training)
-    return build_report(corpus, store, found, config, setup).model_dump(mode="json")
+    return build_report(corpus, store, found, config, setup, ratings).model_dump(mode="json")
 
 
 def show_report(report: dict, store: str, *summaries: dict | None) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
     summaries = [f"{agent}.refit_summary" for agent in AGENTS]
     return Pipeline(
         [
-            node(make_report, inputs=["corpus", "study_store", *PARAMETERS, *refits], outputs="report", name="make_report"),
+            node(make_report, inputs=["corpus", "ratings", "study_store", *PARAMETERS, *refits], outputs="report", name="make_report"),
             node(show_report, inputs=["report", "study_store", *summaries], outputs=CONTENTS, name="show_report"),
         ]
     )

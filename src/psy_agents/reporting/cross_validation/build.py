@@ -12,8 +12,10 @@ from pydantic import Field, FiniteFloat
 from psy_agents.baselines.predict import baseline_predictions
 from psy_agents.baselines.system import BaselineSetup
 from psy_agents.corpus.corpus import Corpus
+from psy_agents.corpus.quality_figures import AnnotatorFigures
 from psy_agents.corpus.splitting.resplits import cross_validation_fold
 from psy_agents.errors import UserError
+from psy_agents.evaluation.agreement import annotator_agreement
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.results import Comparison, Evaluation
 from psy_agents.evaluation.significance import compare
@@ -38,12 +40,21 @@ class CrossValidationReport(Schema):
     comparisons: tuple[Comparison, ...] = Field(description="Of the agent with each baseline.")
     mean: FiniteFloat = Field(description="Of the folds' objectives on their test posts.")
     standard_deviation: FiniteFloat = Field(description="Of the sample, n - 1. It is no standard error: folds share training posts.")
+    annotators: AnnotatorFigures | None = Field(None, description="Their agreement on the corpus; null where they are not named.")
 
 
 def build_cross_validation(
-    corpus: Corpus, summary: Mapping[str, Any], predictions: pd.DataFrame, config: ReportConfig, baselines: BaselineSetup
+    corpus: Corpus,
+    summary: Mapping[str, Any],
+    predictions: pd.DataFrame,
+    config: ReportConfig,
+    baselines: BaselineSetup,
+    ratings: pd.DataFrame,
 ) -> CrossValidationReport:
     """Score the pooled predictions of an agent's folds, and those of the baselines on the same folds.
+
+    Args:
+        ratings: each annotator's, see `psy_agents.corpus.annotators.ratings_of`.
 
     Raises:
         UserError: the folds are of another corpus, or a baseline cannot be used.
@@ -69,6 +80,7 @@ def build_cross_validation(
         ),
         mean=statistics.mean(values),
         standard_deviation=statistics.stdev(values),
+        annotators=annotator_agreement(ratings, corpus),
     )
 
 

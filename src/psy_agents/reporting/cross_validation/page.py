@@ -6,6 +6,7 @@ import pandas as pd
 
 from psy_agents.reporting.cross_validation.build import CrossValidationReport, headline
 from psy_agents.reporting.page_parts import Cell, Section, Table
+from psy_agents.reporting.report_page.page import ceiling
 from psy_agents.reporting.report_page.results import comparisons_section, criteria_section, evidence_section
 from psy_agents.reporting.tables import criteria_table, evidence_table
 from psy_agents.reporting.templating import render
@@ -38,7 +39,7 @@ def cross_validation_page(report: CrossValidationReport) -> str:
         "sections.html",
         title="Cross-validation",
         headline=f"{headline(report)}.",
-        notes=NOTES,
+        notes=[*NOTES, *([] if report.annotators is None or report.annotators.mean_f1 is None else [ceiling(report.annotators)])],
         nothing_noted="",
         sections={title: section for title, section in sections.items() if section is not None},
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from psy_agents.corpus.quality_figures import AnnotatorFigures
 from psy_agents.evaluation.metrics.registry import OBJECTIVES, TITLES
 from psy_agents.evaluation.results import Comparison, EvidenceEvaluation, Report
 from psy_agents.reporting.page_parts import Chart, Section
@@ -152,5 +153,17 @@ def notes(report: Report) -> list[str]:
         found.append(
             f"{max(unknown):,} pairs are left out of every evidence metric: their evidence is annotated, but its place is unknown."
         )
+    if report.annotators is not None and report.annotators.mean_f1 is not None:
+        found.append(ceiling(report.annotators))
     return found
 
+
+def ceiling(annotators: AnnotatorFigures) -> str:
+    """What the agreement of annotators says of an agent's macro-F1."""
+    f1, alpha = estimate_with_interval(annotators.mean_f1), annotators.mean_alpha
+    alphas = "" if alpha is None else f" (mean of Krippendorff's alphas: {estimate_with_interval(alpha)})"
+    return (
+        f"The {annotators.annotators} annotators agree with each other with a macro-F1 of {f1}{alphas}, on the "
+        f"{annotators.posts_of_several:,} posts of the corpus that several of them rated. An agent above it agrees with the labels better "
+        f"than one annotator with another, so more can hardly be shown on these labels."
+    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from psy_agents.corpus.quality_figures import AnnotatorFigures
 from psy_agents.evaluation.metrics.evidence.token_overlap import TOKEN_F1
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, TITLES, lower_is_better, summary_of
 from psy_agents.evaluation.results import ClassScores, Evaluation, Report
@@ -94,8 +95,19 @@ def criteria_section(report: Report, figures: Mapping[str, Figure]) -> Section |
     caption = "Averages over all criteria and NO_SYMPTOMS as the classes of one problem; a ratio with denominator 0 is 0"
     summary = "Averages in the terms of ReDSM5's authors: NO_SYMPTOMS is a class of its own"
     details.append(Details(summary, tables=[Table(caption, ["System and average", "Precision", "Recall", "F1"], rows)]))
-    table = Table("F1 of each criterion", ["Criterion", "Support", *(each.name for each in systems)], f1)
+    names = [each.name for each in systems]
+    if report.annotators is not None:
+        f1 = [[*row, _annotators_f1(report.annotators, part, name)] for row, (part, name, _) in zip(f1, scores_of[0], strict=True)]
+        names.append("one annotator against another")
+    table = Table("F1 of each criterion", ["Criterion", "Support", *names], f1)
     return Section(_charts(figures, "criteria"), [table], details)
+
+
+def _annotators_f1(annotators: AnnotatorFigures, part: str, name: str) -> str | None:
+    """On all posts of several annotators, not only those of the test split; None for micro and no symptoms."""
+    if part == "macro":
+        return estimate_cell(annotators.mean_f1)
+    return estimate_cell(annotators.criteria[name].f1) if part == "criterion" else None
 
 
 def _score(scores: ClassScores, metric: str) -> str:
