@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
@@ -19,8 +20,12 @@ from psy_agents.training.config import TrainingSettings
 log = logging.getLogger(__name__)
 
 
-def cross_validate_agent(agent: str) -> Callable:
-    """Make the node's function for one agent. Kedro types only parameters that the signature names."""
+def cross_validate_agent(agent: str, stages: tuple[str, ...]) -> Callable:
+    """Make the node's function for one agent.
+
+    Args:
+        stages: keys below ``hpo`` of the stages that the node gets, in this order.
+    """
 
     def run_folds(
         corpus: Corpus,
@@ -31,18 +36,16 @@ def cross_validate_agent(agent: str) -> Callable:
         search_space: SearchSpaceConfig,
         paths: SearchPaths,
         workers: WorkersConfig,
-        stage0: StageConfig,
-        stage1: StageConfig,
-        stage2: StageConfig,
-        maximal: StageConfig,
+        *configured: Any,
     ) -> tuple[dict, pd.DataFrame]:
         """Say what it will take, then search, refit and test on each fold; the folds' summary and the pooled predictions."""
         from psy_agents.hpo.cross_validation.cost import log_cost
         from psy_agents.hpo.cross_validation.run import cross_validate, fold_stages
         from psy_agents.tracking.callback import stage_callbacks
 
-        stages = {"stage0": stage0, "stage1": stage1, "stage2": stage2, "maximal": maximal}
-        searched, spaces = fold_stages(config, {name: each.with_workers(workers) for name, each in stages.items()}, search_space)
+        typed = map(StageConfig.model_validate, configured)  # Kedro types no parameter that the signature does not name.
+        by_name = {name: stage.with_workers(workers) for name, stage in zip(stages, typed, strict=True)}
+        searched, spaces = fold_stages(config, by_name, search_space)
         given = agent, corpus, config, searched, refit.with_workers(workers), training, spaces, paths.with_store(store)
         log_cost(*given)
         output = cross_validate(*given, stage_callbacks())

@@ -7,7 +7,7 @@ from psy_agents.pipelines.tags import CROSS_VALIDATION, agent_tag, stage_tag
 
 SHARED = ("corpus", "study_store")
 PARAMETERS = ("cross_validation", "hpo.refit", "training", "search_space", "hpo.paths", "hpo.workers")
-STAGES = ("hpo.stage0", "hpo.stage1", "hpo.stage2", "hpo.maximal")
+STAGES = ("stage0", "stage1", "stage2", "maximal")
 REPORT_PARAMETERS = ["params:report", "params:baselines", "params:hpo.refit", "params:training"]
 FOLDS = ["cross_validation_summary", "cross_validation_predictions"]
 OUTPUTS = ["cross_validation_report", "cross_validation_table", "cross_validation_page"]
@@ -15,9 +15,9 @@ OUTPUTS = ["cross_validation_report", "cross_validation_table", "cross_validatio
 
 def create_pipeline(agent: str) -> Pipeline:
     """Two nodes for one agent, in the agent's namespace; ``cross_validation.search`` chooses which of the stages a fold runs."""
-    parameters = [f"params:{name}" for name in (*PARAMETERS, *STAGES)]
+    parameters = [f"params:{name}" for name in (*PARAMETERS, *(f"hpo.{stage}" for stage in STAGES))]
     folds = node(
-        cross_validate_agent(agent),
+        cross_validate_agent(agent, STAGES),
         inputs=[*SHARED, *parameters],
         outputs=FOLDS,
         name="cross_validate",
