@@ -160,6 +160,7 @@ def test_the_context_of_a_notebook_is_refused_wrong_parameters_in_one_sentence(s
         ({"agents": "evidence"}, "--params agents: .*did you mean 'agent'"),
         ({"hpo": {"refit": {"seeds": {"0": 5}}}}, "--params hpo.refit.seeds: it is a list, of which no part can be set by itself"),
         ({"hpo": {"stage0": {"timeout": float("inf")}}}, "--params hpo.stage0.timeout: inf is not a number that a parameter can have"),
+        ({"hpo": {"stage0": {"timeout": "inf"}}}, "--params hpo.stage0.timeout: inf is not a number that"),  # As the shell gives it.
         ({"hpo": {"stage0": {"epochs": 10**20}}}, f"--params hpo.stage0.epochs: {10**20} is not a number that"),
         ({"preprocessing": {"splits": {"seed": 10**20}}}, "--params preprocessing.splits.seed: input should be less than 4294967296"),
         ({"training": {"fixed": {"batch_size": True}}}, "--params training.fixed.batch_size: input should be a valid integer, not True"),

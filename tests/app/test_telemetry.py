@@ -38,6 +38,7 @@ def test_a_packaged_project_without_its_consent_file_reports_nothing():
 
 
 def test_a_whole_search_with_its_refits_and_report_looks_up_no_name(finished, tmp_path):
+    assert finished.ended.returncode == 0, finished.ended.stderr
     assert not (finished.folder / NAME_LOOKUPS).exists(), (finished.folder / NAME_LOOKUPS).read_text()
     code = "import socket\ntry: socket.create_connection(('nobody.invalid', 443), 1)\nexcept OSError: pass"
     subprocess.run([sys.executable, "-c", code], env=watched(dict(os.environ), tmp_path / "names"), check=True)

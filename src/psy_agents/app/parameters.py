@@ -96,7 +96,7 @@ def check_parameters(values: Mapping[str, Any], places: Places) -> Parameters:
         parameters = Parameters.model_validate(values)
     except ValidationError as error:
         raise UserError(describe(error, Parameters, values, (), places)) from None
-    for key, number in _numbers({name: each for name, each in values.items() if name != "export"}):
+    for key, number in _numbers(parameters.model_dump(exclude={"export"})):
         if not math.isfinite(number) or abs(number) >= LARGEST:
             raise UserError(f"{places.of(key)}: {number} is not a number that a parameter can have: give one below 2^63.")
     try:
