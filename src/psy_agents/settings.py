@@ -13,7 +13,7 @@ from psy_agents.app.session import AgentSession
 from psy_agents.app.telemetry import disable_telemetry
 
 disable_telemetry()
-# A server that is gone costs seconds and not minutes; then the run goes on without it.
+# A server that is gone costs seconds and not minutes; then the run continues without it.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 

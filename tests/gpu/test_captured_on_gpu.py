@@ -123,7 +123,7 @@ def test_a_trial_does_not_depend_on_what_its_worker_ran_before(encoders, corpus)
     assert figures[0] == figures[1]
 
 
-def test_memory_that_runs_out_in_a_capture_is_said_to_have_run_out():
+def test_memory_that_runs_out_in_a_capture_is_reported_as_such():
     device = torch.device("cuda", torch.cuda.current_device())
     graphs = CudaGraphs(device)
     whole = torch.cuda.get_device_properties(device).total_memory

@@ -65,7 +65,7 @@ def test_a_damaged_measurement_is_made_again(tmp_path, caplog):
     assert kept(tmp_path / "m.json", Measurement) is None and "is no measurement of this version" in caplog.text
 
 
-def test_where_no_epoch_can_be_timed_the_log_says_why_and_the_search_goes_on(meter, caplog):
+def test_where_no_epoch_can_be_timed_the_log_gives_the_reason_and_the_search_continues(meter, caplog):
     sentences = PaceMeter(meter.corpus, meter.settings.model_copy(update={"unit": "sentence"}), SPACES, meter.folder)
     assert sentences.measure("share", STAGE, 12) is None
     assert "share: no epoch could be measured, so there is no estimate of its time: unit: sentence is for" in caplog.text

@@ -1,4 +1,4 @@
-"""What happens when MLflow does not answer: one warning, and the search goes on."""
+"""What happens when MLflow does not answer: one warning, and the search continues."""
 
 from __future__ import annotations
 

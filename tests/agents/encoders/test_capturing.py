@@ -61,7 +61,7 @@ def test_what_waits_or_copies_is_named(encoders, work, reason):
         assert reason in why_not_captured(encoder, packed)
 
 
-def test_torch_says_what_it_said_about_captured_streams_afterwards(encoders):
+def test_torch_warns_of_captured_streams_afterwards_as_before(encoders):
     before = torch.cuda.is_current_stream_capturing
     why_not_captured(load_encoder(Path(encoders["bert"]), 0.1), packed=False)
     assert torch.cuda.is_current_stream_capturing is before

@@ -51,7 +51,7 @@ def test_layers_that_name_another_sliding_window_are_found_out(encoders, precisi
     assert why_not_packed(encoder, CPU, precision) == "its sliding window is not the one that its layers name"
 
 
-def test_a_torch_without_sliding_windows_on_a_gpu_is_said_once(encoders, monkeypatch, caplog):
+def test_a_torch_without_sliding_windows_on_a_gpu_is_reported_once(encoders, monkeypatch, caplog):
     monkeypatch.setattr(packing_probe, "has_sliding_windows", lambda device: False)
     agent = new_agent("joint", ModelConfig(), Path(encoders["modernbert"]))
     with caplog.at_level(logging.INFO, logger="psy_agents"):

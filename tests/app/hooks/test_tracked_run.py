@@ -83,7 +83,7 @@ def test_a_run_is_tracked_inside_its_project_however_that_is_named(run, database
 
 
 @pytest.mark.parametrize("broken", ["foreign", "folder"])
-def test_what_is_no_database_of_mlflows_costs_a_warning_and_the_run_goes_on(run, database, broken):
+def test_what_is_no_database_of_mlflows_costs_a_warning_and_the_run_continues(run, database, broken):
     if broken == "foreign":
         database.write_bytes(b"not a database" * 100)
     else:
@@ -92,7 +92,7 @@ def test_what_is_no_database_of_mlflows_costs_a_warning_and_the_run_goes_on(run,
     ran = []
     (warning,) = run(lambda: ran.append(mlflow.active_run()))
     assert ran == [None]
-    assert warning.startswith("MLflow failed (") and "the run goes on; the same command logs what is missing" in warning
+    assert warning.startswith("MLflow failed (") and "the run continues; the same command logs what is missing" in warning
 
 
 def test_a_database_that_breaks_during_a_run_costs_a_warning_at_its_end_and_the_next_run_is_tracked_again(run, database):

@@ -1,4 +1,4 @@
-"""Failures whose cause lies outside the trials stop a stage, and settle nothing: the same command goes on once the cause is gone."""
+"""Failures whose cause lies outside the trials stop a stage, and settle nothing: the same command continues once the cause is gone."""
 
 import pytest
 from optuna.trial import TrialState
@@ -30,7 +30,7 @@ def test_fewer_than_three_of_a_place_without_a_success_between_are_final(search,
     assert search.run(n_trials=4, max_retries=0).states == result.states and len(search.study().trials) == trials
 
 
-def test_a_stage_that_died_before_it_could_stop_goes_on_but_one_with_a_result_is_not_opened_again(search, monkeypatch):
+def test_a_stage_that_died_before_it_could_stop_continues_but_one_with_a_result_is_not_opened_again(search, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(StageTrials, "discard_failures_in_a_row", lambda self: None)
         search.run(name="poisoned", n_trials=3, mishaps=dict.fromkeys(range(3), "error"))

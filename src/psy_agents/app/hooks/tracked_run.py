@@ -18,7 +18,7 @@ from psy_agents.tracking.process_tag import end_runs_of_dead_processes
 
 log = logging.getLogger(__name__)
 
-CONSEQUENCE = "the run goes on; the same command logs what is missing once MLflow works again"
+CONSEQUENCE = "the run continues; the same command logs what is missing once MLflow works again"
 
 
 class TrackedRun:
