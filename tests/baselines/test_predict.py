@@ -19,7 +19,7 @@ from psy_agents.corpus.prepare import split_corpus
 from psy_agents.evaluation.calibration import calibrate
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.predictions import SCORED_SCHEMA
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.decisions import decide, held_out_by_seed
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import split_pairs

@@ -7,11 +7,12 @@ import pytest
 from support.small_search import CANARY, SPACES, files_with, training_settings
 
 from psy_agents.hpo import measurement
-from psy_agents.hpo.config import ExecutorConfig, RefitConfig, StageConfig
+from psy_agents.hpo.config import ExecutorConfig, StageConfig
 from psy_agents.hpo.estimate import estimate_stage
 from psy_agents.hpo.kept import kept
 from psy_agents.hpo.measurement import Measurement, PaceMeter
 from psy_agents.hpo.plan import plan
+from psy_agents.hpo.refit.config import RefitConfig
 
 WORKERS = {"count": 1, "threads": 1, "estimate_seconds": 0.5}
 STAGE = StageConfig(name="stage0", label="sanity", n_trials=4, epochs=3, patience=3, workers=WORKERS)

@@ -5,9 +5,10 @@ import logging
 import pytest
 
 from psy_agents.hpo import run_stage as searching
-from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.estimate import pace_of
 from psy_agents.hpo.plan import plan
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.survival import measure_survival
 
 PRUNER = {"name": "rungs", "epochs": [1, 2], "reduction_factor": 2, "min_trials": 2}

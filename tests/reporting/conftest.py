@@ -209,6 +209,11 @@ def build_report():
                  "other_seeds": None if name == "joint" else 0.59, "test": 0.57}
                 for name in AGENTS
             ],
+            "final_models": [
+                {"agent": "share", "metric": metric, "values": [0.5, 0.61, 0.55], "standard_deviation": 0.055,
+                 "mean": {"value": 0.5533, "low": 0.41, "high": 0.66}}
+                for metric in ("macro_f1", "token_f1")
+            ],
             "stages": [
                 stage(name, label, trials, failed)
                 for name in AGENTS

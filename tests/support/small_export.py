@@ -14,8 +14,8 @@ from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.baselines.system import BaselineSetup
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.quality import Windowing, describe_quality
-from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.protocol import TrialSpec
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, Final, FinalObjective, RefitSetup
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.identity import settings_hash

@@ -15,9 +15,10 @@ from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.synthetic.config import SyntheticCorpusConfig
 from psy_agents.errors import RenamedParameter, UserError
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.config import AutoOrCount, RefitConfig, StageConfig, WorkersConfig
+from psy_agents.hpo.config import AutoOrCount, StageConfig, WorkersConfig
 from psy_agents.hpo.cross_validation.config import CrossValidationConfig
 from psy_agents.hpo.paths import SearchPaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig, SpaceName
 from psy_agents.hpo.space.ranges import Scalar
 from psy_agents.inference.config import PredictConfig

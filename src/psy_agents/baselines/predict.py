@@ -20,7 +20,7 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.predictions import gold_table, predictions_table
 from psy_agents.evaluation.scored_pairs import ScoredPairs
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.decisions import decide, held_out_by_seed
 from psy_agents.training.data import PairData, split_pairs
 from psy_agents.training.scoring import Answers, SplitScorer

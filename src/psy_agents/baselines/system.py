@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.evaluation.metrics.kinds import Side
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import PairData
 from psy_agents.training.scoring import Answers

@@ -158,5 +158,10 @@ def read_predictions(file: Path) -> pd.DataFrame:
     return table.to_pandas()
 
 
+def no_predictions() -> pd.DataFrame:
+    """A table without a row."""
+    return SCORED_SCHEMA.empty_table().to_pandas()
+
+
 def _float_column(values: np.ndarray | float | None, n: int) -> np.ndarray:
     return np.broadcast_to(np.asarray(np.nan if values is None else values, dtype=np.float64), n).copy()

@@ -208,7 +208,7 @@ class ModelCost(Schema):
     """Cost of a final model."""
 
     members: int = Field(ge=1, description="1: a single agent.")
-    train_seconds: FiniteFloat = Field(description="Sum over the members' final runs; the winner's run includes its test.")
+    train_seconds: FiniteFloat = Field(description="Sum over the members' final runs; runs of the winner include their test.")
     test_seconds: FiniteFloat = Field(description="Time to predict the test split, without loading.")
     parameters: int
     disk_bytes: int
@@ -258,6 +258,21 @@ class Selection(Schema):
     test: FiniteFloat = Field(description="Of the single winner on test, trained on train + validation: chose nothing.")
 
 
+class SeedSpread(Schema):
+    """One metric of the final models on test; they differ in the seed of their training."""
+
+    metric: MetricName
+    values: tuple[FiniteFloat, ...] = Field(description="By seed; that of the model that is handed over first.")
+    mean: Estimate = Field(description="Its interval is over seeds and posts; of one seed over posts.")
+    standard_deviation: FiniteFloat = Field(description="Over the seeds, of the sample (n - 1); 0 for one seed.")
+
+
+class AgentSpread(SeedSpread):
+    """The spread of one agent."""
+
+    agent: str
+
+
 class StageCost(Schema):
     """Cost of the study of a stage."""
 
@@ -288,6 +303,7 @@ class Report(Schema):
     ensembles: tuple[AgentEnsemble, ...] = Field(description="Empty if no agent's model is an ensemble.")
     seeds: tuple[SeedScores, ...]
     selections: tuple[Selection, ...]
+    final_models: tuple[AgentSpread, ...] = Field((), description="By agent and metric: the final models of all seeds on test.")
     stages: tuple[StageCost, ...]
     missing: tuple[str, ...] = Field(description="Agents without a refit on these data.")
     annotators: AnnotatorFigures | None = Field(None, description="Their agreement on the whole corpus; null where they are not named.")

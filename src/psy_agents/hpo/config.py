@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from psy_agents.agents.registry import AGENTS
-from psy_agents.evaluation.calibration import CalibrationMethod
 from psy_agents.files.schema import Schema, Seed
 from psy_agents.hpo.engine.sampler_registry import AnySampler
 from psy_agents.hpo.engine.samplers.tpe import Tpe
@@ -41,16 +40,6 @@ def _count_or_counts(value: Any) -> Any:
 
 
 TrialCount = Annotated[int | dict[str, int] | None, BeforeValidator(_count_or_counts)]
-
-
-def _counts(value: Any) -> Any:
-    """Numbers joined by hyphens, as the command line gives them, as a list."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return [int(number) for number in value.split("-")]
-    except ValueError:
-        raise ValueError(f"must be numbers joined by hyphens, such as 12-6-3-2, or a list of them, not {value!r}") from None
 
 
 def _by_name(value: Any) -> Any:
@@ -195,7 +184,7 @@ class WorkersConfig(Schema):
         return self.model_copy(update=given)
 
 
-class _RunsTrials(Schema):
+class RunsTrials(Schema):
     """A stage or the refit: it runs trials in workers."""
 
     workers: WorkersConfig = Field(WorkersConfig(), description="Overrides hpo.workers.")
@@ -205,7 +194,7 @@ class _RunsTrials(Schema):
         return self.model_copy(update={"workers": shared.overridden_by(self.workers)})
 
 
-class StageConfig(_RunsTrials):
+class StageConfig(RunsTrials):
     """A stage of the search: budget, space, sampler and pruner."""
 
     name: str = Field(pattern=r"^[a-z0-9_]+$", description="Name, such as stage0.")
@@ -255,88 +244,3 @@ class StageConfig(_RunsTrials):
         if isinstance(self.n_trials, dict):
             return self.model_copy(update={"n_trials": self.n_trials.get(agent, self.n_trials.get(DEFAULT))})
         return self
-
-
-class RefitConfig(_RunsTrials):
-    """Confirms the best trials over fixed seeds, trains the winner on train + validation, and tests it once."""
-
-    stage: Literal["stage0", "stage1", "stage2", "maximal"] = Field("stage2", description="Stage whose best trials are confirmed.")
-    candidates: int = Field(5, ge=1, description="Number of best trials that are confirmed, each with every seed (halving: null).")
-    halving: Annotated[tuple[Annotated[int, Field(ge=1)], ...] | None, Field(min_length=1), BeforeValidator(_counts)] = Field(
-        None,
-        description="Number of candidates that are trained with the first seed, with the second and so on, such as 12-6-3-2: the best so "
-        "far continue, and the last number holds for all further seeds. It replaces candidates; null: all candidates with all seeds.",
-    )
-    resplit: bool = Field(
-        True,
-        description="Each seed holds out another part of train + validation, on which the candidates are scored; false: all seeds train on "
-        "train and are scored on validation.",
-    )
-    seeds: tuple[Seed, ...] = Field(
-        (11, 23, 47, 83, 131), min_length=1, description="Seeds of the confirming runs. The winner is refitted with the first."
-    )
-    n_seeds: int | None = Field(None, ge=1, description="Number of seeds that are used, from the first; null: all.")
-    calibration: CalibrationMethod = Field(
-        "platt", description="Calibration of probabilities on held-out answers: temperature divides log odds, platt also shifts them."
-    )
-    min_support: int | None = Field(
-        20, ge=1, description="Positive held-out pairs that a criterion needs for a separate threshold; null: one threshold for all."
-    )
-    ensemble: Literal["none", "seeds", "top_k"] = Field(
-        "none",
-        description="Members of the final model: the winner alone, the winner with each seed (resplit: false), or the best candidates.",
-    )
-    ensemble_size: int | None = Field(None, ge=2, description="seeds, top_k: largest number of members; null: all seeds, all candidates.")
-    mlflow_model: bool = Field(True, description="Logs the refitted model in MLflow, which stores a copy.")
-
-    @model_validator(mode="after")
-    def _different(self) -> RefitConfig:
-        if len(set(self.seeds)) != len(self.seeds):
-            raise ValueError("seeds lists a seed twice: its run would count twice")
-        if self.n_seeds is not None and self.n_seeds > len(self.seeds):
-            raise ValueError(f"n_seeds is {self.n_seeds}, but only {len(self.seeds)} seeds are listed: list more")
-        rounds = self.halving or ()
-        if len(rounds) > len(self.fixed_seeds):
-            raise ValueError(f"halving has {len(rounds)} numbers, but there are {len(self.fixed_seeds)} seeds: give at most one a seed")
-        if any(after > before for before, after in zip(rounds, rounds[1:], strict=False)):
-            raise ValueError(f"halving is {'-'.join(map(str, rounds))}, but no candidate comes back: no number may exceed the one before")
-        if self.ensemble == "seeds" and self.resplit:
-            raise ValueError("an ensemble of seeds averages answers to common pairs, which resplits lack: set resplit to false")
-        available = {"none": None, "seeds": len(self.fixed_seeds), "top_k": self._confirmed_with_all_seeds}[self.ensemble]
-        wanted = 2 if self.ensemble_size is None else self.ensemble_size
-        if available is not None and available < wanted:
-            more = "n_seeds" if self.ensemble == "seeds" else "candidates" if self.halving is None else "the last number of halving"
-            raise ValueError(f"an ensemble of {self.ensemble} with {wanted} members needs more than {available}: raise {more}")
-        return self
-
-    @property
-    def final_trainings(self) -> int:
-        """Number of members of the final model."""
-        if self.ensemble == "none":
-            return 1
-        available = len(self.fixed_seeds) if self.ensemble == "seeds" else self._confirmed_with_all_seeds
-        return available if self.ensemble_size is None else self.ensemble_size
-
-    @property
-    def most_candidates(self) -> int:
-        """Number of best trials that the refit takes, where there are as many."""
-        return self.candidates if self.halving is None else self.halving[0]
-
-    @property
-    def _confirmed_with_all_seeds(self) -> int:
-        return self.candidates if self.halving is None else self.halving[-1]
-
-    def candidates_by_seed(self, available: int) -> tuple[int, ...]:
-        """Number of candidates that are trained with each of the seeds in turn, where the top-k has ``available`` trials."""
-        sizes = (self.candidates,) if self.halving is None else self.halving
-        further = len(self.fixed_seeds) - len(sizes)
-        return tuple(min(number, available) for number in (*sizes, *[sizes[-1]] * further))
-
-    def confirming_runs(self, available: int) -> int:
-        """Number of trainings that confirm the candidates, where the top-k has ``available`` trials."""
-        return sum(self.candidates_by_seed(available))
-
-    @property
-    def fixed_seeds(self) -> tuple[int, ...]:
-        """The first ``n_seeds`` seeds."""
-        return self.seeds[: self.n_seeds]

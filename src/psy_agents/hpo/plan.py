@@ -13,11 +13,12 @@ from rich.filesize import decimal
 from psy_agents.agents.registry import AGENTS
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.disk import check_space
 from psy_agents.hpo.estimate import Pace, best_pace, duration, estimate_stage
 from psy_agents.hpo.measurement import PaceMeter
 from psy_agents.hpo.paths import StoragePaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.hpo.study.store import read_studies
@@ -115,7 +116,7 @@ def plan(
         for config in agents:
             if config.n_trials is not None:
                 planned.append(_planned(agent, config, pace, pruned_share(studies, agent, data_hash, settings, config)))
-        runs, finals = refit.confirming_runs(agents[-1].top_k), refit.final_trainings
+        runs, finals = refit.confirming_runs(agents[-1].top_k) + refit.untuned_runs, refit.final_trainings
         trainings = {"name": "refit", "n_trials": runs + finals, "spend": "trials", "keep_checkpoints": finals}
         planned.append(_planned(agent, agents[-1].model_copy(update=trainings), pace, 0.0))
     known = [stage for stage in planned if stage.hours is not None]

@@ -124,7 +124,8 @@ def run_stage(
             log_dir=None if paths.logs is None else paths.logs / name,
             time_on_gpu=GpuMeter.of_stage(search, spaces, stage, paths.measurements).rates,
         ).run()
-        return StageOutput(top_k(opened.study(name), stage.top_k), result)
+        first = parent.first if refinement is not None and parent.data_hash == data else None
+        return StageOutput(top_k(opened.study(name), stage.top_k, first), result)
 
 
 def log_changes(studies: Sequence[optuna.Study], name: str, identity: Identity) -> None:

@@ -24,6 +24,7 @@ from psy_agents.evaluation.predictions import GOLD, gold_table
 from psy_agents.evaluation.results import (
     AgentDecisions,
     AgentEnsemble,
+    AgentSpread,
     CriterionThreshold,
     EnsembleResult,
     Evaluation,
@@ -41,14 +42,20 @@ log = logging.getLogger(__name__)
 
 SPLIT = "test"
 TOLERANCE = 1e-9
+UNTUNED = "untuned"
 
 
 @dataclass(frozen=True)
 class RefitResult:
-    """The summary of one agent's refit, and its predictions on test."""
+    """The summary of one agent's refit, and its predictions on test.
+
+    Attributes:
+        untuned: the predictions of the untuned agent; None or without a row if it was not trained.
+    """
 
     summary: RefitSummary
     predictions: pd.DataFrame
+    untuned: pd.DataFrame | None = None
 
 
 def refits_of_corpus(refits: Mapping[str, RefitResult], data_hash: str) -> dict[str, RefitResult]:
@@ -57,12 +64,15 @@ def refits_of_corpus(refits: Mapping[str, RefitResult], data_hash: str) -> dict[
 
 
 def read_refits(
-    agents: Sequence[str], summaries: Sequence[Mapping[str, Any] | None], predictions: Sequence[pd.DataFrame | None]
+    agents: Sequence[str],
+    summaries: Sequence[Mapping[str, Any] | None],
+    predictions: Sequence[pd.DataFrame | None],
+    untuned: Sequence[pd.DataFrame | None],
 ) -> dict[str, RefitResult]:
     """Pair summaries with predictions. Agents without a refit, whose summary or predictions are None, are left out."""
     return {
-        agent: RefitResult(RefitSummary.model_validate(summary), table)
-        for agent, summary, table in zip(agents, summaries, predictions, strict=True)
+        agent: RefitResult(RefitSummary.model_validate(summary), table, of_untuned)
+        for agent, summary, table, of_untuned in zip(agents, summaries, predictions, untuned, strict=True)
         if summary is not None and table is not None
     }
 
@@ -123,7 +133,8 @@ def evaluate_systems(
     evaluations = [evaluate(agent, "agent", table, texts, criteria, **bootstrap) for agent, table in predictions.items()]
     for evaluation in evaluations:
         _check_one_refit(evaluation, refits[evaluation.name].summary)
-    baseline_tables = baseline_predictions(corpus, SPLIT, baselines)
+    untuned = {f"{UNTUNED}_{agent}": refit.untuned for agent, refit in refits.items() if refit.untuned is not None and len(refit.untuned)}
+    baseline_tables = {name: with_gold(table, gold) for name, table in untuned.items()} | baseline_predictions(corpus, SPLIT, baselines)
     evaluations += [evaluate(name, "baseline", table, texts, criteria, **bootstrap) for name, table in baseline_tables.items()]
     tables = predictions | baseline_tables
     comparisons = compare(tables, texts, criteria, baselines=set(baseline_tables), permutations=config.permutations, **bootstrap)
@@ -149,6 +160,7 @@ def evaluate_systems(
         ],
         seeds=[_seed_scores(refit.summary) for refit in refits.values()],
         selections=[_selection(refit.summary, stages) for refit in refits.values()],
+        final_models=[AgentSpread(agent=agent, **dict(each)) for agent, refit in refits.items() for each in refit.summary.spread],
         stages=stages,
         missing=[agent for agent in AGENTS if agent not in refits],
     )

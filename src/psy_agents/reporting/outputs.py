@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 TABLES = (
     "criteria", "averages", "summary", "evidence", "comparisons", "errors", "gains", "thresholds", "ensembles", "selection", "seeds",
+    "final_models",
     "stages",
 )  # fmt: skip
 FIGURES = ("criteria", "comparison")

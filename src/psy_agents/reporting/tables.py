@@ -184,6 +184,15 @@ def selection_table(report: Report) -> pd.DataFrame:
     return table.assign(search_gap=table["searched"] - table["test"], confirmed_gap=table["confirmed"] - table["test"])
 
 
+def final_models_table(report: Report) -> pd.DataFrame:
+    """The final models on test, one row a metric and seed, then their mean. ``run`` counts the seeds from 1; the first is handed over."""
+    rows = []
+    for each in report.final_models:
+        rows += [(each.agent, each.metric, run, value, None, None, None) for run, value in enumerate(each.values, start=1)]
+        rows.append((each.agent, each.metric, "mean", each.mean.value, each.mean.low, each.mean.high, each.standard_deviation))
+    return pd.DataFrame(rows, columns=["agent", "metric", "run", "value", "low", "high", "standard_deviation"])
+
+
 def seeds_table(report: Report) -> pd.DataFrame:
     """The winner's objective on held-out pairs, one row a seed. ``run`` counts the seeds from 1."""
     return pd.DataFrame(

@@ -11,12 +11,13 @@ from support.small_search import SPACES, best_trials, training_settings
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.predictions import gold_table, predictions_table
-from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.cross_validation import run
 from psy_agents.hpo.cross_validation.config import CrossValidationConfig
 from psy_agents.hpo.cross_validation.cost import CrossValidationCost
 from psy_agents.hpo.cross_validation.run import CrossValidationSummary, cross_validate, fold_stages
 from psy_agents.hpo.paths import StoragePaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.run_refit import RefitOutput
 from psy_agents.hpo.run_stage import StageOutput
 

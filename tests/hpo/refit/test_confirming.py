@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from support.small_search import best_trials, training_settings
 
 from psy_agents.errors import UserError
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.confirming import Confirmation, ConfirmingSchedule, ranked, winner_of
 from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.training.learning_curve import best_epoch, best_value

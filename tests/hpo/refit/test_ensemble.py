@@ -23,8 +23,8 @@ from psy_agents.agents.saved.ensemble import ENSEMBLE, read_ensemble
 from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import calibrate
 from psy_agents.evaluation.significance import compare
-from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.estimate import best_pace
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.decisions import held_out_by_seed
 from psy_agents.hpo.refit.objectives import ANSWERS, MODEL, PREDICTIONS
 from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
@@ -47,7 +47,9 @@ def test_members_are_the_winner_and_its_seeds_or_the_next_candidates_each_traine
     ranks = [summary.winner] * 2 if kind == "seeds" else [summary.winner, 3 - summary.winner]
     assert (made.kind, [member.rank for member in made.members]) == (kind, ranks)
     assert [member.seed for member in made.members] == ([11, 23] if kind == "seeds" else [11, 11])
-    (single,), (other,) = trials_of(folder, summary.final_study), trials_of(folder, made.members_study)
+    finals, members = (trials_of(folder, name) for name in (summary.final_study, made.members_study))
+    assert (made.members_study == summary.final_study) == (kind == "seeds"), "members of seeds are the final models"
+    single, other = finals[0], members[-1]
     assert [(t.params["candidate"] + 1, t.user_attrs["seed"], len(t.user_attrs["epochs"]["epoch"])) for t in (single, other)] == [
         (member.rank, member.seed, member.epochs) for member in made.members
     ]
@@ -109,7 +111,7 @@ def test_its_decisions_suit_the_members_common_answers_to_held_out_pairs(ensembl
 def test_the_gain_is_the_paired_difference_to_the_winner_alone_and_the_cost_is_that_of_the_members(ensemble, corpus):
     folder, given, output, summary = ensemble.folder, ensemble.given, ensemble.output, ensemble.summary
     made = summary.ensemble
-    (single,) = trials_of(folder, summary.final_study)
+    single, *_ = trials_of(folder, summary.final_study)
     alone = folder / "models" / summary.final_study / f"trial_{single.number:04d}"
     texts = corpus.posts.set_index("post_id")["text"].to_dict()
     predictions = {"ensemble": output.predictions, "single": pd.read_parquet(alone / PREDICTIONS)}
@@ -135,7 +137,7 @@ def test_without_an_ensemble_the_same_winner_is_handed_over_and_nothing_is_train
     before = [len(study.trials) for study in read_studies(folder / "studies.db")]
     single = run_refit(**{**given, "config": given["config"].model_copy(update={"ensemble": "none"})})
     found = RefitSummary.model_validate(single.summary)
-    assert [len(study.trials) for study in read_studies(folder / "studies.db")] == before == [4, 1, 1, 1]
+    assert [len(study.trials) for study in read_studies(folder / "studies.db")] == before == [4, 2, 1]
     assert found.ensemble is None and found.final_study == summary.final_study
     assert (found.test_value, found.test_metrics) == (summary.ensemble.single_test_value, summary.ensemble.single_test_metrics)
     assert not (single.model / ENSEMBLE).exists() and single.model.parent.name == "trial_0000"
@@ -162,17 +164,17 @@ def test_an_ensemble_killed_between_its_members_continues(refits, tmp_path):
     given = {**whole.given, "paths": paths_in(tmp_path)}
     (tmp_path / "given").write_bytes(pickle.dumps(given))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    # 4 confirm the candidates, one is the winner trained for good, the next is a member.
+    # 4 confirm the candidates, 2 are the final models, which are the members; the next puts them together.
     command = [sys.executable, str(PROGRAM), str(tmp_path / "given"), "6"]
     assert subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=600, check=False).returncode == -signal.SIGKILL
     store = tmp_path / "studies.db"
-    assert any("-members-" in study.study_name for study in read_studies(store))
+    assert any("-final-" in study.study_name for study in read_studies(store))
     output = run_refit(**given)
     found, expected = RefitSummary.model_validate(output.summary), whole.summary
     assert (found.test_metrics, found.temperature, found.thresholds) == (expected.test_metrics, expected.temperature, expected.thresholds)
     pd.testing.assert_frame_equal(output.predictions, whole.output.predictions)
     complete = [sum(t.state.name == "COMPLETE" for t in study.trials) for study in read_studies(store)]
-    assert complete == [4, 1, 1, 1]
+    assert complete == [4, 2, 1]
 
 
 def test_members_of_two_kinds_are_refused(refits, tmp_path):
@@ -194,7 +196,9 @@ def test_members_of_two_kinds_are_refused(refits, tmp_path):
 def test_an_ensemble_of_one_is_refused(corpus, encoder, tmp_path):
     for wrong, message in [
         ({"ensemble": "seeds"}, "common pairs, which resplits lack: set resplit to false"),
-        ({"ensemble": "seeds", "resplit": False, "n_seeds": 1}, "raise n_seeds"),
+        ({"ensemble": "seeds", "resplit": False, "n_seeds": 1}, "raise n_seeds or final_models"),
+        ({"ensemble": "seeds", "resplit": False, "final_models": 1}, "raise n_seeds or final_models"),
+        ({"n_seeds": 2, "final_models": 3}, "final_models is 3, but there are 2 seeds"),
         ({"ensemble": "top_k", "halving": "4-2-1"}, "raise the last number of halving"),
         ({"ensemble": "top_k", "candidates": 1}, "raise candidates"),
         ({"ensemble": "seeds", "resplit": False, "n_seeds": 2, "ensemble_size": 3}, "needs more than 2"),
@@ -213,9 +217,12 @@ def test_an_ensemble_of_one_is_refused(corpus, encoder, tmp_path):
 
 
 def test_how_many_are_trained_for_good():
-    assert RefitConfig().final_trainings == 1
-    assert RefitConfig(ensemble="seeds", resplit=False).final_trainings == 5
-    assert RefitConfig(ensemble="seeds", resplit=False, n_seeds=3).final_trainings == 3
-    assert RefitConfig(ensemble="top_k", halving="8-4-2").final_trainings == 2
-    assert RefitConfig(ensemble="top_k", candidates=4).final_trainings == 4
-    assert RefitConfig(ensemble="top_k", ensemble_size=3).final_trainings == 3
+    """The winner with each seed, the untuned agent, and the other candidates of an ensemble."""
+    assert RefitConfig().final_trainings == 5 + 1 and RefitConfig().untuned_runs == 5
+    alone = {"untuned": False, "final_models": 1}
+    assert RefitConfig(**alone).final_trainings == 1 and RefitConfig(**alone).untuned_runs == 0
+    assert RefitConfig(ensemble="seeds", resplit=False, untuned=False).final_trainings == 5
+    assert RefitConfig(ensemble="seeds", resplit=False, n_seeds=3, untuned=False).final_trainings == 3
+    assert RefitConfig(ensemble="top_k", halving="8-4-2", **alone).final_trainings == 2
+    assert RefitConfig(ensemble="top_k", candidates=4, **alone).final_trainings == 4
+    assert RefitConfig(ensemble="top_k", ensemble_size=3, untuned=False).final_trainings == 5 + 2

@@ -24,7 +24,7 @@ from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import MAX_TEMPERATURE, calibrate, fit_platt
 from psy_agents.evaluation.evidence import evidence_metrics
 from psy_agents.evaluation.predictions import offsets_of
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.decisions import held_out_by_seed, warn_of_flat_probabilities
 from psy_agents.hpo.refit.objectives import ANSWERS, answers_file
 from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
@@ -67,9 +67,11 @@ def test_every_candidate_is_trained_with_the_same_seeds_and_the_highest_mean_win
     assert (summary.resplit, summary.folds) == (is_resplit(refit), 2 if is_resplit(refit) else None)
 
 
-def test_the_winner_is_trained_once_for_the_chosen_epochs(refit):
+def test_the_winner_is_trained_for_the_chosen_epochs_once_with_each_final_seed(refit):
     summary = refit.summary
-    (final,) = trials_of(refit.folder, summary.final_study)
+    final, *others = trials_of(refit.folder, summary.final_study)
+    assert [trial.user_attrs["seed"] for trial in (final, *others)] == [11, 23][: refit.given["config"].final_models]
+    assert [(each.seed, each.test_value) for each in summary.finals] == [(t.user_attrs["seed"], t.value) for t in (final, *others)]
     assert (final.params, final.user_attrs["seed"]) == ({"candidate": summary.winner - 1}, 11)
     assert final.user_attrs["epochs"]["epoch"] == list(range(1, summary.epochs + 1))
     assert final.value == summary.test_value
@@ -222,7 +224,7 @@ def test_running_it_again_trains_nothing(refit):
     assert again.summary == refit.output.summary and again.model == refit.output.model
     pd.testing.assert_frame_equal(again.predictions, refit.output.predictions)
     assert (written(refit.folder / "models"), written(refit.folder / "logs")) == before
-    assert [len(study.trials) for study in read_studies(refit.folder / "studies.db")] == trials == [4, 1]
+    assert [len(study.trials) for study in read_studies(refit.folder / "studies.db")] == trials == [4, refit.given["config"].final_models]
 
 
 def test_deleted_answers_are_made_again_in_another_study(refits, tmp_path, caplog):
@@ -236,7 +238,7 @@ def test_deleted_answers_are_made_again_in_another_study(refits, tmp_path, caplo
     assert second.study != first.study and second.final_study != first.final_study
     assert second.candidates == first.candidates and second.test_metrics == first.test_metrics
     trials = {study.study_name: len(study.trials) for study in read_studies(tmp_path / "studies.db")}
-    assert trials == {first.study: 4, first.final_study: 1, second.study: 4, second.final_study: 1}
+    assert trials == {first.study: 4, first.final_study: 2, second.study: 4, second.final_study: 2}
     assert run_refit(**given).summary == second.model_dump(mode="json")
     assert trials == {study.study_name: len(study.trials) for study in read_studies(tmp_path / "studies.db")}
 

@@ -12,8 +12,8 @@ from psy_agents.baselines.system import BaselineSetup
 from psy_agents.corpus.splitting.resplits import cross_validation_fold
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import gold_table, predictions_table
-from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.cross_validation.run import in_order_of_pairs
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.reporting.config import ReportConfig
 from psy_agents.reporting.cross_validation.build import build_cross_validation, headline
 from psy_agents.reporting.cross_validation.page import cross_validation_page, cross_validation_table

@@ -17,13 +17,13 @@ from support.small_search import best_trials, training_settings
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.spans import Span
-from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.paths import StoragePaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.run_refit import RefitOutput, RefitSummary, run_refit
 from psy_agents.hpo.study.store import read_study
 
 PROGRAM = Path(__file__).with_name("refit_process.py")
-CONFIG = RefitConfig(candidates=2, n_seeds=2, workers={"count": 1, "threads": 1}, min_support=4)
+CONFIG = RefitConfig(candidates=2, n_seeds=2, final_models=1, untuned=False, workers={"count": 1, "threads": 1}, min_support=4)
 PARAMS = ({"learning_rate": 1e-3}, {"learning_rate": 5e-3, "max_length": 24})
 
 
@@ -84,8 +84,9 @@ class Refits:
 
 
 def config_of(agent: str, unit: str = "post") -> RefitConfig:
-    """The criteria agent's refit has no resplits, since an ensemble of seeds continues from it; the others have."""
-    return CONFIG.model_copy(update={"resplit": (agent, unit) != ("criteria", "post")})
+    """The criteria agent's refit has a model of each seed and no resplits, since an ensemble of seeds continues from it."""
+    of_seeds = (agent, unit) == ("criteria", "post")
+    return CONFIG.model_copy(update={"resplit": not of_seeds, "final_models": 2 if of_seeds else 1})
 
 
 def paths_in(folder: Path) -> StoragePaths:

@@ -12,13 +12,14 @@ from rich.filesize import decimal
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.splitting.resplits import cross_validation_fold
-from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.cross_validation.config import CrossValidationConfig
 from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
 from psy_agents.hpo.estimate import duration
 from psy_agents.hpo.measurement import PaceMeter
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.plan import plan
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.hpo.study.store import read_studies

@@ -18,10 +18,11 @@ from pydantic import Field, FiniteFloat
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.splitting.resplits import cross_validation_fold
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.cross_validation.config import CrossValidationConfig
 from psy_agents.hpo.engine.samplers.random import Random
 from psy_agents.hpo.paths import StoragePaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
 from psy_agents.hpo.run_stage import run_stage
 from psy_agents.hpo.space.config import SearchSpaceConfig

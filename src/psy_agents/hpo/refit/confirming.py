@@ -13,7 +13,7 @@ from pydantic import Field, FiniteFloat
 
 from psy_agents.errors import UserError
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.objectives import SPAN_LENGTHS, answers_file
 from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.hpo.study.topk import RankedTrial

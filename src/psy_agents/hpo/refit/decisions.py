@@ -12,7 +12,7 @@ from psy_agents.agents.saved.agent import Decisions
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.splitting.resplits import resplit
 from psy_agents.evaluation.calibration import MAX_TEMPERATURE
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.confirming import Confirmation
 from psy_agents.hpo.refit.objectives import SPAN_LENGTHS, Final
 from psy_agents.hpo.study.records import TrialRecord

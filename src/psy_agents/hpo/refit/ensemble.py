@@ -22,6 +22,7 @@ from psy_agents.files.schema import Schema
 from psy_agents.hpo.disk import size_of
 from psy_agents.hpo.refit.confirming import Confirmation, ranked
 from psy_agents.hpo.refit.decisions import decide, final_of, span_lengths_of
+from psy_agents.hpo.refit.finals import Finals
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, TEST_SECONDS, EnsembleSetup, Final, RefitSetup
 from psy_agents.hpo.refit.runs import FixedSchedule, RefitRuns
 from psy_agents.hpo.study.records import TrialRecord
@@ -68,11 +69,11 @@ def run_ensemble(
     refit: str,
     confirmations: Sequence[Confirmation],
     winner: Confirmation,
-    single: tuple[str, TrialRecord],
+    tested_alone: Finals,
 ) -> Ensemble:
     """Train the missing members, combine all members, and test the ensemble once.
 
-    ``seeds``: the winner with each seed that it was confirmed with. ``top_k``: each candidate that failed with no seed,
+    ``seeds``: the final models of the seeds that the winner was confirmed with. ``top_k``: each candidate that failed with no seed,
     the highest mean first, with the first seed; each is trained for its own epochs. The confirming runs of the same candidates
     represent the members: the temperature, the thresholds and the decoding rule of the ensemble are chosen on the average of their
     answers to the pairs that they held out. ``seeds`` has no such pairs with resplits, since each seed holds out others.
@@ -82,13 +83,13 @@ def run_ensemble(
         refit: the confirming study.
         confirmations: of each candidate, by its index.
         winner: the one that won.
-        single: study and record of the winner's final training, the first member.
+        tested_alone: the final models; the first is the first member.
 
     Raises:
         UserError: there are fewer than two members, or a member's training failed.
     """
     config, corpus, settings = runs.config, setup.corpus, setup.settings
-    chosen = _by_seed(runs, winner) if config.ensemble == "seeds" else _by_rank(runs, confirmations, winner)
+    chosen = _by_seed(winner, tested_alone) if config.ensemble == "seeds" else _by_rank(runs, confirmations, winner)
     members, requested = chosen[: config.ensemble_size], config.ensemble
     if len(members) < 2:
         raise UserError(
@@ -96,31 +97,23 @@ def run_ensemble(
             f"look at its trials' reasons, or use --params hpo.refit.ensemble=none"
         )
     finals = {i: setup.finals.get(i) or final_of(config, setup.corpora, confirmations[i]) for i in {i for i, _ in members}}
-    described = [
-        {"candidate": i, "seed": seed, "epochs": finals[i].epochs, "decisions": finals[i].decisions.to_dict()}
-        for i, seed in members[1:]
-    ]
-    members_study, _, records = runs.run(
-        MEMBERS_LABEL,
-        {"refit": refit, "members": described},
-        "MemberObjective",
-        RefitSetup(setup.agent, settings, corpus, setup.candidates, finals),
-        FixedSchedule(members[1:], (DESCRIPTION,)),
-    )
-    for record in records:
-        if record.state != "complete":
-            raise UserError(
-                f"The training of a member of {setup.agent} ended as {record.failure or record.state} ({record.reason}): "
-                f"see {members_study}."
-            )
-    final_study, winners = single
-    every = [winners, *records]
+    if config.ensemble == "seeds":
+        members_study, every = tested_alone.study, [tested_alone.records[seed] for _, seed in members]
+    else:
+        members_study, others = _train_others(runs, setup, refit, members[1:], finals)
+        every = [tested_alone.first, *others]
+    final_study, winners = tested_alone.study, tested_alone.first
     decisions = _decide_together(runs, setup, members, finals, confirmations)
     # Without the settings' hash: nothing is trained, so `best_pace` must not measure an epoch on this study.
     known = {name: value for name, value in runs.attributes.items() if name != "settings_hash"}
     study, _, (tested,) = replace(runs, attributes=known).run(
         ENSEMBLE_LABEL,
-        {"members": members_study, "single": final_study, "decisions": decisions.to_dict()},
+        {
+            "members": members_study,
+            "seeds": [seed for _, seed in members],
+            "single": final_study,
+            "decisions": decisions.to_dict(),
+        },
         "EnsembleObjective",
         EnsembleSetup(setup.agent, settings, corpus, tuple(record.checkpoint / MODEL for record in every), decisions),
         FixedSchedule([(winner.candidate, config.fixed_seeds[0])], (PREDICTIONS, TEST_SECONDS)),
@@ -154,10 +147,33 @@ def run_ensemble(
     return Ensemble(tested, decisions, summary)
 
 
-def _by_seed(runs: RefitRuns, winner: Confirmation) -> list[tuple[int, int]]:
-    """Candidate and seed of each member; the first is the winner with the first seed, even if its confirming run failed."""
-    first = runs.config.fixed_seeds[0]
-    return [(winner.candidate, first), *((winner.candidate, run.seed) for run in winner.complete if run.seed != first)]
+def _train_others(
+    runs: RefitRuns, setup: RefitSetup, refit: str, members: Sequence[tuple[int, int]], finals: Mapping[int, Final]
+) -> tuple[str, tuple[TrialRecord, ...]]:
+    """Train the members (candidate, seed) other than the winner: their study and their runs."""
+    described = [
+        {"candidate": i, "seed": seed, "epochs": finals[i].epochs, "decisions": finals[i].decisions.to_dict()} for i, seed in members
+    ]
+    study, _, records = runs.run(
+        MEMBERS_LABEL,
+        {"refit": refit, "members": described},
+        "MemberObjective",
+        RefitSetup(setup.agent, setup.settings, setup.corpus, setup.candidates, finals),
+        FixedSchedule(members, (DESCRIPTION,)),
+    )
+    for record in records:
+        if record.state != "complete":
+            raise UserError(
+                f"The training of a member of {setup.agent} ended as {record.failure or record.state} ({record.reason}): see {study}."
+            )
+    return study, records
+
+
+def _by_seed(winner: Confirmation, finals: Finals) -> list[tuple[int, int]]:
+    """Candidate and seed of each member: the final models, the first one even if its confirming run failed."""
+    confirmed = {run.seed for run in winner.complete}
+    first, *others = finals.records
+    return [(winner.candidate, seed) for seed in (first, *(seed for seed in others if seed in confirmed))]
 
 
 def _by_rank(runs: RefitRuns, confirmations: Sequence[Confirmation], winner: Confirmation) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,19 @@ from pydantic import Field, FiniteFloat
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
-from psy_agents.evaluation.predictions import read_predictions
+from psy_agents.evaluation.predictions import no_predictions, read_predictions
+from psy_agents.evaluation.results import SeedSpread
+from psy_agents.evaluation.seeds import spread_over_seeds
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.config import RefitConfig
 from psy_agents.hpo.disk import check_space, encoder_bytes
 from psy_agents.hpo.paths import StoragePaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.confirming import ConfirmedCandidate, ConfirmingSchedule, winner_of
 from psy_agents.hpo.refit.decisions import final_of, held_out_by_seed, held_out_positives, warn_of_flat_probabilities
 from psy_agents.hpo.refit.ensemble import EnsembleSummary, run_ensemble
-from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, TEST_SECONDS, RefitSetup
-from psy_agents.hpo.refit.runs import FixedSchedule, RefitRuns
+from psy_agents.hpo.refit.finals import FinalModel, Finals, UntunedAgent, run_untuned, train_finals
+from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, RefitSetup
+from psy_agents.hpo.refit.runs import RefitRuns
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.hpo.study.records import Callback
 from psy_agents.hpo.study.store import StudyStore
@@ -34,7 +37,7 @@ from psy_agents.training.training_data import split_id
 
 log = logging.getLogger(__name__)
 
-LABEL, FINAL_LABEL = "refit", "final"
+LABEL = "refit"
 
 
 class RefitSummary(Schema):
@@ -65,6 +68,9 @@ class RefitSummary(Schema):
     decoding: dict[str, float | int | str]
     test_value: FiniteFloat = Field(description="The objective on test of the model that is handed over.")
     test_metrics: dict[str, FiniteFloat | None]
+    finals: tuple[FinalModel, ...] = Field((), description="The winner with each final seed; the model of the first is handed over.")
+    spread: tuple[SeedSpread, ...] = Field((), description="Mean, standard deviation and interval of the final models on test.")
+    untuned: UntunedAgent | None = Field(None, description="None where it was not trained.")
     ensemble: EnsembleSummary | None = Field(
         description="None where the winner is handed over alone; else decisions and figures above are those of all members together."
     )
@@ -75,11 +81,17 @@ class RefitSummary(Schema):
 
 @dataclass(frozen=True)
 class RefitOutput:
-    """The summary as plain data, the folder of the saved agent, and its predictions on test."""
+    """The summary as plain data, the folder of the saved agent, and predictions on test.
+
+    Attributes:
+        predictions: of the saved agent.
+        untuned: of the untuned agent; without a row where it was not trained.
+    """
 
     summary: dict[str, Any]
     model: Path
     predictions: pd.DataFrame
+    untuned: pd.DataFrame
 
 
 def run_refit(
@@ -98,8 +110,10 @@ def run_refit(
     Each candidate is trained with every seed (``config.halving``: with as many as it survives), with the epochs of the search. With
     ``config.resplit`` each seed holds out another part of train + validation, and the candidate and its epochs are those of the highest
     smoothed mean curve. Without it, all seeds train on train, the highest mean on validation wins, and its epochs are the median of
-    its best ones. A candidate that failed with a seed ranks below all that did not. The winner is trained on train + validation with
-    the first seed. Temperature, thresholds and decoding rule are chosen on its held-out answers of all seeds together.
+    its best ones. A candidate that failed with a seed ranks below all that did not. The winner is trained on train + validation and
+    tested with each of the final seeds; the model of the first is handed over, whatever the others reach. Temperature, thresholds and
+    decoding rule are chosen on its held-out answers of all seeds together. With ``config.untuned`` the parameters of the search's first
+    trial are confirmed, trained and tested in the same way.
 
     Raises:
         UserError: there is no top-k, it was made on another corpus or with other settings, train + validation cannot be divided, or
@@ -109,7 +123,8 @@ def run_refit(
     _check(agent, config, settings, top, data)
     chosen = top.trials[: config.most_candidates]
     candidates = tuple(dict(trial.params) for trial in chosen)
-    encoders = {settings.hyperparameters(dict(params)).encoder for params in candidates}
+    untuned_params = (top.first,) if config.untuned and top.first is not None else ()
+    encoders = {settings.hyperparameters(dict(params)).encoder for params in (*candidates, *untuned_params)}
     # Confirming runs keep only answers; the final model is written atomically, and an ensemble links its members.
     check_space(paths.checkpoints, (1 + config.final_trainings) * encoder_bytes(agent, map(locate_encoder, encoders)))
     corpora, folds = held_out_by_seed(corpus, config)
@@ -148,18 +163,19 @@ def run_refit(
             agent, found[place].trial, top.study, found[place].mean, found[place].standard_deviation, len(winner.complete), last.epochs,
         )  # fmt: skip
         setup = RefitSetup(agent, settings, corpus, candidates, {place: last}, corpora)
-        final_study, _, (final,) = engine.run(
-            FINAL_LABEL,
-            {"refit": study, "candidate": place, "epochs": last.epochs, "decisions": decisions.to_dict()},
-            "FinalObjective",
-            replace(setup, corpora={}),
-            FixedSchedule([(place, config.fixed_seeds[0])], (PREDICTIONS, TEST_SECONDS)),
-        )
-        if final.state != "complete":
-            raise UserError(f"The final training of {agent} ended as {final.failure or final.state} ({final.reason}): see {final_study}.")
-        log.info("%s: %.4f on test", agent, final.value)
+        finals = train_finals(engine, setup, study, place)
+        final, untuned = finals.first, None
+        log.info("%s: %.4f on test%s", agent, final.value, _others(finals))
+        if config.untuned and top.first is None:
+            log.warning(
+                "%s: the untuned agent is left out, because the best trials come from a version that did not keep the first trial's "
+                "parameters: run hpo_%s again to have it", agent, config.stage,
+            )  # fmt: skip
+        elif config.untuned:
+            untuned = run_untuned(engine, setup, identity, top.first, (study, winner, finals))
+            log.info("%s: %.4f on test with the parameters of the search's first trial", agent, untuned.record.value)
         if config.ensemble != "none":
-            ensemble = run_ensemble(engine, setup, study, confirmations, winner, (final_study, final))
+            ensemble = run_ensemble(engine, setup, study, confirmations, winner, finals)
             final, decisions = ensemble.record, ensemble.decisions
             log.info("%s: %.4f on test with %d members", agent, final.value, len(ensemble.summary.members))
     summary = RefitSummary(
@@ -167,7 +183,7 @@ def run_refit(
         from_study=top.study,
         from_stage=top.stage,
         study=study,
-        final_study=final_study,
+        final_study=finals.study,
         seeds=config.fixed_seeds,
         resplit=config.resplit,
         folds=folds,
@@ -182,13 +198,28 @@ def run_refit(
         validation_positives=held_out_positives(corpora, [run.seed for run in winner.complete]),
         test_value=final.value,
         test_metrics=dict(final.metrics),
+        finals=finals.models(),
+        spread=spread_over_seeds(
+            [read_predictions(each.checkpoint / PREDICTIONS) for each in finals.records.values()],
+            corpus.posts.set_index("post_id")["text"].to_dict(),
+            list(corpus.criteria),
+            units=corpus.resampling_units,
+        ),
+        untuned=None if untuned is None else untuned.summary,
         ensemble=None if ensemble is None else ensemble.summary,
         data_hash=data,
         settings_hash=attributes["settings_hash"],
         versions=installed_versions(),
     )
     predictions = read_predictions(final.checkpoint / PREDICTIONS)
-    return RefitOutput(summary.model_dump(mode="json"), final.checkpoint / MODEL, predictions)
+    of_untuned = no_predictions() if untuned is None else read_predictions(untuned.record.checkpoint / PREDICTIONS)
+    return RefitOutput(summary.model_dump(mode="json"), final.checkpoint / MODEL, predictions, of_untuned)
+
+
+def _others(finals: Finals) -> str:
+    """The other seeds' values on test, in words."""
+    others = [record.value for record in finals.records.values()][1:]
+    return f"; with {len(others)} further seeds {min(others):.4f} to {max(others):.4f}" if others else ""
 
 
 def _check(agent: str, config: RefitConfig, settings: TrainingSettings, top: TopK | None, data: str) -> None:

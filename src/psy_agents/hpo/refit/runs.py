@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from psy_agents.hpo.config import RefitConfig, StageConfig
+from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.paths import StoragePaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.run_stage import log_changes
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.search_space import SearchSpace
@@ -88,11 +89,14 @@ class RefitRuns:
         while True:
             tried = dict(identity) if attempt == 0 else {**identity, "attempt": attempt}
             name = study_name(setup.agent, STAGE, label, tried)
-            log_changes(self.store.studies(), name, tried)
+            studies = self.store.studies()
+            log_changes(studies, name, tried)
+            # A refit that asks for fewer runs than an earlier one deletes none of that one's files.
+            stored = {study.study_name: len(study.get_trials(deepcopy=False)) for study in studies}
             requested, records = [], ()
             while (further := schedule.further(requested, records)) and schedule.is_whole(requested, records):
                 requested += further
-                runner = self._runner(label, name, tried, objective, setup, requested, schedule.total)
+                runner = self._runner(label, name, tried, objective, setup, requested, max(schedule.total, stored.get(name, 0)))
                 records = runner.run().records[: len(requested)]  # An interrupted refit may have stored later ones.
             if schedule.is_whole(requested, records):
                 return name, requested, records

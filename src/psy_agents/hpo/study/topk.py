@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,9 @@ class TopK(Schema):
     finished: tuple[int, ...] | None = Field(
         None, description="Numbers of all complete and stopped trials, by index: what the next stage observes. None in older lists."
     )
+    first: dict[str, Scalar] | None = Field(
+        None, description="Parameters of the first trial of the whole search on this corpus: the untuned agent. None in older lists."
+    )
     trials: tuple[RankedTrial, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -125,8 +129,11 @@ def epochs_left(study: optuna.Study, stage: StageConfig) -> int | None:
     return TrialHistory(trials, n_trials=stage.n_trials, max_retries=retries, epochs_per_trial=stage.epochs_per_trial).epochs_left
 
 
-def top_k(study: optuna.Study, k: int) -> dict[str, Any]:
+def top_k(study: optuna.Study, k: int, first: Mapping[str, Scalar] | None = None) -> dict[str, Any]:
     """The k best complete trials of a stage's study, as plain JSON data that fits :class:`TopK`.
+
+    Args:
+        first: parameters of the search's first trial, where it was in an earlier stage; None: of this study's first.
 
     Raises:
         UserError: no trial has completed.
@@ -155,6 +162,7 @@ def top_k(study: optuna.Study, k: int) -> dict[str, Any]:
         epochs_trained=count_epochs(records),
         states=states,
         finished=tuple(record.number for record in records if record.state in ("complete", "pruned")),
+        first=dict(records[0].params if first is None else first),
         trials=tuple(_ranked(rank, record) for rank, record in enumerate(best, start=1)),
     ).model_dump(mode="json")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.training.config import TrainingSettings
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.config import RefitConfig, StageConfig, WorkersConfig
+from psy_agents.hpo.config import StageConfig, WorkersConfig
 from psy_agents.hpo.paths import SearchPaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.training.config import TrainingSettings
 

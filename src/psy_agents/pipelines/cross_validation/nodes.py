@@ -10,9 +10,10 @@ import pandas as pd
 
 from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.config import RefitConfig, StageConfig, WorkersConfig
+from psy_agents.hpo.config import StageConfig, WorkersConfig
 from psy_agents.hpo.cross_validation.config import CrossValidationConfig
 from psy_agents.hpo.paths import SearchPaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.reporting.config import ReportConfig
 from psy_agents.training.config import TrainingSettings

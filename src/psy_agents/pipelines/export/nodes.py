@@ -8,7 +8,7 @@ from typing import Any
 
 from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.release.config import ExportConfig
 from psy_agents.reporting.config import ReportConfig
 from psy_agents.training.config import TrainingSettings

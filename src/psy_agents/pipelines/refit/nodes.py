@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.config import RefitConfig, WorkersConfig
+from psy_agents.hpo.config import WorkersConfig
 from psy_agents.hpo.paths import SearchPaths
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.training.config import TrainingSettings
 
 
@@ -28,8 +29,12 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         paths: SearchPaths,
         workers: WorkersConfig,
         *best: dict | None,
-    ) -> tuple[dict, Path, pd.DataFrame]:
-        """Confirm the stage's best trials, train the winner and test it once; its summary, folder and predictions."""
+    ) -> tuple[dict, Path, pd.DataFrame, pd.DataFrame]:
+        """Confirm the stage's best trials, train the winner and test it once.
+
+        Returns:
+            Its summary, its folder, its predictions, and those of the untuned agent.
+        """
         from psy_agents.hpo.refit.run_refit import run_refit
         from psy_agents.hpo.study.topk import TopK
         from psy_agents.tracking.callback import stage_callbacks
@@ -39,6 +44,6 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         top_k = None if found is None else TopK.model_validate(found)
         storage = paths.with_store(store)
         output = run_refit(agent, corpus, chosen.with_workers(workers), training, top_k, storage, stage_callbacks())
-        return output.summary, output.model, output.predictions
+        return output.summary, output.model, output.predictions, output.untuned
 
     return refit

@@ -7,7 +7,7 @@ from psy_agents.pipelines.tags import REFIT, agent_tag, candidates_tag, stage_ta
 
 SHARED = ("corpus", "study_store")
 PARAMETERS = ("params:hpo.refit", "params:training", "params:hpo.paths", "params:hpo.workers")
-OUTPUTS = ("refit_summary", "refit_model", "refit_predictions")
+OUTPUTS = ("refit_summary", "refit_model", "refit_predictions", "refit_untuned_predictions")
 
 
 def create_pipeline(agent: str, stages: tuple[str, ...]) -> Pipeline:

@@ -9,7 +9,7 @@ import pandas as pd
 from psy_agents.agents.registry import AGENTS
 from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.config import RefitConfig
+from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.reporting.config import ReportConfig
 from psy_agents.training.config import TrainingSettings
 
@@ -27,12 +27,12 @@ def make_report(
     """Score the agents that have a refit on this corpus, and the baselines, on the same test pairs.
 
     Args:
-        refits: summary and predictions of each agent in turn, None where there is none yet.
+        refits: summary, predictions and predictions of the untuned agent, of each agent in turn; None where there is none yet.
     """
     from psy_agents.baselines.system import BaselineSetup
     from psy_agents.reporting.build import build_report, read_refits
 
-    found, setup = read_refits(AGENTS, refits[::2], refits[1::2]), BaselineSetup(baselines, refit, training)
+    found, setup = read_refits(AGENTS, refits[::3], refits[1::3], refits[2::3]), BaselineSetup(baselines, refit, training)
     return build_report(corpus, store, found, config, setup, ratings).model_dump(mode="json")
 
 

@@ -18,7 +18,7 @@ CONTENTS = {
 
 def create_pipeline() -> Pipeline:
     """Two nodes over all agents; the report names the agents without a refit."""
-    refits = [f"{agent}.refit_{what}" for agent in AGENTS for what in ("summary", "predictions")]
+    refits = [f"{agent}.refit_{what}" for agent in AGENTS for what in ("summary", "predictions", "untuned_predictions")]
     summaries = [f"{agent}.refit_summary" for agent in AGENTS]
     return Pipeline(
         [

@@ -60,7 +60,30 @@ def seeds_section(report: Report) -> Section | None:
         for scores in report.seeds
     ]
     caption = f"The winner's objective on {held_out_words(report.seeds)}, trained again with each seed; these values chose the winner"
-    return Section(tables=[Table(caption, ["Agent", *(f"Seed {run}" for run in range(1, runs + 1))], rows)])
+    tables = [Table(caption, ["Agent", *(f"Seed {run}" for run in range(1, runs + 1))], rows)]
+    return Section(tables=[*tables, *_final_models(report)])
+
+
+def _final_models(report: Report) -> list[Table]:
+    """The final models on test, if there are any."""
+    if not report.final_models:
+        return []
+    runs = max(len(each.values) for each in report.final_models)
+    rows: list[list[Cell]] = [
+        [
+            f"{each.agent}, {TITLES[each.metric]}",
+            estimate_cell(each.mean),
+            estimate_text(each.standard_deviation),
+            *map(estimate_text, each.values),
+            *[None] * (runs - len(each.values)),
+        ]
+        for each in report.final_models
+    ]
+    caption = (
+        "The final models on test, trained on train + validation with each seed. The model of seed 1 is handed over; this was fixed before "
+        "the test. The interval of the mean is over seeds and posts. Deviation: standard deviation of the sample (n − 1)."
+    )
+    return [Table(caption, ["Agent and metric", "Mean", "Deviation", *(f"Seed {run}" for run in range(1, runs + 1))], rows)]
 
 
 def choices_section(report: Report) -> Section | None:

@@ -57,7 +57,8 @@ def _study_names(refit: RefitSummary, parents: Mapping[str, str | None]) -> list
     while (parent := parents.get(chain[0])) is not None and parent not in chain:
         chain.insert(0, parent)
     ensemble = [] if refit.ensemble is None else [refit.ensemble.members_study, refit.ensemble.study]
-    return [*chain, refit.study, refit.final_study, *ensemble]
+    untuned = [] if refit.untuned is None else [refit.untuned.study, refit.untuned.final_study]
+    return list(dict.fromkeys([*chain, refit.study, refit.final_study, *untuned, *ensemble]))
 
 
 def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost]:
