@@ -3,19 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from support.baseline_corpus import CRITERIA, corpus_of
 
 from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.baselines.objectives import baseline_objectives
 from psy_agents.baselines.predict import baseline_predictions, baseline_table
 from psy_agents.baselines.system import BaselineSetup
-from psy_agents.corpus.config import SplitSettings
-from psy_agents.corpus.corpus import Corpus
-from psy_agents.corpus.pairs import build_pairs
-from psy_agents.corpus.prepare import split_corpus
 from psy_agents.evaluation.calibration import calibrate
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.predictions import SCORED_SCHEMA
@@ -25,44 +21,14 @@ from psy_agents.training.config import TrainingSettings
 from psy_agents.training.data import split_pairs
 from psy_agents.training.scoring import Answers
 
-CRITERIA = {"sleep": "Sleeps badly, lies awake at night.", "grey": "Feels low, every day is grey.", "never": "Never met."}
-SENTENCE_COLUMNS = ["post_id", "criterion", "start", "end", "status"]
 REFIT = RefitConfig(seeds=(11, 23), min_support=4)
 
 
 def setup_with(**tfidf):
-    return BaselineSetup(BaselinesConfig.model_validate({"tfidf": tfidf}), REFIT, TrainingSettings())
+    return BaselineSetup(BaselinesConfig.model_validate({"tfidf": tfidf, "embedding": {"use": False}}), REFIT, TrainingSettings())
 
 
 SETUP = setup_with(c=[0.1, 10.0], ngrams=[1, 2])
-SENTENCES = {"sleep": "I lie awake at night number {}.", "grey": "My day {} is grey and low."}
-
-
-def corpus_of(texts, evidence):
-    """Posts and the sentence that meets each criterion in each of them, or None."""
-    posts = pd.DataFrame({"post_id": [f"p{i}" for i in range(len(texts))], "text": texts})
-    rows = [(f"p{i}", found, name, 1) for name, of_posts in evidence.items() for i, found in enumerate(of_posts) if found]
-    annotations = pd.DataFrame(rows, columns=["post_id", "sentence_text", "criterion", "status"])
-    criteria = {name: wording for name, wording in CRITERIA.items() if name in evidence}
-    pairs = build_pairs(posts, annotations.astype({"status": "int8"}), criteria).pairs
-    settings = SplitSettings(train=0.6, validation=0.2, test=0.2, near_duplicates=None)
-    return Corpus(posts, pairs, pd.DataFrame(columns=SENTENCE_COLUMNS), split_corpus(posts, pairs, settings), criteria)
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    rng = np.random.default_rng(0)
-    texts, evidence = [], {name: [] for name in CRITERIA}
-    for i in range(120):
-        parts = [f"Hello from post {i}.", f"The weather was {rng.choice(['fine', 'wet'])}.", f"I went out {i}."]
-        for criterion, of_posts in evidence.items():
-            of_posts.append(SENTENCES[criterion].format(i) if criterion in SENTENCES and rng.random() < 0.3 else None)
-            if of_posts[-1]:
-                parts.insert(rng.integers(1, len(parts) + 1), of_posts[-1])
-        texts.append(" ".join(parts))
-    return corpus_of(texts, evidence)
-
-
 @pytest.fixture(scope="module")
 def table(corpus):
     return baseline_table(corpus, "test", SETUP)

@@ -23,7 +23,7 @@ from psy_agents.release.config import ExportConfig
 from psy_agents.release.facts import ReleaseFacts, gather_facts
 from psy_agents.reporting.config import ReportConfig
 
-QUICK_BASELINES = BaselinesConfig.model_validate({"tfidf": {"c": [1.0], "ngrams": [1]}})
+QUICK_BASELINES = BaselinesConfig.model_validate({"tfidf": {"c": [1.0], "ngrams": [1]}, "embedding": {"use": False}})
 REFIT = RefitConfig(seeds=(11, 23), min_support=2)
 AGREEMENT = {"name": "Meadow agreement", "url": "https://example.org/agreement"}
 ABOUT = {

@@ -21,7 +21,16 @@ class TfidfConfig(Schema):
     )
 
 
+class EmbeddingConfig(Schema):
+    """A frozen encoder's sentence embeddings with logistic regression, and the sentence nearest to the criterion."""
+
+    use: bool = Field(True, description="Compute these baselines.")
+    encoder: str | None = Field(None, min_length=1, description="Encoder, by hub name or folder; null: that of training.")
+    c: Strengths = Field((0.1, 1.0, 10.0, 100.0), description="Inverse strengths of regularisation that are tried.")
+
+
 class BaselinesConfig(Schema):
     """``parameters_baselines.yml``: the baselines and the settings that are tried on validation."""
 
     tfidf: TfidfConfig = TfidfConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()

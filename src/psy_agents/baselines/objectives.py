@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
 
-EVIDENCE_BASELINES = {"all_positive": "whole_post", "tfidf_logistic": "tfidf_logistic_sentence"}
+EVIDENCE_BASELINES = {
+    "all_positive": "whole_post",
+    "tfidf_logistic": "tfidf_logistic_sentence",
+    "embedding_logistic": "embedding_logistic_sentence",
+}
 """The evidence baseline that follows the same rule as a criteria baseline. An objective of both sides takes both from one rule."""
 
 
