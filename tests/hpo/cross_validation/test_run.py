@@ -10,7 +10,7 @@ import pytest
 from support.small_search import SPACES, best_trials, training_settings
 
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.evaluation.predictions import gold_table, predictions_table
+from psy_agents.evaluation.predictions import gold_table, no_predictions, predictions_table
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.cross_validation import run
 from psy_agents.hpo.cross_validation.config import CrossValidationConfig
@@ -52,7 +52,7 @@ class StandIns:
         probabilities = np.full(len(gold), PROBABILITY[number])
         table = predictions_table(gold, probabilities=probabilities, predicted=probabilities > 0.5, spans=None)
         summary = {**self.summary, "from_study": top.study, "data_hash": fold.fingerprint, "test_value": PROBABILITY[number]}
-        return RefitOutput(summary, None, table)
+        return RefitOutput(summary, None, table, no_predictions())
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def report(corpus):
         "agent": "criteria", "folds": FOLDS, "seed": 0, "search": "staged", "data_hash": corpus.fingerprint,
         "results": [result(corpus, number) for number in range(FOLDS)],
     }  # fmt: skip
-    setup = BaselineSetup(BaselinesConfig(), RefitConfig(n_seeds=2), training_settings("none"))
+    setup = BaselineSetup(BaselinesConfig.model_validate({"embedding": {"use": False}}), RefitConfig(n_seeds=2), training_settings("none"))
     config = ReportConfig(resamples=100, permutations=100)
     rows = corpus.pairs[["post_id", "criterion", "label"]]
     ratings = pd.concat([rows.assign(annotator=number) for number in range(2)], ignore_index=True)

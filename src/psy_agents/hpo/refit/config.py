@@ -87,6 +87,11 @@ class RefitConfig(RunsTrials):
             raise ValueError(f"an ensemble of {self.ensemble} with {wanted} members needs more than {available}: raise {more}")
         return self
 
+    def of_fold(self) -> RefitConfig:
+        """The refit of one fold of a cross-validation: its members alone are trained for good, since folds show the spread."""
+        changes = {"untuned": False} if self.ensemble == "seeds" else {"untuned": False, "final_models": 1}
+        return self.model_copy(update=changes)
+
     @property
     def final_seeds(self) -> tuple[int, ...]:
         """Seeds of the final models; that of the first is handed over."""

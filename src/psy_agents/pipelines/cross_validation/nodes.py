@@ -47,7 +47,7 @@ def cross_validate_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         typed = map(StageConfig.model_validate, configured)  # Kedro types no parameter that the signature does not name.
         by_name = {name: stage.with_workers(workers) for name, stage in zip(stages, typed, strict=True)}
         searched, spaces = fold_stages(config, by_name, search_space)
-        given = agent, corpus, config, searched, refit.with_workers(workers), training, spaces, paths.with_store(store)
+        given = agent, corpus, config, searched, refit.of_fold().with_workers(workers), training, spaces, paths.with_store(store)
         log_cost(*given)
         output = cross_validate(*given, stage_callbacks())
         return output.summary, output.predictions
