@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from support.baseline_corpus import build_corpus
+from support.corpus.baseline_corpus import build_corpus
 from support.tiny_bert import build_bert
 
 from psy_agents.baselines.config import BaselinesConfig

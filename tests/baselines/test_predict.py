@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from support.baseline_corpus import CRITERIA, corpus_of
+from support.corpus.baseline_corpus import CRITERIA, corpus_of
 
 from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.baselines.objectives import baseline_objectives

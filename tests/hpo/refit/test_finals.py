@@ -11,6 +11,7 @@ from support.search.refits import paths_in, trials_of
 from psy_agents.errors import UserError
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS
 from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
+from psy_agents.hpo.refit.spread import spread_over_seeds
 from psy_agents.hpo.study.store import read_studies
 
 FIRST = {"learning_rate": 2e-3}
@@ -107,3 +108,16 @@ def test_a_seed_whose_training_failed_is_left_out_and_the_first_is_needed(refits
     monkeypatch.setattr(module.RefitRuns, "run", failing(0))
     with pytest.raises(UserError, match="with seed 11 ended as failed"):
         again(refit, tmp_path / "first")
+
+
+def test_the_interval_holds_the_chance_of_seeds_and_of_posts(refits, corpus):
+    """One model: the interval over posts. Equal models: the same. Models that differ: wider."""
+    good = refits.single("criteria").output.predictions
+    bad = good.assign(predicted=~good["predicted"])
+    given = corpus.posts.set_index("post_id")["text"].to_dict(), list(corpus.criteria)
+    (mixed,), (equal,) = (spread_over_seeds(tables, *given) for tables in ([good, bad, good], [bad] * 3))
+    (alone,) = spread_over_seeds([bad], *given)
+    assert (equal.mean, equal.standard_deviation) == (alone.mean, 0.0)
+    assert mixed.mean.value == pytest.approx(np.mean(mixed.values)) and mixed.standard_deviation > 0
+    assert mixed.mean.low < mixed.mean.value < mixed.mean.high
+    assert mixed.mean.high - mixed.mean.low > 0.9 * np.ptp(mixed.values), "three draws of three models are often all of one kind"

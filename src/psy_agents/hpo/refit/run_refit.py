@@ -16,7 +16,6 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import no_predictions, read_predictions
 from psy_agents.evaluation.results import SeedSpread
-from psy_agents.evaluation.seeds import spread_over_seeds
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.disk import check_space, encoder_bytes
 from psy_agents.hpo.paths import StoragePaths
@@ -27,6 +26,7 @@ from psy_agents.hpo.refit.ensemble import EnsembleSummary, run_ensemble
 from psy_agents.hpo.refit.finals import FinalModel, Finals, UntunedAgent, run_untuned, train_finals
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, RefitSetup
 from psy_agents.hpo.refit.runs import RefitRuns
+from psy_agents.hpo.refit.spread import spread_over_seeds
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.hpo.study.records import Callback
 from psy_agents.hpo.study.store import StudyStore
