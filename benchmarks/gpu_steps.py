@@ -16,7 +16,6 @@ from roofline import matrix_peak, training_flops
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.training.config import TrainingSettings
-from psy_agents.training.timing import as_in_an_epoch
 from psy_agents.training.trainer import TrainingData, TrainingRun
 
 AGENTS = ("share", "criteria", "evidence", "joint")
@@ -61,7 +60,7 @@ class OurSteps:
         self.steps = [step for step in every if len(step[0]) == batch]
         self.tokens = float(np.mean([self.lengths(step).sum() for step in self.steps]))
         self.run.agent.train()
-        with as_in_an_epoch(self.run):
+        with self.run.as_in_an_epoch():
             for step in 3 * self.steps:  # Each shape is prepared, that is, on a GPU captured.
                 self.run.training_step(step)
 
@@ -73,7 +72,7 @@ class OurSteps:
     def seconds_per_step(self, steps: int) -> float:
         """Seconds of a step, its batch included."""
         begin = now(self.device)
-        with as_in_an_epoch(self.run):
+        with self.run.as_in_an_epoch():
             for number in range(steps):
                 self.run.training_step(self.steps[number % len(self.steps)])
         return (now(self.device) - begin) / steps
@@ -89,7 +88,7 @@ class OurSteps:
             return None, None
         from torch.profiler import ProfilerActivity, profile
 
-        with as_in_an_epoch(self.run), profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+        with self.run.as_in_an_epoch(), profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
             self.run.training_step(self.steps[0])
             torch.cuda.synchronize()
         found = [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CUDA]

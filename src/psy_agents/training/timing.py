@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +55,7 @@ def time_epoch(run: TrainingRun, seconds: float) -> EpochTime:
     tokens = np.array([_tokens(run, step) for step in steps], dtype=float)
     run.agent.train()
     way = _whole_steps if run.device.type == "cuda" else _parts_of_a_step
-    with as_in_an_epoch(run):
+    with run.as_in_an_epoch():
         found, timed, prepared = way(run, steps, tokens, seconds)
     constant, rate = _line(*zip(*found, strict=True))
     training = constant * len(steps) + rate * float(tokens.sum())
@@ -73,7 +72,7 @@ def steps_per_second(run: TrainingRun, seconds: float) -> float:
     step = sorted(steps, key=lambda each: _tokens(run, each))[len(steps) // 2]
     run.agent.train()
     count, begin = 0, _now(run.device)
-    with as_in_an_epoch(run):
+    with run.as_in_an_epoch():
         while (taken := _now(run.device) - begin) < seconds or not count:
             count += REPEATS_ON_GPU
             for _ in range(REPEATS_ON_GPU):
@@ -85,16 +84,9 @@ def longest_step(run: TrainingRun) -> None:
     """Run the epoch's step with the most tokens: the one that needs the most memory."""
     run.agent.train()
     longest = max(run._steps(run._batches(run._epoch_pairs(1))), key=lambda step: _tokens(run, step))
-    with as_in_an_epoch(run):
+    with run.as_in_an_epoch():
         for _ in range(WARM_UP_ON_GPU if run.device.type == "cuda" else 1):  # A captured graph keeps memory of its own.
             run.training_step(longest)
-
-
-@contextmanager
-def as_in_an_epoch(run: TrainingRun) -> Iterator[None]:
-    """Steps in this context run as those of an epoch do: deterministic, and on the stream of the run's graphs."""
-    with deterministic(run.device), nullcontext() if run.graphs is None else run.graphs.on_stream():
-        yield
 
 
 def _tokens(run: TrainingRun, step: Sequence[np.ndarray]) -> int:

@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -215,9 +215,15 @@ class TrainingRun:
         for number in range(1, epochs + 1):
             yield float(np.mean(self._train_epoch(number)))
 
+    @contextmanager
+    def as_in_an_epoch(self) -> Iterator[None]:
+        """A context in which an epoch's steps run: deterministic, and on the stream of the graphs."""
+        with deterministic(self.device), nullcontext() if self.graphs is None else self.graphs.on_stream():
+            yield
+
     def _train_epoch(self, epoch: int) -> list[float]:
         self.agent.train()
-        with deterministic(self.device), nullcontext() if self.graphs is None else self.graphs.on_stream():
+        with self.as_in_an_epoch():
             return self._train_steps(self._steps(self._batches(self._epoch_pairs(epoch))))
 
     def _train_steps(self, steps: list[list[np.ndarray]]) -> list[float]:
