@@ -206,6 +206,7 @@ def _text(example: dict[str, Tensor], outputs: list[str], deviation: float, shap
         "import onnxruntime",
         "from psy_agents.release.formats.onnx import onnx_inputs",
         "",
+        "onnxruntime.disable_telemetry_events()",
         f'inputs, pair = onnx_inputs("{card_path}", ["Text of a post."])',
         f'session = onnxruntime.InferenceSession("{card_path}/{Onnx.file}")',
         f"{', '.join(outputs)}{',' if len(outputs) == 1 else ''} = session.run(None, inputs)",
