@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub import ModelCard
 from sklearn.metrics import f1_score, recall_score
@@ -18,11 +19,13 @@ from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.checksums import write_checksums
 from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.errors import UserError
+from psy_agents.evaluation.intervals import ratio_interval
+from psy_agents.evaluation.results import ClassScores, Estimate
 from psy_agents.release.config import PublishConfig
 from psy_agents.release.data_statement import HEADINGS
 from psy_agents.release.export_folder import exported_folder
 from psy_agents.release.files import file_checksums
-from psy_agents.release.known_failures import CRISIS, misses
+from psy_agents.release.known_failures import CRISIS, failures_section, misses
 from psy_agents.release.markdown import cell, table
 from psy_agents.release.model_card import model_card
 from psy_agents.release.publish import publish
@@ -91,10 +94,19 @@ def test_misses_have_the_interval_of_the_recall_turned_round(trained):
         assert each.missed == round(each.rate.value * each.support)
 
 
-def test_a_criterion_without_a_positive_pair_on_test_is_unknown(trained):
-    from psy_agents.evaluation.results import ClassScores
-    from psy_agents.release.known_failures import failures_section
+def test_no_miss_among_25_pairs_is_not_shown_as_certain(trained):
+    """Clopper and Pearson's upper end for 0 of 25 is 0.137."""
+    facts = trained("criteria").facts()
+    evaluation, criterion = facts.evaluation, facts.evaluation.criterion
+    low, high = ratio_interval("exact", np.ones(25), np.ones(25), np.arange(25))
+    found = ClassScores(support=25, predicted=25, recall=Estimate(value=1.0, low=low, high=high), precision=None, f1=None, auprc=None)
+    slices = [each.model_copy(update={"false_negatives": 0}) if each.name == "SLEEP" else each for each in evaluation.errors]
+    perfect = criterion.model_copy(update={"per_criterion": {**criterion.per_criterion, "SLEEP": found}})
+    section = failures_section(facts.report, evaluation.model_copy(update={"criterion": perfect, "errors": tuple(slices)}), ["SLEEP"])
+    assert "`SLEEP`: **0 of 25 positive pairs missed**, share 0.000 [0.000, 0.137]." in section
 
+
+def test_a_criterion_without_a_positive_pair_on_test_is_unknown(trained):
     facts = trained("criteria").facts()
     nothing = ClassScores(support=0, predicted=1, **dict.fromkeys(("precision", "recall", "f1", "auprc")))
     criterion = facts.evaluation.criterion
