@@ -9,8 +9,8 @@ random encoders (base shapes of BERT, DeBERTa-v3 and ModernBERT, and all-MiniLM-
 `--encoders bert deberta` names some, `--seconds` is the limit, `--only trainer` gives the time of `search` to one side, `--tiny` runs
 everything with tiny sizes, also on a CPU.
 
-It needs Python 3.11, torch 2.11, transformers 5.17 and what `psy_agents.training` imports (numpy, pandas, pydantic, scipy, regex,
-scikit-learn), for `search` Optuna, SQLAlchemy and rich, for the Trainer's rows accelerate; neither Kedro nor MLflow. Without an
+It needs Python 3.11, torch 2.11, transformers 5.17 and what `psy_agents.training` imports (numpy, pandas, pyarrow, pydantic, scipy,
+regex, scikit-learn), for `search` Optuna, SQLAlchemy and rich, for the Trainer's rows accelerate; neither Kedro nor MLflow. Without an
 installation: `PYTHONPATH=src python benchmarks/gpu.py steps`.
 
 `steps`: ``ms`` is the median of three rounds in which all rows of a shape take turns, batches included; ``share_of_peak`` is that of

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psy_agents.agents.encoders.tokenizer import COMMON_WORDS
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.origins import IMPLICIT_NEGATIVE, POSITIVE
 
@@ -69,7 +70,8 @@ def _tokenizer(kind: str) -> Any:
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    words = [*SPECIAL, ".", *(f"w{number}" for number in range(WORDS - len(SPECIAL) - 1))]
+    known = [*SPECIAL, ".", *COMMON_WORDS]  # A tokenizer that knows no English word is refused.
+    words = [*known, *(f"w{number}" for number in range(WORDS - len(known)))]
     backend = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     types = "" if kind == "modernbert" else ":1"
