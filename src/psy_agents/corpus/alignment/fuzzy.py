@@ -80,8 +80,7 @@ def _is_one_stretch(post: Post, form: str, fit: _Fit) -> bool:
         missing, foreign = after - before - 1, ours_after - ours_before - 1
         if abs(missing - foreign) > MOST_UNMATCHED or max(missing, foreign) > MOST_REPLACED:
             return False
-        edges = sorted(post.sentence_starts & set(range(first + ours_before + 1, first + ours_after + 1)))
-        if len(edges) > 1 and (foreign > missing or edges[-1] - edges[0] > MOST_UNMATCHED):
+        if len(post.sentence_starts & set(range(first + ours_before + 1, first + ours_after + 1))) > 1:
             return False
     return True
 
