@@ -72,7 +72,8 @@ def embed(texts: Sequence[str], encoder: str) -> np.ndarray:
     import torch
     from transformers.utils import logging as transformers_logging
 
-    from psy_agents.agents.encoders.loading import load_encoder, load_tokenizer, locate_encoder, max_positions
+    from psy_agents.agents.encoders.loading import load_encoder, locate_encoder, max_positions
+    from psy_agents.agents.encoders.tokenizer import load_tokenizer
     from psy_agents.training.batches import token_budget_batches
 
     transformers_logging.disable_progress_bar()  # The bar of loading weights.
