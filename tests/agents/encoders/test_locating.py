@@ -1,7 +1,11 @@
 """What an encoder's name means: a path, the bundled encoder, or a name on the hub."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
+import psy_agents
 from psy_agents.agents.config import BUNDLED_ENCODER
 from psy_agents.agents.encoders import loading
 from psy_agents.agents.encoders.loading import locate_encoder
@@ -30,3 +34,14 @@ def test_the_bundled_encoder_is_refused_if_a_file_of_it_is_not_what_was_publishe
             locate_encoder(BUNDLED_ENCODER)
     finally:
         loading._first_altered.cache_clear()
+
+
+def test_every_load_of_a_folder_says_that_its_code_is_not_run():
+    calls = [
+        call
+        for file in Path(psy_agents.__file__).parent.rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "from_pretrained"
+    ]
+    said = [{each.arg: each.value for each in call.keywords}.get("trust_remote_code") for call in calls]
+    assert len(calls) > 3 and all(isinstance(value, ast.Constant) and value.value is False for value in said)

@@ -81,8 +81,9 @@ def entailment(premises: Sequence[str], hypotheses: Sequence[str], folder: str) 
         raise UserError(f"baselines.nli.model '{folder}' is no folder with a config.json: save a cross-encoder there (save_pretrained).")
     transformers_logging.disable_progress_bar()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True).to(device).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    options = {"local_files_only": True, "weights_only": True}
+    model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False, **options).to(device).eval()
     labels = {str(label).lower(): number for number, label in model.config.id2label.items()}
     if ENTAILMENT not in labels:
         raise UserError(f"The model in baselines.nli.model has no label '{ENTAILMENT}' (it has: {', '.join(labels)}): name an NLI model.")
