@@ -53,6 +53,8 @@ def spread_over_seeds(
             continue
         mean, spread = float(observed.mean()), statistics.stdev(observed.tolist()) if len(models) > 1 else 0.0
         interval = bootstrap_interval(mean, _draws(values, first.units, len(models), resamples, seed))
+        if interval is not None:  # Moved to lie about the mean, it may leave the range of a share.
+            interval = max(interval[0], 0.0), min(interval[1], 1.0)
         found.append(SeedSpread(metric=metric, values=observed.tolist(), mean=estimate_of(mean, interval), standard_deviation=spread))
     return tuple(found)
 
