@@ -50,7 +50,7 @@ def main(words: Sequence[str] | None = None) -> None:
     options = parser.parse_args(words)
     import torch
     import transformers
-    from gpu_encoders import save_encoder
+    from on_gpu.encoders import save_encoder
 
     options.device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(1)
@@ -71,9 +71,9 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def _function(part: str):
-    from gpu_equal import equal
-    from gpu_search import search
-    from gpu_steps import steps
+    from on_gpu.equal import equal
+    from on_gpu.search import search
+    from on_gpu.steps import steps
 
     return {"steps": steps, "equal": equal, "search": search}[part]
 

@@ -4,7 +4,7 @@
         [--draws 50 20 20] [--methods ...] [--table TRIALS.jsonl ...] [--processes 2] [--figure FILE.svg] [--show]
 
 Space, sampler, pruner, refinement, ledger of trials and selection are the package's own (`StageTrials`, `refine`, `top_k`); only the
-training is replaced, by a curve, and the store, by a list (`replayed_search.py`). The whole comparison takes about 25 minutes on two
+training is replaced, by a curve, and the store, by a list (`replayed/search.py`). The whole comparison takes about 25 minutes on two
 idle cores. Each run is written to FOLDER/runs.jsonl when it ends; run the same command again to continue. --show prints finished runs.
 
 Methods, fixed beforehand:
@@ -63,9 +63,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import optuna
-from replayed_curves import LcBench, Noise, TableCurves, Task
-from replayed_results import show, write_figure
-from replayed_search import METHODS, World, replay
+from replayed.curves import LcBench, Noise, TableCurves, Task
+from replayed.results import show, write_figure
+from replayed.search import METHODS, World, replay
 
 MIDDLE = 0.03
 SHARES = {"split": 0.5, "seed": 0.3, "epoch": 0.2}

@@ -7,7 +7,7 @@
     python benchmarks/speed.py workers  [--posts 30] [--rounds 2]
 
 ``search``: three arms take turns, each in a separate process with one thread: ours (`hpo.run_stage.run_stage`, with engine,
-store and worker), and the Trainer's with dynamic padding and with ``max_length`` (`trainer_search.py`; the latter
+store and worker), and the Trainer's with dynamic padding and with ``max_length`` (`trials/trainer_search.py`; the latter
 ``--padded-rounds`` times, as it takes longest; optionally with ``bf16=True``). Each searches four learning rates
 (``--trials``) of three epochs. Encoder, pairs, splits, learning rates, epochs, batch size, dropout and warm-up are the same;
 the first token is pooled, without similarity, as in BERT's classifier. ``--frozen-layers 4`` freezes the lowest layers in
@@ -18,7 +18,7 @@ reached the final value of the Trainer's.
 ``levers``: CPU seconds of one trial (3 epochs: training, evaluation, scoring) with all levers on and with each switched off.
 
 ``trial``: the parts of a trial's time, and the share of the matrix peak: floating-point operations of the real tokens
-(`roofline.py`), divided by the seconds of training steps and by the peak rate of matrix products at the encoder's shapes, in
+(`trials/roofline.py`), divided by the seconds of training steps and by the peak rate of matrix products at the encoder's shapes, in
 the same precision.
 
 ``growth``: CPU seconds of a trial by the number of pairs, and of a token by the length of the windows.
@@ -41,11 +41,11 @@ from pathlib import Path
 os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 
 import torch
-from same_pairs import NEGATIVES
-from same_trials import ENCODER
-from speed_levers import levers
-from speed_search import ARMS, run_arm, search, workers
-from speed_trial import growth, where_time_goes
+from trials.levers import levers
+from trials.same_pairs import NEGATIVES
+from trials.same_trials import ENCODER
+from trials.search import ARMS, run_arm, search, workers
+from trials.trial import growth, where_time_goes
 
 
 def main() -> None:

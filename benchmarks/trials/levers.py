@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from same_trials import alone, one_trial, read_corpus, spread
+from trials.same_trials import alone, one_trial, read_corpus, spread
 
 from psy_agents.agents.encoders import dropout
 from psy_agents.training import batches, trainer

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gpu_encoders import make_corpus, mixed_lengths
-from gpu_steps import FIXED
-from gpu_trainer import left, now
+from on_gpu.encoders import make_corpus, mixed_lengths
+from on_gpu.steps import FIXED
+from on_gpu.trainer import left, now
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.training.config import TrainingSettings

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_encoders import ENCODERS, make_corpus, mixed_lengths
-from gpu_trainer import TrainerSteps, installed, left, now
-from roofline import matrix_peak, training_flops
+from on_gpu.encoders import ENCODERS, make_corpus, mixed_lengths
+from on_gpu.trainer import TrainerSteps, installed, left, now
+from trials.roofline import matrix_peak, training_flops
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.training.config import TrainingSettings

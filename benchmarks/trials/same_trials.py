@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from roofline import seconds
-from same_pairs import MAX_LENGTH, same_pairs
+from trials.roofline import seconds
+from trials.same_pairs import MAX_LENGTH, same_pairs
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.search_setup import SearchSetup

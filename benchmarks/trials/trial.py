@@ -10,8 +10,8 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-from roofline import matrix_peak, seconds, training_flops
-from same_trials import EPOCHS, alone, like_bert, one_trial, read_corpus, spread
+from trials.roofline import matrix_peak, seconds, training_flops
+from trials.same_trials import EPOCHS, alone, like_bert, one_trial, read_corpus, spread
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.search_setup import SearchSetup

@@ -14,7 +14,7 @@ import optuna
 import yaml
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
-from replayed_curves import EPOCHS, Noise, Task
+from replayed.curves import EPOCHS, Noise, Task
 
 from psy_agents.hpo.config import BoundingBox, CarryOver, NoRefinement, StageConfig
 from psy_agents.hpo.engine.sampler import Sampler
@@ -31,7 +31,7 @@ from psy_agents.hpo.study.records import TrialRecord
 from psy_agents.hpo.study.topk import TopK, top_k
 from psy_agents.training.learning_curve import best_epoch, smoothed
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 STAGES = ("stage0", "stage1", "stage2")
 PLAN = ((8, 3), (20, 10), (50, 15))  # Trials and epochs of the stages.
 BUDGET = sum(trials * epochs for trials, epochs in PLAN)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gpu_encoders import quiet_transformers
+from on_gpu.encoders import quiet_transformers
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.training.data import PairData, split_pairs

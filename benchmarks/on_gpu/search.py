@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from gpu_encoders import make_corpus, mixed_lengths, quiet_transformers
-from gpu_trainer import dataset, installed, left, training_arguments
+from on_gpu.encoders import make_corpus, mixed_lengths, quiet_transformers
+from on_gpu.trainer import dataset, installed, left, training_arguments
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.training.data import PairData, split_pairs
@@ -79,7 +79,7 @@ def search(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator
 def ours(encoder: Path, options: Any, count: int | str, seconds: float) -> dict[str, Any]:
     """A stage as `hpo_stage0` runs it, until its time is up: engine, store, workers and scoring are its own."""
     import optuna
-    from gpu_steps import FIXED
+    from on_gpu.steps import FIXED
 
     from psy_agents.hpo.config import StageConfig
     from psy_agents.hpo.paths import StoragePaths
@@ -110,8 +110,8 @@ def ours(encoder: Path, options: Any, count: int | str, seconds: float) -> dict[
 def trainer(encoder: Path, options: Any, way: str, processes: int, seconds: float) -> dict[str, Any]:
     """So many processes side by side, each of which runs the Trainer's trials one after another."""
     told = json.dumps({"encoder": str(encoder), "way": way, "seconds": seconds, "device": options.device, "tiny": options.tiny})
-    command = [sys.executable, "-c", "import gpu_search, sys; gpu_search.trainer_process(sys.argv[1])", told]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": Path(__file__).parent}
+    command = [sys.executable, "-c", "import on_gpu.search, sys; on_gpu.search.trainer_process(sys.argv[1])", told]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": Path(__file__).parents[1]}
     running = [subprocess.Popen(command, **pipes) for _ in range(processes)]
     try:
         if any(each.stdout.readline().strip() != "ready" for each in running):

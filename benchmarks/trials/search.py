@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cpu_meter import CpuMeter
-from same_trials import EPOCHS, learning_rates, like_bert, read_corpus, spread
 from staged_search import parameters
-from trainer_search import trainer_search
+from trials.cpu_meter import CpuMeter
+from trials.same_trials import EPOCHS, learning_rates, like_bert, read_corpus, spread
+from trials.trainer_search import trainer_search
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.config import StageConfig
@@ -42,7 +42,7 @@ def search(arguments: argparse.Namespace) -> None:
             options = [word for name in names for word in ("--" + name.replace("_", "-"), str(getattr(arguments, name)))]
             # Without a main file: our worker would import it again, with everything that only the parent needs.
             command = [sys.executable, "-c", "import speed; speed.main()", "arm", "--arm", arm, *options]
-            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent).stdout
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]).stdout
             runs.append({"arm": arm, "round": number, **json.loads(output.splitlines()[-1])})
             with out.open("a") as file:
                 file.write(json.dumps(runs[-1]) + "\n")
