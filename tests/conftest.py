@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from support.search.postgres import postgres_schema
 from support.search.search_process import Search
 from support.shared import made_once
 
+# A shell starts background jobs with SIGINT ignored, and `nohup` with SIGHUP: the commands that tests start would ignore them too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # Before torch is imported: workers that share cores wait for each other's threads.
 
 Kedro = Callable[..., subprocess.CompletedProcess]
