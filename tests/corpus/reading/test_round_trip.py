@@ -6,7 +6,7 @@ import io
 import json
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.corpus.raw_files import BOM, parquet
 
@@ -41,6 +41,7 @@ def assert_comes_back(path, content, columns, rows):
 )
 def test_any_table_comes_back_from_csv(folder, table, dialect, kind, marked, packed):
     columns, rows = table
+    assume(len(columns) > 1 or not set(",;\t") & set(columns[0]))  # Such a header may have another separator; no table has one column.
     (end, quoting), (suffix, delimiter) = dialect, kind
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows([columns, *rows])
