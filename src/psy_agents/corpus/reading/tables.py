@@ -23,7 +23,7 @@ from psy_agents.errors import UserError
 
 SEPARATOR_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
 SEPARATORS = (",", ";", "\t")
-QUOTED = re.compile(r'"[^"]*"')
+QUOTED = re.compile(r'"[^"]*("|$)')  # A quoted cell of several lines is open at the line's end.
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 LARGEST_CELL = 2**24  # Characters: sixteen times the longest post that is predicted.
 MOST_KEYS = 1000  # Different keys in a JSONL file; more would mean that they are ids, and a table of rows x rows.
