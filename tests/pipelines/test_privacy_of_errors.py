@@ -123,7 +123,7 @@ def test_what_stood_there_stays_whole_when_a_corpus_is_damaged_later(session, pr
     folder = project / "data" / "01_raw" / "synthetic"
     session().run()
     before = saved(project)
-    assert len(before) == 7
+    assert len(before) == 8
     for damage in ("truncate", "wrong_status", "no_criteria"):
         plain_corpus(damage).write(folder)
         with pytest.raises(UserError):
