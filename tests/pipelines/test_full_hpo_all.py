@@ -19,7 +19,7 @@ from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import offsets_of
 from psy_agents.hpo.study.store import read_studies
 
-STUDIES = {"stage0-sanity": 2, "stage1-coarse": 2, "stage2-fine": 2, "stage3-refit": 4, "stage3-final": 1}
+STUDIES = {"stage0-sanity": 2, "stage1-coarse": 2, "stage2-fine": 2, "stage3-refit": 4, "stage3-final": 2}
 
 
 def test_all_stages_refits_and_the_report_run_in_one_command_with_the_requested_trials(finished):
@@ -181,7 +181,7 @@ def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_run
     before = trials(copied)
     resumed().run(pipeline_names=["maximal_hpo_all"])
     new = {name.rpartition("-")[0]: count for name, count in trials(copied).items() if name not in before}
-    wanted = {"max": 2, "stage3-refit": 4, "stage3-final": 1}
+    wanted = {"max": 2, "stage3-refit": 4, "stage3-final": 2}
     assert new == {f"{agent}-{study}": count for agent in AGENTS for study, count in wanted.items()}
     for agent in AGENTS:
         top = loaded(copied, f"data/test/07_model_output/maximal_hpo/{agent}_{agent}-max_topk.json")
@@ -191,7 +191,7 @@ def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_run
     assert loaded(copied, f"{REPORT}/report.json")["missing"] == []
 
     after = trials(copied)
-    rest = set(pipelines) - {"full_hpo_all", "maximal_hpo_all", "synthetic_corpus", "publish"}
+    rest = set(pipelines) - {"full_hpo_all", "maximal_hpo_all", "cross_validation", "synthetic_corpus", "publish"}
     assert {"export", "refit", "report", "predict", "maximal_hpo", "hpo_stage2", "baselines", "preprocessing"} <= rest
     for name in sorted(rest):
         resumed().run(pipeline_names=[name])

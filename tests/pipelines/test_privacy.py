@@ -104,7 +104,7 @@ def test_the_whole_search_the_report_and_mlflow_hold_no_text_and_ids_stand_in_pr
     planted = (finished_project.POST, finished_project.EXPLANATION)
     assert places_of(planted, finished.folder) == []
     holders = places_of((finished_project.ID, "syn_0"), finished.folder)
-    assert len(holders) == 8  # Of each agent: the dataset, and the file of the final training that it comes from.
+    assert len(holders) == 12  # Of each agent: the dataset, and the files of its two final trainings.
     for place in holders:
         assert re.fullmatch(
             r"data/test/(07_model_output/refit/\w+_test_predictions\.parquet/[^/]+/\w+_test_predictions\.parquet"

@@ -96,5 +96,5 @@ def sessions_of(project: Path, monkeypatch: pytest.MonkeyPatch) -> NewSession:
 def leave_out_tracking(project: Path) -> None:
     """No MLflow in any pipeline: its database takes seconds to make."""
     file = project / "conf" / "base" / "mlflow.yml"
-    searches = "hpo_stage0, hpo_stage1, hpo_stage2, maximal_hpo, refit, report, full_hpo_all, maximal_hpo_all"
+    searches = "cross_validation, hpo_stage0, hpo_stage1, hpo_stage2, maximal_hpo, refit, report, full_hpo_all, maximal_hpo_all"
     file.write_text(file.read_text().replace("baselines]", f"baselines, {searches}]"))

@@ -93,7 +93,7 @@ def test_epochs_without_a_number_of_trials_are_refused():
     given = {"name": "stage0", "label": "", "epochs": 3, "patience": 3, "timeout": 60.0, "n_trials": None}
     assert StageConfig(**given).epoch_budget is None
     assert StageConfig(**given | {"n_trials": 4, "spend": "epochs"}).epoch_budget == 12
-    with pytest.raises(ValidationError, match="spend is epochs, but n_trials is null, so nothing says how many epochs: set n_trials"):
+    with pytest.raises(ValidationError, match="spend is epochs, but n_trials is null, so the number of epochs is unknown: set n_trials"):
         StageConfig(**given, spend="epochs")
     with pytest.raises(ValidationError, match="Input should be 'trials' or 'epochs'"):
         StageConfig(**given | {"n_trials": 4, "spend": "hours"})

@@ -18,7 +18,7 @@ from support.small_search import CANARY, best_trials, files_with, training_setti
 
 import psy_agents
 from psy_agents.agents.saved.agent import load_agent
-from psy_agents.agents.saved.checksums import write_checksums
+from psy_agents.agents.saved.checksums import CHECKSUMS, write_checksums
 from psy_agents.agents.saved.ensemble import ENSEMBLE, read_ensemble
 from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import calibrate
@@ -181,14 +181,15 @@ def test_members_of_two_kinds_are_refused(refits, tmp_path):
     shutil.copytree(refits.ensemble("criteria", "seeds").output.model, tmp_path / "mixed")
     shutil.rmtree(tmp_path / "mixed" / "member_2")
     shutil.copytree(read_ensemble(refits.ensemble("share", "top_k").output.model)[0][0], tmp_path / "mixed" / "member_2")
+    listed = [ENSEMBLE, *(f"member_{number}/{CHECKSUMS}" for number in (1, 2))]
     with pytest.raises(UserError, match="its SHA-256 differs|lacks its file"):
         psy_agents.load(tmp_path / "mixed")
-    write_checksums(tmp_path / "mixed")
+    write_checksums(tmp_path / "mixed", listed)
     with pytest.raises(UserError, match="agents of different kinds or criteria"):
         psy_agents.load(tmp_path / "mixed")
     described = json.loads((tmp_path / "mixed" / ENSEMBLE).read_text())
     (tmp_path / "mixed" / ENSEMBLE).write_text(json.dumps({**described, "format": 0}))
-    write_checksums(tmp_path / "mixed")
+    write_checksums(tmp_path / "mixed", listed)
     with pytest.raises(UserError, match="ensembles' format 0, this version reads 1"):
         psy_agents.load(tmp_path / "mixed")
 
