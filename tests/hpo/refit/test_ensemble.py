@@ -190,7 +190,7 @@ def test_members_of_two_kinds_are_refused(refits, tmp_path):
     described = json.loads((tmp_path / "mixed" / ENSEMBLE).read_text())
     (tmp_path / "mixed" / ENSEMBLE).write_text(json.dumps({**described, "format": 0}))
     write_checksums(tmp_path / "mixed", listed)
-    with pytest.raises(UserError, match="ensembles' format 0, this version reads 1"):
+    with pytest.raises(UserError, match="was saved in format 0, this version reads 1"):
         psy_agents.load(tmp_path / "mixed")
 
 
