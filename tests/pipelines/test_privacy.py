@@ -108,7 +108,7 @@ def test_the_whole_search_the_report_and_mlflow_hold_no_text_and_ids_stand_in_pr
     for place in holders:
         assert re.fullmatch(
             r"data/test/(07_model_output/refit/\w+_test_predictions\.parquet/[^/]+/\w+_test_predictions\.parquet"
-            r"|06_models/hpo/\w+-stage3-final-\w+/trial_0000/test_predictions\.parquet)",
+            r"|06_models/hpo/\w+-stage3-final-\w+/trial_000[01]/test_predictions\.parquet)",
             place,
         ), place
     output = (finished.ended.stdout + finished.ended.stderr).lower()
