@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from functools import partial
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -167,32 +168,44 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
 
 
-def precision_parts(unit: str, sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """TP and P of units: token, sentence or answer, as `psy_agents.evaluation.evidence.COUNTS` names them."""
-    return sums[f"{unit}_both"], sums[f"{unit}_predicted"]
-
-
-def recall_parts(unit: str, sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """TP and G of units."""
-    return sums[f"{unit}_both"], sums[f"{unit}_gold"]
-
-
 def overlap_parts(unit: str, sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """TP and P + G - TP of units."""
+    """TP and P + G - TP of units: token, sentence, answer or character, as `psy_agents.evaluation.evidence.COUNTS` names them."""
     both = sums[f"{unit}_both"]
     return both, sums[f"{unit}_predicted"] + sums[f"{unit}_gold"] - both
 
 
-def unit_precision(unit: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """TP / P of units."""
-    return ratio(*precision_parts(unit, sums))
+def unit_metrics(unit: str, position: int, interval: Interval, **f1: Any) -> tuple[EvidenceMetric, EvidenceMetric, EvidenceMetric]:
+    """Precision TP / P, recall TP / G and F1 2 TP / (P + G) of units.
 
+    Args:
+        position: of precision; recall and F1 follow.
+        interval: of precision and recall.
+        f1: further fields of F1.
+    """
 
-def unit_recall(unit: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """TP / G of units."""
-    return ratio(*recall_parts(unit, sums))
+    def share(name: str, of: str, place: int) -> EvidenceMetric:
+        def parts(sums: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+            return sums[f"{unit}_both"], sums[f"{unit}_{of}"]
 
+        return EvidenceMetric(
+            name=f"{unit}_{name}",
+            title=f"{unit} {name}",
+            position=place,
+            interval=interval,
+            compute=lambda sums: ratio(*parts(sums)),
+            ratio=parts,
+        )
 
-def unit_f1(unit: str, sums: Mapping[str, np.ndarray]) -> np.ndarray:
-    """2 TP / (P + G) of units."""
-    return ratio(2 * sums[f"{unit}_both"], sums[f"{unit}_predicted"] + sums[f"{unit}_gold"])
+    return (
+        share("precision", "predicted", position),
+        share("recall", "gold", position + 1),
+        EvidenceMetric(
+            name=f"{unit}_f1",
+            title=f"{unit}-F1",
+            position=position + 2,
+            interval="f1",
+            compute=lambda sums: ratio(2 * sums[f"{unit}_both"], sums[f"{unit}_predicted"] + sums[f"{unit}_gold"]),
+            ratio=partial(overlap_parts, unit),
+            **f1,
+        ),
+    )
