@@ -14,7 +14,6 @@ from psy_agents.baselines.objectives import baseline_objectives
 from psy_agents.evaluation.metrics.registry import TITLES
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.records import TrialRecord, best_record
-from psy_agents.hpo.study.topk import stage_records
 from psy_agents.reporting.page_parts import Table
 from psy_agents.reporting.search.diagnostics import attempts_of
 from psy_agents.reporting.templating import render
@@ -69,10 +68,10 @@ def _rows(study: optuna.Study, baselines: Mapping[str, Mapping[str, float]], ref
             found.setdefault(settings.hyperparameters(dict(record.params)).encoder, []).append(record)
         return found
 
-    finished = by_encoder(stage_records(study))
     attempts = by_encoder(record for _, record in attempts_of(study))
     rows = []
-    for encoder, records in finished.items():
+    for encoder, tried in attempts.items():
+        records = [record for record in tried if record.final]
         if (best := best_record(records)) is None:
             continue
         confirmed = refit is not None and refit.from_study == study.study_name and refit.hyperparameters["encoder"] == encoder
@@ -80,7 +79,7 @@ def _rows(study: optuna.Study, baselines: Mapping[str, Mapping[str, float]], ref
             agent, attributes["stage"], Path(encoder).name,
             objective_name(agent, settings.objective_evidence_weight), best.value,
             baseline, None if baseline is None else objectives[baseline], refit.test_value if confirmed else None,
-            len(records), sum(each.epochs_run for each in attempts[encoder]), sum(each.seconds for each in attempts[encoder]) / 3600,
+            len(records), sum(each.epochs_run for each in tried), sum(each.seconds for each in tried) / 3600,
             pinned_parameters(agent, encoder, {**settings.fixed, **best.params}), study.study_name,
         ))  # fmt: skip
     return rows
