@@ -109,8 +109,8 @@ def ours(encoder: Path, options: Any, count: int | str, seconds: float) -> dict[
 
 def trainer(encoder: Path, options: Any, way: str, processes: int, seconds: float) -> dict[str, Any]:
     """So many processes side by side, each of which runs the Trainer's trials one after another."""
-    told = json.dumps({"encoder": str(encoder), "way": way, "seconds": seconds, "device": options.device, "tiny": options.tiny})
-    command = [sys.executable, "-c", "import on_gpu.search, sys; on_gpu.search.trainer_process(sys.argv[1])", told]
+    described = json.dumps({"encoder": str(encoder), "way": way, "seconds": seconds, "device": options.device, "tiny": options.tiny})
+    command = [sys.executable, "-c", "import on_gpu.search, sys; on_gpu.search.trainer_process(sys.argv[1])", described]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": Path(__file__).parents[1]}
     running = [subprocess.Popen(command, **pipes) for _ in range(processes)]
     try:
@@ -128,11 +128,11 @@ def trainer(encoder: Path, options: Any, way: str, processes: int, seconds: floa
     return _line(took, max(value for each in found for _, _, value in each))
 
 
-def trainer_process(told: str) -> None:
+def trainer_process(described: str) -> None:
     """Trials until the time is up, at least one: when each began and ended, and its macro-F1."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, PrinterCallback, Trainer
 
-    given = json.loads(told)
+    given = json.loads(described)
     tokenizer, corpus = AutoTokenizer.from_pretrained(given["encoder"]), corpus_of(given["tiny"])
     validation = split_pairs(corpus, "validation")
     train, scored = (dataset(tokenizer, each, given["way"]) for each in (split_pairs(corpus, "train"), validation))
