@@ -27,7 +27,7 @@ def encoder(tmp_path):
     pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
     tokenizer.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", pair=pair, special_tokens=[("[CLS]", 1), ("[SEP]", 2)])
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    shape = {"model_type": "bert", "num_hidden_layers": 2, "max_position_embeddings": 64, "pad_token_id": 0}
+    shape = {"model_type": "bert", "num_hidden_layers": 2, "max_position_embeddings": 64, "pad_token_id": 0, "vocab_size": 9}
     (tmp_path / "config.json").write_text(json.dumps(shape))
     return tmp_path
 
@@ -55,6 +55,14 @@ def test_every_offered_window_must_hold_the_longest_criterion_and_some_of_the_po
 def test_the_advice_is_never_beyond_what_the_encoder_reads(encoder):
     with pytest.raises(ParameterError, match=r"takes 73 tokens .*: shorten the criterion: the encoder reads at most 64 tokens\.$"):
         check(encoder, words=70)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_encoder_has_embeddings_is_refused(encoder):
+    tokenizer = Tokenizer.from_file(str(encoder / "tokenizer.json"))
+    tokenizer.add_tokens(["zopiclone"])
+    tokenizer.save(str(encoder / "tokenizer.json"))
+    with pytest.raises(UserError, match=r"has 10 tokens, but the encoder has embeddings for 9: copy the tokenizer that belongs"):
+        check(encoder)
 
 
 def without_evidence(corpus, split):

@@ -36,11 +36,18 @@ def history(run):
 def test_same_seed_same_run(encoders, corpus, agent):
     first = start(encoders, corpus, agent)
     first_history = history(first)
-    second = start(encoders, corpus, agent)
+    second = start(encoders, corpus, agent, settings=SETTINGS.model_copy(update={"determinism": "strict"}))
     assert history(second) == first_history
     for name, value in first.agent.state_dict().items():
         assert torch.equal(value, second.agent.state_dict()[name])
     assert history(start(encoders, corpus, agent, seed=6)) != first_history
+
+
+def test_an_operation_without_a_deterministic_form_is_named_where_all_must_have_one(encoders, corpus):
+    run = start(encoders, corpus, settings=SETTINGS.model_copy(update={"determinism": "strict"}))
+    with pytest.raises(UserError, match=r"^training.determinism is strict, but the encoder needs put_, .* on cpu"), run.as_in_an_epoch():
+        torch.zeros(2).put_(torch.tensor([0]), torch.ones(1))
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_a_short_last_layer_changes_nothing_but_the_work(encoders, corpus):

@@ -12,7 +12,7 @@ from kedro.pipeline import Pipeline
 
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.encoders.shape import shape_of
-from psy_agents.agents.encoders.tokenizer import plain_tokenizer
+from psy_agents.agents.encoders.tokenizer import check_vocabulary, plain_tokenizer
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.parameter_errors import Places, closest, named
 from psy_agents.app.parameters import Parameters
@@ -114,15 +114,15 @@ def check_encoders(chosen: Pipeline, parameters: Parameters, places: Places) -> 
     if any("params:training" in node.inputs and search_of(node) is None for node in chosen.nodes):
         encoders.add(fixed["encoder"])
     folders = {encoder: locate_encoder(encoder) for encoder in sorted(encoders)}  # Each once: one may need a request to the hub.
-    for folder in folders.values():
-        plain_tokenizer(folder)
+    shapes = {encoder: shape_of(folder) for encoder, folder in folders.items()}
+    for encoder, folder in folders.items():
+        check_vocabulary(plain_tokenizer(folder), shapes[encoder].vocabulary, folder)
     for agent, name in searches:
         space = spaces.space(agent, name, training)
         for encoder in spaces.encoders(agent, name, training):
-            shape = shape_of(folders[encoder])
             with named(places):
-                check_fit(space, fixed, name, encoder, shape)
-            advice |= dict.fromkeys(advice_on_rates(space, fixed, name, encoder, shape))
+                check_fit(space, fixed, name, encoder, shapes[encoder])
+            advice |= dict.fromkeys(advice_on_rates(space, fixed, name, encoder, shapes[encoder]))
     for sentence in advice:
         log.warning("%s", sentence)
 

@@ -1,9 +1,9 @@
 """What differs between scripts when a text is cut into words and sentences."""
 
-UNSPACED = (
-    r"\p{Han}\p{Hiragana}\p{Katakana}\u30fc\uff70\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-    r"\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}"
-)
+SOUTH_EAST_ASIAN = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}"
+"""The scripts that put no spaces between words and spell them with several letters, for a character class of `regex`."""
+
+UNSPACED = rf"\p{{Han}}\p{{Hiragana}}\p{{Katakana}}\u30fc\uff70\p{{Bopomofo}}{SOUTH_EAST_ASIAN}"
 """The scripts that put no spaces between words, for a character class of `regex`: Unicode's line break classes of ideographs, kana
 and South East Asian scripts (UAX #14), with the Japanese sound mark, which Unicode counts to no script. A letter of them is a word."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from psy_agents.agents.encoders.shape import shape_of
-from psy_agents.agents.encoders.tokenizer import criterion_tokens, load_tokenizer, plain_tokenizer
+from psy_agents.agents.encoders.tokenizer import check_vocabulary, criterion_tokens, load_tokenizer, plain_tokenizer
 from psy_agents.agents.registry import spec
 from psy_agents.agents.windows import too_short_for
 from psy_agents.corpus.corpus import Corpus
@@ -33,16 +33,18 @@ def check_criteria_fit(
 
     Raises:
         ParameterError: names the criterion, and the least window that fits if the encoder can read it.
-        UserError: a tokenizer cannot be used.
+        UserError: a tokenizer cannot be used, or has more tokens than its encoder.
     """
     fixed = settings.hyperparameters({}).model_dump()
     shortest, _ = bounds_of(space, fixed, "max_length")
     for encoder, folder in encoders.items():
-        if len(encoders) > 1:  # Of a single one the first trial reports it; here importing transformers would cost every search seconds.
+        if len(encoders) > 1:  # Of a single one the workers report it; here importing transformers would cost every search seconds.
             load_tokenizer(folder)
-        tokens = criterion_tokens(plain_tokenizer(folder), criteria)
+        tokenizer, shape = plain_tokenizer(folder), shape_of(folder)
+        check_vocabulary(tokenizer, shape.vocabulary, folder)
+        tokens = criterion_tokens(tokenizer, criteria)
         longest = max(tokens, key=tokens.__getitem__)
-        problem = too_short_for(shortest, tokens[longest], shape_of(folder).positions, longest, encoder)
+        problem = too_short_for(shortest, tokens[longest], shape.positions, longest, encoder)
         if problem:
             raise ParameterError(key_of(space, name, "max_length", "low"), problem)
 

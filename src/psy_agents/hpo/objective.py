@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from psy_agents.agents.encoders.loading import check_encoder, locate_encoder
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.training.learning_curve import best_value
@@ -16,6 +17,8 @@ class AgentObjective:
 
     def __init__(self, setup: SearchSetup) -> None:
         self.setup = setup
+        for encoder in setup.encoders:
+            check_encoder(locate_encoder(encoder))
         self.data = setup.new_training_data()
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:

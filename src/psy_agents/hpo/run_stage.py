@@ -101,7 +101,7 @@ def run_stage(
         "observations": [] if refinement is None else plain(refinement.observations),
         "identity": identity,
     }
-    search = SearchSetup(agent, settings, corpus)
+    search = SearchSetup(agent, settings, corpus, encoders=tuple(encoders))
     with StudyStore(paths.store) as opened:
         studies = opened.studies()
         log_changes(studies, name, identity)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from psy_agents.corpus.corpus import Corpus
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchSetup:
-    """The part of the objective that all trials of a study share; sent once to each worker."""
+    """The part of the objective that all trials of a study share; sent once to each worker.
+
+    Attributes:
+        encoders: all that its trials may have; a worker loads each once before its first trial.
+    """
 
     agent: str
     settings: TrainingSettings
     corpus: Corpus
+    encoders: tuple[str, ...] = field(default=(), kw_only=True)
 
     def new_training_data(self, corpus: Corpus | None = None, **options: Any) -> TrainingData:
         """The corpus, or a resplit of it, for this process. Options: those of `TrainingData`."""

@@ -68,6 +68,10 @@ class TrainingSettings(Schema):
         "auto",
         description="On a GPU: auto captures steps and evaluation in CUDA graphs, on batches filled to a few shapes; off does not.",
     )
+    determinism: Literal["warn", "strict"] = Field(
+        "warn",
+        description="An operation without a deterministic form on this device: warn runs it and warns (GPU); strict ends the search.",
+    )
     keep_freed_memory: bool = Field(
         True, description="A worker keeps freed memory for the next training step instead of returning it to the system (CPU, glibc)."
     )

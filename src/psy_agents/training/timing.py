@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 
-from psy_agents.training.determinism import deterministic
 from psy_agents.training.scoring import answers_of
 from psy_agents.training.trainer import TrainingRun
 
@@ -164,7 +163,7 @@ def time_evaluation(run: TrainingRun) -> tuple[float, float, float]:
     first = None
     for _ in range(1 + WARM_UP_ON_GPU if run.device.type == "cuda" else 1):
         begin = _now(run.device)
-        with deterministic(run.device):
+        with run.deterministic():
             answers = answers_of(run.agent, run.validation_windows, run.forward)
         answered = _now(run.device)
         first = answered - begin if first is None else first

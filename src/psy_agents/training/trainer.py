@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -184,7 +184,7 @@ class TrainingRun:
         spare: list[dict[str, torch.Tensor]] = []
         for number in range(1, self.n_epochs + 1):
             losses = self._train_epoch(number)
-            with deterministic(self.device):
+            with self.deterministic():
                 self.answers = answers = answers_of(self.agent, self.validation_windows, self.forward)
             decisions = self.scorer.choose(answers)
             value, metrics = self.scorer.score(answers, decisions)
@@ -215,10 +215,14 @@ class TrainingRun:
         for number in range(1, epochs + 1):
             yield float(np.mean(self._train_epoch(number)))
 
+    def deterministic(self) -> AbstractContextManager[None]:
+        """A context in which operations are as deterministic as the settings ask."""
+        return deterministic(self.device, strict=self.settings.determinism == "strict")
+
     @contextmanager
     def as_in_an_epoch(self) -> Iterator[None]:
         """A context in which an epoch's steps run: deterministic, and on the stream of the graphs."""
-        with deterministic(self.device), nullcontext() if self.graphs is None else self.graphs.on_stream():
+        with self.deterministic(), nullcontext() if self.graphs is None else self.graphs.on_stream():
             yield
 
     def _train_epoch(self, epoch: int) -> list[float]:

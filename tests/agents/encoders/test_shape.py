@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 from support.tiny_agents import ENCODERS
+from transformers import AlbertConfig
 
 from psy_agents.agents.encoders.loading import layers_of, load_encoder, max_positions
 from psy_agents.agents.encoders.shape import EncoderShape, shape_of
+from psy_agents.errors import UserError
 
 
 @pytest.mark.parametrize("family", ENCODERS)
 def test_layers_and_positions_are_those_of_the_model(encoders, family):
     model = load_encoder(Path(encoders[family]), 0.0)
-    assert shape_of(Path(encoders[family])) == EncoderShape(len(layers_of(model)), max_positions(model))
+    vocabulary = model.get_input_embeddings().num_embeddings
+    assert shape_of(Path(encoders[family])) == EncoderShape(len(layers_of(model)), max_positions(model), vocabulary)
 
 
 def test_what_the_file_leaves_out_is_the_familys_default(encoders, tmp_path):
@@ -22,4 +25,11 @@ def test_what_the_file_leaves_out_is_the_familys_default(encoders, tmp_path):
     config = json.loads((folder / "config.json").read_text())
     del config["num_hidden_layers"], config["pad_token_id"]
     (folder / "config.json").write_text(json.dumps(config))
-    assert shape_of(folder) == EncoderShape(12, shape_of(Path(encoders["roberta"])).positions)
+    whole = shape_of(Path(encoders["roberta"]))
+    assert shape_of(folder) == EncoderShape(12, whole.positions, whole.vocabulary)
+
+
+def test_an_encoder_whose_layers_share_their_weights_is_refused(tmp_path):
+    AlbertConfig(num_hidden_layers=2).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=r"the layers of albert share their weights, .*: use an encoder of another family\.$"):
+        shape_of(tmp_path)

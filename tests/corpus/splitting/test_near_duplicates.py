@@ -40,6 +40,7 @@ def test_texts_that_differ_in_form_only_are_together(threshold):
 def test_plain_text_folds_form_and_keeps_what_carries_meaning():
     assert plain_text(" Stra\u00dfe,\tN\u00ba\u00a05 ") == "strasse no 5"
     assert plain_text("\u6211\u5f88\u7d2f") == "\u6211 \u5f88 \u7d2f"
+    assert plain_text("\u0e19\u0e2d\u0e44\u0e21\u0e48 ok") == "\u0e19 \u0e2d \u0e44 \u0e21\u0e48 ok"  # A mark stays with its letter.
     assert same_text_key("\U0001f622 sad") != same_text_key("\U0001f600 sad")
     assert same_text_key("\u0915\u093f") != same_text_key("\u0915\u0941")  # vowel signs are no punctuation
 
@@ -71,6 +72,26 @@ def test_a_post_quoted_whole_in_a_longer_one_is_together_with_it():
     assert cluster_near_duplicates(texts, None, seed=0).tolist() == [0, 1, 2, 3]
     cut = " ".join(quoted.split()[1:] + ["other"])
     assert cluster_near_duplicates([texts[1], cut], 0.9, seed=0).tolist() == [0, 1]
+
+
+# Words of Thai, Lao and Khmer, which are written without spaces: I, sleep, not, feel, tired, eat and so on.
+UNSPACED = {
+    "Thai": "ฉัน นอน ไม่ หลับ รู้สึก เหนื่อย มาก กิน ข้าว งาน บ้าน แม่ เพื่อน เดิน ตลาด ฝน ตก คิด เรื่อง เก่า แล้ว ตื่น สาย กลัว เงิน",
+    "Lao": "ຂ້ອຍ ນອນ ບໍ່ ຫຼັບ ຮູ້ສຶກ ເມື່ອຍ ຫຼາຍ ກິນ ເຂົ້າ ວຽກ ເຮືອນ ແມ່ ໝູ່ ຍ່າງ ຕະຫຼາດ ຝົນ ຕົກ ຄິດ ເລື່ອງ ເກົ່າ ແລ້ວ ຕື່ນ ສວາຍ ຢ້ານ ເງິນ",
+    "Khmer": "ខ្ញុំ គេង មិន លក់ អារម្មណ៍ ហត់ ណាស់ ញ៉ាំ បាយ ការងារ ផ្ទះ ម្តាយ មិត្ត ដើរ ផ្សារ ភ្លៀង ធ្លាក់ គិត រឿង ចាស់ ហើយ ភ្ញាក់ យឺត ខ្លាច លុយ",
+}
+
+
+@pytest.mark.parametrize("script", UNSPACED)
+def test_edits_and_quotes_are_found_in_scripts_without_spaces(script):
+    rng = np.random.default_rng(5)
+    words = UNSPACED[script].split()
+    sources = [rng.choice(words, size=120) for _ in range(6)]
+    edited = [[*source[:60], "ok", *source[61:]] for source in sources]
+    quote, sentence = rng.choice(words, size=40), rng.choice(words, size=6)
+    quoting = [*rng.choice(words, size=80), *quote, *sentence, *rng.choice(words, size=80)]
+    texts = ["".join(each) for each in (*sources, *edited, quoting, quote, sentence)]
+    assert cluster_near_duplicates(texts, 0.8, seed=0).tolist() == [*range(6), *range(6), 6, 6, 7]
 
 
 def test_quotes_are_found_where_runs_of_words_share_a_counter(monkeypatch):

@@ -8,7 +8,7 @@ from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.space.fit import advice_on_rates, check_fit
 from psy_agents.training.config import TrainingSettings
 
-BASE = EncoderShape(layers=12, positions=512)
+BASE = EncoderShape(layers=12, positions=512, vocabulary=100)
 RATE = {"type": "float", "low": 1e-5, "high": 1e-4, "log": True}
 
 
@@ -45,9 +45,9 @@ def test_the_limits_themselves_fit():
     [
         (5e-4, 0, BASE, True),
         (5e-4, 4, BASE, False),  # Eight layers are trained.
-        (5e-4, 0, EncoderShape(layers=6, positions=512), False),
+        (5e-4, 0, EncoderShape(layers=6, positions=512, vocabulary=100), False),
         (1e-4, 0, BASE, False),
-        (5e-4, 4, EncoderShape(layers=22, positions=8192), True),
+        (5e-4, 4, EncoderShape(layers=22, positions=8192, vocabulary=100), True),
     ],
 )
 def test_learning_rates_of_small_encoders_are_warned_of_with_a_deep_encoder_that_is_trained_whole(high, frozen, shape, warned):

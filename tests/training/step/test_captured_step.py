@@ -10,7 +10,7 @@ from support.tiny_agents import parameters
 from support.training.recorded_graphs import RecordedGraphs
 
 from psy_agents.agents.encoders.fixed_row import FixedRow
-from psy_agents.agents.registry import AGENTS
+from psy_agents.agents.registry import AGENTS, new_agent
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.optimisation import LearningRates, optimiser
 from psy_agents.training.scoring import answers_of
@@ -138,6 +138,22 @@ def test_whole_epochs_with_captured_steps_and_evaluation_give_the_figures_of_pla
     for (losses, value), (plain_losses, plain_value) in zip(*reversed(both), strict=True):
         np.testing.assert_allclose(losses, plain_losses, rtol=2e-3)
         assert value == pytest.approx(plain_value, abs=0.02)
+
+
+def test_weight_decay_leaves_weights_alone_that_the_agent_does_not_use(encoders, corpus, monkeypatch):
+    """Some encoders have such weights. The plain step gives them no gradient, so AdamW skips them."""
+
+    def with_unused(*args):
+        agent = new_agent(*args)
+        agent.register_parameter("unused", torch.nn.Parameter(torch.ones(2, 2)))
+        return agent
+
+    monkeypatch.setattr("psy_agents.training.trainer.new_agent", with_unused)
+    for captured in (False, True):
+        run = start(encoders, corpus, "criteria", captured, weight_decay=0.3)
+        train(run, 4)
+        assert (run.agent.unused == 1).all() and run.agent.unused not in run.optimiser.state
+        assert all(weight in run.optimiser.state for weight in run.agent.encoders[0].parameters())
 
 
 def test_steps_run_as_they_are_once_a_capture_has_failed(encoders, corpus):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from psy_agents.agents.config import BUNDLED_ENCODER
 from psy_agents.agents.encoders.limits import check_config
-from psy_agents.errors import UserError
+from psy_agents.errors import UserError, where
 from psy_agents.files.checksums import checksum
 
 if TYPE_CHECKING:
@@ -155,6 +155,24 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
     replace_dropouts(encoder)
     use_relative_position_table(encoder)
     return drop_pooler(encoder)
+
+
+def check_encoder(folder: Path) -> None:
+    """Load an encoder and drop it: what is wrong with it shows before the first trial, not in the trial that draws it.
+
+    Raises:
+        UserError: its weights are missing or cannot be read, or its layers are shared.
+    """
+    try:
+        encoder = load_encoder(folder, dropout=0.0)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # Of libraries that read a damaged or foreign file.
+        raise UserError(
+            f"The encoder in '{folder}' cannot be loaded ({where(error)}): copy its files there again, or save it there with "
+            f"save_pretrained()."
+        ) from None
+    layers_of(encoder)
 
 
 def drop_pooler(encoder: PreTrainedModel) -> PreTrainedModel:

@@ -12,21 +12,28 @@ FIRST_AFTER_PADDING = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", 
 """Families whose position ids start after the padding id: that many positions of their table are never used."""
 DEFAULT_POSITIONS = 512
 LAYERS = ("num_hidden_layers", "n_layers")  # The second is DistilBERT's.
+SHARED_LAYERS = ("albert",)
+"""Families of one layer that runs several times: it cannot be frozen, re-initialised or given a learning rate by depth."""
 
 
 @dataclass(frozen=True)
 class EncoderShape:
-    """Number of transformer layers, and the longest input in tokens."""
+    """Number of transformer layers, the longest input in tokens, and the number of tokens that have an embedding."""
 
     layers: int
     positions: int
+    vocabulary: int
 
 
 def shape_of(folder: Path) -> EncoderShape:
-    """The shape of the encoder in a folder. torch is imported only where its ``config.json`` leaves the shape to its family's defaults."""
+    """The shape of the encoder in a folder. torch is imported only where its ``config.json`` leaves the shape to its family's defaults.
+
+    Raises:
+        UserError: the configuration cannot be used, or the encoder's layers are shared.
+    """
     config = check_config(folder)
     layers = next((config[name] for name in LAYERS if name in config), None)
-    needed = ("model_type", "max_position_embeddings", "pad_token_id")
+    needed = ("model_type", "max_position_embeddings", "pad_token_id", "vocab_size")
     if layers is None or not all(name in config for name in needed):
         from transformers import AutoConfig
 
@@ -39,8 +46,13 @@ def shape_of(folder: Path) -> EncoderShape:
             ) from None
         layers = defaults.num_hidden_layers
         config = {name: getattr(defaults, name, None) for name in needed}
-    positions = config["max_position_embeddings"]
+    if config["model_type"] in SHARED_LAYERS:
+        raise UserError(
+            f"Encoder folder '{folder.name}': the layers of {config['model_type']} share their weights, so they have no depth by which to "
+            f"freeze them or set their learning rates: use an encoder of another family."
+        )
+    positions, vocabulary = config["max_position_embeddings"], config["vocab_size"]
     if positions is None:
-        return EncoderShape(layers, DEFAULT_POSITIONS)
+        return EncoderShape(layers, DEFAULT_POSITIONS, vocabulary)
     unused = config["pad_token_id"] + 1 if config["model_type"] in FIRST_AFTER_PADDING else 0
-    return EncoderShape(layers, positions - unused)
+    return EncoderShape(layers, positions - unused, vocabulary)

@@ -75,6 +75,23 @@ def criterion_tokens(tokenizer: Tokenizer, criteria: Mapping[str, str]) -> dict[
     return {criterion: special + len(encoding) for criterion, encoding in zip(criteria, encodings, strict=True)}
 
 
+def check_vocabulary(tokenizer: Tokenizer, vocabulary: int, folder: Path) -> None:
+    """Refuse a tokenizer with more tokens than the encoder has embeddings: the first such token in a post would end a trial.
+
+    Args:
+        vocabulary: number of the encoder's embeddings.
+
+    Raises:
+        UserError: names both sizes.
+    """
+    tokens = 1 + max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+    if tokens > vocabulary:
+        raise UserError(
+            f"The tokenizer in '{folder}' has {tokens:,} tokens, but the encoder has embeddings for {vocabulary:,}: copy the tokenizer "
+            f"that belongs to the encoder there."
+        )
+
+
 def lost_words(encode: Encode, words: Sequence[str]) -> list[str]:
     """The words of which the tokenizer keeps nothing: it gives them no tokens, or those of a character that it does not know."""
     unknown = set(encode(UNKNOWN))

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+import regex
 
+from psy_agents.corpus.scripts import SOUTH_EAST_ASIAN
 from psy_agents.errors import UserError
 
 # A changed word changes at most this many shingles, so short posts still match after an edit; word triples are rare enough to
@@ -17,6 +19,11 @@ SHINGLE_WORDS = 3
 # A text inside a longer one counts as quoted from this length on. Shorter ones are sentences that many people use: of 10,000
 # posts composed of stock sentences, 8 words chain 3,000 into one cluster, 20 words chain two.
 QUOTE_WORDS = 20
+# Letters of South East Asian scripts stand for words, since no spaces do: this many are about as rare as a word is. Runs of three
+# letters would be common to all texts of a language.
+LETTERS_A_WORD = 4
+LETTER = regex.compile(rf"[{SOUTH_EAST_ASIAN}]\p{{M}}*")  # With its marks.
+FIRST_LETTER = "\u0e00"  # No such script begins before it: a quick look at a text's highest character is enough for most.
 PERMUTATIONS = 128
 # Share of the pairs exactly at the threshold that the buckets may miss; pairs above it are missed less often.
 MISSED_AT_THRESHOLD = 0.001
@@ -33,10 +40,10 @@ def cluster_near_duplicates(texts: Sequence[str], threshold: float | None, seed:
 
     - equal up to case, white space, punctuation and Unicode form (`same_text_key`), always;
     - near-duplicates: the Jaccard similarity of their sets of word triples is at least ``threshold``. A text of
-      fewer than three words is one shingle. Candidates come from MinHash and LSH (Broder, "On the resemblance and
-      containment of documents", SEQUENCES 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets",
-      chapter 3) and each is checked on the full sets of 64-bit shingle hashes: no pair below the
-      threshold is joined, and about 1 in 1000 of the pairs at the threshold is missed;
+      fewer than three words is one shingle; four letters of a script like Thai count as a word. Candidates come from
+      MinHash and LSH (Broder, "On the resemblance and containment of documents", SEQUENCES 1997; Leskovec, Rajaraman
+      and Ullman, "Mining of Massive Datasets", chapter 3) and each is checked on the full sets of 64-bit shingle
+      hashes: no pair below the threshold is joined, and about 1 in 1000 of the pairs at the threshold is missed;
     - quoted: a longer text contains a text of at least 20 words, word for word.
 
     Clusters are the connected components: two texts may share a cluster because both resemble a third. Not found:
@@ -64,9 +71,10 @@ def cluster_near_duplicates(texts: Sequence[str], threshold: float | None, seed:
     if threshold is not None:
         hash_of_word = _WordHashes()
         words = [np.array([hash_of_word[word] for word in text.split(" ")], dtype=np.uint64) for text in distinct]
-        shingles = [np.unique(_hash_runs(hashes, SHINGLE_WORDS)) for hashes in words]
+        parts = np.array([_parts_a_word(text) for text in distinct], dtype=np.int64)
+        shingles = [np.unique(_hash_runs(hashes, SHINGLE_WORDS * each)) for hashes, each in zip(words, parts.tolist(), strict=True)]
         cluster = _join_alike(cluster, shingles, threshold, seed)
-        cluster = _join_quotes(cluster, distinct, words)
+        cluster = _join_quotes(cluster, distinct, words, QUOTE_WORDS * parts)
     return pd.factorize(cluster[text_of_post])[0]
 
 
@@ -74,15 +82,19 @@ def plain_text(text: str) -> str:
     """The text's words, one space between them: case, punctuation, white space and Unicode form do not matter.
 
     Case is folded and compatible characters become one (NFKC). A wide character (Chinese, Japanese, Korean, emoji)
-    counts as a word, because such texts have no spaces between words.
+    counts as a word, and so does a letter of Thai, Lao, Khmer, Burmese and their like with its marks, because such texts have no
+    spaces between words.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return " ".join(folded.translate(_PLAIN).split())
+    return " ".join(folded.translate(_PLAIN).replace(f" {_JOINED}", "").split())
 
 
 def same_text_key(text: str) -> str:
     """A key that is equal for texts that differ only in case, white space, punctuation and Unicode form."""
     return _without_spaces(plain_text(text))
+
+
+_JOINED = "\0"  # Before a mark that belongs to the word before it; no text keeps this character.
 
 
 class _PlainCharacters(dict):
@@ -97,6 +109,8 @@ class _PlainCharacters(dict):
             plain = ""
         elif unicodedata.east_asian_width(character) in "WF":
             plain = f" {character} "
+        elif LETTER.match(character):
+            plain = f"{_JOINED}{character} " if category[0] == "M" else f" {character} "
         else:
             plain = character
         self[code] = plain
@@ -108,6 +122,14 @@ _PLAIN = _PlainCharacters()
 
 def _without_spaces(plain: str) -> str:
     return plain.replace(" ", "")
+
+
+def _parts_a_word(plain: str) -> int:
+    """How many words of `plain_text` make up a word of the language: 1, or the letters of one where most of a text is letters."""
+    if max(plain, default="") < FIRST_LETTER:
+        return 1
+    letters = len(LETTER.findall(plain))
+    return LETTERS_A_WORD if 2 * letters > plain.count(" ") + 1 else 1
 
 
 class _WordHashes(dict):
@@ -128,8 +150,8 @@ def _hash_runs(words: np.ndarray, length: int) -> np.ndarray:
     return runs
 
 
-def _join_quotes(cluster: np.ndarray, texts: Sequence[str], words: list[np.ndarray]) -> np.ndarray:
-    """(texts) the clusters, joined where a longer text contains a text.
+def _join_quotes(cluster: np.ndarray, texts: Sequence[str], words: list[np.ndarray], least: np.ndarray) -> np.ndarray:
+    """(texts) the clusters, joined where a longer text contains a text of at least ``least`` (texts) words.
 
     A text that contains another contains each of its runs of words. One run of each text, about its rarest, is looked up
     among the runs of all others, and what it finds is compared word for word. How often a run occurs is counted in
@@ -144,7 +166,7 @@ def _join_quotes(cluster: np.ndarray, texts: Sequence[str], words: list[np.ndarr
     for text in long_enough:
         runs = _hash_runs(words[text], QUOTE_WORDS)
         rarity = occurrences[runs % COUNTERS]
-        if rarity.min() > 1:  # otherwise no other text has that run
+        if length[text] >= least[text] and rarity.min() > 1:  # otherwise no other text has that run
             signs.append(runs[rarity == rarity.min()].min())
             quoted.append(text)
     order = np.argsort(np.array(signs, dtype=np.uint64), kind="stable")

@@ -18,8 +18,9 @@ class CapturedStep:
     """A `TrainingStep` whose micro-batches are filled to buckets: one graph for each bucket, and one for clipping and AdamW.
 
     Everything that changes from step to step is in tensors that keep their addresses: the index of a micro-batch, the step's counts,
-    the learning rates (`optimisation.LearningRates`), gradients and moments. Each bucket's graph adds to the same gradients; the
-    last graph of a step sets them to zero.
+    the learning rates (`optimisation.LearningRates`), gradients and moments. The first
+    micro-batch, which is never captured, makes the gradients; each bucket's graph adds to them, and the last graph of a step sets them
+    to zero. A weight that the agent does not use never has one, so the optimiser and its weight decay leave it alone.
 
     Args:
         step: the step as a function. Its optimiser must be capturable.
@@ -32,11 +33,7 @@ class CapturedStep:
         self._buckets = Buckets(int(tables.lengths.max()), int(tables.n_sentences.max()), step.agent.packed)
         self._counts = torch.ones(2, device=tables.device)
         self._total = torch.zeros((), device=tables.device)
-        self._gradients = []
-        for weight in step.agent.parameters():
-            if weight.requires_grad:
-                weight.grad = torch.zeros_like(weight)
-                self._gradients.append(weight.grad)
+        self._gradients: list[Tensor] = []
         self._parts: dict[Bucket, tuple[Tensor, Repeated]] = {}
         self._update = self._new_update()
 
@@ -53,6 +50,8 @@ class CapturedStep:
                 index.copy_(to_device(values, tables.device))
                 add_gradients()
             total = self._total.clone()
+            if not self._gradients:
+                self._gradients += [weight.grad for weight in self._step.agent.parameters() if weight.grad is not None]
             self._update()
             return total
 
