@@ -11,7 +11,9 @@ import pytest
 from support.corpus.raw_files import CANARY, cells, parquet
 
 from psy_agents.corpus.config import PostColumns
+from psy_agents.corpus.reading import parquet as module
 from psy_agents.corpus.reading.checks import check_posts
+from psy_agents.corpus.reading.rows import read_rows
 from psy_agents.errors import UserError
 
 
@@ -80,6 +82,21 @@ def test_a_column_without_a_form_as_text_is_refused_only_where_it_is_read(read, 
         check_posts(table, "f", PostColumns(text="odd"))
 
 
-def test_parquet_text_that_is_not_utf_8_is_refused(refusal):
-    raw = parquet(pa.table({"a": [f"{CANARY} é"]}), compression="none", use_dictionary=False, write_statistics=False)
+@pytest.mark.parametrize("options", [{}, {"use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}}])
+def test_cells_held_once_and_repeated_are_refused_where_they_would_fill_the_memory(read, refusal, monkeypatch, tmp_path, options):
+    monkeypatch.setattr(module, "BOMB_BYTES", 2**16)
+    for rows, refused in ((100, False), (10_000, True)):
+        table = pa.table({"post_id": [1] * rows, "text": [f"{CANARY} {'x' * 500}"] * rows})
+        content = parquet(table, compression="zstd", data_page_size=2**20, **options)
+        if refused:
+            assert len(content) < 2**14 and "unpacks to far more rows or bytes than it has itself" in refusal("f.parquet", content)
+            with pytest.raises(UserError, match="unpacks to far more"):
+                list(read_rows(tmp_path / "f.parquet", ["text"], "f", "predict.columns"))
+        else:
+            assert read("f.parquet", content)["text"].nunique() == 1
+
+
+@pytest.mark.parametrize("use_dictionary", [False, True])
+def test_parquet_text_that_is_not_utf_8_is_refused(refusal, use_dictionary):
+    raw = parquet(pa.table({"a": [f"{CANARY} é"]}), compression="none", use_dictionary=use_dictionary, write_statistics=False)
     assert "with its text in UTF-8" in refusal("f.parquet", raw.replace("é".encode(), b"\xe9\xe9"))

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from psy_agents.corpus.reading.frames import UNREADABLE, refuse_repeated
-from psy_agents.corpus.reading.parquet import as_text, refuse_bomb
+from psy_agents.corpus.reading.parquet import as_text, bounded_batches, open_parquet, parquet_errors
 from psy_agents.corpus.reading.tables import DELIMITERS, csv_delimiter, csv_rows, full_rows, json_rows
 from psy_agents.corpus.reading.text_lines import LONGEST_LINE, file_errors, text_lines
 from psy_agents.errors import UserError
@@ -76,23 +75,15 @@ def _of_jsonl(path: Path, columns: Sequence[str], name: str, setting: str) -> It
 
 
 def _of_parquet(path: Path, columns: Sequence[str], name: str, setting: str) -> Iterator[tuple[str, ...]]:
-    damage = (pa.ArrowException, OSError, UnicodeDecodeError)
-    with path.open("rb") as source:
-        try:
-            file = pq.ParquetFile(source, buffer_size=PARQUET_BUFFER)
-            refuse_bomb(file, path, name)
-            names = file.schema_arrow.names
-            refuse_repeated(names, "columns", name)
-            at = _places(columns, names, name, setting)
-            for batch in file.iter_batches(PARQUET_ROWS, columns=list(columns)):
-                batch.validate(full=True)
-                cells = [_cells(batch.column(names[place]), f"{name}, column {place + 1}") for place in at]
-                yield from zip(*cells, strict=True)
-        except damage as error:
-            raise UserError(
-                f"{name}: the file cannot be read as Parquet ({type(error).__name__}): "
-                f"copy or save it again, whole and with its text in UTF-8."
-            ) from None
+    with path.open("rb") as source, parquet_errors(name):
+        file = open_parquet(source, path, name, buffer_size=PARQUET_BUFFER)
+        names = file.schema_arrow.names
+        refuse_repeated(names, "columns", name)
+        at = _places(columns, names, name, setting)
+        for batch in bounded_batches(file, path, name, PARQUET_ROWS, columns):
+            batch.validate(full=True)
+            cells = [_cells(batch.column(names[place]), f"{name}, column {place + 1}") for place in at]
+            yield from zip(*cells, strict=True)
 
 
 def _cells(column: pa.Array, where: str) -> list[str]:
