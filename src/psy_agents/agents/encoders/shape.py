@@ -46,13 +46,14 @@ def shape_of(folder: Path) -> EncoderShape:
             ) from None
         layers = defaults.num_hidden_layers
         config = {name: getattr(defaults, name, None) for name in needed}
-    if config["model_type"] in SHARED_LAYERS:
+    family = config["model_type"]
+    if family in SHARED_LAYERS:
         raise UserError(
-            f"Encoder folder '{folder.name}': the layers of {config['model_type']} share their weights, so they have no depth by which to "
+            f"Encoder folder '{folder.name}': the layers of {family} share their weights, so they have no depth by which to "
             f"freeze them or set their learning rates: use an encoder of another family."
         )
     positions, vocabulary = config["max_position_embeddings"], config["vocab_size"]
     if positions is None:
         return EncoderShape(layers, DEFAULT_POSITIONS, vocabulary)
-    unused = config["pad_token_id"] + 1 if config["model_type"] in FIRST_AFTER_PADDING else 0
+    unused = config["pad_token_id"] + 1 if family in FIRST_AFTER_PADDING else 0
     return EncoderShape(layers, positions - unused, vocabulary)
