@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Cell = str | int | None
 
-_NUMBER = re.compile(r"[-<]?[\d,]+(\.\d+)?(\s%|\s±\s[\d.]+|\s\[[^\]]*\])?")
+_NUMBER = re.compile(r"[-<]?[\d,]+(\.\d+)?(\s%|\s\[[^\]]*\])?")
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,13 @@ def test_where_the_search_found_nothing_better_the_winner_is_the_untuned_agent(r
 
 
 def test_a_list_without_the_first_trial_leaves_the_untuned_agent_out_with_a_warning(refits, tmp_path, caplog):
+    caplog.set_level("INFO")
     output, summary = again(refits.single("criteria"), tmp_path, None, untuned=True)
     assert summary.untuned is None and output.untuned.empty
     assert "run hpo_stage2 again to have it" in caplog.text
+    winner = summary.candidates[summary.winner - 1]
+    chosen = f"the best of 2 candidates by the mean over the held-out posts of 2 seeds: {winner.mean:.4f}"
+    assert chosen in caplog.text and "too high on average because it chose" in caplog.text
 
 
 def test_a_seed_whose_training_failed_is_left_out_and_the_first_is_needed(refits, tmp_path, monkeypatch):

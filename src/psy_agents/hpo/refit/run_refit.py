@@ -159,8 +159,10 @@ def run_refit(
         warn_of_flat_probabilities(agent, decisions)
         found = [each.summary(trial) for each, trial in zip(confirmations, chosen, strict=True)]
         log.info(
-            "%s: trial %d of %s wins with %.4f +- %.4f over %d seeds; it is trained on train + validation for %d epochs",
-            agent, found[place].trial, top.study, found[place].mean, found[place].standard_deviation, len(winner.complete), last.epochs,
+            "%s: trial %d of %s is chosen, the best of %d candidates by the mean over the held-out posts of %d seeds: %.4f (SD over seeds "
+            "%.4f), too high on average because it chose; it is trained on train + validation for %d epochs",
+            agent, found[place].trial, top.study, len(found), len(winner.complete), found[place].mean, found[place].standard_deviation,
+            last.epochs,
         )  # fmt: skip
         setup = RefitSetup(agent, settings, corpus, candidates, {place: last}, corpora)
         finals = train_finals(engine, setup, study, place)

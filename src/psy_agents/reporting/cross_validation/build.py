@@ -90,5 +90,5 @@ def headline(report: CrossValidationReport) -> str:
     pooled = ", ".join(f"{metric} {value:.3f}" for metric, value in agent.objectives.items())
     return (
         f"{done.agent}: {pooled} on the pooled predictions of {done.folds} folds ({report.posts:,} posts, each tested once); "
-        f"objective by fold {report.mean:.3f} ± {report.standard_deviation:.3f}"
+        f"objective by fold: mean {report.mean:.3f}, standard deviation {report.standard_deviation:.3f}, which is no standard error"
     )
