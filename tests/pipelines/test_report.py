@@ -82,8 +82,8 @@ def test_what_calibration_and_thresholds_buy_can_be_computed_again_from_the_save
     assert thresholds["own"].to_dict() == {name: positives >= 2 for name, positives in summary["validation_positives"].items()}
 
 
-def test_an_ensemble_is_handed_over_and_reported_with_what_it_buys(copied, resumed):
-    resumed(agent="criteria", hpo={"refit": {"ensemble": "seeds", "resplit": False}}).run(pipeline_names=["refit"])
+def test_an_ensemble_and_the_untuned_agent_are_reported_with_what_they_show(copied, resumed):
+    resumed(agent="criteria", hpo={"refit": {"ensemble": "seeds", "resplit": False, "untuned": True}}).run(pipeline_names=["refit"])
     model = latest(copied, "data/test/06_models/refit/criteria")
     assert sorted(path.name for path in model.iterdir()) == ["ensemble.json", "hashes.json", "member_1", "member_2"]
     resumed().run(pipeline_names=["report"])
@@ -98,6 +98,16 @@ def test_an_ensemble_is_handed_over_and_reported_with_what_it_buys(copied, resum
     summary = loaded(copied, "data/test/07_model_output/refit/criteria_criteria-stage3-refit_summary.json")
     shown = table(copied, "summary").query("system == 'criteria'").set_index("metric")["value"]
     assert row["value"] == pytest.approx(shown["macro_f1"] - summary["ensemble"]["single_test_metrics"]["macro_f1"])
+
+    first = summary["untuned"]
+    saved = pd.read_parquet(latest(copied, "data/test/07_model_output/refit/criteria_untuned_predictions.parquet"))
+    found = saved.groupby("criterion").filter(lambda rows: rows["label"].any()).groupby("criterion")
+    macro = np.mean([f1_score(rows["label"], rows["predicted"], zero_division=0) for _, rows in found])
+    of_untuned = table(copied, "summary").query("system == 'untuned_criteria'").set_index("metric")["value"]
+    assert of_untuned["macro_f1"] == pytest.approx(macro) == pytest.approx(first["test_value"])
+    of_pair = "metric == 'macro_f1' and first == 'criteria' and second == 'untuned_criteria' and with_baseline"
+    (compared,) = table(copied, "comparisons").query(of_pair).to_dict("records")
+    assert compared["value"] == pytest.approx(shown["macro_f1"] - macro)
 
 
 def test_the_leaderboard_has_each_stage_of_each_agent_with_the_value_of_its_top_k_and_the_test_value_of_the_refit(finished):
