@@ -11,10 +11,17 @@ STAGE = {"n_trials": 7, "constant_after": 5, "objective": "support.search.object
 SENTENCE = r"first 5 complete trials of study has the value 0\.25, .*without known evidence.*without a tokenizer.*the same command"
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_five_complete_trials_of_one_value_stop_the_stage_and_none_is_final(search, workers):
+RUNGS = {"name": "rungs", "epochs": [1, 2], "min_trials": 2}
+
+
+@pytest.mark.parametrize(("workers", "pruner"), [(1, {"name": "none"}), (2, RUNGS)])
+def test_five_complete_trials_of_one_value_stop_the_stage_and_none_is_final(search, workers, pruner):
+    """Rungs stop no trial that is as good as all others, whatever the order of the workers' reports."""
     with pytest.raises(UserError, match=SENTENCE):
-        search.run(**STAGE, workers=workers)
+        search.run(**STAGE, workers=workers, pruner=pruner)
+    decisions = [each for trial in search.study().trials for each in trial.user_attrs.get("rungs", [])]
+    assert bool(decisions) == (pruner is RUNGS)
+    assert all(each["cut_off"] in (None, 0.25) and each["value"] == 0.25 for each in decisions)
     assert search.records() == ()
     failures = search.failures()
     assert failures.count("constant objective") == 5 and set(failures) <= {"constant objective", "interrupted"}
