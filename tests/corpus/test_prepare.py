@@ -1,9 +1,13 @@
 """From raw tables to an accounted corpus and its splits."""
 
 import copy
+import math
+import re
 
 import pandas as pd
 import pytest
+from sklearn.model_selection import train_test_split
+from support.project_copy import ROOT
 
 from psy_agents.corpus.config import CorpusSettings
 from psy_agents.corpus.prepare import check_account, prepare_corpus, split_corpus
@@ -115,6 +119,26 @@ def test_the_corpus_may_bring_its_own_splits_which_are_audited():
     with pytest.raises(UserError, match=r"p\.csv: column part names no split in 1 of 40 rows, first in row 4") as error:
         prepared(posts, rows, **own)
     assert "ill" not in str(error.value)
+
+
+def test_the_recipe_for_redsm5_gives_the_authors_test_posts_and_a_split_that_is_read(tmp_path, monkeypatch):
+    """The Python block of docs/redsm5.md, on posts in the order of the authors' file."""
+    (recipe,) = re.findall(r"```python\n(.+?)```", (ROOT / "docs/redsm5.md").read_text(encoding="utf-8"), re.S)
+    folder = tmp_path / "data/01_raw/redsm5"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    for n in (1484, 40):
+        posts, rows = corpus(n)
+        posts.rename(columns={"id": "post_id", "body": "text"}).to_csv(folder / "redsm5_posts.csv", index=False)
+        exec(recipe, {})
+        made = pd.read_csv(folder / "redsm5_posts_with_split.csv")
+        train, test = train_test_split(made["text"], test_size=0.2, random_state=42)  # As the authors' notebook: texts, not ids.
+        assert set(made.loc[made["split"] == "test", "text"]) == set(test) and len(test) == {1484: 297, 40: 8}[n]
+        assert made["split"].value_counts()["validation"] == math.ceil(len(train) / 8)
+    own = {"split": "split", "splits": {"method": "column"}}
+    done = prepared(made.rename(columns={"post_id": "id", "text": "body"}), rows, **own)
+    splits = split_corpus(done.posts, done.pairs, settings(**own).splits).set_index("post_id")["split"]
+    assert splits.to_dict() == made.set_index("post_id")["split"].to_dict()
 
 
 @pytest.mark.parametrize(
