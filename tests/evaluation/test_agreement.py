@@ -1,5 +1,7 @@
 """Agreement of annotators: published and known values, and intervals over clusters."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +23,8 @@ def agreement(raters, criteria=("sleep",), clusters=None, **options):
     ]
     splits = pd.DataFrame({"post_id": posts, "split": "train", "cluster": range(len(posts)) if clusters is None else clusters})
     corpus = Corpus(posts=splits, pairs=splits, sentences=splits, splits=splits, criteria=dict.fromkeys(criteria, "text"))
-    return annotator_agreement(pd.DataFrame(rows, columns=["post_id", "criterion", "annotator", "label"]), corpus, **options)
+    ratings = pd.DataFrame(rows, columns=["post_id", "criterion", "annotator", "label"])
+    return annotator_agreement(ratings.assign(starts=[[]] * len(rows), ends=[[]] * len(rows), evidence_known=False), corpus, **options)
 
 
 def test_alpha_is_that_of_krippendorffs_example_of_two_observers():
@@ -53,6 +56,37 @@ def test_equal_ratings_agree_wholly_and_without_variation_nothing_is_defined():
     assert (found.annotators, found.posts, found.posts_of_several) == (3, 10, 10)
     assert found.criteria["sleep"].f1.low < 0.6, "two posts show little, though all agree"
     assert found.criteria["sleep"].alpha.low is None, "no resample disagrees, so none says how sure it is"
+
+
+def of_evidence(marks, text="one two three four five six", **options):
+    """Of marked words by post and annotator, None where the place is unknown; one criterion."""
+    words = [(match.start(), match.end()) for match in re.finditer(r"\w+", text)]
+    rows = []
+    for post, of_post in enumerate(marks):
+        for annotator, marked in enumerate(of_post):
+            starts, ends = ([words[word][side] for word in marked or ()] for side in (0, 1))
+            rows.append((f"p{post}", "sleep", annotator, int(marked is None or bool(marked)), starts, ends, marked is not None))
+    splits = pd.DataFrame({"post_id": [f"p{post}" for post in range(len(marks))], "split": "train", "cluster": range(len(marks))})
+    corpus = Corpus(posts=splits.assign(text=text), pairs=splits, sentences=splits, splits=splits, criteria={"sleep": "text"})
+    columns = ["post_id", "criterion", "annotator", "label", "starts", "ends", "evidence_known"]
+    return annotator_agreement(pd.DataFrame(rows, columns=columns), corpus, **options)
+
+
+def test_evidence_of_annotators_agrees_by_its_words_as_an_agents_does():
+    """Words of both: 2 + 0; of each: 2 + 3 and 0 + 1. The third post has an unknown place, in the last nobody marks anything."""
+    found = of_evidence([[[0, 1], [0, 1, 2]], [[], [5]], [[1], None], [[], []]])
+    assert found.token_f1.value == pytest.approx(2 * 2 / (2 + 3 + 0 + 1)) == found.criteria["sleep"].token_f1.value
+    assert found.evidence_pairs == found.criteria["sleep"].evidence_pairs == 2
+    assert 0 <= found.token_f1.low < found.token_f1.value < found.token_f1.high <= 1
+    assert of_evidence([[[1], None]]).token_f1 is None and of_evidence([[[1], [1]]], resamples=0).token_f1.low is None
+
+
+def test_each_rating_counts_once_however_many_annotate_a_post():
+    """Three annotators, one of whom marks another word: 1 + 0 + 0 shared words of two, each two weigh a half, as 1.5 ratings."""
+    three, two = of_evidence([[[0], [0], [3]]]), of_evidence([[[0], [0]], [[0], [3]]])
+    assert three.token_f1.value == pytest.approx(1 / 3)
+    both = of_evidence([[[0], [0], [3]], [[0], [0]]])
+    assert both.token_f1.value == pytest.approx(2 * (0.5 + 1) / (3 + 2)) and two.token_f1.value == pytest.approx(0.5)
 
 
 def test_posts_of_a_single_annotator_tell_nothing():

@@ -30,12 +30,15 @@ class PairTables:
             ends (lists of character offsets of the evidence in the post's text, sorted, without repeats) and
             evidence_known (False where a positive pair's evidence could not be placed, or not all of it).
         sentences: one row per annotated place: post_id, criterion, start, end, status (int8).
+        places: one row per place of each annotation, by the annotation's label in the index: start and end; -1 for a sentence that is
+            not in its post. A blank sentence has none.
         unused_annotations: the reason why each annotation is not used, `USED` for used ones.
         report: counts of pairs, places and stages of the alignment, without any text or id of a post.
     """
 
     pairs: pd.DataFrame
     sentences: pd.DataFrame
+    places: pd.DataFrame
     unused_annotations: pd.Series
     report: dict[str, Any]
 
@@ -143,7 +146,16 @@ def build_pairs(
             "evidence_unknown": int((~evidence_known[keep]).sum()),
         },
     }
-    return PairTables(pairs, sentences, pd.Series(annotation_reason, index=annotations.index), report)
+    return PairTables(pairs, sentences, _places_of_rows(found, annotations.index), pd.Series(annotation_reason, annotations.index), report)
+
+
+def _places_of_rows(found: Alignment, index: pd.Index) -> pd.DataFrame:
+    """For `PairTables.places`."""
+    lost = np.flatnonzero(found.stage == "not_found")
+    nowhere = np.full(len(lost), -1)
+    row = np.concatenate([found.sentence, lost])
+    places = {"start": np.concatenate([found.start, nowhere]), "end": np.concatenate([found.end, nowhere])}
+    return pd.DataFrame(places, index=index[row])
 
 
 def _flags(pairs: np.ndarray, n_pairs: int) -> np.ndarray:

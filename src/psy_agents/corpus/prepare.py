@@ -64,7 +64,7 @@ def prepare_corpus(
     account = {"posts": count_rows(chosen.posts), "annotations": count_rows(annotation_reasons), **tables.report}
     check_account(account, len(posts_raw), len(annotations_raw), len(posts), len(chosen.criteria))
     read = all_annotations[chosen.annotations.isin(ROWS_OF_USED_POSTS)]
-    ratings = ratings_of(read, list(chosen.criteria), settings.policies)
+    ratings = ratings_of(read, list(chosen.criteria), settings.policies, tables.places)
     return PreparedCorpus(posts, tables.pairs, tables.sentences, chosen.criteria, account, ratings)
 
 

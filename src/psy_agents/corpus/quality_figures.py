@@ -156,12 +156,16 @@ class CriterionAgreement(_Figures):
         met_by_any: of those, the posts for which an annotator says that the criterion is met.
         alpha: Krippendorff's; None where all ratings are equal.
         f1: of one annotator against another; None where no rating says that the criterion is met.
+        evidence_pairs: of those posts, the ones in which an annotator marks evidence, and all marks were found.
+        token_f1: of one annotator's evidence against another's in them; None where there are none.
     """
 
     posts: int
     met_by_any: int
     alpha: AgreementValue | None
     f1: AgreementValue | None
+    evidence_pairs: int = 0
+    token_f1: AgreementValue | None = None
 
 
 class AnnotatorFigures(_Figures):
@@ -169,6 +173,7 @@ class AnnotatorFigures(_Figures):
 
     Attributes:
         posts: rated by at least one annotator.
+        token_f1: of the evidence, over the words of all criteria together, as an agent's.
     """
 
     annotators: int
@@ -177,6 +182,8 @@ class AnnotatorFigures(_Figures):
     criteria: dict[str, CriterionAgreement]
     mean_alpha: AgreementValue | None
     mean_f1: AgreementValue | None
+    evidence_pairs: int = 0
+    token_f1: AgreementValue | None = None
 
 
 class DataQuality(_Figures):

@@ -52,7 +52,7 @@ def report(corpus):
     }  # fmt: skip
     setup = BaselineSetup(BaselinesConfig.model_validate({"embedding": {"use": False}}), RefitConfig(n_seeds=2), training_settings("none"))
     config = ReportConfig(resamples=100, permutations=100)
-    rows = corpus.pairs[["post_id", "criterion", "label"]]
+    rows = corpus.pairs[["post_id", "criterion", "label", "starts", "ends", "evidence_known"]]
     ratings = pd.concat([rows.assign(annotator=number) for number in range(2)], ignore_index=True)
     return build_cross_validation(corpus, summary, in_order_of_pairs(corpus, tables), config, setup, ratings)
 
@@ -77,7 +77,8 @@ def test_the_table_has_every_score_and_the_page_no_text(report):
     assert "±" not in page and "The first two chose the winner and are too high on average" in page
     assert all(each in page for each in ("0.700", "lowest", "highest", "0.200"))
     assert "criteria-stage3-final-2" in page and "Forman" not in page
-    assert "2 annotators agree with each other with a macro-F1 of 1.000" in page and "one annotator against another" in page
+    assert "2 annotators agree with each other with a macro-F1 of 1.000" in page and "with a token-F1 of 1.000" in page
+    assert "one annotator against another" in page
     assert CANARY not in page and CANARY not in headline(report)
     assert "3 folds (40 posts, each tested once); objective by fold: mean 0.700, standard deviation 0.200" in headline(report)
 

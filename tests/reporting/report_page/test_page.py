@@ -296,3 +296,7 @@ def test_the_agreement_of_annotators_is_a_ceiling_beside_the_agents(report):
     page = report_page(agreed, {}, {})
     assert "The 3 annotators agree with each other with a macro-F1 of 0.710 [0.600, 0.800], on the 40 posts" in page
     assert page.count("one annotator against another") == 1
+    marked = agreed.annotators.model_copy(update={"evidence_pairs": 7, "token_f1": agreed.annotators.mean_f1})
+    page = report_page(agreed.model_copy(update={"annotators": marked}), {}, {})
+    assert "and on evidence with a token-F1 of 0.710 [0.600, 0.800]" in page
+    assert table(Page(page), "Every evidence metric")["token-F1", "one annotator against another"] == "0.710 [0.600, 0.800]"

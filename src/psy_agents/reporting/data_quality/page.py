@@ -237,15 +237,16 @@ def _evidence_tables(report: DataQuality) -> list[Table]:
 
 def _annotators_table(figures: AnnotatorFigures) -> Table:
     rows: list[list[Cell]] = [
-        [criterion, each.posts, each.met_by_any, estimate_cell(each.alpha), estimate_cell(each.f1)]
+        [criterion, each.posts, each.met_by_any, *map(estimate_cell, (each.alpha, each.f1, each.token_f1))]
         for criterion, each in figures.criteria.items()
     ]
     return Table(
         f"Agreement of {_count(figures.annotators, 'annotator')} on the {_count(figures.posts_of_several, 'post')} that several of them "
         f"rated, with 95 % intervals. Krippendorff asks for an alpha of 0.8, and calls 0.667 the least for tentative conclusions. F1 is "
-        f"that of one annotator against another; a model of a higher F1 on these labels agrees with them better than an annotator does.",
-        ["Criterion", "Posts of several", "Met for one of them", "Krippendorff's alpha", "F1"],
-        [*rows, ["mean", None, None, estimate_cell(figures.mean_alpha), estimate_cell(figures.mean_f1)]],
+        f"that of one annotator against another; a model of a higher F1 on these labels agrees with them better than an annotator does. "
+        f"Token-F1 is that of the sentences that they marked; its mean is over the words of all criteria together.",
+        ["Criterion", "Posts of several", "Met for one of them", "Krippendorff's alpha", "F1", "Token-F1 of evidence"],
+        [*rows, ["mean", None, None, *map(estimate_cell, (figures.mean_alpha, figures.mean_f1, figures.token_f1))]],
     )
 
 

@@ -159,11 +159,12 @@ def notes(report: Report) -> list[str]:
 
 
 def ceiling(annotators: AnnotatorFigures) -> str:
-    """What the agreement of annotators says of an agent's macro-F1."""
-    f1, alpha = estimate_with_interval(annotators.mean_f1), annotators.mean_alpha
+    """What the agreement of annotators says of an agent's macro-F1 and token-F1."""
+    f1, alpha, tokens = estimate_with_interval(annotators.mean_f1), annotators.mean_alpha, annotators.token_f1
     alphas = "" if alpha is None else f" (mean of Krippendorff's alphas: {estimate_with_interval(alpha)})"
+    evidence = "" if tokens is None else f", and on evidence with a token-F1 of {estimate_with_interval(tokens)}"
     return (
-        f"The {annotators.annotators} annotators agree with each other with a macro-F1 of {f1}{alphas}, on the "
+        f"The {annotators.annotators} annotators agree with each other with a macro-F1 of {f1}{alphas}{evidence}, on the "
         f"{annotators.posts_of_several:,} posts of the corpus that several of them rated. An agent above it agrees with the labels better "
         f"than one annotator with another, so more can hardly be shown on these labels."
     )

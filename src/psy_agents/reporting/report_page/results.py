@@ -35,6 +35,7 @@ GROUP_HEADS = {
     "origin": "by origin; a hard negative has status 0: an annotator marked a sentence as not meeting the criterion",
 }
 ROWS_OPEN = 12
+ANNOTATORS = "one annotator against another"
 CAPTIONS = {
     "comparison": "Points are scores, lines are their intervals. The tables hold the numbers.",
     "criteria": "Points are scores, lines are their intervals, grey marks are baselines. The table holds the numbers.",
@@ -98,7 +99,7 @@ def criteria_section(report: Report, figures: Mapping[str, Figure]) -> Section |
     names = [each.name for each in systems]
     if report.annotators is not None:
         f1 = [[*row, _annotators_f1(report.annotators, part, name)] for row, (part, name, _) in zip(f1, scores_of[0], strict=True)]
-        names.append("one annotator against another")
+        names.append(ANNOTATORS)
     table = Table("F1 of each criterion", ["Criterion", "Support", *names], f1)
     return Section(_charts(figures, "criteria"), [table], details)
 
@@ -122,7 +123,11 @@ def evidence_section(report: Report) -> Section | None:
         return None
     systems = list(table["system"].unique())
     pooled, single = table[table["criterion"].isna()], table[table["criterion"].notna()]
-    rows = _pivot(pooled, "metric", "system", systems, TITLES.__getitem__)
+    rows, names = _pivot(pooled, "metric", "system", systems, TITLES.__getitem__), systems
+    annotators = report.annotators
+    if annotators is not None and annotators.token_f1 is not None:
+        of_annotators = {TITLES[OBJECTIVES["evidence"]]: estimate_cell(annotators.token_f1)}
+        rows, names = [[*row, of_annotators.get(row[0])] for row in rows], [*systems, ANNOTATORS]
     details = []
     for metric in single["metric"].unique():
         content = Table(
@@ -131,7 +136,7 @@ def evidence_section(report: Report) -> Section | None:
             _pivot(single[single["metric"] == metric], "criterion", "system", systems),
         )
         details.append(Details(f"{TITLES[metric]} by criterion", tables=[content], opened=metric == OBJECTIVES["evidence"]))
-    return Section(tables=[Table("Every evidence metric over all pairs", ["Metric", *systems], rows)], details=details)
+    return Section(tables=[Table("Every evidence metric over all pairs", ["Metric", *names], rows)], details=details)
 
 
 def _pivot(
