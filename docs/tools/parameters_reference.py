@@ -222,7 +222,7 @@ def _range(spec: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as YAML, or the number of its entries if it is too long for a cell."""
+    """A value as YAML, or its length if it is too long for a cell."""
     if isinstance(value, BaseModel):
         value = value.model_dump(mode="json")
     if isinstance(value, tuple):
@@ -230,7 +230,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         value = float(f"{value:.3g}")
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False).removesuffix("\n").removesuffix("\n...")
-    return f"`{text}`" if len(text) <= SHOWN_CHARACTERS else f"{len(value)} entries: see the file"
+    if len(text) <= SHOWN_CHARACTERS:
+        return f"`{text}`"
+    return f"{len(value)} {'characters' if isinstance(value, str) else 'entries'}: see the file"
 
 
 def _row(*cells: str) -> str:

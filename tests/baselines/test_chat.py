@@ -181,6 +181,11 @@ def test_a_post_that_names_the_criterion_is_shown_as_it_is():
     assert ChatConfig(prompt="{criterion}: {post}").prompted([("a {criterion} and {post}", "b")]) == ["b: a {criterion} and {post}"]
 
 
+def test_without_a_file_each_run_asks_again(server, answers, tmp_path):
+    first, second = (answers(answers=None).probabilities_P for _ in range(2))
+    assert (first == second).all() and len(server.asked) == 2 * len(first) and not list(tmp_path.iterdir())
+
+
 def test_it_is_off_unless_a_model_is_named(setup_of, section):
     assert not any(isinstance(system, Chat) for system in systems_of(setup_of()))
     assert any(isinstance(system, Chat) for system in systems_of(setup_of(chat=section())))

@@ -1,11 +1,8 @@
 """Every metric of an evaluation against plain computations, its interval against scipy's and on resamples that are written out."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import BaseModel
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, classification_report, precision_recall_fscore_support
 from support.effort import counted
@@ -17,8 +14,6 @@ from psy_agents.evaluation.evidence import EvidenceScorer
 from psy_agents.evaluation.intervals import biased_interval, f1_interval, mean_interval, ranking_interval
 from psy_agents.evaluation.metrics.criteria.ece import ECE
 from psy_agents.evaluation.predictions import read_predictions, write_predictions
-from psy_agents.evaluation.results import Estimate
-from psy_agents.hpo.refit.spread import spread_over_seeds
 
 RESAMPLES = 60
 
@@ -159,32 +154,6 @@ def test_a_perfect_system_on_few_posts_is_not_certain(random_corpus):
     assert (exact.low, exact.high) == pytest.approx(share(found.posts, found.posts))
     for name in ("token_f1", "sentence_recall", "exact_match", "character_iou", "no_answer_accuracy"):
         assert found.evidence.scores[name].low < 0.99 and found.evidence.scores[name].value == 1, name
-
-
-def estimates_in(part):
-    """Every estimate in a report's part, whatever it is called."""
-    if isinstance(part, Estimate):
-        yield part
-    elif isinstance(part, BaseModel | Mapping):
-        for _, each in part.items() if isinstance(part, Mapping) else part:
-            yield from estimates_in(each)
-    elif isinstance(part, tuple | list):
-        for each in part:
-            yield from estimates_in(each)
-
-
-@pytest.mark.parametrize("posts", [3, 8, 20, 38])
-@pytest.mark.parametrize("skill", [0.0, 0.5, 0.95, 1.0])
-def test_every_interval_of_a_small_test_set_is_a_range_of_shares_and_holds_its_figure(random_corpus, posts, skill):
-    corpus = random_corpus(posts, seed=posts)
-    tables = [corpus.system(skill, seed=seed) for seed in range(2)]
-    found = evaluate("a", "agent", tables[0], corpus.texts, corpus.criteria, resamples=RESAMPLES)
-    spread = spread_over_seeds(tables, corpus.texts, corpus.criteria, resamples=RESAMPLES)
-    estimates = [each for each in estimates_in([found, spread]) if each.low is not None]
-    assert len(estimates) > 30
-    assert all(0 <= each.low <= each.value <= each.high <= 1 for each in estimates)
-    of_classes = estimates_in([found.criterion.per_criterion, found.criterion.macro, found.criterion.micro])
-    assert all(each.high - each.low > 0.005 for each in of_classes if each.low is not None), "no figure is certain"
 
 
 def test_posts_of_one_author_count_less_than_as_many_independent_ones(random_corpus):

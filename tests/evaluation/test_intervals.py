@@ -1,9 +1,13 @@
 """Intervals against scipy's, values worked out by hand, and exact coverage where positives are few."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
+from pydantic import BaseModel
 from scipy.stats import binom, binomtest, t
 
+from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.intervals import (
     biased_interval,
     bootstrap_interval,
@@ -16,6 +20,8 @@ from psy_agents.evaluation.intervals import (
     ratio_interval,
     wilson_interval,
 )
+from psy_agents.evaluation.results import Estimate
+from psy_agents.hpo.refit.spread import spread_over_seeds
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 25), (25, 25), (3, 10), (1, 200)])
@@ -139,3 +145,29 @@ def test_an_error_that_chance_makes_larger_may_be_smaller_than_measured():
     low, high = biased_interval(0.05, np.linspace(0.06, 0.10, 101))
     assert low == pytest.approx(2 * 0.05 - 0.099)
     assert high == pytest.approx(0.099 - 0.08 + 0.05)
+
+
+def estimates_in(part):
+    """Every estimate in a report's part, whatever it is called."""
+    if isinstance(part, Estimate):
+        yield part
+    elif isinstance(part, BaseModel | Mapping):
+        for _, each in part.items() if isinstance(part, Mapping) else part:
+            yield from estimates_in(each)
+    elif isinstance(part, tuple | list):
+        for each in part:
+            yield from estimates_in(each)
+
+
+@pytest.mark.parametrize("posts", [3, 8, 20, 38])
+@pytest.mark.parametrize("skill", [0.0, 0.5, 0.95, 1.0])
+def test_every_interval_of_a_small_test_set_is_a_range_of_shares_and_holds_its_figure(random_corpus, posts, skill):
+    corpus = random_corpus(posts, seed=posts)
+    tables = [corpus.system(skill, seed=seed) for seed in range(2)]
+    found = evaluate("a", "agent", tables[0], corpus.texts, corpus.criteria, resamples=60)
+    spread = spread_over_seeds(tables, corpus.texts, corpus.criteria, resamples=60)
+    estimates = [each for each in estimates_in([found, spread]) if each.low is not None]
+    assert len(estimates) > 30
+    assert all(0 <= each.low <= each.value <= each.high <= 1 for each in estimates)
+    of_classes = estimates_in([found.criterion.per_criterion, found.criterion.macro, found.criterion.micro])
+    assert all(each.high - each.low > 0.005 for each in of_classes if each.low is not None), "no figure is certain"

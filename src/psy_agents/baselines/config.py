@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -73,7 +72,7 @@ class ChatConfig(Schema):
     max_tokens: int = Field(1024, ge=16, description="Longest answer, in tokens, with what a model writes before it answers.")
     requests_at_once: int = Field(4, ge=1, le=256, description="Requests that the server gets at the same time.")
     timeout: float = Field(300.0, gt=0, allow_inf_nan=False, description="Seconds to wait for an answer.")
-    answers: UserPath = Field(Path("chat_answers.db"), description="File of the stored answers. It holds no text.")
+    answers: UserPath | None = Field(None, description="File of the stored answers, which holds no text; null: each run asks again.")
 
     @field_validator("url")
     @classmethod

@@ -72,9 +72,13 @@ def key_of(config: ChatConfig, prompt: str) -> str:
 
 
 class StoredAnswers:
-    """Answers in an sqlite file that only its owner may read. Each is kept at once, so a killed run asks for none again."""
+    """Answers in an sqlite file that only its owner may read. Each is kept at once, so a killed run asks for none again.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file; None: nothing is stored.
+    """
+
+    def __init__(self, path: Path | None) -> None:
         self._path = path
 
     def read(self, keys: Sequence[str]) -> dict[str, ChatAnswer]:
@@ -99,9 +103,10 @@ class StoredAnswers:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.touch(mode=0o600)
-            with closing(sqlite3.connect(self._path, timeout=60)) as database:
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.touch(mode=0o600)
+            with closing(sqlite3.connect(self._path or ":memory:", timeout=60)) as database:
                 database.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, probability REAL, spans TEXT, lost INTEGER)")
                 yield database
         except (OSError, sqlite3.Error) as error:
