@@ -139,7 +139,8 @@ def ensembles_section(report: Report) -> Section | None:
     return Section(
         tables=[
             Table(
-                "Ensemble minus the single winner, on the same test pairs; paired permutation test by post",
+                "Ensemble minus the single winner, on the same test pairs; paired permutation test by post, not corrected for the number "
+                "of tests",
                 ["Ensemble", "Metric", "Difference", "p"],
                 gains,
             ),
@@ -172,13 +173,16 @@ def costs_section(report: Report) -> Section | None:
             int(each["trials"]),
             *(int(each[state]) for state in states),
             None if pd.isna(each["best"]) else estimate_text(each["best"]),
-            f"{each['training_hours']:,.1f}",
+            f"{each['training_hours']:,.2f}",
             int(each["epochs"]),
             each["failures"] or "–",
             each["study"],
         ]
         for each in table.to_dict("records")
     ]
-    caption = "Costs of each stage. Best: the objective on validation, and on test for the final model."
+    caption = (
+        "Costs of each stage. Best: the highest value of one trial, on validation or on what a seed of the refit held out; as a maximum it "
+        "is too high on average. Final models have none here: their values on test are in Summary and Seeds."
+    )
     columns = ["Stage", "Trials", *map(readable_name, states), "Best", "Hours", "Epochs", "Failures", "Study"]
     return Section(tables=[Table(caption, columns, rows)])

@@ -11,6 +11,7 @@ import optuna
 
 from psy_agents.evaluation.results import StageCost
 from psy_agents.hpo.refit.ensemble import ENSEMBLE_LABEL, MEMBERS_LABEL
+from psy_agents.hpo.refit.finals import FINAL_LABEL, UNTUNED_FINAL_LABEL
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.hpo.study.topk import stage_records
@@ -38,8 +39,11 @@ DIAGNOSTICS = {
     "timeline": timeline_plot,
 }
 """Name -> function that draws the figure of one study."""
-NOT_APPLICABLE = {MEMBERS_LABEL: {"best": None}, ENSEMBLE_LABEL: {"epochs": 0}}
-"""Costs that do not exist: a single member is not scored, and an ensemble is built without training."""
+NOT_APPLICABLE = {
+    FINAL_LABEL: {"best": None}, UNTUNED_FINAL_LABEL: {"best": None}, MEMBERS_LABEL: {"best": None},
+    ENSEMBLE_LABEL: {"best": None, "epochs": 0},
+}  # fmt: skip
+"""What the costs leave out: the best on test of several final models would be chosen on test, and an ensemble is built without training."""
 
 
 def agent_studies(store: str | Path, refits: Mapping[str, RefitSummary]) -> dict[str, list[optuna.Study]]:
