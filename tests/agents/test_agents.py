@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from support.tiny_agents import ENCODERS, POSITIONS, SETTINGS, parameters
+from support.tiny_decoders import DECODERS
 
 from psy_agents.agents.encoders.loading import load_encoder, max_positions
 from psy_agents.agents.registry import AGENTS
@@ -18,7 +20,7 @@ from psy_agents.training.scoring import answer
 from psy_agents.training.trainer import TrainingData, TrainingRun
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", [*ENCODERS, *DECODERS])
 def test_longest_input_is_what_the_encoder_can_read(encoders, kind):
     encoder = load_encoder(Path(encoders[kind]), 0.0).eval()
     assert max_positions(encoder) == POSITIONS
@@ -43,8 +45,9 @@ def test_an_encoder_that_lacks_weights_is_refused_and_a_missing_pooler_is_not_re
         load_encoder(folder, 0.0)
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize(
+    ("agent", "kind"), [*product(AGENTS, ENCODERS), *zip(AGENTS, DECODERS, strict=True), ("criteria", "gemma3_text")]
+)
 def test_trains_saves_and_loads(encoders, corpus, tmp_path, agent, kind):
     run = TrainingRun(
         agent, parameters(encoders[kind]), SETTINGS, TrainingData(corpus, agent, SETTINGS), seed=1, epochs=1, patience=1, device="cpu"
@@ -82,7 +85,7 @@ def test_trains_saves_and_loads(encoders, corpus, tmp_path, agent, kind):
 
 
 def test_padding_does_not_change_an_answer(encoders, corpus):
-    for kind in ENCODERS:
+    for kind in (*ENCODERS, *DECODERS):
         data = TrainingData(corpus, "joint", SETTINGS)
         run = TrainingRun("joint", parameters(encoders[kind]), SETTINGS, data, seed=1, epochs=1, patience=1, device="cpu")
         together, alone = (answer(run.agent, run.validation_tables, budget=b, precision=torch.float32) for b in (100_000, 1))

@@ -20,6 +20,12 @@ class ModelConfig(Schema):
     window_overlap: float = Field(0.25, ge=0, le=0.75, description="Share of a window's post tokens that the next repeats.")
     window_pooling: Literal["max", "mean", "logsumexp"] = Field("max", description="Pools the logits of a pair's windows into one logit.")
 
+    attention: Literal["auto", "causal", "bidirectional"] = Field(
+        "auto",
+        description="Which tokens a decoder's tokens attend to: causal: those before them, as they were trained; bidirectional: all of the "
+        "window (LLM2Vec, BehnamGhader et al. 2024). auto: bidirectional for agents that predict evidence, whose tokens must know what "
+        "follows, else causal. Encoders are always bidirectional.",
+    )
     pooling: Literal[POOLINGS] = Field("mean", description="Pools token states into one vector.")
     similarity: Literal["none", "cosine"] = Field(
         "cosine", description="cosine: the logits include the cosine similarity of the criterion with the post and with its sentences."

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.encoders.decoders import causal_layers, set_attention
 from psy_agents.agents.encoders.frozen_layers import FrozenLayers
 from psy_agents.agents.encoders.loading import freeze_lowest, load_encoder, reinitialise_top
 from psy_agents.agents.encoders.packing import Packing, packed_attention_in, packed_inputs
@@ -22,7 +23,9 @@ from psy_agents.agents.encoders.packing_probe import why_not_packed
 from psy_agents.agents.encoders.short_last_layer import ShortLastLayer, shorten_last_layer
 from psy_agents.agents.heads import SentenceSimilarity, Similarity
 from psy_agents.agents.inputs import WindowTensors
+from psy_agents.agents.pooling.last import last_states
 from psy_agents.agents.spec import AgentSpec
+from psy_agents.errors import UserError
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ class AgentModel(nn.Module):
 
     Attributes:
         spec: the agent's spec.
+        causal: whether the tokens of the encoders attend to those before them alone.
         packed: whether the encoders read windows without padding (`encoders.packing`).
         short_last_layers: by encoder, the last layer that runs for first tokens only (`encoders.short_last_layer`).
     """
@@ -53,7 +57,14 @@ class AgentModel(nn.Module):
         self.config = config
         for name in self.spec.encoders:
             encoder = load_encoder(encoder_folders[name], config.encoder_dropout)
+            set_attention(encoder, self.attention)
             setattr(self, name, encoder)
+        self.causal = bool(causal_layers(encoder))
+        if self.causal and self.spec.reads("pooling") and config.pooling == "cls":
+            raise UserError(
+                f"pooling is cls, but in causal attention the first token of {encoder.config.model_type} has read nothing: "
+                "use pooling: last, or attention: bidirectional."
+            )
         self.hidden = getattr(self, self.spec.encoders[0]).config.hidden_size
         with_similarity = self.spec.reads("similarity") and config.similarity == "cosine"
         self.similarity = Similarity() if with_similarity else None
@@ -61,6 +72,11 @@ class AgentModel(nn.Module):
         self.frozen: dict[nn.Module, FrozenLayers] = {}
         self.packed = False
         self.short_last_layers: dict[nn.Module, ShortLastLayer] = {}
+
+    @property
+    def attention(self) -> str:
+        """``causal``, ``bidirectional``, or ``auto``: as the encoder is."""
+        return "bidirectional" if self.config.attention == "auto" and self.spec.predicts_evidence else self.config.attention
 
     @property
     def encoders(self) -> list[nn.Module]:
@@ -150,7 +166,10 @@ class AgentModel(nn.Module):
         """Start and end logits (B, T) from ``span_head`` on ``token_BTH`` and, with similarity, from ``states_BTH``.
 
         A sentence that resembles the criterion raises the logits of its tokens; a post that resembles it lowers the no-answer logit.
+        The no-answer logit stands at position 0, which has read nothing in causal attention: it is then the last token's.
         """
+        if self.causal:
+            token_BTH = torch.cat([last_states(token_BTH, windows.mask_BT).unsqueeze(1), token_BTH[:, 1:]], dim=1)
         logits_BT2 = self.span_head(token_BTH).float()
         if self.similarity is not None:
             similarity_BT = self.sentence_similarity(states_BTH, windows.criterion_BT, windows.sentence_BT, windows.n_sentences)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from psy_agents.agents.config import ModelConfig
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
 
-SHARED_OPTIONS = frozenset({"encoder", "max_length", "window_overlap", "encoder_dropout", "frozen_layers", "reinitialised_layers"})
+SHARED_OPTIONS = frozenset(
+    {"encoder", "attention", "max_length", "window_overlap", "encoder_dropout", "frozen_layers", "reinitialised_layers"}
+)
 """Fields of `ModelConfig` that every agent reads."""
 HEAD_OPTIONS = frozenset({"head_depth", "head_width", "head_activation", "head_dropout"})
 """Fields of `ModelConfig` that an agent with a `psy_agents.agents.heads.new_head` reads."""

@@ -121,7 +121,7 @@ def check_encoders(chosen: Pipeline, parameters: Parameters, places: Places) -> 
         space = spaces.space(agent, name, training)
         for encoder in spaces.encoders(agent, name, training):
             with named(places):
-                check_fit(space, fixed, name, encoder, shapes[encoder])
+                check_fit(agent, space, fixed, name, encoder, shapes[encoder])
             advice |= dict.fromkeys(advice_on_rates(space, fixed, name, encoder, shapes[encoder]))
     for sentence in advice:
         log.warning("%s", sentence)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.tiny_agents import ENCODERS, PACKABLE
+from support.tiny_decoders import DECODERS
 from transformers import AutoConfig, AutoModel
 
 from psy_agents.agents.encoders.capturing import COPYING, WAITING, why_not_captured
@@ -13,12 +14,12 @@ from psy_agents.agents.encoders.loading import layers_of, load_encoder
 from psy_agents.agents.encoders.relative_positions import use_relative_position_table
 
 
-@pytest.mark.parametrize("kind", ENCODERS)
+@pytest.mark.parametrize("kind", [*ENCODERS, *DECODERS])
 def test_no_forward_pass_waits_for_the_gpu_or_copies_to_it(encoders, kind):
     encoder = load_encoder(Path(encoders[kind]), 0.1).train()
     before = {name: weight.clone() for name, weight in encoder.state_dict().items()}
     assert why_not_captured(encoder, packed=False) is None
-    if kind in PACKABLE:
+    if kind in (*PACKABLE, *DECODERS):
         assert why_not_captured(encoder, packed=True) is None
     FrozenLayers(encoder, 1)
     assert why_not_captured(encoder, packed=False) is None

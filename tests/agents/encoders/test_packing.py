@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 from support.tiny_agents import PACKABLE, any_windows
+from support.tiny_decoders import DECODERS
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.attention import varlen
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.loading import load_encoder
 from psy_agents.agents.encoders.packing import (
+    ALL,
     Packing,
+    Reach,
     _attend_on_gpu,
     attend_per_window,
     packed_attention,
@@ -28,15 +31,26 @@ CPU = torch.device("cpu")
 @pytest.mark.parametrize("kind", PACKABLE)
 @pytest.mark.parametrize("name", AGENTS)
 def test_an_agents_answers_and_gradients_are_those_of_padded_windows(encoders, kind, name, frozen_layers):
+    assert_packed_equals_padded(encoders[kind], name, any_windows(), frozen_layers=frozen_layers)
+
+
+@pytest.mark.parametrize("attention", ["causal", "bidirectional"])
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_decoders_are_too_also_where_windows_are_longer_than_twice_a_sliding_window(encoders, kind, attention):
+    assert_packed_equals_padded(encoders[kind], "share", any_windows((40, 5, 23)), atol=2e-3, attention=attention, pooling="last")
+
+
+def assert_packed_equals_padded(encoder, name, windows, frozen_layers=0, atol=1e-4, **options):
     torch.manual_seed(0)
-    agent = new_agent(name, ModelConfig(encoder_dropout=0.0, head_dropout=0.0, frozen_layers=frozen_layers), Path(encoders[kind]))
+    config = ModelConfig(encoder_dropout=0.0, head_dropout=0.0, frozen_layers=frozen_layers, **options)
+    agent = new_agent(name, config, Path(encoder))
     found = []
     for is_packed in (False, True):
         if is_packed:
             agent.enable_packing(CPU, torch.float32)
             assert agent.packed
         agent.zero_grad()
-        given = any_windows()
+        given = windows
         if frozen_layers:
             given = replace(given, frozen_BTH=agent.frozen_states(given).detach())
         output = agent.train()(given)
@@ -45,7 +59,7 @@ def test_an_agents_answers_and_gradients_are_those_of_padded_windows(encoders, k
         found.append((answers, [p.grad.clone() for p in agent.parameters() if p.grad is not None]))
     for one, other in zip(*found, strict=True):
         assert one
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=atol)
 
 
 def test_a_windows_states_do_not_depend_on_its_neighbours(encoders):
@@ -79,24 +93,34 @@ def test_texts_longer_than_twice_a_sliding_window_teach_what_padded_ones_do(enco
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_token_attends_to_its_window_within_reach_alone(dtype):
+@pytest.mark.parametrize(
+    ("reach", "attended"),
+    [
+        (Reach(2, 2), [[0, 1, 2], [2, 3, 4, 5, 6], [6, 7, 8], [9, 10]]),
+        (Reach(None, 0), [[0], [0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5, 6, 7, 8], [9]]),
+        (Reach(2, 0), [[0], [2, 3, 4], [6, 7, 8], [9]]),
+    ],
+)
+def test_a_token_attends_to_its_window_within_reach_alone(dtype, reach, attended):
     packing = Packing((9, 2), 9, CPU)
     value = torch.eye(11, dtype=dtype).reshape(1, 1, 11, 11)
     equal = torch.zeros_like(value)  # Products of zeros weigh all tokens alike.
-    weights = attend_per_window(equal, equal, value, 1.0, packing, packing, reach=2)[0, 0]
-    assert [row.nonzero().flatten().tolist() for row in weights[[0, 4, 8, 9]]] == [[0, 1, 2], [2, 3, 4, 5, 6], [6, 7, 8], [9, 10]]
+    weights = attend_per_window(equal, equal, value, 1.0, packing, packing, reach)[0, 0]
+    assert [row.nonzero().flatten().tolist() for row in weights[[0, 4, 8, 9]]] == attended
 
 
 def test_variable_length_attention_gets_the_reach_on_either_side(monkeypatch):
     """Fake tensors: the operator checks its arguments without a GPU."""
     given, attend = [], varlen.varlen_attn
     monkeypatch.setattr(varlen, "varlen_attn", lambda *args, **kwargs: given.append(kwargs) or attend(*args, **kwargs))
-    for reach in (None, 2):
+    for reach in (ALL, Reach(2, 2), Reach(None, 0)):
         with FakeTensorMode():
             packing = Packing((9, 2), 9, CPU)
             states = torch.empty(1, 2, 11, 8, dtype=torch.bfloat16)
-            assert _attend_on_gpu(states, states, states, 1.0, packing, packing, reach).shape == states.shape
-    assert given == [{"scale": 1.0}, {"scale": 1.0, "window_size": (2, 2)}]
+            shared = states if reach == ALL else states[:, :1]  # By both heads of the queries.
+            assert _attend_on_gpu(states, shared, shared, 1.0, packing, packing, reach).shape == states.shape
+    grouped = {"scale": 1.0, "enable_gqa": True}
+    assert given == [{"scale": 1.0}, grouped | {"window_size": (2, 2)}, grouped | {"window_size": (-1, 0)}]
 
 
 def test_packing_and_back_keeps_every_token_and_fills_with_zeros():
@@ -121,7 +145,9 @@ def test_an_encoder_is_what_it_was_after_packing(encoders):
     assert encoder.config._attn_implementation == before
 
 
-def test_attention_that_is_not_whole_is_refused():
+def test_attention_that_is_not_whole_is_refused(encoders):
     states = torch.zeros(1, 2, 4, 8)
     with pytest.raises(NotImplementedError):
         packed_attention(None, states, states, states, None, dropout=0.1)
+    with packed_attention_in(load_encoder(Path(encoders["bert"]), 0.0), Packing((4,), 4, CPU)), pytest.raises(NotImplementedError):
+        packed_attention(None, states, states, states, None, softcap=50.0)  # Gemma 2's.

@@ -38,9 +38,13 @@ def test_attention_that_looks_across_windows_is_found_out(encoders, kind, monkey
 @pytest.mark.parametrize("further", [-1, 1, 100])
 def test_a_sliding_window_that_the_kernel_takes_for_another_is_found_out(encoders, monkeypatch, precision, further):
     band = packing.Packing.band
-    monkeypatch.setattr(packing.Packing, "band", lambda self, length, reach: band(self, length, reach and reach + further))
+
+    def of_another(self, length, reach):
+        return band(self, length, packing.Reach(*(distance and distance + further for distance in reach)))
+
+    monkeypatch.setattr(packing.Packing, "band", of_another)
     refusal = why_not_packed(load_encoder(Path(encoders["modernbert"]), 0.0), CPU, precision)
-    assert refusal == "packed attention on cpu does not keep to its sliding window"
+    assert refusal == "packed attention on cpu does not keep to its causal or sliding window"
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -58,5 +62,5 @@ def test_a_torch_without_sliding_windows_on_a_gpu_is_reported_once(encoders, mon
         agent.enable_packing(CPU, torch.bfloat16)
     assert not agent.packed
     (line,) = [record.getMessage() for record in caplog.records]
-    reason = f"torch {torch.__version__} has no sliding windows in its attention for windows of different lengths"
+    reason = f"torch {torch.__version__} has no causal or sliding windows in its attention for windows of different lengths"
     assert line == f"modernbert reads padded windows: {reason}"

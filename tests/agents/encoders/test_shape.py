@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 from support.tiny_agents import ENCODERS
+from support.tiny_decoders import DECODERS
 from transformers import AlbertConfig
 
+from psy_agents.agents.encoders.decoders import causal_layers
 from psy_agents.agents.encoders.loading import layers_of, load_encoder, max_positions
 from psy_agents.agents.encoders.shape import EncoderShape, shape_of
 from psy_agents.errors import UserError
 
 
-@pytest.mark.parametrize("family", ENCODERS)
+@pytest.mark.parametrize("family", [*ENCODERS, *DECODERS])
 def test_layers_and_positions_are_those_of_the_model(encoders, family):
     model = load_encoder(Path(encoders[family]), 0.0)
     vocabulary = model.get_input_embeddings().num_embeddings
-    assert shape_of(Path(encoders[family])) == EncoderShape(len(layers_of(model)), max_positions(model), vocabulary)
+    expected = EncoderShape(len(layers_of(model)), max_positions(model), vocabulary, bool(causal_layers(model)))
+    assert shape_of(Path(encoders[family])) == expected
 
 
 def test_what_the_file_leaves_out_is_the_familys_default(encoders, tmp_path):

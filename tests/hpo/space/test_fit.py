@@ -1,5 +1,7 @@
 """Search spaces beside encoders of some depth: what no trial could have is refused, and rates of small encoders are warned of."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from psy_agents.agents.encoders.shape import EncoderShape
@@ -31,13 +33,30 @@ def space_of(fixed=(), **ranges):
 )  # fmt: skip
 def test_what_no_trial_of_the_encoder_could_have_is_refused_by_its_key(ranges, fixed, key, problem):
     with pytest.raises(ParameterError, match=problem) as refusal:
-        check_fit(*space_of(fixed, **ranges), "small", "big", BASE)
+        check_fit("share", *space_of(fixed, **ranges), "small", "big", BASE)
     assert ".".join(refusal.value.key) == key
+
+
+@pytest.mark.parametrize(
+    ("agent", "shape", "attention", "refused"),
+    [
+        ("criteria", EncoderShape(12, 512, causal=True), "auto", True),
+        ("criteria", EncoderShape(12, 512, causal=True), "bidirectional", False),
+        ("criteria", BASE, "auto", False),
+        ("share", EncoderShape(12, 512, causal=True), "auto", False),
+        ("share", EncoderShape(12, 512, causal=True), "causal", True),
+        ("evidence", EncoderShape(12, 512, causal=True), "causal", False),  # It pools nothing.
+    ],
+)
+def test_a_first_token_that_has_read_nothing_is_not_pooled(agent, shape, attention, refused):
+    space, fixed = space_of({"attention": attention}, pooling={"type": "categorical", "choices": ["mean", "cls"]})
+    with pytest.raises(ParameterError, match="has read nothing") if refused else nullcontext():
+        check_fit(agent, space, fixed, "small", "big", shape)
 
 
 def test_the_limits_themselves_fit():
     ranges = {"frozen_layers": {"type": "int", "low": 0, "high": 12}, "max_length": {"type": "categorical", "choices": [512]}}
-    check_fit(*space_of(**ranges), "small", "big", BASE)
+    check_fit("share", *space_of(**ranges), "small", "big", BASE)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ LIMITS = {
     "num_attention_heads": 4096,
     "n_heads": 4096,
     "vocab_size": 10_000_000,
-    "max_position_embeddings": 1_000_000,
+    "max_position_embeddings": 100_000_000,
 }
 """More than any encoder has, by the names of the families."""
 SPARE = 8

@@ -33,9 +33,9 @@ ENCODER_FILES = ["*.json", "*.safetensors", "*.txt", "*.model", "tokenizer*", "R
 OLDER_WEIGHTS = ["pytorch_model*.bin"]  # the only weights of some encoders, such as deberta-v3
 
 # Families name their dropouts differently; every name that a config has is set.
-HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout")
+HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_dropout", "hidden_dropout", "resid_pdrop", "embd_pdrop")
 # Fused attention kernels need attention weights without dropout, so it is always 0.
-ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout")
+ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 
 
 def locate_encoder(name: str) -> Path:
@@ -127,6 +127,10 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
 
     check_config(folder)
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    if getattr(config, "hidden_size", None) is None or getattr(config, "is_encoder_decoder", False):
+        raise UserError(f"Encoder folder '{folder.name}': {config.model_type} is neither an encoder nor a decoder of text alone: use one.")
+    if getattr(config, "use_cache", False):
+        config.use_cache = False  # A decoder would keep keys and values to write on.
     for names, rate in ((HIDDEN_DROPOUTS, dropout), (ATTENTION_DROPOUTS, 0.0)):
         for name in names:
             if getattr(config, name, None) is not None:
@@ -211,11 +215,14 @@ def layers_of(encoder: PreTrainedModel) -> nn.ModuleList:
 
 def depth_of_parameters(encoder: PreTrainedModel) -> dict[str, int]:
     """Map each parameter's name to its depth: 0 for embeddings, i + 1 for layer i, number of layers + 1 above the layers."""
+    from torch import nn
+
     layers = layers_of(encoder)
     layer_of_tensor = {id(p): i + 1 for i, layer in enumerate(layers) for p in layer.parameters()}
+    tables = {id(module.weight) for module in encoder.modules() if isinstance(module, nn.Embedding)}
     depths = {}
     for name, parameter in encoder.named_parameters():
-        above = 0 if "embedding" in name else len(layers) + 1
+        above = 0 if "embedding" in name or id(parameter) in tables else len(layers) + 1
         depths[name] = layer_of_tensor.get(id(parameter), above)
     return depths
 
@@ -250,6 +257,8 @@ def reinitialise_top(encoder: PreTrainedModel, n_layers: int) -> None:
                     module.weight.fill_(1.0)
                     if module.bias is not None:
                         module.bias.zero_()
+                elif type(module).__name__.endswith("RMSNorm"):
+                    module.weight.fill_(0.0 if type(module).__name__.startswith("Gemma") else 1.0)  # Gemma's multiplies by 1 + weight.
 
 
 def _check_layers(encoder: PreTrainedModel, what: str, n_layers: int) -> None:

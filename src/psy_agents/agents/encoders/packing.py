@@ -4,9 +4,9 @@ B: windows, T: tokens of the longest, N: tokens of all windows, H: hidden size, 
 
 Linear layers, norms and activations process each token separately, so windows can be concatenated into a row of N tokens. Only
 attention must stay within a window: `packed_attention` replaces the encoder's attention through transformers'
-`AttentionInterface`. In a layer with a sliding window a token attends to tokens of its window that are at most ``reach`` away on
-either side (ModernBERT: 64). Encoders with custom attention (DeBERTa, MPNet) or other attention patterns read padded windows.
-`psy_agents.agents.encoders.packing_probe` tests each encoder.
+`AttentionInterface`. In a layer with a sliding window a token attends to tokens of its window within a `Reach` (ModernBERT: 64 on
+either side), and in causal attention to none that follow. Encoders with custom attention (DeBERTa, MPNet) or other attention patterns
+read padded windows. `psy_agents.agents.encoders.packing_probe` tests each encoder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +28,20 @@ from psy_agents.agents.device import to_device
 from psy_agents.agents.encoders.loading import first_position
 
 ATTENTION_NAME = "psy_agents_packed"
+
+
+class Reach(NamedTuple):
+    """How far a token attends to tokens before it and to tokens after it; None: to all of them."""
+
+    before: int | None = None
+    after: int | None = None
+
+    def covers(self, length: int) -> bool:
+        """Whether every token of a window of this length attends to all of them."""
+        return all(distance is None or distance >= length - 1 for distance in self)
+
+
+ALL = Reach()
 
 
 @dataclass(frozen=True)
@@ -74,20 +88,26 @@ class Packing:
         """(B + 1) cumulative window lengths from 0, in int32."""
         return to_device(np.cumsum([0, *self.lengths]), self.device, torch.int32)
 
-    def band(self, length: int, reach: int | None) -> Tensor | None:
-        """(length, length) True where two tokens are at most ``reach`` apart; None if all are.
+    def band(self, length: int, reach: Reach) -> Tensor | None:
+        """(length, length) True where a query's row has a key within ``reach``; None if all are.
 
         All layers share one band for each length.
         """
-        if reach is None or length <= reach + 1:
+        if reach.covers(length):
             return None
         if (length, reach) not in self._bands:
             positions = torch.arange(length, device=self.device)
-            self._bands[length, reach] = (positions[:, None] - positions).abs() <= reach
+            ahead = positions - positions[:, None]
+            within = torch.ones_like(ahead, dtype=torch.bool)
+            if reach.before is not None:
+                within &= ahead >= -reach.before
+            if reach.after is not None:
+                within &= ahead <= reach.after
+            self._bands[length, reach] = within
         return self._bands[length, reach]
 
     @cached_property
-    def _bands(self) -> dict[tuple[int, int], Tensor]:
+    def _bands(self) -> dict[tuple[int, Reach], Tensor]:
         return {}
 
     def pack(self, padded: Tensor) -> Tensor:
@@ -101,7 +121,7 @@ class Packing:
         return flat.view(self.n_windows, self.width, hidden)
 
 
-AttentionFunction = Callable[[Tensor, Tensor, Tensor, float, int | None], Tensor]
+AttentionFunction = Callable[[Tensor, Tensor, Tensor, float, Reach], Tensor]
 
 _current_packing: ContextVar[Packing | None] = ContextVar("current_packing", default=None)
 _attention_override: ContextVar[AttentionFunction | None] = ContextVar("attention_override", default=None)
@@ -116,49 +136,61 @@ def packed_attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     sliding_window: int | None = None,
+    softcap: float | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attention within each window, with the signature of transformers' attention functions: (1, heads, N, D) -> (1, N, heads, D).
+
+    Keys and values may have fewer heads than queries (grouped-query attention).
 
     In bfloat16 on a CPU the products are not fused, because the backward pass of torch's fused kernel is slow there. Forward and
     backward of 16 windows with 12 heads took 31, 56 and 94 ms fused, and 8, 17 and 43 ms unfused, at 48, 96 and 192 tokens on
     one thread. In float32 the fused kernel is as fast, and faster from 192 tokens.
 
     Args:
+        module: its ``is_causal`` says whether tokens attend to those that follow.
         sliding_window: None, or one more than the layer's reach: transformers counts the token itself.
 
     Raises:
-        NotImplementedError: attention weights have dropout, or attention is masked.
+        NotImplementedError: attention weights have dropout, or attention is masked or capped.
     """
     packing = _current_packing.get()
-    if packing is None or dropout or (attention_mask is not None):
-        raise NotImplementedError("Packed attention supports no dropout and no mask.")
+    if packing is None or dropout or attention_mask is not None or softcap is not None:
+        raise NotImplementedError("Packed attention supports no dropout, no mask and no cap.")
     scale = 1 / math.sqrt(query.shape[-1]) if scaling is None else scaling
-    reach = None if sliding_window is None else sliding_window - 1
+    reach = reach_of(module, sliding_window)
+    query, key = query.to(value.dtype), key.to(value.dtype)  # Rotary positions may leave them in float32.
     override = _attention_override.get()
     if override is not None:
         return override(query, key, value, scale, reach).transpose(1, 2), None
     return attend_per_window(query, key, value, scale, packing, packing, reach).transpose(1, 2), None
 
 
+def reach_of(module: nn.Module | None, sliding_window: int | None) -> Reach:
+    """The reach of an attention layer with a sliding window as transformers counts it, which includes the token itself."""
+    reach = None if sliding_window is None else sliding_window - 1
+    return Reach(reach, 0 if getattr(module, "is_causal", False) else reach)
+
+
 def attend_per_window(
-    query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing, reach: int | None = None
+    query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing, reach: Reach = ALL
 ) -> Tensor:
     """Let each window's queries (1, heads, M, D) attend to the same window's keys (1, heads, N, D); return (1, heads, M, D).
 
     Args:
         queries, keys: layouts of the two rows.
-        reach: tokens attend to those at most this far away; None: to all. It needs equal layouts.
+        reach: how far tokens attend to others. Unless it is `ALL` it needs equal layouts.
     """
     attend = _attend_on_gpu if query.is_cuda else attend_window_by_window
     return attend(query, key, value, scale, queries, keys, reach)
 
 
 def attend_window_by_window(
-    query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing, reach: int | None = None
+    query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing, reach: Reach = ALL
 ) -> Tensor:
     """`attend_per_window` in a loop over windows, on any device."""
     attention = _unfused_attention if query.dtype == torch.bfloat16 else _fused_attention
+    key, value = (states.repeat_interleave(query.shape[1] // states.shape[1], dim=1) for states in (key, value))
     rows = ((query, queries), (key, keys), (value, keys))
     parts = zip(*(states.split(packing.lengths, dim=2) for states, packing in rows), strict=True)
     return torch.cat([attention(q, k, v, scale, keys.band(q.shape[2], reach)) for q, k, v in parts], dim=2)
@@ -177,15 +209,17 @@ def _fused_attention(query: Tensor, key: Tensor, value: Tensor, scale: float, ba
 
 
 def _attend_on_gpu(
-    query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing, reach: int | None = None
+    query: Tensor, key: Tensor, value: Tensor, scale: float, queries: Packing, keys: Packing, reach: Reach = ALL
 ) -> Tensor:
     """`attend_per_window` by torch's variable-length attention, in one call."""
     from torch.nn.attention.varlen import varlen_attn
 
     q, k, v = (states[0].transpose(0, 1).contiguous() for states in (query, key, value))
     longest = queries.longest, keys.longest
-    sliding = {} if reach is None else {"window_size": (reach, reach)}
-    attended = varlen_attn(q, k, v, queries.cu_seqlens, keys.cu_seqlens, *longest, scale=scale, **sliding)
+    options: dict[str, Any] = {} if reach == ALL else {"window_size": tuple(-1 if distance is None else distance for distance in reach)}
+    if q.shape[1] != k.shape[1]:
+        options["enable_gqa"] = True
+    attended = varlen_attn(q, k, v, queries.cu_seqlens, keys.cu_seqlens, *longest, scale=scale, **options)
     return attended.transpose(0, 1).unsqueeze(0)
 
 

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from psy_agents.agents.encoders.loading import max_positions
 from psy_agents.agents.encoders.packing import (
+    ALL,
     Packing,
+    Reach,
     attend_per_window,
     attend_window_by_window,
     attention_replaced_by,
@@ -44,11 +46,12 @@ def why_not_packed(encoder: nn.Module, device: torch.device, precision: torch.dt
         if not nearly_equal(packed_NH, padded_NH, precision):
             return OWN_ATTENTION
         if reaches and not has_sliding_windows(device):
-            return f"torch {torch.__version__} has no sliding windows in its attention for windows of different lengths"
+            return f"torch {torch.__version__} has no causal or sliding windows in its attention for windows of different lengths"
         if not all(_attends_within(reach, encoder, device, precision) for reach in reaches):
-            return f"packed attention on {device.type} does not keep to its sliding window"
-        if reaches:
-            lengths = min(4 * max(reaches) + SAMPLE_LENGTHS[0], max_positions(encoder)), SAMPLE_LENGTHS[-1]
+            return f"packed attention on {device.type} does not keep to its causal or sliding window"
+        furthest = max((distance for reach in reaches for distance in reach if distance), default=0)
+        if furthest:
+            lengths = min(4 * furthest + SAMPLE_LENGTHS[0], max_positions(encoder)), SAMPLE_LENGTHS[-1]
             packed_NH, _ = _packed_states(encoder, lengths, device, torch.float32)
             if not nearly_equal(packed_NH, _padded_states(encoder, lengths, device, torch.float32), torch.float32):
                 return "its sliding window is not the one that its layers name"
@@ -66,23 +69,23 @@ def _padded_states(encoder: nn.Module, lengths: tuple[int, ...], device: torch.d
         return encoder(input_ids=ids_BT, attention_mask=mask_BT.long()).last_hidden_state[mask_BT]
 
 
-def _packed_states(encoder: nn.Module, lengths: tuple[int, ...], device: torch.device, precision: torch.dtype) -> tuple[Tensor, set[int]]:
-    """States of all tokens (N, H) from packed windows, and the reach of each kind of sliding window."""
+def _packed_states(encoder: nn.Module, lengths: tuple[int, ...], device: torch.device, precision: torch.dtype) -> tuple[Tensor, set[Reach]]:
+    """States of all tokens (N, H) from packed windows, and each kind of reach that is not `ALL`."""
     ids_BT, _, packing = sample_windows(encoder, lengths, device)
     kernel = attend_window_by_window if precision == torch.float32 else attend_per_window  # A GPU's takes no float32.
-    reaches: set[int] = set()
+    reaches: set[Reach] = set()
 
-    def attend(query: Tensor, key: Tensor, value: Tensor, scale: float, reach: int | None) -> Tensor:
-        reaches.update(() if reach is None else (reach,))
+    def attend(query: Tensor, key: Tensor, value: Tensor, scale: float, reach: Reach) -> Tensor:
+        reaches.update(() if reach == ALL else (reach,))
         return kernel(query, key, value, scale, packing, packing, reach)
 
     with evaluation_mode(encoder, precision), packed_attention_in(encoder, packing), attention_replaced_by(attend):
         return encoder(**packed_inputs(encoder, packing, ids_BT, None)).last_hidden_state[0], reaches
 
 
-def _attends_within(reach: int, encoder: nn.Module, device: torch.device, precision: torch.dtype) -> bool:
+def _attends_within(reach: Reach, encoder: nn.Module, device: torch.device, precision: torch.dtype) -> bool:
     """Whether the kernel gives tokens the mean of the values within reach, where all weights are equal."""
-    longest = 4 * reach + SAMPLE_LENGTHS[0]
+    longest = 4 * max(distance or 0 for distance in reach) + SAMPLE_LENGTHS[0]
     packing = Packing((longest, SAMPLE_LENGTHS[-1]), longest, device)
     heads = encoder.config.num_attention_heads
     shape = 1, heads, sum(packing.lengths), encoder.config.hidden_size // heads
@@ -90,7 +93,8 @@ def _attends_within(reach: int, encoder: nn.Module, device: torch.device, precis
     nothing = torch.zeros_like(value)
     found = attend_per_window(nothing, nothing, value, 1.0, packing, packing, reach)
     windows, positions = np.repeat(np.arange(len(packing.lengths)), packing.lengths), packing.positions_N
-    near = (positions[:, None] - positions).abs() <= reach
+    ahead = positions - positions[:, None]
+    near = (ahead >= -(longest if reach.before is None else reach.before)) & (ahead <= (longest if reach.after is None else reach.after))
     near &= torch.from_numpy(windows[:, None] == windows).to(device)
     return nearly_equal(found, (near / near.sum(1, keepdim=True)) @ value.float(), precision)
 

@@ -10,6 +10,9 @@ from psy_agents.errors import UserError
 
 FIRST_AFTER_PADDING = ("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "data2vec-text", "roberta-prelayernorm", "xmod")
 """Families whose position ids start after the padding id: that many positions of their table are never used."""
+DECODERS = ("bloom", "cohere", "falcon", "gemma", "gemma2", "gemma3_text", "gpt2", "gpt_neo", "gpt_neox", "granite", "llama", "mistral",
+            "olmo", "olmo2", "opt", "phi", "phi3", "qwen2", "qwen3", "smollm3", "stablelm", "starcoder2")  # fmt: skip
+"""Families of decoder-only models; others are known by the name of their architecture."""
 DEFAULT_POSITIONS = 512
 LAYERS = ("num_hidden_layers", "n_layers")  # The second is DistilBERT's.
 SHARED_LAYERS = ("albert",)
@@ -18,11 +21,13 @@ SHARED_LAYERS = ("albert",)
 
 @dataclass(frozen=True)
 class EncoderShape:
-    """Number of transformer layers, the longest input in tokens, and the number of tokens that have an embedding."""
+    """Number of transformer layers, the longest input in tokens, the number of tokens that have an embedding, and whether tokens attend to
+    those before them alone."""
 
     layers: int
     positions: int
     vocabulary: int
+    causal: bool = False
 
 
 def shape_of(folder: Path) -> EncoderShape:
@@ -32,6 +37,8 @@ def shape_of(folder: Path) -> EncoderShape:
         UserError: the configuration cannot be used, or the encoder's layers are shared.
     """
     config = check_config(folder)
+    written = any(str(name).endswith("ForCausalLM") for name in config.get("architectures") or ())
+    causal = (written or config.get("model_type") in DECODERS) and config.get("is_causal") is not False
     layers = next((config[name] for name in LAYERS if name in config), None)
     needed = ("model_type", "max_position_embeddings", "pad_token_id", "vocab_size")
     if layers is None or not all(name in config for name in needed):
@@ -54,6 +61,6 @@ def shape_of(folder: Path) -> EncoderShape:
         )
     positions, vocabulary = config["max_position_embeddings"], config["vocab_size"]
     if positions is None:
-        return EncoderShape(layers, DEFAULT_POSITIONS, vocabulary)
+        return EncoderShape(layers, DEFAULT_POSITIONS, vocabulary, causal)
     unused = config["pad_token_id"] + 1 if family in FIRST_AFTER_PADDING else 0
-    return EncoderShape(layers, positions - unused, vocabulary)
+    return EncoderShape(layers, positions - unused, vocabulary, causal)

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 
 from psy_agents.agents.encoders.loading import layers_of
 from psy_agents.agents.encoders.packing import (
+    ALL,
     Packing,
+    Reach,
     attend_per_window,
     attention_replaced_by,
     packed_attention_in,
@@ -63,16 +65,16 @@ class ShortLastLayer:
         key, value = self._keys_and_values(states_1NH, *args, **kwargs)
         first_1BH = states_1NH.index_select(1, packing.cu_seqlens[:-1])
 
-        def attend(query: Tensor, _key: Tensor, _value: Tensor, scale: float, reach: int | None) -> Tensor:
-            if reach is not None:
-                raise NotImplementedError("The first tokens' row has not the positions that a sliding window needs.")
+        def attend(query: Tensor, _key: Tensor, _value: Tensor, scale: float, reach: Reach) -> Tensor:
+            if reach != ALL:
+                raise NotImplementedError("The first tokens' row has not the positions that causal attention or a sliding window needs.")
             return attend_per_window(query, key, value, scale, packing.first_tokens, packing)
 
         with attention_replaced_by(attend):
             return self._forward(first_1BH, *args, **kwargs)
 
     def _keys_and_values(self, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        def stop(_query: Tensor, key: Tensor, value: Tensor, _scale: float, _reach: int | None) -> Tensor:
+        def stop(_query: Tensor, key: Tensor, value: Tensor, _scale: float, _reach: Reach) -> Tensor:
             raise _AttentionReached(key, value)
 
         try:

@@ -34,16 +34,49 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         raise _unreadable(folder, error) from error
     if not tokenizer.is_fast:
         raise UserError(f"The tokenizer in '{folder.name}' is not a fast tokenizer, so evidence has no offsets.")
-    if tokenizer.pad_token_id is None:
-        raise UserError(f"The tokenizer in '{folder.name}' has no padding token: use an encoder, not a decoder.")
     _check_words(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"], folder)
+    if not closes_both_texts(tokenizer.backend_tokenizer):
+        _close_both_texts(tokenizer, folder)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token  # Any token will do: padding is masked, and stands after a window's end.
+    if tokenizer.pad_token_id is None:
+        raise UserError(
+            f"The tokenizer in '{folder.name}' has neither a padding token nor one that ends a text: set pad_token in its files."
+        )
+    tokenizer.padding_side = tokenizer.truncation_side = "right"  # Windows are filled and cut at their ends.
     return tokenizer
+
+
+def closes_both_texts(tokenizer: Tokenizer) -> bool:
+    """Whether a special token stands after each text of a pair, as ``[CLS] a [SEP] b [SEP]`` of an encoder has it."""
+    encoding = tokenizer.encode("a", "b")
+    texts = [text for text, real in zip(encoding.sequence_ids, encoding.attention_mask, strict=True) if real]
+    first_ends = len(texts) - texts[::-1].index(0)
+    return texts[first_ends] is None and texts[-1] is None
+
+
+def _close_both_texts(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Let a decoder's tokenizer read ``<bos> a <eos> b <eos>``; without a token that begins a text, that which ends one begins it too.
+
+    Position 0 is then no word, two texts never run into each other, and the last token, which has read all, is no word either.
+    """
+    from tokenizers.processors import TemplateProcessing
+
+    end = tokenizer.eos_token
+    if end is None:
+        raise UserError(f"The tokenizer in '{folder.name}' has no token that ends a text: set eos_token in its files.")
+    begin = tokenizer.bos_token or end
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=[begin, "$A", end],
+        pair=[begin, "$A:0", end, "$B:0", end],
+        special_tokens=[(token, tokenizer.convert_tokens_to_ids(token)) for token in dict.fromkeys((begin, end))],
+    )
 
 
 def plain_tokenizer(folder: Path) -> Tokenizer:
     """The encoder's tokenizer, without truncation and padding.
 
-    It is read from ``tokenizer.json`` if the file exists: importing transformers takes seconds.
+    It is read from ``tokenizer.json`` if the file exists and is an encoder's: importing transformers takes seconds.
 
     Raises:
         UserError: there are no tokenizer files, or the tokenizer is unsuitable.
@@ -61,6 +94,8 @@ def plain_tokenizer(folder: Path) -> Tokenizer:
     tokenizer.no_truncation()  # The file may hold the settings of the last call before the save.
     tokenizer.no_padding()
     _check_words(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, folder)
+    if not closes_both_texts(tokenizer):  # A decoder's, which transformers and the rule above change.
+        tokenizer = load_tokenizer(folder).backend_tokenizer
     return tokenizer
 
 

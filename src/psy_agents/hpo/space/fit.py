@@ -8,6 +8,7 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution
 
 from psy_agents.agents.encoders.shape import EncoderShape
+from psy_agents.agents.registry import spec
 from psy_agents.errors import ParameterError
 from psy_agents.hpo.space.search_space import SearchSpace
 
@@ -17,15 +18,17 @@ DEEP_RATE = 2e-4
 et al. 2019, section A.3, for BERT) and 3e-5 (Liu et al. 2019, table 10, for RoBERTa)."""
 
 
-def check_fit(space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: str, shape: EncoderShape) -> None:
+def check_fit(agent: str, space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: str, shape: EncoderShape) -> None:
     """Refuse values that a trial with the encoder cannot have.
 
     Args:
+        agent: the agent's name.
         fixed: hyper-parameters of a trial that searches nothing, by name.
         name: of the space, in the configuration.
 
     Raises:
-        ParameterError: more layers are frozen or re-initialised than there are, or windows are longer than the positions.
+        ParameterError: more layers are frozen or re-initialised than there are, windows are longer than the positions, or a decoder's
+            first token is pooled, which has read nothing.
     """
     layers, positions = (shape.layers, "layers"), (shape.positions, "positions")
     limits = {"frozen_layers": layers, "reinitialised_layers": layers, "max_length": positions}
@@ -33,6 +36,17 @@ def check_fit(space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: 
         _, highest = bounds_of(space, fixed, parameter)
         if highest > limit:
             raise ParameterError(key_of(space, name, parameter), f"{highest} is too high for {encoder}, which has {limit} {unit}")
+    attentions, poolings = (_values(space, fixed, parameter) for parameter in ("attention", "pooling"))
+    causal = "causal" in attentions or ("auto" in attentions and not spec(agent).predicts_evidence)
+    if shape.causal and causal and spec(agent).reads("pooling") and "cls" in poolings:
+        problem = f"cls is the first token, and that of {encoder} has read nothing: leave cls out, or use hpo.pinned.pooling=last"
+        raise ParameterError(key_of(space, name, "pooling"), problem)
+
+
+def _values(space: SearchSpace, fixed: Mapping[str, Any], parameter: str) -> tuple[Any, ...]:
+    """The choices of a categorical parameter, or its fixed value."""
+    searched = {each.name: each.distribution for each in space.parameters}
+    return searched[parameter].choices if parameter in searched else (fixed[parameter],)
 
 
 def advice_on_rates(space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: str, shape: EncoderShape) -> Iterator[str]:
