@@ -85,7 +85,7 @@ def test_trains_saves_and_loads(encoders, corpus, tmp_path, agent, kind):
 
 
 def test_padding_does_not_change_an_answer(encoders, corpus):
-    for kind in (*ENCODERS, *DECODERS):
+    for kind in (*ENCODERS, "llama"):
         data = TrainingData(corpus, "joint", SETTINGS)
         run = TrainingRun("joint", parameters(encoders[kind]), SETTINGS, data, seed=1, epochs=1, patience=1, device="cpu")
         together, alone = (answer(run.agent, run.validation_tables, budget=b, precision=torch.float32) for b in (100_000, 1))

@@ -22,7 +22,7 @@ def test_an_agents_model_has_its_spec(agent):
 
 
 def test_poolings_are_the_modules_of_the_folder():
-    assert set(POOLINGS) == {"cls", "mean", "max", "attention"}
+    assert set(POOLINGS) == {"cls", "last", "mean", "max", "attention"}
     assert [name for name in POOLINGS if new_pooling(name, 4).first_token_only] == ["cls"]
 
 
