@@ -40,12 +40,12 @@ def test_what_no_trial_of_the_encoder_could_have_is_refused_by_its_key(ranges, f
 @pytest.mark.parametrize(
     ("agent", "shape", "attention", "refused"),
     [
-        ("criteria", EncoderShape(12, 512, causal=True), "auto", True),
-        ("criteria", EncoderShape(12, 512, causal=True), "bidirectional", False),
+        ("criteria", EncoderShape(12, 512, 100, causal=True), "auto", True),
+        ("criteria", EncoderShape(12, 512, 100, causal=True), "bidirectional", False),
         ("criteria", BASE, "auto", False),
-        ("share", EncoderShape(12, 512, causal=True), "auto", False),
-        ("share", EncoderShape(12, 512, causal=True), "causal", True),
-        ("evidence", EncoderShape(12, 512, causal=True), "causal", False),  # It pools nothing.
+        ("share", EncoderShape(12, 512, 100, causal=True), "auto", False),
+        ("share", EncoderShape(12, 512, 100, causal=True), "causal", True),
+        ("evidence", EncoderShape(12, 512, 100, causal=True), "causal", False),  # It pools nothing.
     ],
 )
 def test_a_first_token_that_has_read_nothing_is_not_pooled(agent, shape, attention, refused):
