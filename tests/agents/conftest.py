@@ -1,5 +1,6 @@
 import pytest
-from support import tiny_agents, tiny_decoders
+from support import tiny_agents
+from support.training import tiny_decoders
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from support.tiny_agents import ENCODERS, POSITIONS, SETTINGS, parameters
-from support.tiny_decoders import DECODERS
+from support.training.tiny_decoders import DECODERS
 
 from psy_agents.agents.encoders.loading import load_encoder, max_positions
 from psy_agents.agents.registry import AGENTS

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.tiny_agents import ENCODERS, PACKABLE
-from support.tiny_decoders import DECODERS
+from support.training.tiny_decoders import DECODERS
 from transformers import AutoConfig, AutoModel
 
 from psy_agents.agents.encoders.capturing import COPYING, WAITING, why_not_captured

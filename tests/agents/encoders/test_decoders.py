@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from support.tiny_agents import CRITERIA, any_windows
-from support.tiny_decoders import DECODERS
+from support.training.tiny_decoders import DECODERS
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.loading import depth_of_parameters

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.tiny_agents import PACKABLE, any_windows
-from support.tiny_decoders import DECODERS
+from support.training.tiny_decoders import DECODERS
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn.attention import varlen
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.tiny_agents import ENCODERS
-from support.tiny_decoders import DECODERS
+from support.training.tiny_decoders import DECODERS
 from transformers import AlbertConfig
 
 from psy_agents.agents.encoders.decoders import causal_layers
