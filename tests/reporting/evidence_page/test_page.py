@@ -153,6 +153,11 @@ def test_the_page_names_the_agreement_if_there_is_one():
     assert "agreement" not in Text(page_of().html).text
 
 
+def test_the_page_is_titled_by_agent_and_corpus():
+    html = page_of(corpus="a<b>").html
+    assert "<title>Evidence: share on a&lt;b&gt;</title>" in html and "<h1>Evidence: share on a&lt;b&gt;</h1>" in html
+
+
 def test_the_page_is_whole_in_itself_and_the_same_each_time():
     page = page_of(reveal_text=True)
     assert page == page_of(reveal_text=True)

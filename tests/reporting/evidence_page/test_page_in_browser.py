@@ -1,9 +1,12 @@
 """The page of evidence as a reader has it: filters and their counts, keys, a phone, light and dark, on paper."""
 
+import pandas as pd
 import pytest
 from support.browser import needs_browser
 from support.reporting.evidence_predictions import CANARY, CRITERIA, POSTS, SENTENCES, predictions_and_texts
+from support.waiting import wait_for
 
+from psy_agents.corpus.fingerprint import hashed_id
 from psy_agents.reporting.config import EvidencePageConfig
 from psy_agents.reporting.evidence_page.page import evidence_page
 
@@ -138,7 +141,7 @@ def test_every_control_is_reached_by_tab_in_its_order_and_shows_it(opened):
     assert reached[0] == "A" and opened.run("document.querySelector('a').textContent") == "Skip to the posts"
     assert reached[1] == "SUMMARY"
     assert reached[2:9] == [*outcomes, "SELECT criterion", "INPUT keys"]
-    assert reached[9] == "BUTTON more"
+    assert reached[9:11] == ["BUTTON export", "BUTTON more"]
     opened.run("document.querySelector('input[name=right]').focus()")
     opened.press(" ")
     assert opened.run(STATE)["status"].startswith("20 pairs of 120")
@@ -170,6 +173,45 @@ def test_keys_go_from_post_to_post_and_draw_more(opened):
     assert opened.run(STATE)["focus"] == "SELECT criterion"
     opened.press("1")
     assert opened.run("boxes[0].checked"), "keys belong to the list of criteria while it has the focus"
+
+
+def test_keys_go_from_mistake_to_mistake_and_each_has_the_wording_beside_it(opened):
+    pair = "[document.activeElement.className, document.activeElement.querySelector('.wording').textContent]"
+    opened.run("boxes[3].click()")
+    opened.press("n")
+    assert opened.run(pair)[0] == "pair mistake" and opened.run(pair)[1] in list(CRITERIA.values())[1:], "the posts with two mistakes"
+    opened.press("n", "n", "p")
+    assert opened.run("[...list.querySelectorAll('.mistake')].indexOf(document.activeElement)") == 1
+    opened.press(*"n" * 40)
+    mistakes = opened.run("[list.querySelectorAll('.mistake').length, list.querySelectorAll('article').length]")
+    assert mistakes == [16, POSTS], "the last mistake is followed by nothing, and all posts were drawn to look"
+    assert opened.run("[...list.querySelectorAll('.mistake')].at(-1) === document.activeElement")
+    opened.press("j")
+    assert opened.run("document.activeElement.tagName") == "ARTICLE"
+
+
+@pytest.mark.parametrize("reveal", [False, True])
+def test_the_shown_pairs_are_saved_as_csv_with_hashed_ids_and_with_text_only_from_the_private_page(browser, pages, reveal, tmp_path):
+    browser.open(pages[reveal])
+    choose(browser, "2")
+    browser.ask("Page.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.run("at('export').click()")
+    wait_for(lambda: list(tmp_path.glob("*.csv")))
+    table = pd.read_csv(tmp_path / "Evidence_share.csv", keep_default_na=False)
+    _, texts = predictions_and_texts()
+    ids = {hashed_id(post_id, "salt"): post_id for post_id in texts}
+    assert len(table) == 4 and set(table["post"]) <= set(ids) and set(table["criterion"]) == {list(CRITERIA)[2]}
+    assert table["wording"].unique().tolist() == [list(CRITERIA.values())[2]]
+    assert table[["annotated", "predicted", "right", "missed", "wrong", "unknown"]].to_numpy().tolist() == [[1, 1, 1, 1, 1, 0]] * 4
+    assert set(table["new_label"]) == set(table["comment"]) == {""}
+    if not reveal:
+        assert "text" not in table and table["unit"].unique().tolist() == ["bars"] and CANARY not in table.to_csv()
+        return
+    for row in table.to_dict("records"):
+        text = texts[ids[row["post"]]]
+        assert row["text"] == text.replace("\r\n", "\n")
+        start, end = map(int, row["predicted_spans"].split(" ")[0].split("-"))
+        assert text[start:end] == SENTENCES[1]
 
 
 def test_single_keys_can_be_switched_off(opened):

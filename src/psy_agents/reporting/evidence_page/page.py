@@ -67,6 +67,7 @@ class EvidenceView:
     """
 
     agent: str
+    title: str
     criteria: Mapping[str, str]
     outcomes: Sequence[OutcomeFilter]
     shown_posts: int
@@ -105,6 +106,7 @@ def evidence_page(
     kinds = [outcome for outcome in OUTCOMES if spans or not outcome.spans_only]
     view = EvidenceView(
         agent=agent,
+        title=f"Evidence: {agent}{f' on {config.corpus}' if config.corpus else ''}",
         criteria=criteria,
         outcomes=kinds,
         shown_posts=len(posts),
@@ -114,7 +116,10 @@ def evidence_page(
         agreement=config.agreement,
         spans=spans,
         derived=pairs.derived,
-        data={"outcomes": [each.name for each in kinds], "criteria": list(criteria), "spans": spans, "posts": posts},
+        data={
+            "outcomes": [each.name for each in kinds], "criteria": list(criteria), "wordings": list(criteria.values()), "spans": spans,
+            "posts": posts,
+        },
     )
     return EvidencePage(render("psy_agents.reporting", "evidence_page.html", view=view), config.reveal_text)
 

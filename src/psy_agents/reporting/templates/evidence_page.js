@@ -19,6 +19,7 @@ function element(name, values, ...children) {
   made.append(...children);
   return made;
 }
+const isMistake = pair => pair.has[1] || pair.has[2];
 const plural = (count, what) => `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
 
 function piece(post, characters, start, end, kind) {
@@ -56,8 +57,9 @@ function renderPair(post, characters, pair) {
     from = stop;
   }
   if (!end) text.append("This post has no words.");
-  return element("section", {className: "pair"}, element("h4", {}, data.criteria[pair.c]), outcomes,
-    element("p", {className: "decision"}, decision), text);
+  const about = element("div", {className: "about"}, element("h4", {}, data.criteria[pair.c]),
+    element("p", {className: "wording"}, data.wordings[pair.c]), outcomes, element("p", {className: "decision"}, decision));
+  return element("section", {className: isMistake(pair) ? "pair mistake" : "pair", tabIndex: -1}, about, text);
 }
 
 function renderPost([post, pairs], number) {
@@ -108,25 +110,65 @@ function update() {
   if (!matching.length) list.append(element("p", {}, "No pair of a post and a criterion is of this kind."));
 }
 
-function go(step) {
-  const posts = () => [...list.querySelectorAll("article")];
-  let place = posts().indexOf(document.activeElement.closest("article"));
-  if (place < 0) {
-    place = posts().findIndex(post => post.getBoundingClientRect().bottom > 0);
-    if (place < 0) return;
+// Go to the next or the previous part of the list that a selector chooses, from the focus or else from what is seen.
+function go(step, selector) {
+  const parts = () => [...list.querySelectorAll(selector)], from = document.activeElement.closest(`#list ${selector}`);
+  let place = parts().indexOf(from);
+  if (!from) {
+    const inside = document.activeElement.closest("article");
+    const follows = part => inside ? inside.compareDocumentPosition(part) & Node.DOCUMENT_POSITION_FOLLOWING
+      : part.getBoundingClientRect().bottom > 0;
+    place = parts().findIndex(follows);
+    if (place < 0) place = parts().length;
     if (step > 0) place -= 1;
   }
-  if (place + step >= renderedCount && renderedCount < matching.length) render(BATCH);
-  const next = posts()[place + step];
+  while (place + step >= parts().length && renderedCount < matching.length) render(BATCH);
+  const next = parts()[place + step];
   if (!next) return;
   next.focus({preventScroll: true});
   next.scrollIntoView({block: "start"});
 }
 
+// The shown pairs, one a line. Offsets count characters of the text, or bars where the page has no text.
+function csv() {
+  const head = ["post", "criterion", "wording", "annotated", "predicted", "probability", ...data.outcomes.filter(name => name !== "neither"),
+    "unit", "annotated_spans", "predicted_spans", ...(data.posts[0]?.text === undefined ? [] : ["text"]), "new_label", "comment"];
+  const offsets = (pair, bit) => joined((pair.m || []).filter(([, , kind]) => kind & bit)).map(([from, to]) => `${from}-${to}`).join(" ");
+  const rows = matching.flatMap(([post, pairs]) => pairs.map(pair => {
+    const [right, missed, wrong] = pair.o || [0, 0, 0];
+    return {
+      post: post.id, criterion: data.criteria[pair.c], wording: data.wordings[pair.c], annotated: pair.l || 0, predicted: pair.d || 0,
+      probability: pair.p, right, missed, wrong, unknown: pair.u || 0, unit: post.text === undefined ? "bars" : "characters",
+      annotated_spans: offsets(pair, 1), predicted_spans: offsets(pair, 2), text: post.text,
+    };
+  }));
+  const cell = value => `"${String(value ?? "").replaceAll('"', '""')}"`;
+  return [head.map(cell), ...rows.map(row => head.map(name => cell(row[name])))].map(cells => cells.join(",")).join("\r\n") + "\r\n";
+}
+
+// Marks that touch are parts of one span or of several: the page cannot tell, and joins them.
+function joined(marks) {
+  const found = [];
+  for (const [from, to] of marks) {
+    if (found.length && found.at(-1)[1] === from) found.at(-1)[1] = to;
+    else found.push([from, to]);
+  }
+  return found;
+}
+
+at("export").addEventListener("click", () => {
+  // A spreadsheet reads UTF-8 where the file starts with its mark.
+  const address = URL.createObjectURL(new Blob(["\ufeff", csv()], {type: "text/csv"}));
+  element("a", {href: address, download: `${document.title.replace(/[^\p{L}\p{N}]+/gu, "_")}.csv`}).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);  // Not before the browser has read it.
+});
+
 document.addEventListener("keydown", event => {
   if (!keys.checked || event.ctrlKey || event.altKey || event.metaKey || event.target.matches("select")) return;
-  if (event.key === "j") go(1);
-  else if (event.key === "k") go(-1);
+  if (event.key === "j") go(1, "article");
+  else if (event.key === "k") go(-1, "article");
+  else if (event.key === "n") go(1, ".mistake");
+  else if (event.key === "p") go(-1, ".mistake");
   else if (event.key === "c") choice.focus();
   else if (boxes[event.key - 1]) boxes[event.key - 1].click();
   else return;
