@@ -80,7 +80,7 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
     assert "joint failed: " in closing and all(f"{agent} finished in " in closing for agent in AGENTS[:3])
     # The shared nodes have run once, here; each agent's process logs its own.
     assert output.count("saved posts: ") == output.count("saved baselines: ") == 1 and "\ncriteria | " in output
-    assert output.count("watch the trials: ") == 1
+    assert output.count("watch the trials (") == 1
     for agent in AGENTS[:3]:
         assert list((project.data / "06_models" / "refit" / agent).iterdir())
     assert (project.data / "08_reporting" / "report" / "report.html").exists()
@@ -104,10 +104,12 @@ def test_agents_run_at_once_one_that_fails_leaves_the_others_whole_and_a_second_
     runs = {run.info.run_id: run for run in client.search_runs([experiment], max_results=1000)}
     last = of_stage(project.studies(), "stage2")
     for agent in AGENTS:
-        stage = next(run for run in runs.values() if run.info.run_name == last[agent].study_name)
-        above = runs[stage.data.tags["mlflow.parentRunId"]]
-        assert (above.info.run_name, above.info.status, above.data.tags["namespaces"]) == (agent, "FINISHED", agent)
-        assert runs[above.data.tags["mlflow.parentRunId"]].info.run_name == "full_hpo_all"
+        of_study = [run for run in runs.values() if run.data.tags.get("study") == last[agent].study_name]
+        (stage,) = [run for run in of_study if run.data.tags["kind"] == "stage"]
+        assert stage.info.run_name == f"{agent} · stage2 · synthetic" and "best_objective" in stage.data.metrics
+        assert stage.data.tags["command"].startswith("kedro run --env test --pipelines full_hpo_all --params ")
+        below = [run for run in runs.values() if run.info.run_name == agent and run.info.status == "FINISHED"]
+        assert runs[below[0].data.tags["mlflow.parentRunId"]].info.run_name == "full_hpo_all"
 
 
 def test_a_killed_or_stopped_command_leaves_no_process_and_runs_again_from_where_it_was(project):

@@ -68,15 +68,17 @@ def runs(experiment, kind):
     return mlflow.MlflowClient().search_runs([experiment], f"tags.kind = '{kind}'", order_by=["attributes.start_time"])
 
 
-def test_a_stage_is_a_run_below_the_pipelines_with_a_run_for_each_trial(experiment):
+def test_a_stage_is_a_run_with_a_run_for_each_trial_and_the_best_metrics(experiment):
     callback = MlflowCallback({"git_commit": "abc"})
-    with mlflow.start_run() as pipeline:
+    with mlflow.start_run(tags={"corpus": "redsm5", "kedro_command": "kedro run --pipelines hpo_stage0"}):
         callback.stage_started(info())
         records = [trial(callback, RUNNING), trial(callback, replace(RUNNING, index=1, number=1))]
-        trained = [replace(record, epochs_run=epochs) for record, epochs in zip(records, (2, 3), strict=True)]
+        trained = [replace(record, epochs_run=epochs, metrics={"token_f1": 0.6}) for record, epochs in zip(records, (2, 3), strict=True)]
         callback.stage_finished(StageResult(STUDY, tuple(trained)))
     (stage,) = runs(experiment, "stage")
-    assert stage.data.tags["mlflow.parentRunId"] == pipeline.info.run_id
+    assert stage.info.run_name == "evidence · stage0 · redsm5" and "mlflow.parentRunId" not in stage.data.tags
+    assert stage.data.tags["command"] == "kedro run --pipelines hpo_stage0"
+    assert stage.data.metrics == {"best_objective": 0.6, "token_f1": 0.6}
     assert stage.info.status == "FINISHED"
     assert stage.data.tags["data_hash"] == "d" * 64
     assert (stage.data.tags["trials"], stage.data.tags["epochs_trained"]) == ("2", "5")
@@ -124,7 +126,7 @@ def test_an_interrupted_stage_continues_in_its_own_run_with_one_run_a_trial(expe
     assert stage.info.status == "KILLED"
     assert [run.info.status for run in runs(experiment, "trial")] == ["FINISHED", "KILLED"]
 
-    with mlflow.start_run() as later:
+    with mlflow.start_run(tags={"kedro_command": "kedro run again"}):
         callback = MlflowCallback({})
         callback.stage_started(info(done=1))
         retry = trial(callback, replace(RUNNING, index=1, number=2, retry_of=1))
@@ -133,11 +135,18 @@ def test_an_interrupted_stage_continues_in_its_own_run_with_one_run_a_trial(expe
     (again,) = runs(experiment, "stage")
     assert again.info.run_id == stage.info.run_id
     assert again.info.status == "FINISHED"
-    assert again.data.tags["mlflow.parentRunId"] == later.info.run_id
+    assert again.data.tags["command"] == "kedro run again" and again.info.start_time == stage.info.start_time
     assert [(run.data.tags["trial"], run.info.status) for run in runs(experiment, "trial")] == [
         ("0", "FINISHED"),
         ("2", "FINISHED"),
     ]
+
+    with mlflow.start_run(tags={"kedro_command": "kedro run once more"}):
+        callback = MlflowCallback({})
+        callback.stage_started(info(done=2))
+        callback.stage_finished(StageResult(STUDY, (first, retry)))
+    (kept,) = runs(experiment, "stage")
+    assert (kept.info.end_time, kept.data.tags["command"]) == (again.info.end_time, "kedro run again"), "there was nothing left to do"
 
 
 def test_trials_that_only_the_study_knows_are_caught_up_with(experiment):
@@ -291,7 +300,7 @@ def test_figures_of_test_never_have_the_names_of_validation_figures(experiment):
     assert run.data.metrics == {
         "train_loss": 0.7, "test/objective": 0.35, "test/macro_f1": 0.4, "test/token_f1": 0.3, "test/brier": 0.1,
     }  # fmt: skip
-    assert stage.data.metrics == {"test/objective": 0.35}
+    assert stage.data.metrics == {"test/objective": 0.35, "test/macro_f1": 0.4, "test/token_f1": 0.3, "test/brier": 0.1}
 
 
 def test_a_run_that_is_not_scored_has_no_objective(experiment):

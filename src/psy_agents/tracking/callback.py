@@ -1,4 +1,4 @@
-"""Callback that logs a stage to MLflow: a run for the stage, nested in the pipeline's run, and in it a run for each trial."""
+"""Callback that logs a stage to MLflow: a run for the stage, and in it a run for each trial."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from psy_agents.hpo.protocol import EpochReport
+from psy_agents.hpo.refit.runs import STAGE as REFIT_STAGE
 from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResult, TrialRecord
 from psy_agents.tracking.code_version import git_commit
 from psy_agents.tracking.failures import mlflow_may_fail, warn_of_failure
@@ -17,6 +18,8 @@ from psy_agents.tracking.process_tag import process_tag
 
 PARENT = "mlflow.parentRunId"
 HASHES = ("agent", "space_hash", "data_hash")
+COMMAND_TAGS = {"corpus": "corpus", "kedro_command": "command"}
+"""Tags of the command's run -> tags of the runs of its stages."""
 TRAIN_LOSS = "train_loss"
 
 
@@ -64,9 +67,10 @@ def stage_callbacks() -> list[Callback]:
 class MlflowCallback:
     """Callback that logs a stage to MLflow; it does nothing where no MLflow run is active.
 
-    A resumed stage finds its run by the study's name, and the runs of its trials by their index. So a finished stage has
-    one run for each trial, even if it was interrupted. A repeated trial replaces the run of its last attempt, which MLflow
-    keeps among the deleted runs.
+    A stage's run stands beside the run of the command, not below it: several commands may resume a stage. It is found by the
+    study's name, and the runs of its trials by their index. So a finished stage has one run for each trial, even if it was
+    interrupted, and one that has nothing left to do keeps its run as it is. A repeated trial replaces the run of its last
+    attempt, which MLflow keeps among the deleted runs.
 
     Args:
         tags: set on the stage's run and on each trial's run.
@@ -80,6 +84,7 @@ class MlflowCallback:
         self._closed: dict[int, int] = {}  # Numbers of the trials whose runs are complete, by index.
         self._reported: dict[int, set[str]] = {}
         self._scored_on = "validation"
+        self._closed_stage = False
 
     @_never_raises
     def stage_started(self, info: StageInfo) -> None:
@@ -91,20 +96,21 @@ class MlflowCallback:
             return
         self._client, self._experiment = mlflow.MlflowClient(), pipeline.info.experiment_id
         self._scored_on = info.attributes.get("scored_on", self._scored_on)
+        command = self._client.get_run(pipeline.info.run_id).data.tags
+        self._tags |= {own: command[name] for name, own in COMMAND_TAGS.items() if name in command}
         hashes = {name: str(value) for name, value in info.attributes.items() if name in HASHES}
         self._tags |= {**hashes, **process_tag(), "study": info.study_name, "stage": info.stage}
         runs = self._client.search_runs([self._experiment], f"tags.study = '{info.study_name}'", max_results=50_000)
         self._runs = {int(run.data.tags["index"]): run.info.run_id for run in runs if "index" in run.data.tags}
         closed = [run.data.tags for run in runs if "index" in run.data.tags and run.info.status != "RUNNING"]
         self._closed = {int(tags["index"]): int(tags["trial"]) for tags in closed}
-        stages = [run.info.run_id for run in runs if run.data.tags.get("kind") == "stage"]
+        stages = [run for run in runs if run.data.tags.get("kind") == "stage"]
         if stages:
-            self._stage = stages[0]
-            self._client.update_run(self._stage, status="RUNNING")
-            for name, value in {PARENT: pipeline.info.run_id, **process_tag()}.items():
-                self._client.set_tag(self._stage, name, value)
+            self._stage, self._closed_stage = stages[0].info.run_id, stages[0].info.status == "FINISHED"
+            if not self._closed_stage:
+                self._reopen()
         else:
-            self._stage = self._create(info.study_name, pipeline.info.run_id, {"kind": "stage"})
+            self._stage = self._create(_run_name(info, self._tags.get("corpus")), {"kind": "stage"})
             refined = info.attributes.get("refined_from") or {}
             if refined:
                 self._client.set_tag(self._stage, "refined_from", refined["study"])
@@ -148,13 +154,26 @@ class MlflowCallback:
                 self._begin(record)
                 self._log(self._runs[record.index], self._named(record.metrics), record.best_epoch or 0)
                 self._end(record)
-        best = {} if result.best is None else self._named({"best_objective": result.best.value})
-        self._log(self._stage, best, 0, {"trials": str(len(result.records)), "epochs_trained": str(result.epochs_trained)})
+        if self._closed_stage:
+            return
+        best = {} if result.best is None else self._named({**result.best.metrics, "best_objective": result.best.value})
+        best = {name: value for name, value in best.items() if name != TRAIN_LOSS}
+        step = 0 if result.best is None else result.best.index + 1
+        self._log(self._stage, best, step, {"trials": str(len(result.records)), "epochs_trained": str(result.epochs_trained)})
         self._client.set_terminated(self._stage, "FINISHED")
+
+    def _reopen(self) -> None:
+        """The stage's run goes on, with the command that continues it."""
+        self._closed_stage = False
+        self._client.update_run(self._stage, status="RUNNING")
+        for name, value in {**process_tag(), **{own: self._tags[own] for own in COMMAND_TAGS.values() if own in self._tags}}.items():
+            self._client.set_tag(self._stage, name, value)
 
     def _begin(self, record: TrialRecord) -> None:
         from mlflow.entities import Param
 
+        if self._closed_stage:
+            self._reopen()
         if record.index in self._runs:
             self._closed.pop(record.index, None)
             self._client.delete_run(self._runs[record.index])
@@ -162,7 +181,7 @@ class MlflowCallback:
         tags["enqueued"] = str(record.enqueued).lower()
         if record.retry_of is not None:
             tags["retry_of"] = str(record.retry_of)
-        run = self._create(f"trial {record.index + 1}", self._stage, tags)
+        run = self._create(f"trial {record.index + 1}", {**tags, PARENT: self._stage})
         self._runs[record.index] = run
         self._client.log_batch(run, params=[Param(name, str(value)) for name, value in record.params.items()])
 
@@ -197,9 +216,8 @@ class MlflowCallback:
         tested = {name: value for name, value in metrics.items() if name not in (TRAIN_LOSS, "objective", "raw_objective")}
         return own | {f"test/{name.replace('best_objective', 'objective')}": value for name, value in tested.items()}
 
-    def _create(self, name: str, parent: str, tags: dict[str, str]) -> str:
-        tags = {**self._tags, **tags, PARENT: parent}
-        return self._client.create_run(self._experiment, run_name=name, tags=tags).info.run_id
+    def _create(self, name: str, tags: dict[str, str]) -> str:
+        return self._client.create_run(self._experiment, run_name=name, tags={**self._tags, **tags}).info.run_id
 
     def _log(self, run: str, metrics: Mapping[str, float | None], step: int, tags: Mapping[str, str] | None = None) -> None:
         from mlflow.entities import Metric, RunTag
@@ -211,3 +229,9 @@ class MlflowCallback:
             [Metric(name, float(value), now, step) for name, value in finite.items()],
             tags=[RunTag(name, value) for name, value in (tags or {}).items()],
         )
+
+
+def _run_name(info: StageInfo, corpus: str | None) -> str:
+    """``evidence · stage0 · redsm5``; a refit has several studies, which its label tells apart."""
+    stage = f"{info.stage} {info.label}" if info.stage == REFIT_STAGE else info.stage
+    return " · ".join(part for part in (info.attributes.get("agent"), stage, corpus) if part)

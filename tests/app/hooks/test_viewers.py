@@ -62,7 +62,7 @@ def test_a_run_of_several_agents_logs_the_commands_once_and_the_next_run_again(l
     searches = [hpo_stages.create_pipeline(agent, "stage0") for agent in ("criteria", "evidence")]
     expected = [
         "the studies are in /p/studies.db",
-        "watch the trials: optuna-dashboard sqlite:////p/studies.db  (needs: pip install optuna-dashboard)",
+        "watch the trials (pip install optuna-dashboard): optuna-dashboard sqlite:////p/studies.db",
         "what each trial prints: /p/logs/<study>/trial_<number>.log",
     ]
     assert logged(*searches) == expected
@@ -78,3 +78,4 @@ def test_with_tracking_the_command_of_mlflow_is_logged_too(logged, tmp_path):
     finally:
         mlflow.set_tracking_uri(None)
     assert f"watch the runs: DO_NOT_TRACK=true mlflow ui --backend-store-uri sqlite:///{tmp_path / 'mlflow.db'}" in lines
+    assert "open: http://127.0.0.1:5000/#/experiments/0/runs" in lines

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -10,6 +12,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
+from pydantic import BaseModel
 
 from psy_agents.app.error_reporting import user_error
 from psy_agents.tracking.database import mend_addresses, opening, remove_stray_folder
@@ -19,6 +22,27 @@ from psy_agents.tracking.process_tag import end_runs_of_dead_processes
 log = logging.getLogger(__name__)
 
 CONSEQUENCE = "the run continues; the same command logs what is missing once MLflow works again"
+PARAMETERS = "params:"
+MOST_PARAMETERS = 100
+"""In one call of MLflow's."""
+UNNAMEABLE = re.compile(r"[^\w\-. /:]")
+"""Characters that MLflow allows in no name."""
+LONGEST_VALUE = 500
+"""Characters of a parameter's value; MLflow refuses more than 6,000."""
+
+
+def plain_parameters(values: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters by dotted name, each a number, a word or a list."""
+    found: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, BaseModel):
+            value = value.model_dump(mode="json")
+        if isinstance(value, Mapping):
+            found |= plain_parameters({f"{name}.{key}": each for key, each in value.items()})
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            found[UNNAMEABLE.sub("_", name)] = text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+    return found
 
 
 class TrackedRun:
@@ -30,6 +54,7 @@ class TrackedRun:
     def __init__(self, hook: Any) -> None:
         self._hook = hook
         self._ready = self._warned = False
+        self._logged: set[str] = set()
         self._address = ""
 
     @hook_impl
@@ -56,6 +81,7 @@ class TrackedRun:
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        self._logged = set()
         if not self._ready:
             return
         self._ready = self._call(lambda: self._hook.before_pipeline_run(run_params=run_params, pipeline=pipeline, catalog=catalog))
@@ -65,7 +91,22 @@ class TrackedRun:
     @hook_impl
     def before_node_run(self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool) -> None:
         if self._ready:
-            self._call(lambda: self._hook.before_node_run(node=node, catalog=catalog, inputs=inputs, is_async=is_async))
+            # Without its parameters: kedro-mlflow would log a typed section as the text of its object.
+            self._call(lambda: self._hook.before_node_run(node=node, catalog=catalog, inputs={}, is_async=is_async))
+            if self._hook.run_id is not None:
+                self._call(lambda: self._log_parameters(inputs))
+
+    def _log_parameters(self, inputs: dict[str, Any]) -> None:
+        """Log each parameter of a node once, under its name in the configuration."""
+        import mlflow
+        from mlflow.entities import Param
+
+        found = {name.removeprefix(PARAMETERS): value for name, value in inputs.items() if name.startswith(PARAMETERS)}
+        new = {name: value for name, value in plain_parameters(found).items() if name not in self._logged}
+        self._logged |= set(new)
+        params = [Param(name, value) for name, value in new.items()]
+        for start in range(0, len(params), MOST_PARAMETERS):
+            mlflow.MlflowClient().log_batch(self._hook.run_id, params=params[start : start + MOST_PARAMETERS])
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:

@@ -14,6 +14,9 @@ from psy_agents.pipelines.tags import stage_of
 
 log = logging.getLogger(__name__)
 
+LOCAL_SERVER = "http://127.0.0.1:5000"
+"""Where ``mlflow ui`` answers."""
+
 
 def shown_store(address: str) -> str:
     """Where the studies are, without a password: a file relative to the project, or a database's URL."""
@@ -40,6 +43,11 @@ def mlflow_command(tracking_uri: str) -> str | None:
     return f"DO_NOT_TRACK=true {shlex.join(['mlflow', 'ui', '--backend-store-uri', tracking_uri])}"
 
 
+def runs_page(server: str, experiment: str) -> str:
+    """The page of the training runs: MLflow opens an experiment with its traces, of which there are none."""
+    return f"{server.rstrip('/')}/#/experiments/{experiment}/runs"
+
+
 class ViewerHooks:
     """Logs the commands once, before the first search or refit of a run."""
 
@@ -56,12 +64,14 @@ class ViewerHooks:
             return
         self._logged = True
         log.info("the studies are in %s", shown_store(inputs["study_store"]))
-        log.info("watch the trials: %s  (needs: pip install optuna-dashboard)", dashboard_command(inputs["study_store"]))
+        log.info("watch the trials (pip install optuna-dashboard): %s", dashboard_command(inputs["study_store"]))
         import mlflow
 
         if mlflow.active_run() is not None:
             uri = mlflow.get_tracking_uri()
             command = mlflow_command(uri)
-            log.info("watch the runs: %s", uri if command is None else command)
+            if command is not None:
+                log.info("watch the runs: %s", command)
+            log.info("open: %s", runs_page(uri if command is None else LOCAL_SERVER, mlflow.active_run().info.experiment_id))
         if "params:hpo.paths" in inputs and inputs["params:hpo.paths"].logs is not None:
             log.info("what each trial prints: %s/<study>/trial_<number>.log", inputs["params:hpo.paths"].logs)
