@@ -1,26 +1,39 @@
-"""MkDocs hooks: generate the tables of parameters and convert formulas to MathML.
+"""MkDocs hooks: convert formulas to MathML, and make the search work from the disk.
 
 Formulas are fenced blocks named ``math``, as on GitHub. The pages need no script of another site.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from latex2mathml.converter import convert
-from tools.parameters_reference import hyperparameters_reference, parameters_reference
 
-CONF = Path(__file__).parents[1] / "conf"
-TABLES = {"parameters": parameters_reference, "hyper-parameters": hyperparameters_reference}
+PLUGIN_SCRIPT = "search/main.js"
+"""The search plugin's script: it starts a worker, which a browser refuses to a page on the disk."""
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Replace marks such as ``<!-- table of the parameters -->`` by tables, and formulas by MathML."""
-    markdown = re.sub(r"^<!-- table of the ([\w-]+) -->$", lambda mark: TABLES[mark[1]](CONF), markdown, flags=re.M)
+    """Replace formulas by MathML."""
     return re.sub(
         r"^```math\n(.*?)^```$",
         lambda formula: f'<div class="formula">{convert(" ".join(formula[1].split()), display="block")}</div>',
         markdown,
         flags=re.M | re.S,
     )
+
+
+def on_env(env: object, config: dict, **_: object) -> object:
+    """Leave out the plugin's script: pages.js searches its index."""
+    config["extra_javascript"] = [script for script in config["extra_javascript"] if str(script) != PLUGIN_SCRIPT]
+    return env
+
+
+def on_post_build(config: dict) -> None:
+    """Write the plugin's index once more, as a script, which a page on the disk may load."""
+    folder = Path(config["site_dir"]) / "search"
+    index = json.loads((folder / "search_index.json").read_text(encoding="utf-8"))
+    entries = json.dumps([[entry["location"], entry["title"], entry["text"]] for entry in index["docs"]], ensure_ascii=False)
+    (folder / "index.js").write_text(f"const SEARCH_INDEX = {entries};\n", encoding="utf-8")

@@ -1,6 +1,7 @@
 """The configuration reference as Markdown tables: name, type, limits, defaults and description of each parameter.
 
-The tables are generated from `Parameters`, which refuses unknown names: the reference is complete. The description of a
+``python docs/tools/parameters_reference.py`` writes them into docs/configuration.md; a test says where they are out of date.
+They are generated from `Parameters`, which refuses unknown names: the reference is complete. The description of a
 field is its ``description``, its entry in the ``Attributes`` of its class, or, for a section, the first paragraph of the
 class's docstring.
 """
@@ -93,7 +94,7 @@ def parameters_reference(conf: Path) -> str:
     parts = []
     for section in every:
         others = section.places[1:]
-        lines = [f"### {section.title} {{ #{anchors[section.model]} }}", ""]
+        lines = [f"### {section.title}", ""]
         if others:
             lines += ["The same at " + ", ".join(f"`{place}`" for place in others) + ".", ""]
         lines += ["| name | what it may be | default | in conf/base | what it does |", "|---|---|---|---|---|"]
@@ -111,7 +112,7 @@ def hyperparameters_reference(conf: Path) -> str:
     space = base_values(conf)["search_space"]
     parts = []
     for group, title in ((ModelConfig, "Model"), (LossConfig, "Losses"), (OptimisationConfig, "Optimisation")):
-        lines = [f"### {title} {{ #hyper-parameters-{title.lower()} }}", ""]
+        lines = [f"### {title}", ""]
         lines += ["| name | what it may be | default | read by | small space | full space | large space | what it changes |"]
         lines += ["|---|---|---|---|---|---|---|---|"]
         for name in group.model_fields:
@@ -239,5 +240,23 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _anchor(place: str) -> str:
-    return re.sub(r"[^\w]+", "-", place.replace("_", "-")).strip("-")
+def _anchor(heading: str) -> str:
+    """The place of a heading, by the rule of the site and of repositories' pages."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def with_tables(text: str, conf: Path) -> str:
+    """The page with what stands between the marks of each table generated anew."""
+    for name, make in TABLES.items():
+        start, end = f"<!-- table of the {name} -->\n", f"<!-- end of the table of the {name} -->\n"
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}\n{make(conf)}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+TABLES = {"parameters": parameters_reference, "hyper-parameters": hyperparameters_reference}
+
+if __name__ == "__main__":
+    docs = Path(__file__).parents[1]
+    page = docs / "configuration.md"
+    page.write_text(with_tables(page.read_text(encoding="utf-8"), docs.parent / "conf"), encoding="utf-8")

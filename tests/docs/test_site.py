@@ -79,6 +79,14 @@ def test_a_broken_link_would_be_seen(link, site, pages):
     assert broken(link, site / "index.html", pages) is not None
 
 
+def test_the_search_needs_no_server(site):
+    """A page on the disk may load a script, but neither start the search plugin's worker nor fetch its index."""
+    index = (site / "search" / "index.js").read_text(encoding="utf-8")
+    assert index.startswith("const SEARCH_INDEX = [[") and "configuration.html#hpostage0" in index
+    page = (site / "index.html").read_text(encoding="utf-8")
+    assert "pages.js" in page and "search/main.js" not in page and 'id="mkdocs-search-query"' in page
+
+
 def test_every_document_has_a_page(site):
     missing = {path.stem for path in (ROOT / "docs").glob("*.md")} - {path.stem for path in site.glob("*.html")}
     assert missing == set()
@@ -119,7 +127,7 @@ def headings(path: Path) -> set[str]:
 def test_the_parameters_stand_on_the_built_page_and_formulas_are_mathml(site):
     built = (site / "configuration.html").read_text(encoding="utf-8")
     assert "table of the" not in built
-    assert 'id="hpo-stage0"' in built and "negative_ratio" in built
+    assert 'id="hpostage0"' in built and "negative_ratio" in built
     metrics = (site / "metrics.html").read_text(encoding="utf-8")
     written = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert metrics.count("<math") == written.count("```math") > 5

@@ -91,13 +91,17 @@ class Browser:
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
 
-    def open(self, file: Path, *, width: int = 1280, height: int = 900, dark: bool = False, media: str = "screen") -> None:
-        """Show a file in a window of this size, for a reader of this liking, and wait until it is loaded."""
+    def open(self, file: Path, **window: Any) -> None:
+        """Show a file, see `show`."""
+        self.show(file.as_uri(), **window)
+
+    def show(self, address: str, *, width: int = 1280, height: int = 900, dark: bool = False, media: str = "screen") -> None:
+        """Show a page in a window of this size, for a reader of this liking, and wait until it is loaded."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         liking = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", media=media, features=[liking])
         self.events = []
-        self.ask("Page.navigate", url=file.as_uri())
+        self.ask("Page.navigate", url=address)
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 
