@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 import textwrap
+from graphlib import TopologicalSorter
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from kedro.framework.project import pipelines
 from kedro.io import MemoryDataset
 
 from psy_agents.agents.registry import AGENTS
+from psy_agents.app.checks import pipeline_of
 from psy_agents.app.parameters import Parameters
 from psy_agents.pipelines.tags import PUBLISHES, agent_of, candidates_of, search_of, stage_of
 
@@ -27,8 +29,7 @@ PIPELINES = {
     "cross_validation",
 }  # fmt: skip
 THINGS = {
-    "hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "cross_validation", "leaderboard", "report", "predict", "evidence",
-    "export",
+    "hpo_stage0", "hpo_stage1", "hpo_stage2", "hpo_maximal", "refit", "cross_validation", "leaderboard", "predict", "evidence", "export",
 }  # fmt: skip
 """What an agent's datasets are called after."""
 
@@ -88,6 +89,9 @@ def test_every_entry_is_used_by_a_pipeline_and_every_pattern_by_each_agent(sessi
     used = all_data()
     of_agents = {(agent, catalog.config_resolver.match_dataset_pattern(name)) for name in used for agent in [name.partition(".")[0]]}
     for name in entries(project):
+        if name.startswith("report.{agent}"):
+            assert {catalog.config_resolver.match_dataset_pattern(each) for each in used if each.startswith("report.share_")} == {name}
+            continue
         if "{" not in name:
             assert name in used, f"no pipeline has {name}"
             continue
@@ -98,7 +102,8 @@ def test_every_entry_is_used_by_a_pipeline_and_every_pattern_by_each_agent(sessi
 def test_an_agents_datasets_are_called_after_agent_and_pipeline_and_what_it_makes_is_versioned(catalog):
     for name in all_data():
         agent, dot, thing = name.rpartition(".")
-        if not dot:
+        if not dot or agent == "report":
+            assert agent != "report" or catalog.get(name)._version is not None, name
             continue
         assert agent in AGENTS, name
         pipeline = next((each for each in THINGS if thing.startswith(f"{each}_")), None)
@@ -144,9 +149,8 @@ def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_thei
         assert {node.namespace for node in pipelines[name].nodes} == {"preprocessing", *AGENTS}, name
     assert {node.namespace for node in pipelines["publish"].nodes} == set(AGENTS)
     for name in ("report", "full_hpo_all", "maximal_hpo_all"):
-        assert {node.name for node in pipelines[name].nodes if node.namespace is None} == {
-            "make_report", "show_report", "make_leaderboard",
-        }  # fmt: skip
+        others = {node.name for node in pipelines[name].nodes if node.namespace not in ("preprocessing", *AGENTS)}
+        assert others == {"report.make_report", "report.show_report", "make_leaderboard"}
 
 
 def test_nodes_are_thin(session):
@@ -212,6 +216,32 @@ def test_every_entry_names_its_layer_and_hides_post_text(project):
         assert viz["layer"], name
         if name == "corpus" or any(word in name for word in ("posts", "annotations", "pairs", "sentences", "predictions")):
             assert viz["preview"] is False, name
+
+
+def test_kedro_viz_shows_the_layers_of_every_pipeline(catalog):
+    """It shows none where one layer feeds another and, anywhere else, is fed by it."""
+    layer = {name: catalog.get(name).metadata["kedro-viz"]["layer"] for name in all_data()}
+    for name, pipeline in pipelines.items():
+        feeds = {}
+        for dataset in data_of(pipeline):
+            after = data_of(pipeline.from_inputs(dataset)) if pipeline.only_nodes_with_inputs(dataset).nodes else set()
+            made = {output for node in pipeline.from_inputs(dataset).nodes for output in node.outputs} & after
+            for output in made:
+                if layer[output] != layer[dataset]:
+                    feeds.setdefault(layer[output], set()).add(layer[dataset])
+        list(TopologicalSorter(feeds).static_order()), name
+
+
+def test_a_command_that_kedro_viz_shows_finds_its_pipeline(session):
+    session()
+    shown = {
+        "hpo_stage0": {"to_nodes": ["evidence.search_stage0"]},
+        "preprocessing": {"to_outputs": ["data_quality_page"]},
+        "refit": {"to_outputs": ["joint.refit_summary"]},
+        "report": {"to_nodes": ["report.make_report"]},
+        "__default__": {"to_nodes": ["no_such_node"]},
+    }
+    assert {name: pipeline_of(filters) for name, filters in shown.items()} == {name: name for name in shown}
 
 
 def test_an_environment_for_another_corpus_reads_and_writes_elsewhere(session, project):

@@ -41,6 +41,22 @@ def registered_nodes(names: list[str]) -> Pipeline:
     return sum((pipelines[name] for name in names), Pipeline([]))
 
 
+def pipeline_of(filters: Mapping[str, Iterable[str] | None]) -> str:
+    """The first pipeline that has all nodes and datasets of a command without ``--pipeline``, as kedro-viz shows it; else the default one.
+
+    Args:
+        filters: option -> names, see `NODE_FILTERS` and `DATA_FILTERS`.
+    """
+    nodes, data = ({name for option in options for name in filters.get(option) or ()} for options in (NODE_FILTERS, DATA_FILTERS))
+    for name, pipeline in pipelines.items():
+        if nodes <= {node.name for node in pipeline.nodes} and data <= pipeline.datasets():
+            return name
+    return "__default__"
+
+
+NODE_FILTERS, DATA_FILTERS = ("node_names", "from_nodes", "to_nodes"), ("from_inputs", "to_outputs")
+"""Options of a session that name nodes, and those that name datasets."""
+
 ALL = "all"
 """The value of ``--params agent`` that names every agent."""
 

@@ -23,6 +23,7 @@ from psy_agents.app.checks import (
     check_one_agent_is_published,
     check_refit_stage,
     namespaces_of_agents,
+    pipeline_of,
     registered_nodes,
 )
 from psy_agents.app.config_loader import ConfigLoader
@@ -126,7 +127,7 @@ class AgentSession(KedroSession):
         **kwargs: Any,
     ) -> dict[str, Any]:
         """Run as Kedro does, after the checks of the run. An error is one line, and a failed check writes nothing."""
-        names = list(pipeline_names or ([pipeline_name] if pipeline_name else ["__default__"]))
+        names = list(pipeline_names or [pipeline_name or pipeline_of(kwargs)])
         with errors_in_one_line(), without_kedro_error_logs(), signals_as_interrupt():
             self._disable_run_events()
             check_runner(kwargs.get("runner"))

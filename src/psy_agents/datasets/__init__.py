@@ -20,6 +20,7 @@ _MODULES = {
     "RawTableDataset": "raw_table",
     "ResultsFolderDataset": "results_folder",
     "StudyStoreDataset": "study_store",
+    "TopKDataset": "topk",
 }
 
 

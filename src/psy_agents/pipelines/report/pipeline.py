@@ -8,21 +8,21 @@ from psy_agents.reporting.outputs import AGENT_FIGURES, FIGURES, TABLES
 
 PARAMETERS = ("params:report", "params:baselines", "params:hpo.refit", "params:training")
 CONTENTS = {
-    **{f"{name}_table": f"report_{name}_table" for name in TABLES},
-    "latex": "report_latex",
-    "page": "report_page",
-    **{name: f"report_{name}" for name in FIGURES},
-    **{f"{name}_{agent}": f"{agent}.report_{name}" for agent in AGENTS for name in AGENT_FIGURES},
+    **{name: name for name in (*(f"{table}_table" for table in TABLES), "latex", "page", *FIGURES)},
+    **{f"{name}_{agent}": f"{agent}_{name}" for agent in AGENTS for name in AGENT_FIGURES},
 }
+"""Output of `show_report` -> dataset in the namespace."""
+NAMESPACE = "report"
+"""Of both nodes and all their datasets: kedro-viz collapses them into one box."""
 
 
 def create_pipeline() -> Pipeline:
-    """Two nodes over all agents; the report names the agents without a refit."""
+    """Two nodes over all agents, in a namespace; the report names the agents without a refit."""
+    shared = ["corpus", "ratings", "study_store"]
     refits = [f"{agent}.refit_{what}" for agent in AGENTS for what in ("summary", "predictions", "untuned_predictions")]
     summaries = [f"{agent}.refit_summary" for agent in AGENTS]
-    return Pipeline(
-        [
-            node(make_report, inputs=["corpus", "ratings", "study_store", *PARAMETERS, *refits], outputs="report", name="make_report"),
-            node(show_report, inputs=["report", "study_store", *summaries], outputs=CONTENTS, name="show_report"),
-        ]
-    )
+    nodes = [
+        node(make_report, inputs=[*shared, *PARAMETERS, *refits], outputs="results", name="make_report"),
+        node(show_report, inputs=["results", "study_store", *summaries], outputs=CONTENTS, name="show_report"),
+    ]
+    return Pipeline(nodes, namespace=NAMESPACE, inputs={*shared, *refits}, parameters=set(PARAMETERS))
