@@ -188,6 +188,9 @@ def build_report():
     compared = [*comparisons(random, "macro_f1", 0), *comparisons(random, "token_f1", 1)]
     return Report.model_validate(
         {
+            "provenance": {
+                "corpus": "redsm5", "environment": "redsm5", "git_commit": "0123456789abcdef+changes", "made_at": "2026-11-29T12:34:00Z",
+            },
             "data_hash": "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce",
             "posts": POSTS,
             "units": POSTS - 3,
@@ -201,7 +204,7 @@ def build_report():
             "ensembles": [ensemble("share", "seeds", "macro_f1", "token_f1"), ensemble("criteria", "top_k", "macro_f1")],
             "seeds": [
                 {"agent": name, "resplit": True, "values": (values := [random.value(0.6, 0.02) for _ in range(5)]),
-                 "mean": float(np.mean(values)), "standard_deviation": float(np.std(values, ddof=1))}
+                 "seeds": [11, 23, 47, 83, 131], "mean": float(np.mean(values)), "standard_deviation": float(np.std(values, ddof=1))}
                 for name in AGENTS
             ],
             "selections": [
@@ -210,7 +213,7 @@ def build_report():
                 for name in AGENTS
             ],
             "final_models": [
-                {"agent": "share", "metric": metric, "values": [0.5, 0.61, 0.55], "standard_deviation": 0.055,
+                {"agent": "share", "metric": metric, "values": [0.5, 0.61, 0.55], "seeds": [11, 23, 47], "standard_deviation": 0.055,
                  "mean": {"value": 0.5533, "low": 0.41, "high": 0.66}}
                 for metric in ("macro_f1", "token_f1")
             ],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, FiniteFloat, model_validator
 
 from psy_agents.corpus.quality_figures import AnnotatorFigures
 from psy_agents.evaluation.metrics.kinds import Metric
@@ -233,6 +233,7 @@ class SeedScores(Schema):
     """The winner's objective over the fixed seeds, on the pairs that each of them held out."""
 
     agent: str
+    seeds: tuple[int, ...] = Field(description="The seed of each value.")
     resplit: bool = Field(False, description="Each seed held out another part of train + validation; False: all held out validation.")
     values: tuple[FiniteFloat, ...]
     mean: FiniteFloat
@@ -271,6 +272,7 @@ class AgentSpread(SeedSpread):
     """The spread of one agent."""
 
     agent: str
+    seeds: tuple[int, ...] = Field(description="The seed of each value.")
 
 
 class StageCost(Schema):
@@ -287,9 +289,19 @@ class StageCost(Schema):
     failures: dict[str, int] = Field(description="Failed trials by reason.")
 
 
+class Provenance(Schema):
+    """What a report is of, and what made it."""
+
+    corpus: str = Field(description="Its name in globals.yml.")
+    environment: str = Field(description="Kedro environment.")
+    git_commit: str = Field(description="Of the code, with +changes if files differ; unknown outside a git checkout.")
+    made_at: AwareDatetime
+
+
 class Report(Schema):
     """The whole report without its plots."""
 
+    provenance: Provenance | None = Field(None, description="Null in the report of a model card, which says it itself.")
     data_hash: str
     posts: int
     units: int = Field(description="Resampling units: fewer than posts if clusters of near-duplicates, or an author's posts, are one.")

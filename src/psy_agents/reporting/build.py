@@ -6,6 +6,7 @@ import logging
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -28,6 +29,7 @@ from psy_agents.evaluation.results import (
     CriterionThreshold,
     EnsembleResult,
     Evaluation,
+    Provenance,
     Report,
     SeedScores,
     Selection,
@@ -84,6 +86,7 @@ def build_report(
     config: ReportConfig,
     baselines: BaselineSetup,
     ratings: pd.DataFrame,
+    git_commit: str,
 ) -> Report:
     """Report on the refits made on this corpus. Log a warning for each other refit, and for each alarm.
 
@@ -96,7 +99,8 @@ def build_report(
         log.warning("%s is left out of the report: its latest refit is of another corpus or other splits", agent)
     studies = agent_studies(store, {agent: refit.summary for agent, refit in chosen.items()})
     report = evaluate_systems(corpus, corpus.fingerprint, chosen, stage_costs(studies), config, baselines)
-    report = report.model_copy(update={"annotators": annotator_agreement(ratings, corpus)})
+    made = Provenance(corpus=config.corpus, environment=config.environment, git_commit=git_commit, made_at=datetime.now(UTC))
+    report = report.model_copy(update={"annotators": annotator_agreement(ratings, corpus), "provenance": made})
     for alarm in report.alarms:
         log.warning(
             "ALARM: %s is %s the baseline %s in %s on test: difference %+.4f, p (Holm) %.3f",
@@ -160,7 +164,11 @@ def evaluate_systems(
         ],
         seeds=[_seed_scores(refit.summary) for refit in refits.values()],
         selections=[_selection(refit.summary, stages) for refit in refits.values()],
-        final_models=[AgentSpread(agent=agent, **dict(each)) for agent, refit in refits.items() for each in refit.summary.spread],
+        final_models=[
+            AgentSpread(agent=agent, seeds=[final.seed for final in refit.summary.finals], **dict(each))
+            for agent, refit in refits.items()
+            for each in refit.summary.spread
+        ],
         stages=stages,
         missing=[agent for agent in AGENTS if agent not in refits],
     )
@@ -206,9 +214,11 @@ def _agent_decisions(summary: RefitSummary) -> AgentDecisions:
 
 
 def _seed_scores(summary: RefitSummary) -> SeedScores:
-    values = [value for value in summary.candidates[summary.winner - 1].values if value is not None]
+    found = zip(summary.seeds, summary.candidates[summary.winner - 1].values, strict=False)
+    seeds, values = zip(*((seed, value) for seed, value in found if value is not None), strict=True)
     return SeedScores(
         agent=summary.agent,
+        seeds=seeds,
         resplit=summary.resplit,
         values=values,
         mean=statistics.mean(values),

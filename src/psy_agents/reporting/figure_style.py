@@ -21,7 +21,8 @@ LABEL_LENGTH, LINE_LENGTH = 24, 60
 
 
 @cache
-def _template() -> Template:
+def figure_template() -> Template:
+    """The template of all figures."""
     import plotly.graph_objects as go
     import plotly.io as pio
 
@@ -49,7 +50,7 @@ def lay_out(figure: Figure, title: str, *, subtitle: str = "", content_height: f
     legend_rows = sum(1 if len(name) > LABEL_LENGTH else 0.5 for name in names) if len(figure.data) > 1 else 0
     top = MARGINS["t"] + (SUBTITLE_HEIGHT if subtitle else 0)
     figure.update_layout(
-        template=_template(),
+        template=figure_template(),
         title={"text": title, "subtitle": {"text": plotly_text(subtitle)}} if subtitle else {"text": title},
         height=max(MIN_HEIGHT, top + MARGINS["b"] + content_height) + LEGEND_ROW_HEIGHT * legend_rows,
         margin={"t": top},

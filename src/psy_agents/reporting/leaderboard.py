@@ -17,14 +17,14 @@ from psy_agents.hpo.study.records import TrialRecord, best_record
 from psy_agents.reporting.page_parts import Table
 from psy_agents.reporting.search.diagnostics import attempts_of
 from psy_agents.reporting.templating import render
-from psy_agents.reporting.texts import readable_name
+from psy_agents.reporting.texts import duration_text, readable_name
 from psy_agents.training.config import TrainingSettings
 
 COLUMNS = (
     "agent", "stage", "encoder", "metric", "validation", "baseline", "baseline_validation", "test", "trials", "epochs", "hours", "params",
     "study",
 )  # fmt: skip
-SHOWN = ("stage", "encoder", "validation", "baseline", "test", "trials", "epochs", "hours")
+SHOWN = ("stage", "encoder", "validation", "baseline", "test", "trials", "epochs", "time")
 
 
 def leaderboard_table(
@@ -138,4 +138,4 @@ def _by_agent(table: pd.DataFrame) -> list[tuple[str, Sequence[Sequence[str | in
 def _cells(row: Any) -> list[str | int | None]:
     baseline = "" if pd.isna(row.baseline_validation) else f"{row.baseline_validation:.3f} {readable_name(row.baseline)}"
     test = None if pd.isna(row.test) else f"{row.test:.3f}"
-    return [row.stage, row.encoder, f"{row.validation:.3f}", baseline, test, row.trials, row.epochs, f"{row.hours:.2f}"]
+    return [row.stage, row.encoder, f"{row.validation:.3f}", baseline, test, row.trials, row.epochs, duration_text(row.hours)]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Cell = str | int | None
 
-_NUMBER = re.compile(r"[-<]?[\d,]+(\.\d+)?(\s%|\s\[[^\]]*\])?")
+_NUMBER = re.compile(r"([\d,]+ h \d\d min|\d+ min|\d+ s)|[-<]?[\d,]+(\.\d+)?(\s%|\s\[[^\]]*\])?")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Chart:
     figure: Figure
     caption: str = ""
     title: str = ""
+
+    @property
+    def height(self) -> int:
+        """Pixels that the figure takes once it is drawn."""
+        return round(self.figure.layout.height or 450)
 
 
 @dataclass(frozen=True)

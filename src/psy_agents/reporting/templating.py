@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+
+from psy_agents.reporting.texts import duration_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,8 +41,8 @@ def environment(package: str) -> Environment:
         keep_trailing_newline=True,
     )
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":"), "allow_nan": False}
-    environment.filters |= {"thousands": thousands, "plotly": _plotly_figure}
-    environment.globals["plotly_script"] = _plotly_script
+    environment.filters |= {"thousands": thousands, "duration": duration_text, "figure_json": _figure_json}
+    environment.globals |= {"plotly_script": _plotly_script, "figure_template": _figure_template}
     return environment
 
 
@@ -47,16 +51,30 @@ def thousands(value: Cell) -> str:
     return "" if value is None else f"{value:,}" if isinstance(value, int) else value
 
 
-def _plotly_figure(chart: Chart) -> Markup:
-    """The HTML of a figure. Plotly escapes its content."""
+def _figure_json(chart: Chart) -> Markup:
+    """The data and layout of a figure, for the page's script. Its template is left out: the page has one for all figures."""
+    figure = json.loads(chart.figure.to_json())
+    figure["layout"].pop("template", None)
+    return _json_in_html(json.dumps(figure, separators=(",", ":")))
+
+
+def _figure_template() -> Markup:
+    from psy_agents.reporting.figure_style import figure_template
+
+    return _json_in_html(json.dumps(figure_template().to_plotly_json(), separators=(",", ":")))
+
+
+def _json_in_html(text: str) -> Markup:
+    """JSON that cannot end the element around it."""
     from markupsafe import Markup
 
-    config = {"responsive": True, "displayModeBar": False}
-    return Markup(chart.figure.to_html(full_html=False, include_plotlyjs=False, div_id=chart.name, config=config))
+    return Markup(text.replace("<", "\\u003c"))
 
 
 def _plotly_script() -> Markup:
+    """The part of plotly.js with bars and scatter plots, behind its licence: a quarter of the whole."""
     from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
 
-    return Markup(get_plotlyjs())
+    folder = files("psy_agents.reporting") / "plotly_basic"
+    licence, script = ((folder / name).read_text(encoding="utf-8") for name in ("LICENSE", "plotly-basic.min.js"))
+    return Markup(f"/*\n{licence}*/\n{script}")

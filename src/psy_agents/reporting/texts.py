@@ -36,6 +36,13 @@ def percent(share: float | None) -> str | None:
     return None if pd.isna(share) else f"{100 * share:.1f}\u00a0%"
 
 
+def duration_text(hours: float) -> str:
+    """Hours with minutes; below an hour minutes, below a minute seconds."""
+    if (minutes := round(60 * hours)) >= 60:
+        return f"{minutes // 60:,} h {minutes % 60:02} min"
+    return f"{minutes} min" if minutes else f"{3600 * hours:.0f} s"
+
+
 def held_out_words(seeds: Sequence[SeedScores]) -> str:
     """The pairs on which the winners' seeds were scored, in words."""
     resplit = {scores.resplit for scores in seeds}

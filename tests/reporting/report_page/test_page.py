@@ -9,7 +9,7 @@ from support.browser import needs_browser
 
 from psy_agents.corpus.quality_figures import AnnotatorFigures
 from psy_agents.reporting.report_page.figures import report_figures
-from psy_agents.reporting.report_page.page import alarms, headline, no_alarm, notes, report_page
+from psy_agents.reporting.report_page.page import alarms, headline, no_alarm, notes, origin, report_page
 from psy_agents.reporting.tables import estimate_text, verdict
 
 
@@ -161,7 +161,7 @@ def test_the_headline_names_every_agent_and_what_is_shown_against_the_baselines(
     assert headline(alone)[0].endswith("; no baseline was compared.")
 
 
-def test_alarms_stand_before_everything_else(report, html):
+def test_the_page_opens_with_its_origin_alarms_summary_and_one_figure_and_the_rest_is_folded(report, html):
     (sentence,) = alarms(report)
     first, second = report.alarms
     assert sentence == (
@@ -169,7 +169,16 @@ def test_alarms_stand_before_everything_else(report, html):
         f"tfidf_logistic (difference {text(second.difference)}, p = {second.p_holm:.3f}) in macro-F1."
     )
     body = html[html.index("<body>") :]
-    assert body.index('class="headline"') < body.index(sentence) < body.index('id="notes"') < body.index("<main>") < body.index("<table>")
+    assert "<title>Results on redsm5</title>" in html and "<h1>Results on redsm5</h1>" in body
+    facts = origin(report)
+    assert facts == [
+        "2026-11-29 12:34 UTC", "commit 0123456789ab with uncommitted changes", "environment redsm5", "seeds 11, 23, 47, 83, 131",
+        "223 posts and 2,007 pairs of post and criterion in the test split",
+    ]  # fmt: skip
+    order = [*facts, sentence, "<table>", 'id="figure-comparison"', 'id="notes"', "<details", 'id="words"', 'id="figure-criteria"']
+    places = [body.index(each) for each in order]
+    assert places == sorted(places)
+    assert not re.search(r'<details class="part"[^>]* open', body)
     calm = render(report.model_copy(update={"alarms": ()}))
     assert 'id="alarms"' not in calm
     assert "No alarm: better than every baseline are criteria in macro-F1, share in macro-F1 and token-F1, " in calm
@@ -202,7 +211,8 @@ def test_the_page_is_whole_in_itself_and_the_same_each_time(report, html, page):
     assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)
     assert "@import" not in html[html.index("<style>") : html.index("</style>")]
     assert len(page.ids) == len(set(page.ids))
-    assert html.count("<script>/**\n* plotly.js") == 1
+    assert html.count("* plotly.js (basic - minified)") == 1 and "Permission is hereby granted, free of charge" in html
+    assert len(html.encode()) < 2_000_000
     assert render(report) == render(report)
 
 
@@ -245,10 +255,12 @@ def test_a_report_without_systems_is_a_page_that_states_it(report):
 
 @needs_browser
 def test_the_page_fits_a_phone_with_every_part_open(html, tmp_path, browser):
-    (tmp_path / "report.html").write_text(html.replace("<details>", "<details open>"), encoding="utf-8")
+    (tmp_path / "report.html").write_text(html.replace("<details", "<details open"), encoding="utf-8")
     browser.open(tmp_path / "report.html", width=360, height=800)
     assert browser.run("document.scrollingElement.scrollWidth") <= 360
     assert browser.run('document.querySelectorAll(".main-svg").length') > 10
+    assert browser.run("[...document.querySelectorAll('.scroll')].every(e => e.matches('.scrolls') == e.scrollWidth > e.clientWidth + 1)")
+    assert browser.run("document.querySelectorAll('.scrolls').length") > 10
     assert browser.requested() == browser.complaints() == []
 
 

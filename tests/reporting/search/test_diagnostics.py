@@ -10,10 +10,10 @@ from psy_agents.hpo.study.store import StudyStore
 from psy_agents.reporting.search.diagnostics import (
     importance_plot,
     learning_curves_plot,
-    parallel_coordinates_plot,
     stage_cost,
     timeline_plot,
 )
+from psy_agents.reporting.search.parallel_coordinates import parallel_coordinates_plot
 
 RATE = {"rate": {"type": "float", "low": 1e-5, "high": 1e-1, "log": True}}
 PLOTS = (importance_plot, parallel_coordinates_plot, timeline_plot, learning_curves_plot)
@@ -66,42 +66,51 @@ def test_where_importance_is_unknown_the_figure_gives_the_reason(search, trials,
     assert why in figure.layout.annotations[0].text.replace("<br>", " ")
 
 
-def test_each_complete_trial_is_a_line_through_its_parameters(study):
-    trials = complete(study)
-    (lines,) = parallel_coordinates_plot(study).data
-    axes = {axis.label: axis for axis in lines.dimensions}
-    assert list(axes)[0] == "objective" and set(axes) == {"objective", "x", "loss", "gamma", "rate"}
-    assert list(axes["objective"].values) == list(lines.line.color) == [trial.value for trial in trials]
-    assert list(axes["x"].values) == [trial.params["x"] for trial in trials]
-    assert [10**place for place in axes["rate"].values] == pytest.approx([trial.params["rate"] for trial in trials])
-    assert axes["rate"].ticktext == ("1e-05", "0.0001", "0.001", "0.01", "0.1")
-    assert list(axes["rate"].tickvals) == pytest.approx([-5, -4, -3, -2, -1])
-    words = dict(zip(axes["loss"].tickvals, axes["loss"].ticktext, strict=True))
-    assert [words[place] for place in axes["loss"].values] == [trial.params["loss"] for trial in trials]
+def axes_of(figure):
+    """Of a figure of parallel coordinates, by name of the axis: heights by trial, and heights of the ticks by text."""
+    *ranks, ticks = figure.data
+    heights, marks = {}, {}
+    for place, name in enumerate(figure.layout.xaxis.ticktext):
+        lines = [each for trace in ranks for each in zip(trace.x, trace.y, trace.customdata, strict=True)]
+        heights[name] = {trial: y for x, y, trial in lines if x == place}
+        marks[name] = {text: y for x, y, text in zip(ticks.x, ticks.y, ticks.text, strict=True) if x == place}
+    return heights, marks
+
+
+def test_each_complete_trial_is_a_line_through_its_parameters_and_the_best_are_in_front(study):
+    trials = {trial.number: trial for trial in complete(study)}
+    figure = parallel_coordinates_plot(study)
+    heights, marks = axes_of(figure)
+    assert list(heights)[0] == "objective" and set(heights) == {"objective", "x", "loss", "gamma", "rate"}
+    assert all(set(each) == set(trials) for each in heights.values())
+    low, high = min(trial.value for trial in trials.values()), max(trial.value for trial in trials.values())
+    assert heights["objective"] == pytest.approx({number: (trial.value - low) / (high - low) for number, trial in trials.items()})
+    rate = {number: (math.log10(trial.params["rate"]) + 5) / 4 for number, trial in trials.items()}
+    assert heights["rate"] == pytest.approx(rate), "a logarithmic axis"
+    assert marks["rate"] == pytest.approx({"1e-05": 0, "0.0001": 0.25, "0.001": 0.5, "0.01": 0.75, "0.1": 1})
+    assert {number: marks["loss"][trial.params["loss"]] for number, trial in trials.items()} == heights["loss"]
+    best = figure.data[-2]
+    assert best.name == "best fifth (2)" and max(trials, key=lambda number: trials[number].value) in best.customdata
 
 
 def test_a_parameter_that_a_trial_lacks_stands_at_off_below_all_values(study):
-    trials = complete(study)
-    (lines,) = parallel_coordinates_plot(study).data
-    (gamma,) = [axis for axis in lines.dimensions if axis.label == "gamma"]
-    off = dict(zip(gamma.ticktext, gamma.tickvals, strict=True))["off"]
-    assert off == gamma.range[0] < SPACE["gamma"]["low"]
-    assert [trial.params.get("gamma", off) for trial in trials] == list(gamma.values)
-    assert 0 < list(gamma.values).count(off) < len(trials)
+    heights, marks = axes_of(parallel_coordinates_plot(study))
+    lacking = {trial.number for trial in complete(study) if "gamma" not in trial.params}
+    assert lacking and min(marks["gamma"], key=marks["gamma"].get) == "off"
+    assert {number for number, height in heights["gamma"].items() if height == marks["gamma"]["off"] == 0} == lacking
 
 
 def test_parameters_that_do_not_vary_have_no_axis(search):
     search.run(n_trials=3, baselines=[{"x": 0.1}, {"x": 0.3}, {"x": 0.3}])
-    (lines,) = parallel_coordinates_plot(search.study()).data
-    assert [axis.label for axis in lines.dimensions] == ["objective", "x"]
+    assert list(axes_of(parallel_coordinates_plot(search.study()))[0]) == ["objective", "x"]
 
 
 def test_names_are_shown_letter_by_letter(search, monkeypatch):
     monkeypatch.setitem(DEFAULTS, "<b>x", "<i>")
     search.run(n_trials=5, space=SPACE | {"<b>x": {"type": "categorical", "choices": ["<i>", "b" * 40 + "end"]}})
-    (lines,) = parallel_coordinates_plot(search.study()).data
-    (axis,) = [axis for axis in lines.dimensions if axis.label == "&lt;b&gt;x"]
-    assert axis.ticktext[0] == "<i>" and axis.ticktext[1].endswith("bend") and len(axis.ticktext[1]) < 20
+    _, marks = axes_of(parallel_coordinates_plot(search.study()))
+    first, second = marks["&lt;b&gt;x"]
+    assert first == "&lt;i&gt;" and second.endswith("bend") and len(second) < 20
     assert all("<b>" not in text and "&lt;b&gt;x = " in text for text in timeline_plot(search.study()).data[0].text)
 
 

@@ -31,9 +31,10 @@ def make_report(
     """
     from psy_agents.baselines.system import BaselineSetup
     from psy_agents.reporting.build import build_report, read_refits
+    from psy_agents.tracking.code_version import git_commit
 
     found, setup = read_refits(AGENTS, refits[::3], refits[1::3], refits[2::3]), BaselineSetup(baselines, refit, training)
-    return build_report(corpus, store, found, config, setup, ratings).model_dump(mode="json")
+    return build_report(corpus, store, found, config, setup, ratings, git_commit()).model_dump(mode="json")
 
 
 def show_report(report: dict, store: str, *summaries: dict | None) -> dict[str, Any]:

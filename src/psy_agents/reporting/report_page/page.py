@@ -24,17 +24,21 @@ class ReportView:
     """Variables of the template. A section is None if the report has no data for it.
 
     Attributes:
+        origin: what the report is of and what made it.
         no_alarm: what is shown where there is no alarm.
         scored_evidence: evidence scores of any system; its counts of pairs are the same for all.
     """
 
     report: Report
+    title: str
+    origin: Sequence[str]
     headline: Sequence[str]
     alarms: Sequence[str]
     no_alarm: str | None
     notes: Sequence[str]
     scored_evidence: EvidenceEvaluation | None
     summary: Section
+    comparison: Sequence[Chart]
     criteria: Section | None
     evidence: Section | None
     comparisons: Section | None
@@ -59,12 +63,15 @@ def report_page(
     """
     view = ReportView(
         report=report,
+        title=title(report),
+        origin=origin(report),
         headline=headline(report),
         alarms=alarms(report),
         no_alarm=no_alarm(report),
         notes=notes(report),
         scored_evidence=next((each.evidence for each in report.evaluations if each.evidence is not None), None),
-        summary=results.summary_section(report, figures),
+        summary=results.summary_section(report),
+        comparison=results.comparison_charts(figures),
         criteria=results.criteria_section(report, figures),
         evidence=results.evidence_section(report),
         comparisons=results.comparisons_section(report),
@@ -78,6 +85,26 @@ def report_page(
         costs=training.costs_section(report),
     )
     return render("psy_agents.reporting", "report.html", view=view)
+
+
+def title(report: Report) -> str:
+    """What the report is of."""
+    return "Results" if report.provenance is None else f"Results on {report.provenance.corpus}"
+
+
+def origin(report: Report) -> list[str]:
+    """When and by what the report was made: date, commit, environment, seeds of the refits, test pairs."""
+    made, found = report.provenance, []
+    if made is not None:
+        commit, _, changed = made.git_commit.partition("+")
+        found = [
+            f"{made.made_at:%Y-%m-%d %H:%M} UTC",
+            f"commit {commit[:12]}{' with uncommitted changes' if changed else ''}",
+            f"environment {made.environment}",
+        ]
+    seeds = dict.fromkeys(seed for each in report.seeds for seed in each.seeds)
+    found += [f"seeds {', '.join(map(str, seeds))}"] if seeds else []
+    return [*found, f"{report.posts:,} posts and {report.pairs:,} pairs of post and criterion in the test split"]
 
 
 def headline(report: Report) -> list[str]:

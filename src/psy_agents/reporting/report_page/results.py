@@ -49,7 +49,12 @@ def _charts(figures: Mapping[str, Figure], name: str) -> list[Chart]:
     return [Chart(f"figure-{name}", figures[name], CAPTIONS[name.split("_")[0]])] if name in figures else []
 
 
-def summary_section(report: Report, figures: Mapping[str, Figure]) -> Section:
+def comparison_charts(figures: Mapping[str, Figure]) -> list[Chart]:
+    """The figure below the summary."""
+    return _charts(figures, "comparison")
+
+
+def summary_section(report: Report) -> Section:
     """The main metrics of all systems."""
     systems = agents_then_baselines(report)
     columns = {side: summary_of(side) for side in ("criteria", "evidence")}
@@ -65,7 +70,7 @@ def summary_section(report: Report, figures: Mapping[str, Figure]) -> Section:
             [_summary_row(each, columns["evidence"]) for each in systems if each.evidence is not None],
         ),
     ]
-    return Section(_charts(figures, "comparison"), tables)
+    return Section(tables=tables)
 
 
 def _summary_row(evaluation: Evaluation, metrics: Iterable[str]) -> list[Cell]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from psy_agents.evaluation.metrics.registry import TITLES, lower_is_better
-from psy_agents.evaluation.results import Report
+from psy_agents.evaluation.results import AgentSpread, Report, SeedScores
 from psy_agents.reporting.page_parts import Cell, Chart, Details, Section, Table
 from psy_agents.reporting.tables import estimate_text, p_text, selection_table, stages_table
-from psy_agents.reporting.texts import estimate_cell, held_out_words, readable_name
+from psy_agents.reporting.texts import duration_text, estimate_cell, held_out_words, readable_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -50,17 +50,10 @@ def seeds_section(report: Report) -> Section | None:
     """The winner's scores over seeds. None if no seeds were recorded."""
     if not report.seeds:
         return None
-    runs = max(len(scores.values) for scores in report.seeds)
-    rows: list[list[Cell]] = [
-        [
-            scores.agent,
-            *map(estimate_text, scores.values),
-            *[None] * (runs - len(scores.values)),
-        ]
-        for scores in report.seeds
-    ]
+    seeds = _all_seeds(report.seeds)
+    rows: list[list[Cell]] = [[scores.agent, *_by_seed(scores, seeds)] for scores in report.seeds]
     caption = f"The winner's objective on {held_out_words(report.seeds)}, trained again with each seed; these values chose the winner"
-    tables = [Table(caption, ["Agent", *(f"Seed {run}" for run in range(1, runs + 1))], rows)]
+    tables = [Table(caption, ["Agent", *(f"Seed {seed}" for seed in seeds)], rows)]
     return Section(tables=[*tables, *_final_models(report)])
 
 
@@ -68,22 +61,32 @@ def _final_models(report: Report) -> list[Table]:
     """The final models on test, if there are any."""
     if not report.final_models:
         return []
-    runs = max(len(each.values) for each in report.final_models)
+    seeds = _all_seeds(report.final_models)
     rows: list[list[Cell]] = [
         [
             f"{each.agent}, {TITLES[each.metric]}",
             estimate_cell(each.mean),
             estimate_text(each.standard_deviation),
-            *map(estimate_text, each.values),
-            *[None] * (runs - len(each.values)),
+            *_by_seed(each, seeds),
         ]
         for each in report.final_models
     ]
     caption = (
-        "The final models on test, trained on train + validation with each seed. The model of seed 1 is handed over; this was fixed before "
-        "the test. The interval of the mean is over seeds and posts. Deviation: standard deviation of the sample (n − 1)."
+        "The final models on test, trained on train + validation with each seed. The model of the first seed is handed over; this was "
+        "fixed before the test. The interval of the mean is over seeds and posts. Deviation: standard deviation of the sample (n − 1)."
     )
-    return [Table(caption, ["Agent and metric", "Mean", "Deviation", *(f"Seed {run}" for run in range(1, runs + 1))], rows)]
+    return [Table(caption, ["Agent and metric", "Mean", "Deviation", *(f"Seed {seed}" for seed in seeds)], rows)]
+
+
+def _all_seeds(scores: Iterable[SeedScores | AgentSpread]) -> list[int]:
+    """The seeds of all agents, in the order of the configuration."""
+    return list(dict.fromkeys(seed for each in scores for seed in each.seeds))
+
+
+def _by_seed(scores: SeedScores | AgentSpread, seeds: Iterable[int]) -> list[Cell]:
+    """The cell of each seed, empty for a seed that the agent lacks."""
+    found = dict(zip(scores.seeds, map(estimate_text, scores.values), strict=True))
+    return [found.get(seed) for seed in seeds]
 
 
 def choices_section(report: Report) -> Section | None:
@@ -173,7 +176,7 @@ def costs_section(report: Report) -> Section | None:
             int(each["trials"]),
             *(int(each[state]) for state in states),
             None if pd.isna(each["best"]) else estimate_text(each["best"]),
-            f"{each['training_hours']:,.2f}",
+            duration_text(each["training_hours"]),
             int(each["epochs"]),
             each["failures"] or "–",
             each["study"],
@@ -184,5 +187,5 @@ def costs_section(report: Report) -> Section | None:
         "Costs of each stage. Best: the highest value of one trial, on validation or on what a seed of the refit held out; as a maximum it "
         "is too high on average. Final models have none here: their values on test are in Summary and Seeds."
     )
-    columns = ["Stage", "Trials", *map(readable_name, states), "Best", "Hours", "Epochs", "Failures", "Study"]
+    columns = ["Stage", "Trials", *map(readable_name, states), "Best", "Time", "Epochs", "Failures", "Study"]
     return Section(tables=[Table(caption, columns, rows)])

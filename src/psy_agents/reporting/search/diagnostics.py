@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from psy_agents.evaluation.results import StageCost
@@ -25,10 +23,6 @@ if TYPE_CHECKING:
 
 IMPORTANCE_TRIALS = 4
 GOOD_TRIALS, GOOD_SHARE = 5, 0.1
-OFF = "off"
-TICKS = 5
-LABEL_LENGTH = 18
-AXIS_WIDTH = 120
 TIMELINE_COLOURS = {**STATE_COLOURS, "running": SKY}
 
 
@@ -42,10 +36,10 @@ def importance_plot(study: optuna.Study) -> Figure:
     import plotly.graph_objects as go
 
     title = "Importance of hyper-parameters"
-    trials = _complete_trials(study)
+    trials = complete_trials(study)
     if len(trials) < IMPORTANCE_TRIALS:
         return empty_figure(title, f"{len(trials)} trials are complete: fewer than {IMPORTANCE_TRIALS} say nothing about importance.")
-    names = _varying_parameters(trials)
+    names = varying_parameters(trials)
     if not names:
         return empty_figure(title, "No hyper-parameter varies among the complete trials.")
     share = max(GOOD_SHARE, min(0.5, GOOD_TRIALS / len(trials)))
@@ -73,49 +67,6 @@ def importance_plot(study: optuna.Study) -> Figure:
     lay_out(figure, title, subtitle=subtitle, content_height=22 * len(names))
     figure.update_xaxes(title="Share of the importance", rangemode="tozero", tickformat=".0%")
     label_rows(figure, [plotly_text(name) for name in names], showgrid=False)
-    return figure
-
-
-def parallel_coordinates_plot(study: optuna.Study) -> Figure:
-    """Each complete trial as a line through its value and those hyper-parameters that vary.
-
-    A logarithmic parameter has a logarithmic axis. A parameter that a trial lacks is placed at "off".
-    """
-    import plotly.graph_objects as go
-
-    title = "Hyper-parameters and values"
-    trials = _complete_trials(study)
-    names = _varying_parameters(trials)
-    if not names:
-        return empty_figure(title, f"{len(trials)} trials are complete, and no hyper-parameter varies among them.")
-    values = [trial.value for trial in trials]
-    marks = _evenly_spaced(min(values), max(values))
-    axes = [_Axis.over(name, trials) for name in names]
-    figure = go.Figure()
-    figure.add_parcoords(
-        line={"color": values, "colorscale": "Viridis", "reversescale": True, "showscale": True, "colorbar": {"title": "objective"}},
-        dimensions=[
-            {"label": "objective", "values": values, "tickvals": marks, "ticktext": [f"{mark:.3f}" for mark in marks]},
-            *(
-                {
-                    "label": plotly_text(_short_name(axis.name)),
-                    "values": [axis.place(trial) for trial in trials],
-                    "range": axis.range,
-                    "tickvals": list(axis.ticks),
-                    "ticktext": [_short_name(tick) for tick in axis.ticks.values()],  # Plotly reads no <b> here.
-                }
-                for axis in axes
-            ),
-        ],
-        labelangle=-20,
-    )
-    subtitle = f"{study.study_name}: {len(trials)} complete trials"
-    if any(axis.has_off for axis in axes):
-        subtitle += f"; {OFF}: the trial has no such parameter"
-    lay_out(figure, title, subtitle=subtitle)
-    figure.update_layout(height=520, margin={"l": 60, "r": 40, "t": 150, "b": 40})
-    if AXIS_WIDTH * len(axes) > 700:
-        figure.update_layout(width=AXIS_WIDTH * (len(axes) + 2))
     return figure
 
 
@@ -248,51 +199,7 @@ def stage_cost(study: optuna.Study, agent: str, stage: str) -> StageCost:
     )
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """A parameter's axis: scale of values, range, ticks (place to text), and the place of "off", below all values."""
-
-    name: str
-    scale: Callable[[object], float]
-    range: tuple[float, float]
-    ticks: dict[float, str]
-    off: float
-    has_off: bool
-
-    @classmethod
-    def over(cls, name: str, trials: Sequence[FrozenTrial]) -> _Axis:
-        """The axis of a parameter that at least one of the trials has."""
-        distribution = next(trial.distributions[name] for trial in trials if name in trial.distributions)
-        if isinstance(distribution, CategoricalDistribution):
-            scale, low, high = distribution.to_internal_repr, 0.0, float(len(distribution.choices) - 1)
-            ticks = {float(place): str(choice) for place, choice in enumerate(distribution.choices)}
-            off = -1.0
-        else:
-            scale = math.log10 if distribution.log else float
-            low, high = scale(distribution.low), scale(distribution.high)
-            ticks = {scale(value): f"{value:.3g}" for value in _tick_values(distribution, low, high)}
-            off = low - 0.15 * (high - low)
-        has_off = any(name not in trial.params for trial in trials)
-        if has_off:
-            low, ticks = off, {off: OFF, **ticks}
-        return cls(name, scale, (low, high), ticks, off, has_off)
-
-    def place(self, trial: FrozenTrial) -> float:
-        """The place of the trial's value on the axis."""
-        return self.scale(trial.params[self.name]) if self.name in trial.params else self.off
-
-
-def _tick_values(distribution: BaseDistribution, low: float, high: float) -> list[float]:
-    """Values evenly spaced on the axis, rounded for an integer parameter."""
-    values = [10**place if distribution.log else place for place in _evenly_spaced(low, high)]
-    return sorted({round(value) for value in values}) if isinstance(distribution, IntDistribution) else values
-
-
-def _evenly_spaced(low: float, high: float) -> list[float]:
-    return [low + (high - low) * step / (TICKS - 1) for step in range(TICKS)]
-
-
-def _complete_trials(study: optuna.Study) -> list[FrozenTrial]:
+def complete_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The complete trials. Each is the final attempt of its index."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
@@ -304,7 +211,7 @@ def attempts_of(study: optuna.Study) -> list[tuple[FrozenTrial, TrialRecord]]:
     return [(trial, record_of(trial, final=trial.number in final)) for trial in trials]
 
 
-def _varying_parameters(trials: Sequence[FrozenTrial]) -> list[str]:
+def varying_parameters(trials: Sequence[FrozenTrial]) -> list[str]:
     """Parameters that differ between trials, or that only some of them have."""
     names = dict.fromkeys(name for trial in trials for name in trial.params)
     return [name for name in names if any(_differ(name, trial, trials[0]) for trial in trials)]
@@ -323,8 +230,3 @@ def _attempt_text(trial: FrozenTrial, record: TrialRecord) -> str:
     seconds = f"<br>{record.seconds:,.1f} s" if _has_end(record) else ""
     again = "" if record.retry_of is None else "<br>run again after a failure"
     return f"{hover_text(record)}{seconds}{again}"
-
-
-def _short_name(text: str) -> str:
-    """The end of a long name: encoders of one family differ there."""
-    return text if len(text) <= LABEL_LENGTH else "…" + text[1 - LABEL_LENGTH :]

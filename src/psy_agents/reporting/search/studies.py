@@ -19,11 +19,11 @@ from psy_agents.reporting.figure_style import empty_figure
 from psy_agents.reporting.search.diagnostics import (
     importance_plot,
     learning_curves_plot,
-    parallel_coordinates_plot,
     stage_cost,
     timeline_plot,
 )
 from psy_agents.reporting.search.expected_best import expected_best_plot
+from psy_agents.reporting.search.parallel_coordinates import parallel_coordinates_plot
 from psy_agents.reporting.search.plots import history_plot
 from psy_agents.reporting.texts import readable_name
 
