@@ -13,17 +13,12 @@ from psy_agents.evaluation.evidence import EvidenceScorer
 
 
 def test_the_report_has_every_file_for_every_agent_and_no_agent_is_missing(finished):
-    from psy_agents.pipelines.report.pipeline import CONTENTS
+    from psy_agents.reporting.outputs import AGENT_FIGURES, FIGURES, TABLES
 
-    named = {"latex": "tables.tex", "page": "report.html"}
-    for output in CONTENTS.values():
-        agent, _, rest = output.rpartition(".")
-        what = rest.removeprefix("report_")
-        if what.endswith("_table"):
-            file = f"{what.removesuffix('_table')}.csv"
-        else:
-            file = named.get(what) or f"{agent}_{what}.json".removeprefix("_")
-        assert latest(finished.folder, f"{REPORT}/{file}").stat().st_size > 0, output
+    figures = [*FIGURES, *(f"{agent}_{name}" for agent in AGENTS for name in AGENT_FIGURES)]
+    for file in ("tables.tex", "report.html", *(f"{name}.csv" for name in TABLES), *(f"figures/{name}.json" for name in figures)):
+        assert latest(finished.folder, f"{REPORT}/{file}").stat().st_size > 0, file
+    assert latest(finished.folder, f"{REPORT}/errors.csv").stat().st_mode & 0o077 == 0, "it holds counts of single errors"
     report = loaded(finished.folder, f"{REPORT}/report.json")
     assert report["missing"] == [] and report["resamples"] == 100
     assert [e["name"] for e in report["evaluations"] if e["kind"] == "agent"] == list(AGENTS)

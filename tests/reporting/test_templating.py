@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from plotly.offline import get_plotlyjs_version
 
 from psy_agents.reporting.page_parts import Table
 from psy_agents.reporting.templating import render, thousands
@@ -28,6 +29,11 @@ def test_every_template_belongs_to_the_package_data(package):
     assert templates
     packaged = {file for pattern in patterns[f"psy_agents.{package}"] for file in (PACKAGE / package).glob(pattern)}
     assert set(templates) <= packaged
+
+
+def test_the_part_of_plotly_js_is_of_the_version_that_plotly_writes_for():
+    script = (PACKAGE / "reporting" / "plotly_basic" / "plotly-basic.min.js").read_text(encoding="utf-8")
+    assert script.startswith(f"/**\n* plotly.js (basic - minified) v{get_plotlyjs_version()}\n")
 
 
 def test_values_are_escaped():

@@ -12,6 +12,7 @@ _MODULES = {
     "CheckedJSONDataset": "checked_json",
     "CorpusDataset": "corpus",
     "EvidencePageDataset": "evidence_page",
+    "FilesDataset": "files",
     "IdSaltDataset": "id_salt",
     "ModelFolderDataset": "model_folder",
     "PredictionsDataset": "predictions",

@@ -23,7 +23,7 @@ AGENT_FIGURES = ("reliability", "errors", "history", "expected_best", "importanc
 
 
 def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """Each output by its name, such as ``criteria_table``, ``latex``, ``page``, ``comparison`` and ``history_share``.
+    """``tables`` and ``figures``, each by the name of its file such as ``criteria`` and ``share_history``, ``latex`` and ``page``.
 
     Args:
         store: address of the studies.
@@ -50,12 +50,12 @@ def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[s
     for sentence in headline(report):
         log.info("%s", sentence)
     return {
-        **{f"{name}_table": getattr(tables, f"{name}_table")(report) for name in TABLES},
+        "tables": {name: getattr(tables, f"{name}_table")(report) for name in TABLES},
         "latex": latex_tables(report),
         "page": page,
-        **{name: figures[name] for name in FIGURES},
-        **{
-            f"{name}_{agent}": figures.get(f"{name}_{agent}")
+        "figures": {name: figures[name] for name in FIGURES}
+        | {
+            f"{agent}_{name}": figures.get(f"{name}_{agent}")
             or searches.get(agent, {}).get(name)
             or empty_figure(f"{readable_name(name)}: {agent}", f"{agent} has no refit on these data.")
             for agent in AGENTS

@@ -38,7 +38,7 @@ def make_report(
 
 
 def show_report(report: dict, store: str, *summaries: dict | None) -> dict[str, Any]:
-    """The report's tables, LaTeX, page and figures, by name (see `report_outputs`).
+    """The report's tables, figures, LaTeX and page (see `report_outputs`).
 
     Args:
         summaries: of each agent's refit, None where there is none yet.

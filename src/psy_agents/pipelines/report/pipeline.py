@@ -4,14 +4,9 @@ from kedro.pipeline import Pipeline, node
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.pipelines.report.nodes import make_report, show_report
-from psy_agents.reporting.outputs import AGENT_FIGURES, FIGURES, TABLES
 
 PARAMETERS = ("params:report", "params:baselines", "params:hpo.refit", "params:training")
-CONTENTS = {
-    **{name: name for name in (*(f"{table}_table" for table in TABLES), "latex", "page", *FIGURES)},
-    **{f"{name}_{agent}": f"{agent}_{name}" for agent in AGENTS for name in AGENT_FIGURES},
-}
-"""Output of `show_report` -> dataset in the namespace."""
+CONTENTS = ("tables", "figures", "latex", "page")
 NAMESPACE = "report"
 """Of both nodes and all their datasets: kedro-viz collapses them into one box."""
 
@@ -23,6 +18,6 @@ def create_pipeline() -> Pipeline:
     summaries = [f"{agent}.refit_summary" for agent in AGENTS]
     nodes = [
         node(make_report, inputs=[*shared, *PARAMETERS, *refits], outputs="results", name="make_report"),
-        node(show_report, inputs=["results", "study_store", *summaries], outputs=CONTENTS, name="show_report"),
+        node(show_report, inputs=["results", "study_store", *summaries], outputs={name: name for name in CONTENTS}, name="show_report"),
     ]
     return Pipeline(nodes, namespace=NAMESPACE, inputs={*shared, *refits}, parameters=set(PARAMETERS))
