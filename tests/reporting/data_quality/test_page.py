@@ -122,4 +122,4 @@ def test_the_page_loads_nothing_and_is_reproducible():
     assert not re.search(r"<script[^>]*\ssrc=|<link\b|<img\b|@import", page)
     assert page.count("* plotly.js (basic - minified)") == 1
     for name in ("rows", "labels", "lengths"):
-        assert page.count(f'Plotly.newPlot(                        "{name}"') == 1
+        assert page.count(f'<div class="figure" id="{name}"') == 1
