@@ -27,10 +27,11 @@ document.addEventListener("DOMContentLoaded", () => {
     return article;
   }
 
-  query.addEventListener("focus", () => {
+  function load() {
     if (document.getElementById("search-index")) return;
     document.head.append(Object.assign(document.createElement("script"), {id: "search-index", src: `${root}search/index.js`, onload: search}));
-  });
-  query.addEventListener("input", () => { if (document.getElementById("search-index") && typeof SEARCH_INDEX !== "undefined") search(); });
+  }
+  query.addEventListener("focus", load);
+  query.addEventListener("input", () => typeof SEARCH_INDEX === "undefined" ? load() : search());
   query.form?.addEventListener("submit", event => event.preventDefault());
 });
