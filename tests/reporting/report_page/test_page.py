@@ -179,6 +179,10 @@ def test_the_page_opens_with_its_origin_alarms_summary_and_one_figure_and_the_re
     places = [body.index(each) for each in order]
     assert places == sorted(places)
     assert not re.search(r'<details class="part"[^>]* open', body)
+    assert "Alarm: joint is not shown to be better than a baseline" in body
+    many = tuple(each.model_copy(update={"agent": agent}) for each in report.alarms for agent in ("criteria", "share", "joint"))
+    folded = render(report.model_copy(update={"alarms": many}))
+    assert "Alarm: criteria, share and joint are not shown" in folded and "<summary>3 comparisons with differences and p" in folded
     calm = render(report.model_copy(update={"alarms": ()}))
     assert 'id="alarms"' not in calm
     assert "No alarm: better than every baseline are criteria in macro-F1, share in macro-F1 and token-F1, " in calm

@@ -25,6 +25,7 @@ class ReportView:
 
     Attributes:
         origin: what the report is of and what made it.
+        alarmed: the agents with an alarm and the verb.
         no_alarm: what is shown where there is no alarm.
         scored_evidence: evidence scores of any system; its counts of pairs are the same for all.
     """
@@ -34,6 +35,7 @@ class ReportView:
     origin: Sequence[str]
     headline: Sequence[str]
     alarms: Sequence[str]
+    alarmed: str
     no_alarm: str | None
     notes: Sequence[str]
     scored_evidence: EvidenceEvaluation | None
@@ -67,6 +69,7 @@ def report_page(
         origin=origin(report),
         headline=headline(report),
         alarms=alarms(report),
+        alarmed=alarmed(report),
         no_alarm=no_alarm(report),
         notes=notes(report),
         scored_evidence=next((each.evidence for each in report.evaluations if each.evidence is not None), None),
@@ -149,6 +152,12 @@ def alarms(report: Report) -> list[str]:
         words = "worse than" if worse else "not shown to be better than"
         sentences.append(f"{agent} is {words} {listed(named)} in {TITLES[metric]}.")
     return sentences
+
+
+def alarmed(report: Report) -> str:
+    """The agents with an alarm, for its heading: ``share and joint are``."""
+    agents = list(dict.fromkeys(alarm.agent for alarm in report.alarms))
+    return f"{listed(agents)} {'is' if len(agents) == 1 else 'are'}"
 
 
 def no_alarm(report: Report) -> str | None:
