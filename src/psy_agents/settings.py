@@ -3,6 +3,7 @@
 import os
 
 from psy_agents.app.config_loader import ConfigLoader
+from psy_agents.app.hooks.closing import ClosingHooks
 from psy_agents.app.hooks.inputs import InputHooks
 from psy_agents.app.hooks.models import ModelHooks
 from psy_agents.app.hooks.outputs import OutputHooks
@@ -17,7 +18,7 @@ disable_telemetry()
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
-HOOKS = (InputHooks(), OutputHooks(), TrackingHooks(), ModelHooks(), ViewerHooks())
+HOOKS = (ClosingHooks(), InputHooks(), OutputHooks(), TrackingHooks(), ModelHooks(), ViewerHooks())  # Called from the last to the first.
 SESSION_CLASS = AgentSession
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {

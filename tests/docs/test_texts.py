@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 import psy_agents
 from psy_agents.agents.registry import AGENTS
+from psy_agents.app.parameter_errors import RUN_OPTIONS
 from psy_agents.app.parameters import Parameters
 from psy_agents.pipeline_registry import register_pipelines
 from psy_agents.training.config import HyperParameters
@@ -80,7 +81,7 @@ def test_commands_name_pipelines_environments_and_parameters_that_are_there(name
     assert env in MADE_UP or (ROOT / "conf" / env).is_dir()
     for assignment in filter(None, options.get("--params", "").split(",")):
         parameter, _, value = assignment.partition("=")
-        assert parameter in ("agent", "data_agreement") or exists(parameter), parameter
+        assert parameter in RUN_OPTIONS or exists(parameter), parameter
         assert parameter != "agent" or value in AGENTS or not value
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.special import logit
@@ -14,8 +15,9 @@ from support.small_search import CRITERIA, training_settings
 import psy_agents
 from psy_agents.agents.registry import AGENTS
 from psy_agents.agents.saved.agent import Decisions, load_agent
+from psy_agents.agents.saved.ensemble import save_ensemble
 from psy_agents.errors import UserError
-from psy_agents.evaluation.predictions import Prediction
+from psy_agents.evaluation.predictions import SCHEMA, Prediction
 from psy_agents.inference.predictor import Predictor
 from psy_agents.training.data import split_pairs, unlabelled_pairs
 from psy_agents.training.trainer import TrainingData, TrainingRun
@@ -66,7 +68,7 @@ TEXTS = ["I barely slept all week. Then home.", "", "Nothing of note " * 60 + "I
 def test_any_texts_give_a_prediction_of_each_criterion(trained, agent):
     predictor = psy_agents.load(str(trained(agent)[1]))
     assert (predictor.name, predictor.criteria) == (agent, CRITERIA)
-    predicted = predictor.predict(TEXTS)
+    predicted = predictor.predict(TEXTS, quotes=False)
     assert [list(each) for each in predicted] == [list(CRITERIA)] * len(TEXTS)
     for text, each in zip(TEXTS, predicted, strict=True):
         for prediction in each.values():
@@ -81,13 +83,42 @@ def test_any_texts_give_a_prediction_of_each_criterion(trained, agent):
                 assert span.quote is None
             if agent == "evidence":
                 assert prediction.predicted == bool(prediction.spans)
-    assert predictor.predict(TEXTS) == predicted, "asking changes nothing"
+    asked = predictor.predict(TEXTS)
+    assert predictor.predict(TEXTS, quotes=False) == predicted, "asking changes nothing"
     assert predictor.predict([]) == []
-    for text, plain, quoted in zip(TEXTS, predicted, predictor.predict(TEXTS, quotes=True), strict=True):
+    for text, plain, quoted in zip(TEXTS, predicted, asked, strict=True):
         for criterion, prediction in quoted.items():
             assert [span.quote for span in prediction.spans or []] == [text[span.start : span.end] for span in prediction.spans or []]
             spans = None if prediction.spans is None else [span._replace(quote=None) for span in prediction.spans]
             assert replace(prediction, spans=spans) == plain[criterion]
+
+
+def test_a_data_frame_gives_a_data_frame(trained):
+    predictor = Predictor(trained("share")[1], device="cpu")
+    texts = [text for text in TEXTS if text]
+    table = predictor.predict(pd.DataFrame({"post_id": ["a", "b", "c"], "text": texts}))
+    assert list(table.columns) == SCHEMA.names
+    assert table[["post_id", "criterion"]].values.tolist() == [[post, criterion] for post in "abc" for criterion in CRITERIA]
+    wanted = [each for of_text in predictor.predict(texts) for each in of_text.values()]
+    assert table["predicted"].tolist() == [each.predicted for each in wanted]
+    assert table["spans"].tolist() == [[span._asdict() for span in each.spans] for each in wanted]
+
+
+def test_what_is_no_list_of_texts_is_refused_in_a_sentence_that_quotes_nothing(trained):
+    predictor = Predictor(trained("criteria")[1], device="cpu")
+    with pytest.raises(UserError, match=r"^predict takes a list of texts, or a data frame: write \[text\] for a single text\.$"):
+        predictor.predict("secret")
+    with pytest.raises(UserError, match=r"^Text 1 \(from 0 on\) is a NoneType, not a string\.$"):
+        predictor.predict(["secret", None])
+
+
+def test_an_agent_says_what_it_is_and_what_it_was_trained_on(trained, corpus):
+    run, folder = trained("joint")
+    posts, today = len(corpus.members("train")), json.loads((folder / "agent.json").read_text())["training"]["date"]
+    shown = f"<joint agent: {run.config.encoder}; criteria SLEEP, FATIGUE; trained on {posts} posts of tiny, {today}>"
+    assert repr(Predictor(folder, device="cpu")) == shown
+    save_ensemble(folder.parent / "ensemble", [folder, folder], Decisions(0.5))
+    assert repr(psy_agents.load(folder.parent / "ensemble")) == shown.replace("agent: ", "agent: ensemble of 2, ")
 
 
 def test_single_texts_give_the_same_up_to_rounding(trained):

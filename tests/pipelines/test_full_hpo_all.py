@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import re
 import shutil
 
 import numpy as np
@@ -27,8 +28,11 @@ def test_all_stages_refits_and_the_report_run_in_one_command_with_the_requested_
     found = {name.rpartition("-")[0]: count for name, count in trials(finished.folder).items()}
     assert found == {f"{agent}-{study}": count for agent in AGENTS for study, count in STUDIES.items()}
     assert len(trials(finished.folder)) == len(found)
-    states = {t.state.name for study in read_studies(finished.folder / STORE) for t in study.trials}
-    assert states == {"COMPLETE"}
+    studies = read_studies(finished.folder / STORE)
+    assert {t.state.name for study in studies for t in study.trials} == {"COMPLETE"}
+    assert {tuple(study.metric_names) for study in studies} == {("macro-F1",), ("token-F1",), ("0.5 macro-F1 + 0.5 token-F1",)}
+    boxes = re.findall(r"╭─ (.*?) ─", finished.ended.stdout)
+    assert boxes == [f"{agent}, {stage}" for agent in AGENTS for stage in ("stage0", "stage1", "stage2", "refit")]
 
 
 def test_an_agent_is_finished_before_the_next_one_begins(finished):

@@ -8,7 +8,8 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
-from psy_agents.reporting.leaderboard import leaderboard_page, leaderboard_table, objective_name, print_leaderboard
+from psy_agents.agents.registry import spec
+from psy_agents.reporting.leaderboard import leaderboard_page, leaderboard_table, print_leaderboard
 from psy_agents.training.config import TrainingSettings
 
 DISTRIBUTIONS = {"encoder": CategoricalDistribution(["hub/a", "hub/b"]), "learning_rate": FloatDistribution(1e-6, 1e-1)}
@@ -84,7 +85,7 @@ def test_the_baseline_is_the_best_one_in_the_agents_objective(table):
     assert table[["baseline", "baseline_validation"]].values.tolist()[3] == ["whole_post", 0.2]
     assert table[["baseline", "baseline_validation"]].values.tolist()[0] == ["tfidf_logistic", 0.4]
     assert table["metric"].tolist()[2:] == ["macro-F1", "token-F1", "0.5 macro-F1 + 0.5 token-F1"]
-    assert objective_name("joint", 0.25) == "0.75 macro-F1 + 0.25 token-F1"
+    assert spec("joint").objective_title(0.25) == "0.75 macro-F1 + 0.25 token-F1"
 
 
 def test_the_parameters_are_read_back_from_the_command_line(table):

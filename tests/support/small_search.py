@@ -38,7 +38,7 @@ def build_encoder(folder: Path) -> Path:
 def build_corpus() -> Corpus:
     """Posts with one, both or none of two criteria, each with a word that must stay inside it."""
     made, splits = prepared()
-    return Corpus(made.posts, made.pairs, made.sentences, splits, made.criteria)
+    return Corpus(made.posts, made.pairs, made.sentences, splits, made.criteria, name="tiny")
 
 
 def prepared() -> tuple[PreparedCorpus, pd.DataFrame]:

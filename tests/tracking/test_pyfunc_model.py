@@ -22,9 +22,8 @@ from support.project_copy import ROOT
 
 import psy_agents
 from psy_agents.agents.registry import AGENTS
-from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import SCHEMA
-from psy_agents.tracking.inference_pipeline import load_predictor, predict_posts
+from psy_agents.tracking.inference_pipeline import load_predictor
 from psy_agents.tracking.pyfunc_model import UNTIL_LOADED, closure, pinned
 
 TEXTS = ["I have not slept for days, and I see no way on.", "Nothing to tell.", "All is grey. " * 60]
@@ -298,20 +297,6 @@ def test_an_mlflow_that_stays_broken_is_reported_and_the_refit_is_saved(tracked,
         tracked()
     assert caplog.messages[-1] == ("MLflow failed again (ZeroDivisionError): to log the model of share, run the pipeline refit again")
     assert len(list((tracked.folder / "data/test/06_models/refit/share").iterdir())) == versions + 1
-
-
-@pytest.mark.parametrize("blank", [" \n", "\u200b\u2060"])
-def test_a_row_without_visible_text_is_refused_by_its_number(blank):
-    with pytest.raises(UserError, match=r"^1 of 2 rows have no visible text, first row 1 \(from 0 on\)\.$"):
-        predict_posts(pd.DataFrame({"text": ["secret", blank]}), Path("nowhere"), "cpu", quotes=False)
-
-
-@pytest.mark.parametrize("posts", [{"text": ["secret", None]}, {"text": ["secret", "a"], "post_id": ["1", None]}])
-def test_a_row_without_text_or_id_is_refused_by_its_number(posts):
-    name = "post_id" if "post_id" in posts else "text"
-    with pytest.raises(UserError, match=rf"^1 of 2 rows have no {name} that is a string, first row 1") as caught:
-        predict_posts(pd.DataFrame(posts), Path("nowhere"), "cpu", quotes=False)
-    assert "secret" not in str(caught.value)
 
 
 def test_pins_are_the_installed_versions_and_the_closure_holds_what_they_need_in_turn():

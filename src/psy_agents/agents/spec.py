@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from psy_agents.agents.config import ModelConfig
-from psy_agents.evaluation.metrics.registry import OBJECTIVES
+from psy_agents.evaluation.metrics.registry import OBJECTIVES, TITLES
 
 SHARED_OPTIONS = frozenset(
     {"encoder", "attention", "max_length", "window_overlap", "encoder_dropout", "frozen_layers", "reinitialised_layers"}
@@ -52,6 +52,16 @@ class AgentSpec:
         """The metrics of its objective, which is the weighted mean of two metrics or a single metric."""
         predicted = {"criteria": self.predicts_criterion, "evidence": self.predicts_evidence}
         return tuple(metric for side, metric in OBJECTIVES.items() if predicted[side])
+
+    def objective_title(self, evidence_weight: float) -> str:
+        """Its objective in words: ``macro-F1``, or ``0.5 macro-F1 + 0.5 token-F1``.
+
+        Args:
+            evidence_weight: weight of token-F1 where it predicts both.
+        """
+        titles = [TITLES[metric] for metric in self.objective_metrics]
+        weights = (1 - evidence_weight, evidence_weight)
+        return titles[0] if len(titles) == 1 else " + ".join(f"{weight:.2g} {title}" for weight, title in zip(weights, titles, strict=True))
 
     def reads(self, hyperparameter: str) -> bool:
         """Whether the agent uses the hyper-parameter; its search space may name only those it uses."""

@@ -35,6 +35,12 @@ def check_agent(params: Mapping[str, Any]) -> None:
         raise UserError(f"--params agent= has no name: give one of {', '.join(AGENTS)}, or leave it out to run all.")
 
 
+def check_dry_run(params: Mapping[str, Any]) -> None:
+    """Refuse a ``dry_run`` that is neither true nor false: what follows may take days."""
+    if "dry_run" in params and not isinstance(params["dry_run"], bool):
+        raise UserError(f"--params dry_run={params['dry_run']}: give dry_run=true, or leave it out to run.")
+
+
 def check_runner(runner: AbstractRunner | None) -> None:
     """Refuse Kedro's parallel runners: trials already run in parallel, and each study has one writer."""
     if runner is not None and not isinstance(runner, SequentialRunner):

@@ -21,15 +21,18 @@ from psy_agents.errors import ProgramError, UserError, errors_are_shown, withhel
 
 
 @contextmanager
-def errors_in_one_line() -> Iterator[None]:
+def errors_in_one_line(*, quoting: bool = False) -> Iterator[None]:
     """Raise a user's error as one line: as a Click error on the command line, else as UserError.
 
     An unexpected error of a node or dataset becomes a ProgramError, without its message.
+
+    Args:
+        quoting: whether any error in the block may quote a post.
     """
     try:
         yield
     except Exception as error:
-        found = user_error(error) or (withheld(error) if _may_quote(error) and not errors_are_shown() else None)
+        found = user_error(error) or (withheld(error) if (quoting or _may_quote(error)) and not errors_are_shown() else None)
         if found is None:
             raise
         if click.get_current_context(silent=True) is None:

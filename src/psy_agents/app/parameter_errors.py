@@ -20,7 +20,7 @@ from psy_agents.training.config import HyperParameters
 
 Key = tuple[str, ...]
 
-RUN_OPTIONS = ("agent", "data_agreement")
+RUN_OPTIONS = ("agent", "data_agreement", "dry_run")
 """What `AgentSession` takes from ``--params`` for itself."""
 MEANT = 4
 
@@ -117,13 +117,23 @@ def _unknown(model: type[BaseModel], loc: Key, key: Key, places: Places) -> str:
     chosen = _models_at(model, loc[:-1])
     if len(variants) > len(chosen) and any(key[-1] in variant.model_fields for variant in variants):
         return f"{places.of(key)} does not belong to {loc[-2]}: to replace the whole section, give {'.'.join(key[:-1])}={loc[-2]}."
-    elsewhere = sorted((path for path in _paths(model) if path[-1] == key[-1]), key=lambda path: -len(os.path.commonprefix([path, key])))
-    if key[-1] in HyperParameters.model_fields and model is not HyperParameters:
-        elsewhere.append(("training", "fixed", key[-1]))
+    names = [*(name for each in chosen for name in each.model_fields), *(RUN_OPTIONS if len(key) == 1 else ())]
+    elsewhere = _elsewhere(model, key, key[-1])
+    if not elsewhere and not difflib.get_close_matches(key[-1], names, n=1):
+        everywhere = {path[-1] for path in _paths(model)} | set(HyperParameters.model_fields)
+        elsewhere = [path for name in difflib.get_close_matches(key[-1], sorted(everywhere), n=1) for path in _elsewhere(model, key, name)]
     if elsewhere:
         return f"{places.of(key)}: there is no such parameter, did you mean {' or '.join(map('.'.join, elsewhere[:MEANT]))}?"
-    names = [name for each in chosen for name in each.model_fields]
-    return f"{places.of(key)}: there is no such parameter{closest(key[-1], [*names, *(RUN_OPTIONS if len(key) == 1 else ())])}"
+    return f"{places.of(key)}: there is no such parameter{closest(key[-1], names)}"
+
+
+def _elsewhere(model: type[BaseModel], key: Key, name: str) -> list[Key]:
+    """The keys of the parameters with this name, the one nearest to ``key`` first, and the shallower one of two."""
+    found = [path for path in _paths(model) if path[-1] == name]
+    found.sort(key=lambda path: (-len(os.path.commonprefix([path, key])), len(path)))
+    if name in HyperParameters.model_fields and model is not HyperParameters and name != "encoder":
+        found += [("hpo", "pinned", name), ("training", "fixed", name)]
+    return found
 
 
 def _paths(model: type[BaseModel], above: Key = ()) -> Iterator[Key]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
+from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 from omegaconf import OmegaConf
 
 from psy_agents.app.agent_runner import AgentRunner
-from psy_agents.app.arguments import check_agent, check_folder, check_load_versions, check_runner
+from psy_agents.app.arguments import check_agent, check_dry_run, check_folder, check_load_versions, check_runner
 from psy_agents.app.checks import (
     advise_on_space,
     agents_at_once,
@@ -26,6 +27,7 @@ from psy_agents.app.checks import (
     pipeline_of,
     registered_nodes,
 )
+from psy_agents.app.commands.dry_run import print_plan, search_plan
 from psy_agents.app.config_loader import ConfigLoader
 from psy_agents.app.error_reporting import errors_in_one_line, without_kedro_error_logs
 from psy_agents.app.hooks.tracked_run import TrackedRun
@@ -45,14 +47,16 @@ FILTERS = ("tags", "from_nodes", "to_nodes", "node_names", "from_inputs", "to_ou
 
 
 class AgentSession(KedroSession):
-    """Consumes two ``--params``; they are not logged.
+    """Consumes three ``--params``; they are not logged.
 
     ``agent=NAME`` or ``agent=ONE+OTHER`` becomes Kedro's namespace filter: the preprocessing and the nodes of these agents.
     ``data_agreement=PERSON`` confirms the data agreement of the corpus that the run reads.
+    ``dry_run=true`` prints what a search will take, and runs nothing.
     """
 
     _agent: str | None = None
     _confirmed_by: Any = None
+    _dry_run = False
     _checked = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -67,9 +71,11 @@ class AgentSession(KedroSession):
         params = dict(runtime_params or {})
         with errors_in_one_line():
             check_agent(params)
+            check_dry_run(params)
+        dry_run = params.pop("dry_run", False)
         agent, confirmed_by = params.pop("agent", None), params.pop("data_agreement", None)
         session = super().create(*args, runtime_params=params, **kwargs)
-        session._agent, session._confirmed_by = agent, confirmed_by
+        session._agent, session._confirmed_by, session._dry_run = agent, confirmed_by, dry_run
         return session
 
     @classmethod
@@ -144,6 +150,9 @@ class AgentSession(KedroSession):
             check_refit_stage(chosen, parameters)
             check_first_trials(chosen, parameters, places)
             catalog = self._get_config_loader()["catalog"]
+            if self._dry_run:
+                self._print_plan(names, chosen, parameters, catalog)
+                return {}
             check_load_versions(kwargs.get("load_versions"), catalog)
             record_agreement = check_agreement(chosen, parameters, catalog, self._project_path, self._confirmed_by)
             check_encoders(chosen, parameters, places)  # It may download one: not for a run that is refused.
@@ -156,6 +165,13 @@ class AgentSession(KedroSession):
                 command = self._command(names, kwargs.get("load_versions"), is_async)
                 runner = AgentRunner(is_async, at_once=at_once, command=command)
             return super().run(pipeline_names=names, namespaces=namespaces, runner=runner, **kwargs)
+
+    def _print_plan(self, names: list[str], chosen: Pipeline, parameters: Parameters, catalog: dict[str, Any]) -> None:
+        store, loader = catalog["study_store"], self._get_config_loader()
+        credentials = store.get("credentials")
+        address = loader["credentials"][credentials]["url"] if credentials else self._project_path / store["filepath"]
+        rows = search_plan(names, chosen, parameters, address, self._project_path / catalog["corpus"]["filepath"])
+        print_plan(rows, parameters.hpo.paths.checkpoints)
 
     def _places(self) -> Places:
         return Places(self.store.get("runtime_params") or {}, parameter_files(self._get_config_loader()))

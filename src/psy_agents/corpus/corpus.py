@@ -22,6 +22,7 @@ class Corpus:
         sentences: one row for each annotated sentence.
         splits: the split and the cluster (of near-duplicates, of a group) of each post.
         criteria: the wording of each criterion.
+        name: as ``globals.yml`` calls the corpus; a saved model says it. Empty where nobody named it.
     """
 
     posts: pd.DataFrame
@@ -29,6 +30,7 @@ class Corpus:
     sentences: pd.DataFrame
     splits: pd.DataFrame
     criteria: Mapping[str, str]
+    name: str = ""
 
     @cached_property
     def fingerprint(self) -> str:

@@ -24,15 +24,18 @@ class CorpusDataset(AbstractDataset[Corpus, Corpus]):
     Args:
         filepath: the file with the fingerprint; relative to the project.
         tables: the catalog entries of posts, pairs, sentences, splits and criteria.
+        name: of the corpus.
     """
 
-    def __init__(self, *, filepath: str, tables: dict[str, dict[str, Any]], metadata: dict[str, Any] | None = None) -> None:
-        self.metadata = metadata
+    def __init__(
+        self, *, filepath: str, tables: dict[str, dict[str, Any]], name: str = "", metadata: dict[str, Any] | None = None
+    ) -> None:
+        self.metadata, self._name = metadata, name
         self._filepath = local_path(filepath)
         self._tables = {name: AbstractDataset.from_config(name, entry) for name, entry in tables.items()}
 
     def load(self) -> Corpus:
-        corpus = Corpus(**{name: table.load() for name, table in self._tables.items()})
+        corpus = Corpus(**{name: table.load() for name, table in self._tables.items()}, name=self._name)
         file = Path(self._filepath)
         if file.is_file() and json.loads(file.read_text(encoding="utf-8"))["fingerprint"] != corpus.fingerprint:
             raise UserError(f"The tables of the corpus are not those of {shown_path(file)}: run the pipeline preprocessing again.")

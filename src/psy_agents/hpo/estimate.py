@@ -163,13 +163,18 @@ def estimate_stage(
     starts = in_turn / epochs * pace.start_seconds / 3600
     hours = [in_turn * seconds / 3600 for seconds in (pace.quantiles[0], pace.seconds_per_epoch, pace.quantiles[1])]
     low, median, high = (starts + each * (pace.epoch_share * (1 - pruned_share) if epochs_left is None else 1.0) for each in hours)
-    weights = min(keep_checkpoints, n_trials) + (running if keep_checkpoints else 0)
+    weights = most_weights(keep_checkpoints, n_trials, running)
     if pace.checkpoint_bytes is not None:
         disk = weights * pace.checkpoint_bytes
     else:
         disk = None if weights else 0
     most = starts + hours[-1]
     return StageEstimate(pace, left, epochs, workers, low, median, high, most, disk, pruned_share, epochs_left)
+
+
+def most_weights(keep_checkpoints: int, n_trials: int, running: int) -> int:
+    """Number of trials whose weights a stage has on disk at a time."""
+    return min(keep_checkpoints, n_trials) + (running if keep_checkpoints else 0)
 
 
 def _largest(records: Iterable[TrialRecord]) -> int | None:

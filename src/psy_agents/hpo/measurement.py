@@ -71,6 +71,22 @@ class Measurement(Schema):
         )
 
 
+def measurement_file(
+    folder: Path, agent: str, stage: StageConfig, data_hash: str, settings: TrainingSettings, spaces: SearchSpaceConfig
+) -> Path:
+    """Where a measurement is kept: by agent, corpus, device, space, training settings, workers and versions of packages."""
+    described = {
+        "agent": agent,
+        "corpus": data_hash,
+        "device": device_name(),
+        "space": spaces.space(agent, stage.space, settings).canonical(),
+        "training": settings.model_dump(mode="json"),
+        "workers": stage.workers.model_dump(mode="json", include={"count", "threads", "per_gpu"}),
+        "versions": installed_versions(),
+    }
+    return folder / f"{agent}-{digest(described)[:8]}.json"
+
+
 @dataclass(frozen=True)
 class PaceMeter:
     """Measures what an epoch of an agent's trials takes on this machine, and keeps it.
@@ -87,8 +103,6 @@ class PaceMeter:
     def measure(self, agent: str, stage: StageConfig, epochs: int) -> Pace | None:
         """The kept measurement of the agent's trials in the stage's space, or a new one.
 
-        A measurement is kept by agent, corpus, device, space, training settings, workers and versions of packages.
-
         Args:
             epochs: epochs of all stages that the measurement is for: a short search is measured for less time.
 
@@ -98,20 +112,11 @@ class PaceMeter:
         seconds = stage.workers.estimate_seconds
         if self.folder is None or not seconds or stage.workers.executor.name != "local":
             return None
-        space, device = self.spaces.space(agent, stage.space, self.settings), device_name()
-        described = {
-            "agent": agent,
-            "corpus": self.corpus.fingerprint,
-            "device": device,
-            "space": space.canonical(),
-            "training": self.settings.model_dump(mode="json"),
-            "workers": stage.workers.model_dump(mode="json", include={"count", "threads", "per_gpu"}),
-            "versions": installed_versions(),
-        }
-        file = self.folder / f"{agent}-{digest(described)[:8]}.json"
+        file = measurement_file(self.folder, agent, stage, self.corpus.fingerprint, self.settings, self.spaces)
         before = kept(file, Measurement)
         if before is not None:
             return before.pace()
+        space, device = self.spaces.space(agent, stage.space, self.settings), device_name()
         first = self.spaces.firsts(agent, stage.space, space)
         draws = [*first, *_draws(space, DRAWS)][:DRAWS]
         log.info("%s: no epoch was measured on these data: steps are timed on %s for at most %.0f s", agent, device, seconds)

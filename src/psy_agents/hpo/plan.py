@@ -15,7 +15,7 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.disk import check_space
-from psy_agents.hpo.estimate import Pace, best_pace, duration, estimate_stage
+from psy_agents.hpo.estimate import Pace, best_pace, duration, estimate_stage, most_weights
 from psy_agents.hpo.measurement import PaceMeter
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.config import RefitConfig
@@ -38,6 +38,7 @@ class PlannedStage(Schema):
     pruned_share: FiniteFloat = Field(description="Share of the epochs that the stage's pruner saved in earlier studies.")
     hours: tuple[FiniteFloat, FiniteFloat] | None = Field(description="Expected hours at the quartiles of the measured seconds per epoch.")
     disk_bytes: int | None
+    weights: int = Field(0, description="Trials whose weights are on disk at a time.")
 
 
 class Plan(Schema):
@@ -91,7 +92,7 @@ def plan_search(
 def plan(
     studies: Sequence[optuna.Study],
     stages: Mapping[str, Sequence[StageConfig]],
-    refit: RefitConfig,
+    refit: RefitConfig | None,
     data_hash: str,
     settings: str,
     measure: Callable[[str, StageConfig, int], Pace | None] | None = None,
@@ -100,6 +101,7 @@ def plan(
 
     Args:
         stages: by agent, in their order. The refit trains as many epochs as the last stage.
+        refit: None where the stages are not followed by one.
         measure: times steps of an agent in the space of a stage, for a run of so many epochs, where no study has a complete trial.
     """
     planned, measured, missing, timed = [], {}, [], []
@@ -116,6 +118,8 @@ def plan(
         for config in agents:
             if config.n_trials is not None:
                 planned.append(_planned(agent, config, pace, pruned_share(studies, agent, data_hash, settings, config)))
+        if refit is None:
+            continue
         runs, finals = refit.confirming_runs(agents[-1].top_k) + refit.untuned_runs, refit.final_trainings
         trainings = {"name": "refit", "n_trials": runs + finals, "spend": "trials", "keep_checkpoints": finals}
         planned.append(_planned(agent, agents[-1].model_copy(update=trainings), pace, 0.0))
@@ -136,6 +140,8 @@ def _planned(agent: str, stage: StageConfig, pace: Pace | None, saved: float) ->
         "agent": agent, "stage": stage.name, "trials": stage.n_trials, "spend": stage.spend, "epochs": stage.epochs,
         "pruned_share": saved,
     }  # fmt: skip
+    workers = worker_count(stage, None if pace is None else pace.workers)
+    fields["weights"] = most_weights(stage.keep_checkpoints, stage.n_trials, min(workers, stage.n_trials))
     if pace is None:
         return PlannedStage(**fields, hours=None, disk_bytes=None)
     estimate = estimate_stage(
@@ -143,7 +149,7 @@ def _planned(agent: str, stage: StageConfig, pace: Pace | None, saved: float) ->
         n_trials=stage.n_trials,
         done=0,
         epochs=stage.epochs,
-        workers=worker_count(stage, pace.workers),
+        workers=workers,
         pruned_share=saved,
         epochs_left=stage.epoch_budget,
         keep_checkpoints=stage.keep_checkpoints,

@@ -12,6 +12,7 @@ import optuna
 
 from psy_agents.agents.encoders.licences import log_licence
 from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.agents.registry import spec
 from psy_agents.agents.renamed import renamings
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.hpo.config import BoundingBox, NoRefinement, StageConfig
@@ -93,6 +94,7 @@ def run_stage(
     name = study_name(agent, stage.name, stage.label, identity)
     attributes = {
         "agent": agent,
+        "metric": spec(agent).objective_title(settings.objective_evidence_weight),
         "space": stage.space,
         "space_hash": digest(canonical),
         "data_hash": data,

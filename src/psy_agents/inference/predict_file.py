@@ -75,6 +75,18 @@ def load_predictor(agent: str, model: Path) -> Predictor:
     Raises:
         UserError: it is damaged, or belongs to another agent.
     """
+    predictor = open_predictor(model)
+    if predictor.name != agent:
+        raise UserError(f"'{model}' holds a model of {predictor.name}, but {agent} was requested: choose a version of {agent}'s model.")
+    return predictor
+
+
+def open_predictor(model: Path) -> Predictor:
+    """Load the model without a progress bar, and check its files against their checksums.
+
+    Raises:
+        UserError: it is damaged.
+    """
     from transformers.utils import logging as transformers_logging
 
     from psy_agents.inference.predictor import Predictor
@@ -82,13 +94,10 @@ def load_predictor(agent: str, model: Path) -> Predictor:
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # The bar of loading weights; the posts have their own.
     try:
-        predictor = Predictor(model)
+        return Predictor(model)
     finally:
         if bars:
             transformers_logging.enable_progress_bar()
-    if predictor.name != agent:
-        raise UserError(f"'{model}' holds a model of {predictor.name}, but {agent} was requested: choose a version of {agent}'s model.")
-    return predictor
 
 
 def predict_chunk(predictor: Predictor, posts: Sequence[Post], *, quotes: bool) -> pa.Table:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+import pandas as pd
 import torch
 
 from psy_agents.agents.decoding import decode_with_scores
 from psy_agents.agents.encoders.loading import max_positions
 from psy_agents.agents.model import AgentModel
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, load_agent
+from psy_agents.agents.saved.description import SavedTraining
 from psy_agents.agents.saved.ensemble import is_ensemble, read_ensemble
 from psy_agents.agents.windows import Windows
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import Prediction
 from psy_agents.evaluation.spans import Span
+from psy_agents.inference.frames import frame_of_predictions, posts_of_frame
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled_pairs
 from psy_agents.training.scoring import Answers, answer
 from psy_agents.training.step.tables import WindowTables
@@ -52,6 +55,8 @@ class Predictor:
     Attributes:
         name: criteria, evidence, share or joint. criteria: id -> wording, as trained.
         decisions: calibration, thresholds and decoding rule of the agent, or of the ensemble as a whole.
+        encoder: hub name or folder from which it was trained; of an ensemble, those of its members, joined by ``+``.
+        training: corpus, number of posts and date of its training; None of a model that an earlier version saved.
     """
 
     def __init__(self, folder: Path, device: str | None = None) -> None:
@@ -63,14 +68,49 @@ class Predictor:
         if any((each.name, each.criteria) != (first.name, first.criteria) for each in self._members):
             raise UserError(f"'{folder}' holds agents of different kinds or criteria: it was changed.")
         self.decisions = decisions if self._is_ensemble else first.decisions
-        self.name, self.criteria = first.name, first.criteria
+        self.name, self.criteria, self.training = first.name, first.criteria, first.training
+        self.encoder = " + ".join(dict.fromkeys(each.encoder for each in self._members))
 
-    def predict(self, texts: Sequence[str], *, quotes: bool = False) -> list[dict[str, Prediction]]:
-        """One mapping for each text: criterion id -> prediction.
+    def __repr__(self) -> str:
+        kind = f"ensemble of {len(self._members)}, " if self._is_ensemble else ""
+        origin = "by an earlier version, which kept no data and no date"
+        if self.training is not None:
+            name = f" of {self.training.corpus}" if self.training.corpus else ""
+            origin = f"on {self.training.posts:,} posts{name}, {self.training.date}"
+        return f"<{self.name} agent: {kind}{self.encoder}; criteria {', '.join(self.criteria)}; trained {origin}>"
+
+    @overload
+    def predict(self, posts: pd.DataFrame, *, quotes: bool = True) -> pd.DataFrame: ...
+
+    @overload
+    def predict(self, posts: Sequence[str], *, quotes: bool = True) -> list[dict[str, Prediction]]: ...
+
+    def predict(self, posts: Sequence[str] | pd.DataFrame, *, quotes: bool = True) -> list[dict[str, Prediction]] | pd.DataFrame:
+        """Predict every criterion of each post.
 
         Args:
+            posts: texts, or a data frame with the column ``text`` and, if posts have ids, ``post_id``.
             quotes: let each span carry the text between its offsets.
+
+        Returns:
+            of texts: one mapping for each, criterion id -> `Prediction`. Of a data frame: a data frame with a row for each post and
+            criterion, in the columns of `psy_agents.evaluation.predictions.SCHEMA`.
+
+        Raises:
+            UserError: the posts are neither, or a row of the data frame has no text.
         """
+        if isinstance(posts, pd.DataFrame):
+            ids, texts = posts_of_frame(posts)
+            return frame_of_predictions(ids, self._predict_texts(texts, quotes))
+        if isinstance(posts, str):
+            raise UserError("predict takes a list of texts, or a data frame: write [text] for a single text.")
+        texts = list(posts)
+        wrong = next((place for place, text in enumerate(texts) if not isinstance(text, str)), None)
+        if wrong is not None:
+            raise UserError(f"Text {wrong} (from 0 on) is a {type(texts[wrong]).__name__}, not a string.")
+        return self._predict_texts(texts, quotes)
+
+    def _predict_texts(self, texts: list[str], quotes: bool) -> list[dict[str, Prediction]]:
         if not texts:
             return []
         pairs = unlabelled_pairs(self.criteria, texts)
@@ -122,6 +162,8 @@ class _Member:
         agent, self._tokenizer, self.decisions, description = load_agent(folder)
         self.name: str = description["agent"]
         self.criteria: dict[str, str] = description["criteria"]
+        self.encoder: str = description["model"]["encoder"]
+        self.training = None if description["training"] is None else SavedTraining(**description["training"])
         self._settings = InferenceSettings(**description["reading"])
         self._agent, self._device = agent.to(device), device
         precision = getattr(torch, self._settings.precision)

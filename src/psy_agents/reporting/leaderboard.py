@@ -11,7 +11,6 @@ import pandas as pd
 
 from psy_agents.agents.registry import AGENTS, spec
 from psy_agents.baselines.objectives import baseline_objectives
-from psy_agents.evaluation.metrics.registry import TITLES
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.records import TrialRecord, best_record
 from psy_agents.reporting.page_parts import Table
@@ -77,19 +76,12 @@ def _rows(study: optuna.Study, baselines: Mapping[str, Mapping[str, float]], ref
         confirmed = refit is not None and refit.from_study == study.study_name and refit.hyperparameters["encoder"] == encoder
         rows.append((
             agent, attributes["stage"], Path(encoder).name,
-            objective_name(agent, settings.objective_evidence_weight), best.value,
+            spec(agent).objective_title(settings.objective_evidence_weight), best.value,
             baseline, None if baseline is None else objectives[baseline], refit.test_value if confirmed else None,
             len(records), sum(each.epochs_run for each in tried), sum(each.seconds for each in tried) / 3600,
             pinned_parameters(agent, encoder, {**settings.fixed, **best.params}), study.study_name,
         ))  # fmt: skip
     return rows
-
-
-def objective_name(agent: str, evidence_weight: float) -> str:
-    """The agent's objective in words: ``macro-F1``, or ``0.5 macro-F1 + 0.5 token-F1``."""
-    titles = [TITLES[metric] for metric in spec(agent).objective_metrics]
-    weights = (1 - evidence_weight, evidence_weight)
-    return titles[0] if len(titles) == 1 else " + ".join(f"{weight:.2g} {title}" for weight, title in zip(weights, titles, strict=True))
 
 
 def pinned_parameters(agent: str, encoder: str, params: Mapping[str, Any]) -> str:

@@ -181,7 +181,7 @@ class MlflowCallback:
         tags["enqueued"] = str(record.enqueued).lower()
         if record.retry_of is not None:
             tags["retry_of"] = str(record.retry_of)
-        run = self._create(f"trial {record.index + 1}", {**tags, PARENT: self._stage})
+        run = self._create(f"trial {record.number}", {**tags, PARENT: self._stage})
         self._runs[record.index] = run
         self._client.log_batch(run, params=[Param(name, str(value)) for name, value in record.params.items()])
 

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from psy_agents.agents.encoders.loading import locate_encoder, max_positions
 from psy_agents.agents.losses import positive_weight
 from psy_agents.agents.registry import new_agent
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
+from psy_agents.agents.saved.description import SavedTraining
 from psy_agents.agents.windows import Windows
 from psy_agents.training.batches import bucketed_batches, epoch_pairs
 from psy_agents.training.best_epoch import BestEpoch
@@ -260,4 +262,5 @@ class TrainingRun:
             self.data.train.criteria,
             self.config.model_dump(),
             InferenceSettings(self.settings.unit, str(self.precision).removeprefix("torch."), self.settings.evaluation_tokens),
+            SavedTraining(corpus=self.data.corpus, posts=self.data.n_posts, date=datetime.now(UTC).date().isoformat()),
         )

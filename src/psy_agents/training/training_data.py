@@ -51,6 +51,7 @@ class TrainingData:
 
     Attributes:
         train_id, validation_id: identity of the training pairs and of the scored ones.
+        corpus, n_posts: name of the corpus, and number of the posts to train on.
 
     Raises:
         UserError: a split has no positive pair, or the agent cannot read sentence by sentence.
@@ -75,6 +76,7 @@ class TrainingData:
             if data is not None and not data.labels.any():
                 raise UserError(f"The {name} split has no positive pair, so nothing can be learned or scored: "
                                 "use more posts or other split ratios.")  # fmt: skip
+        self.corpus, self.n_posts = corpus.name, int(corpus.posts["post_id"].isin(corpus.members(*train)).sum())
         self.train_id = split_id(corpus, train, "annotated sentences" if self.by_sentence else "posts")
         self.validation_id = None if scored is None else split_id(corpus, (scored,), "sentences" if self.by_sentence else "posts")
         self.cache = WorkerCache(settings) if cache is None else cache

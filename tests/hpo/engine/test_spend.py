@@ -79,14 +79,14 @@ def test_progress_counts_epochs(search, caplog):
     lines = [line.getMessage() for line in caplog.records]
     trials = [line for line in lines if line.startswith("trial ")]
     last = result.records[-1]
-    assert len(trials) == len(result.records) and trials[-1].startswith(f"trial {last.index + 1} value {last.value:.4f} ")
+    assert len(trials) == len(result.records) and trials[-1].startswith(f"trial {last.number} value {last.value:.4f} ")
     assert f"; {result.epochs_trained}/20 epochs, best {result.best.value:.4f}" in trials[-1]
     assert f"study: {len(result.records)} trials with {result.epochs_trained}/20 epochs finished before, 0 workers" in lines
     assert any(f"{len(result.records)} trials finished, none failed, {result.epochs_trained}/20 epochs trained" in line for line in lines)
     screen = io.StringIO()
     with ProgressDisplay(Console(file=screen, force_terminal=True, width=120)) as progress:
         search.run(name="shown", **STAGE, callbacks=[progress])
-    assert "/20" in screen.getvalue() and "worker 0: trial 1 " in screen.getvalue()
+    assert "/20" in screen.getvalue() and "worker 0: trial 0 " in screen.getvalue()
 
 
 def test_epochs_without_a_number_of_trials_are_refused():

@@ -59,8 +59,7 @@ def test_the_sentences_give_states_reasons_the_best_trial_and_shares_of_time():
     time = WorkerTime(training=3600.0, start_up=36.0, idle=364.0, worker_starts=3)
     trials, times = stage_summary("study", 4, records, {"worker died": 1}, time).splitlines()
     assert trials == (
-        "study: 3/4 trials finished (2 complete, 1 failed: diverged), 6 epochs trained; best 0.7500 in trial 2 (number 2); "
-        "retried: 1 worker died"
+        "study: 3/4 trials finished (2 complete, 1 failed: diverged), 6 epochs trained; best 0.7500 in trial 2; retried: 1 worker died"
     )
     assert times == (
         "study: worker time 1:06:40: 1:00:00 training (90.0%), 36.0 s starting workers (0.9%), 0:06:04 idle (9.1%); 3 worker starts"

@@ -69,7 +69,7 @@ def test_the_loaded_ensemble_predicts_the_tested_predictions_to_the_last_bit(ens
     ids, texts = posts_of_test(corpus)
     table = output.predictions
     assert table[["post_id", "criterion"]].values.tolist() == [[post, c] for post in ids for c in corpus.criteria]
-    assert as_rows(psy_agents.load(output.model).predict(texts)) == table_rows(table)
+    assert as_rows(psy_agents.load(output.model).predict(texts, quotes=False)) == table_rows(table)
 
 
 def test_its_probability_is_the_calibrated_mean_of_the_members_calibrated_ones(refits, corpus):
@@ -156,7 +156,7 @@ def test_running_it_again_trains_nothing(ensemble):
 def test_a_model_that_is_moved_elsewhere_still_answers(refits, corpus, tmp_path):
     output = refits.ensemble("criteria", "seeds").output
     shutil.copytree(output.model, tmp_path / "moved")
-    assert as_rows(psy_agents.load(tmp_path / "moved").predict(posts_of_test(corpus)[1])) == table_rows(output.predictions)
+    assert as_rows(psy_agents.load(tmp_path / "moved").predict(posts_of_test(corpus)[1], quotes=False)) == table_rows(output.predictions)
 
 
 def test_an_ensemble_killed_between_its_members_continues(refits, tmp_path):

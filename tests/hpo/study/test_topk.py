@@ -79,10 +79,10 @@ def test_the_history_shows_what_baselines_reach(search):
 def test_a_trial_is_shown_letter_by_letter_with_the_reason_of_its_failure(search):
     records = search.run(n_trials=2, baselines=BASELINES, mishaps={1: "diverge"}).records
     lines = hover_text(records[1]).split("<br>")
-    assert lines[:2] == ["trial 2: diverged", "loss is nan in optimiser step 7"]
+    assert lines[:2] == ["trial 1: diverged", "loss is nan in optimiser step 7"]
     assert {"x = 0.7", "loss = plain"} == set(lines[2:])
     marked = replace(records[0], params={"<b>": "<i>"}, value=None)
-    assert hover_text(marked) == "trial 1: complete<br>&lt;b&gt; = &lt;i&gt;"
+    assert hover_text(marked) == "trial 0: complete<br>&lt;b&gt; = &lt;i&gt;"
 
 
 def test_progress_is_a_line_per_trial_where_there_is_no_terminal(search, caplog):
@@ -100,7 +100,7 @@ def test_progress_on_a_terminal_shows_stage_and_workers_and_ends_with_an_error(s
         with pytest.raises(UserError):
             search.run(n_trials=3, mishaps={2: "refuse"}, callbacks=[progress])
         assert progress._progress is None
-    assert "study" in screen.getvalue() and "worker 0: trial 1/3" in screen.getvalue() and "best 0." in screen.getvalue()
+    assert "study" in screen.getvalue() and "worker 0: trial 0 " in screen.getvalue() and "best 0." in screen.getvalue()
     assert "failed in" not in caplog.text
 
 

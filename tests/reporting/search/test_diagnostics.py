@@ -158,16 +158,16 @@ def test_curves_are_those_that_the_trials_ran_and_the_best_stands_out(study):
     height = 1 - (best.params["x"] - 0.7) ** 2
     assert list(raw.y) == pytest.approx([height * (1 - 0.5**epoch) for epoch in (1, 2, 3)])
     assert list(emphasised.y) == pytest.approx([height * each / 3 for each in (0.5 + 0.5 + 0.75, 0.5 + 0.75 + 0.875, 0.75 + 2 * 0.875)])
-    assert raw.name == f"best (trial {best.user_attrs['index'] + 1})"
+    assert raw.name == f"best (trial {best.number})"
     assert list(emphasised.marker.size).index(12) + 1 == best.user_attrs["best_epoch"]
     shown = {
-        (trial - 1, epoch, value)
+        (trial, epoch, value)
         for trace in figure.data[:-2]
         for trial, epoch, value in zip(trace.customdata, trace.x, trace.y, strict=True)
         if epoch is not None
     }
     deciding = [trial for trial in study.trials if trial.user_attrs.get("failure") != "worker died"]
-    assert shown == {(t.user_attrs["index"], *point) for t in deciding for point in t.intermediate_values.items()}
+    assert shown == {(t.number, *point) for t in deciding for point in t.intermediate_values.items()}
 
 
 def test_a_study_without_an_epoch_or_a_trial_has_figures_that_state_it(tmp_path):

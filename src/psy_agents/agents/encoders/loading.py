@@ -38,11 +38,14 @@ HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_d
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 
 
-def locate_encoder(name: str) -> Path:
+def locate_encoder(name: str, *, download: bool = True) -> Path:
     """Return the local folder of an encoder: a folder given by path, the bundled one, or the hub's copy.
 
     The bundled encoder (extra ``offline``) is verified by its published SHA-256. A hub name is looked up in the
     local cache first, then on the hub unless ``HF_HUB_OFFLINE`` is set.
+
+    Args:
+        download: whether an encoder that is not on this machine is fetched.
 
     Raises:
         UserError: the encoder is in none of the three places.
@@ -56,7 +59,7 @@ def locate_encoder(name: str) -> Path:
         bundled = _bundled_folder()
         if bundled is not None:
             return bundled
-    return _hub_folder(name)
+    return _hub_folder(name, download)
 
 
 def named_folder(name: str) -> Path | None:
@@ -87,12 +90,12 @@ def _first_altered(folder: Path) -> str | None:
     return next(missing, None) or next((name for name, known in BUNDLED_SHA256.items() if checksum(folder / name) != known), None)
 
 
-def _hub_folder(name: str) -> Path:
+def _hub_folder(name: str, download: bool) -> Path:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HFValidationError
 
     for local_only in (True, False):
-        if not local_only and constants.HF_HUB_OFFLINE:
+        if not local_only and (constants.HF_HUB_OFFLINE or not download):
             break
         try:
             folder = Path(snapshot_download(name, allow_patterns=ENCODER_FILES, local_files_only=local_only))

@@ -21,7 +21,7 @@ from psy_agents.agents.model import AgentModel
 from psy_agents.agents.registry import AGENTS, model_class, spec
 from psy_agents.agents.renamed import with_new_names
 from psy_agents.agents.saved.checksums import CHECKSUMS, refuse_unlisted, verify_checksums, write_checksums
-from psy_agents.agents.saved.description import SavedAgent, read_description
+from psy_agents.agents.saved.description import SavedAgent, SavedTraining, read_description
 from psy_agents.errors import UserError, errors_are_shown, where
 from psy_agents.files.atomic import atomic_folder
 
@@ -87,6 +87,7 @@ def save_agent(
     criteria: Mapping[str, str],
     hyperparameters: Mapping[str, Any],
     settings: InferenceSettings,
+    training: SavedTraining | None = None,
 ) -> None:
     """Write the agent to ``folder`` atomically: readers see the old folder or the new one."""
     from safetensors.torch import save_file
@@ -101,6 +102,7 @@ def save_agent(
         "reading": asdict(settings),
         "criteria": dict(criteria),
         "hyperparameters": dict(hyperparameters),
+        "training": None if training is None else training.model_dump(),
     }
     with atomic_folder(folder) as part:
         for encoder_name in agent.spec.encoders:
@@ -120,7 +122,7 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
     hashed = (folder / CHECKSUMS).is_file()
     recorded = verify_checksums(folder) if hashed else set()
     if not (folder / "agent.json").is_file():
-        raise UserError(f"'{folder}' is not a saved agent: it has no agent.json.")
+        raise UserError(f"'{folder}' is not a saved agent: it has no agent.json{_meant(folder)}")
     description = read_description(folder / "agent.json", SavedAgent, FORMAT).model_dump()
     if not hashed:
         raise UserError(f"'{folder}' lacks {CHECKSUMS}, the list of its files: copy the model again, or refit it.")
@@ -140,6 +142,14 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
         if errors_are_shown():
             raise
         raise UserError(f"'{folder}' cannot be loaded ({where(error)}): copy the model again, or refit it.") from None
+
+
+def _meant(folder: Path) -> str:
+    """The end of a message: the newest saved model below the folder."""
+    found = {file.parent for level in ("*", "*/*") for name in ("agent", "ensemble") for file in folder.glob(f"{level}/{name}.json")}
+    nearest = min((len(each.parts) for each in found), default=0)  # The members of an ensemble lie below it.
+    newest = max((each for each in found if len(each.parts) == nearest), default=None)
+    return "." if newest is None else f"; did you mean '{newest}'?"
 
 
 def _load_model(folder: Path, description: Mapping[str, Any]) -> tuple[AgentModel, Any]:

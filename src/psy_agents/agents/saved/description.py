@@ -47,6 +47,14 @@ class SavedReading(Schema):
     evaluation_tokens: int = Field(ge=1, le=2**24)
 
 
+class SavedTraining(Schema):
+    """Where a saved agent comes from."""
+
+    corpus: str = Field(max_length=1000, description="Its name in globals.yml; empty: not named.")
+    posts: int = Field(ge=1, description="On which it was trained.")
+    date: str = Field(pattern=r"^\d{4}-\d\d-\d\d$", description="Of saving, in UTC.")
+
+
 class SavedAgent(SavedDecisions):
     """``agent.json``."""
 
@@ -56,6 +64,7 @@ class SavedAgent(SavedDecisions):
     reading: SavedReading
     criteria: dict[str, Text] = Field(min_length=1, max_length=10_000)
     hyperparameters: dict[str, Any]
+    training: SavedTraining | None = Field(None, description="None of an agent that an earlier version saved.")
 
 
 class SavedEnsemble(SavedDecisions):

@@ -67,7 +67,7 @@ class ProgressDisplay:
         if self._progress is None:
             return
         self._curves[record.worker] = []
-        description = f"  worker {record.worker}: trial {record.index + 1}{_of(self._info)}"
+        description = f"  worker {record.worker}: trial {record.number}"
         if record.worker not in self._workers:
             self._workers[record.worker] = self._progress.add_task(description, total=self._info.epochs, note="")
         else:
@@ -87,8 +87,9 @@ class ProgressDisplay:
         if record.state == "complete" and (self._best is None or record.value > self._best):
             self._best = record.value
         if self._progress is None:
-            spent = "" if self._info.epoch_budget is None else f"{self._done}/{self._total} epochs, "
-            log.info("trial %d%s %s; %s%s", record.index + 1, _of(self._info), _ending(record), spent, self._note())
+            unit = "trials" if self._info.epoch_budget is None else "epochs"
+            done = f"{self._done} {unit}" if self._total is None else f"{self._done}/{self._total} {unit}"
+            log.info("trial %d %s; %s, %s", record.number, _ending(record), done, self._note())
             return
         self._progress.update(self._stage, completed=self._done, note=self._note())
         if record.worker in self._workers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,10 @@ class StageRunner:
         for key, value in described.items():
             if key not in known:
                 self.study.set_user_attr(key, value)
+        if "metric" in described and self.study.metric_names is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self.study.set_metric_names([described["metric"]])
         self._clock = StageClock(known.get("stage_seconds", 0.0))
         writer = self.store.writer(self.study)
         self._trials = StageTrials(

@@ -43,7 +43,7 @@ def stage_summary(
     wanted = "" if n_trials is None or epoch_budget is not None else f"/{n_trials}"
     trained = f"{count_epochs(records)}{'' if epoch_budget is None else f'/{epoch_budget}'} epochs trained"
     best = best_record(records)
-    value = "no value" if best is None else f"best {best.value:.4f} in trial {best.index + 1} (number {best.number})"
+    value = "no value" if best is None else f"best {best.value:.4f} in trial {best.number}"
     again = "; retried: " + ", ".join(f"{count} {reason}" for reason, count in retried.items()) if retried else ""
     return f"{study_name}: {len(records)}{wanted} trials finished{ended}, {trained}; {value}{again}\n{study_name}: {time_sentence(time)}"
 

@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import Field, FiniteFloat
 
 from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.agents.registry import spec
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import no_predictions, read_predictions
@@ -130,6 +131,7 @@ def run_refit(
     corpora, folds = held_out_by_seed(corpus, config)
     attributes = {
         "agent": agent,
+        "metric": spec(agent).objective_title(settings.objective_evidence_weight),
         "data_hash": data,
         "settings_hash": settings_hash(settings),
         "parent_study": top.study,

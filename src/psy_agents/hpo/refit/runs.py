@@ -117,6 +117,7 @@ class RefitRuns:
             workers=self.config.workers,
         )
         candidate = {"candidate": {"type": "categorical", "choices": list(range(self.n_candidates))}}
+        unscored = {"metric": "negative training loss"} if SCORED_ON[objective] == "training" else {}
         return StageRunner(
             stage,
             SearchSpace.from_config(candidate, {"candidate": 0}),
@@ -128,7 +129,7 @@ class RefitRuns:
             checkpoint_root=self.paths.checkpoints / name,
             seeds=[seed for _, seed in runs],
             callbacks=self.callbacks,
-            attributes={**self.attributes, "identity": identity, "scored_on": SCORED_ON[objective]},
+            attributes={**self.attributes, **unscored, "identity": identity, "scored_on": SCORED_ON[objective]},
             log_dir=None if self.paths.logs is None else self.paths.logs / name,
             time_on_gpu=self._meter(setup).rates,
         )

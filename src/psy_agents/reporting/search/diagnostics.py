@@ -136,7 +136,7 @@ def learning_curves_plot(study: optuna.Study) -> Figure:
     for state, colour in STATE_COLOURS.items():
         chosen = [record for record in begun if record.state == state]
         # One trace for all trials of a state, with gaps between them: hundreds of traces are slow.
-        points = [(epoch, value, record.index + 1) for record in chosen for epoch, value in [*curves[record.number], (None, None)]]
+        points = [(epoch, value, record.number) for record in chosen for epoch, value in [*curves[record.number], (None, None)]]
         if points:
             epochs, values, trials = zip(*points, strict=True)
             figure.add_scatter(
@@ -158,7 +158,7 @@ def learning_curves_plot(study: optuna.Study) -> Figure:
             mode="lines+markers",
             line={"color": BEST_COLOUR, "width": 1},
             marker={"size": 5},
-            name=f"best (trial {best.index + 1})",
+            name=f"best (trial {best.number})",
             text=[hover_text(best)] * len(epochs),
             hovertemplate="epoch %{x}: %{y:.4f}<br>%{text}<extra></extra>",
         )

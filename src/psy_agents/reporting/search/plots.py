@@ -30,7 +30,7 @@ def history_plot(
     """
     import plotly.graph_objects as go
 
-    records = sorted(records, key=lambda record: record.index)
+    records = sorted(records, key=lambda record: record.number)
     figure = go.Figure()
     values = [record.value for record in records if record.value is not None]
     floor = min(values, default=0.0)
@@ -38,7 +38,7 @@ def history_plot(
         chosen = [record for record in records if record.state == state]
         if chosen:
             figure.add_scatter(
-                x=[record.index + 1 for record in chosen],
+                x=[record.number for record in chosen],
                 y=[floor if record.value is None else record.value for record in chosen],
                 text=[hover_text(record) for record in chosen],
                 hoverinfo="text",
@@ -51,7 +51,7 @@ def history_plot(
         if record.state == "complete" and (best is None or record.value > best):
             best = record.value
         if best is not None:
-            steps.append((record.index + 1, best))
+            steps.append((record.number, best))
     if steps:
         xs, ys = zip(*steps, strict=True)
         figure.add_scatter(x=xs, y=ys, mode="lines", line={"shape": "hv", "color": BEST_COLOUR}, name="best so far")
@@ -71,13 +71,14 @@ def stage_plot(agent: str, result: StageResult, baselines: Mapping[str, Mapping[
         evidence_weight: weight of token-F1 in the objective of an agent that predicts both.
     """
     objectives = baseline_objectives(baselines, spec(agent).objective_metrics, evidence_weight)
-    log.info("baselines by the objective of %s: %s", agent, ", ".join(f"{name} {value:.4f}" for name, value in objectives.items()))
+    values = ", ".join(f"{name} {value:.4f}" for name, value in objectives.items())
+    log.info("baselines of %s by %s: %s", agent, spec(agent).objective_title(evidence_weight), values)
     return history_plot(result.records, result.study_name, objectives)
 
 
 def hover_text(record: TrialRecord) -> str:
     """A trial's number, state, value and parameters, one parameter a line."""
-    head = f"trial {record.index + 1}: {record.failure or record.state}"
+    head = f"trial {record.number}: {record.failure or record.state}"
     if record.value is not None:
         head += f", {record.value:.4f}"
     reason = [] if record.reason is None else [wrapped_text(record.reason)]

@@ -1,0 +1,1 @@
+"""The commands of ``python -m psy_agents`` beside Kedro's run."""

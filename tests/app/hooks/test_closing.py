@@ -1,0 +1,60 @@
+"""The box at the end of a stage: the best value by its name, the baseline, the parameters, and commands that fit this run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+from kedro.io import DataCatalog, Version
+from support.small_search import best_trials, build_corpus, training_settings
+
+from psy_agents.app.hooks.closing import ClosingHooks
+from psy_agents.datasets import CheckedJSONDataset
+from psy_agents.pipelines import hpo_stages
+
+VERSION = Version(None, "2026-01-01T00.00.00.000Z")
+RUN = {"env": "test", "runtime_params": {"training": {"unit": "sentence"}}}
+BASELINES = {"all_positive": {"macro_f1": 0.4}, "majority": {"macro_f1": 0.995}, "whole_post": {"token_f1": 1.0}}
+
+
+@pytest.fixture
+def closed(tmp_path, capsys, monkeypatch):
+    """Ends a stage of the criteria agent in a run of some stages, and returns the box by its rows."""
+    monkeypatch.setenv("COLUMNS", "250")
+    settings = training_settings(tmp_path)
+    top = best_trials("criteria", build_corpus(), settings, {"learning_rate": 0.000123456, "pooling": "mean"}, {"pooling": "max"})
+
+    def run(stage: str, *others: str) -> dict[str, str]:
+        names = [f"criteria.hpo_{stage}_topk", f"criteria.hpo_{stage}_history"]
+        entry = CheckedJSONDataset(filepath=str(tmp_path / "topk.json"), model="psy_agents.hpo.study.topk.TopK", version=VERSION)
+        hooks, pipelines = ClosingHooks(), [hpo_stages.create_pipeline("criteria", each) for each in (stage, *others)]
+        hooks.before_pipeline_run(RUN, sum(pipelines[1:], pipelines[0]), DataCatalog({names[0]: entry}))
+        (node,) = pipelines[0].nodes
+        inputs = {"params:training": settings, "baselines": BASELINES}
+        hooks.after_node_run(node, inputs, {names[0]: top.model_dump(), names[1]: None})
+        hooks.after_dataset_saved(names[1])
+        hooks.after_dataset_saved("another")
+        assert capsys.readouterr().out == "", "not before all is saved"
+        hooks.after_dataset_saved(names[0])
+        return dict(re.split(r" {2,}", line.strip("│ \n"), maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:-1])
+
+    return run
+
+
+def test_the_box_of_a_stage_says_what_was_reached_and_what_to_run(closed):
+    box = closed("stage0")
+    assert box["best macro-F1 on validation"] == "0.9900"
+    assert box["in"] == "trial 11, epoch 1 of 2; 2 trials finished"
+    assert box["best baseline"] == "0.9950, majority: the agent is not above it"
+    assert box["parameters"] == "learning_rate 0.000123, pooling mean"
+    assert box["best trials"].endswith(f"/topk.json/{VERSION.save}/topk.json")
+    assert shlex.split(box["next"]) == [
+        "kedro", "run", "--env", "test", "--pipeline", "hpo_stage1", "--params", "agent=criteria,training.unit=sentence",
+    ]  # fmt: skip
+    assert box["a model from here"].endswith("--pipeline refit --params agent=criteria,training.unit=sentence,hpo.refit.stage=stage0")
+
+
+def test_a_run_that_goes_on_says_so(closed):
+    assert closed("stage0", "stage1")["next"] == "this run continues with stage1"
+    assert closed("maximal")["next"].endswith("hpo.refit.stage=maximal")
