@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PIN = re.compile(r"^([\w.-]+)(?:\[\w,]+\])?==([\w.]+)", re.MULTILINE)
-OTHER_SYSTEMS = {"colorama", "httpx2-jsfetch", "pywin32", "waitress"}
+OTHER_SYSTEMS = {"colorama", "httpx2-jsfetch", "pywin32", "pywinpty", "waitress"}
 BUILD = {"setuptools"}
 
 

@@ -20,11 +20,14 @@ SHOWN_FROM_ITS_START = 25
 """Characters by which a post is recognised: displays of tables cut cells, so that words at a post's end are not enough."""
 
 
-def execute(notebook: nbformat.NotebookNode, data: Path, monkeypatch: pytest.MonkeyPatch, agent: str = "evidence") -> str:
-    """All outputs of a notebook that opens these data, as JSON."""
+def execute(
+    notebook: nbformat.NotebookNode, data: Path, monkeypatch: pytest.MonkeyPatch, agent: str = "evidence", folder: str = "notebooks"
+) -> str:
+    """All outputs of a notebook that opens these data, as JSON; by default it runs in its own folder, as Jupyter does."""
     monkeypatch.setenv("PSY_DATA", str(data))
     monkeypatch.setenv("PSY_AGENT", agent)
-    NotebookClient(notebook, timeout=600, startup_timeout=600, kernel_name="python3").execute()
+    resources = {"metadata": {"path": str(ROOT / folder)}}
+    NotebookClient(notebook, timeout=600, startup_timeout=600, kernel_name="python3", resources=resources).execute()
     return json.dumps([cell.get("outputs", []) for cell in notebook.cells], ensure_ascii=False)
 
 
@@ -64,8 +67,8 @@ def test_errors_of_every_agent_are_inspected_without_text(agent, data, monkeypat
     assert ("rightly none" in shown or "invented" in shown) == (agent != "criteria")
 
 
-def test_a_stage_is_read_without_text(data, monkeypatch):
-    shown = execute(read("read_a_stage"), data, monkeypatch)
+def test_a_stage_is_read_without_text_also_from_the_root(data, monkeypatch):
+    shown = execute(read("read_a_stage"), data, monkeypatch, folder=".")
     assert quoted(shown, data) == []
     assert "evidence-stage0-sanity-" in shown
 
@@ -84,9 +87,11 @@ def test_a_notebook_that_shows_posts_would_be_seen(data, monkeypatch):
         ("inspect_errors", "kedro run --pipeline refit --params agent=share"),
     ],
 )
-def test_it_names_the_command_to_run_where_nothing_is_there(name, command, tmp_path, monkeypatch):
-    with pytest.raises(CellExecutionError, match=command):
-        execute(read(name), tmp_path, monkeypatch, "share")
+def test_it_names_the_command_to_run_where_nothing_is_there(name, command, monkeypatch):
+    """A relative folder is one of the project, wherever the notebook runs."""
+    with pytest.raises(CellExecutionError, match=command) as raised:
+        execute(read(name), Path("data/nowhere"), monkeypatch, "share")
+    assert "notebooks/data" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
