@@ -56,7 +56,8 @@ def test_each_stage_is_refined_from_the_one_before_and_the_last_one_is_refitted(
     summary = loaded(finished.folder, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
     assert summary["from_study"] == tops["stage2"]["study"]
     model = latest(finished.folder, f"data/test/06_models/refit/{agent}")
-    assert (model / "agent.json").is_file() and list(model.glob("*encoder/model.safetensors"))
+    assert json.loads((model / "agent.json").read_text(encoding="utf-8"))["training"]["corpus"] == "synthetic"
+    assert list(model.glob("*encoder/model.safetensors"))
     assert not list(model.rglob("*.parquet"))
 
 
