@@ -37,7 +37,10 @@ def closed(tmp_path, capsys, monkeypatch):
         hooks.after_dataset_saved("another")
         assert capsys.readouterr().out == "", "not before all is saved"
         hooks.after_dataset_saved(names[0])
-        return dict(re.split(r" {2,}", line.strip("│ \n"), maxsplit=1) for line in capsys.readouterr().out.splitlines()[1:-1])
+        _, *rows = capsys.readouterr().out.splitlines()
+        end = next(place for place, line in enumerate(rows) if line.startswith("╰"))
+        shown = dict(re.split(r" {2,}", line.strip("│ "), maxsplit=1) for line in rows[:end])
+        return shown | dict(line.strip().split(": ", 1) for line in rows[end + 1 :])
 
     return run
 
@@ -48,7 +51,7 @@ def test_the_box_of_a_stage_says_what_was_reached_and_what_to_run(closed):
     assert box["in"] == "trial 11, epoch 1 of 2; 2 trials finished"
     assert box["best baseline"] == "0.9950, majority: the agent is not above it"
     assert box["parameters"] == "learning_rate 0.000123, pooling mean"
-    assert box["best trials"].endswith(f"/topk.json/{VERSION.save}/topk.json")
+    assert box["open"].endswith(f"/topk.json/{VERSION.save}/topk.json")
     assert shlex.split(box["next"]) == [
         "kedro", "run", "--env", "test", "--pipeline", "hpo_stage1", "--params", "agent=criteria,training.unit=sentence",
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from psy_agents.app.resolvers import environment, given_parameters
 from psy_agents.datasets.project import shown_path
 from psy_agents.pipelines.tags import CROSS_VALIDATION, REFIT, agent_of, stage_of
 
+Rows = list[tuple[str, str]]
 NEXT = {"stage0": ("hpo_stage1", "stage1"), "stage1": ("hpo_stage2", "stage2"), "stage2": ("refit", REFIT), "maximal": ("refit", REFIT)}
 """The pipeline after a stage, and the stage that it runs."""
 
@@ -46,33 +47,32 @@ class ClosingHooks:
         from psy_agents.reporting.search.closing_box import print_box
 
         agent, stage = agent_of(self._node), stage_of(self._node)
-        rows = self._refit(agent) if stage == REFIT else self._stage(agent, stage)
-        print_box(f"{agent}, {stage}", rows)
+        rows, then = self._refit(agent) if stage == REFIT else self._stage(agent, stage)
+        print_box(f"{agent}, {stage}", rows, then)
 
-    def _stage(self, agent: str, stage: str) -> list[tuple[str, str]]:
+    def _stage(self, agent: str, stage: str) -> tuple[Rows, Rows]:
         from psy_agents.hpo.study.topk import TopK
         from psy_agents.reporting.search.closing_box import stage_rows
 
         topk = f"{agent}.hpo_{stage}_topk"
         weight = self._inputs["params:training"].objective_evidence_weight
-        rows = [*stage_rows(TopK.model_validate(self._outputs[topk]), self._inputs["baselines"], weight), ("best trials", self._path(topk))]
+        rows, then = stage_rows(TopK.model_validate(self._outputs[topk]), self._inputs["baselines"], weight), [("open", self._path(topk))]
         pipeline, following = NEXT[stage]
         if (agent, following) in self._coming:
-            return [*rows, ("next", f"this run continues with {following}")]
-        rows.append(("next", self._command(pipeline, agent, {"hpo.refit.stage": stage} if stage == "maximal" else {})))
+            return rows, [*then, ("next", f"this run continues with {following}")]
+        then.append(("next", self._command(pipeline, agent, {"hpo.refit.stage": stage} if stage == "maximal" else {})))
         if pipeline != REFIT:
-            rows.append(("a model from here", self._command("refit", agent, {"hpo.refit.stage": stage})))
-        return rows
+            then.append(("a model from here", self._command("refit", agent, {"hpo.refit.stage": stage})))
+        return rows, then
 
-    def _refit(self, agent: str) -> list[tuple[str, str]]:
+    def _refit(self, agent: str) -> tuple[Rows, Rows]:
         from psy_agents.hpo.refit.run_refit import RefitSummary
         from psy_agents.reporting.search.closing_box import refit_rows
 
         summary = RefitSummary.model_validate(self._outputs[f"{agent}.refit_summary"])
         model = self._path(f"{agent}.refit_model")
-        return [
-            *refit_rows(summary, self._inputs["params:training"].objective_evidence_weight),
-            ("model", model),
+        return refit_rows(summary, self._inputs["params:training"].objective_evidence_weight), [
+            ("open", model),
             ("try it", shlex.join(["python", "-m", "psy_agents", "predict", model, "text of a post"])),
             ("next", self._command("report", None, {})),
         ]

@@ -45,8 +45,12 @@ def refit_rows(summary: RefitSummary, evidence_weight: float) -> Rows:
     ]
 
 
-def print_box(title: str, rows: Sequence[tuple[str, str]]) -> None:
-    """Print the rows in a box to the terminal."""
+def print_box(title: str, rows: Sequence[tuple[str, str]], then: Sequence[tuple[str, str]]) -> None:
+    """Print the rows in a box to the terminal.
+
+    Args:
+        then: what to run and to open; it stands below the box, where a long line can be copied.
+    """
     from rich.console import Console
     from rich.panel import Panel
     from rich.table import Table
@@ -57,7 +61,10 @@ def print_box(title: str, rows: Sequence[tuple[str, str]]) -> None:
     grid.add_column(overflow="fold")
     for name, value in rows:
         grid.add_row(Text(name, style="bold"), Text(value))
-    Console().print(Panel(grid, title=title, title_align="left", expand=False))
+    console = Console()
+    console.print(Panel(grid, title=title, title_align="left", expand=False))
+    for name, value in then:
+        console.print(Text(f"  {name}: {value}"), soft_wrap=True)
 
 
 def _shown(params: Mapping[str, Any]) -> str:
