@@ -1,6 +1,7 @@
 """``python -m psy_agents``: shows what there is; with options it runs this project as ``kedro run`` does; ``predict`` reads a text."""
 
 import sys
+import warnings
 from pathlib import Path
 
 
@@ -19,8 +20,12 @@ def command(arguments: list[str]) -> None:
     match arguments:
         case []:
             from psy_agents.app.commands.overview import overview
+            from psy_agents.pipeline_registry import register_pipelines
 
-            print(overview(Path.cwd()))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # Kedro's, on the dots in names of parameters.
+                pipelines = register_pipelines()
+            print(overview(pipelines, Path.cwd()))
         case ["predict", *rest]:
             from psy_agents.app.commands.predict import predict
 

@@ -29,28 +29,6 @@ STAGED = ("stage0", "stage1", "stage2")
 MAXIMAL = ("maximal",)
 """The search in one stage."""
 
-SUMMARIES = {
-    "__default__": "preprocessing alone, without its page",
-    "synthetic_corpus": "writes the bundled corpus again",
-    "preprocessing": "raw files become posts, pairs and splits; the data-quality page",
-    "baselines": "simple systems on the same validation pairs",
-    "hpo_stage0": "sanity: 8 trials x 3 epochs an agent",
-    "hpo_stage1": "coarse: 20 x 10, builds on stage 0",
-    "hpo_stage2": "fine: 50 x 15, builds on stage 1",
-    "maximal_hpo": "one large search: 600 to 1,200 trials an agent",
-    "refit": "the best trials over several seeds; the winner trained again and tested once",
-    "cross_validation": "search, refit and test of each fold",
-    "leaderboard": "the best trial of each agent, stage and encoder",
-    "report": "agents and baselines on test, for a paper",
-    "evidence_page": "test posts with annotated and predicted evidence",
-    "predict": "a file of new posts",
-    "export": "a refitted model with its card, to give away",
-    "publish": "an exported model to the Hugging Face hub, after asking",
-    "full_hpo_all": "all stages, refits and the report, of all agents",
-    "maximal_hpo_all": "the large search, refits and the report, of all agents",
-}
-"""What each pipeline does, for `python -m psy_agents`."""
-
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Name each pipeline; a stage includes the preprocessing and the baselines, so one command is enough."""

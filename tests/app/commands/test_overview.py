@@ -7,7 +7,8 @@ from pathlib import Path
 from psy_agents.__main__ import command
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.commands.overview import overview
-from psy_agents.pipeline_registry import SUMMARIES, register_pipelines
+from psy_agents.pipeline_registry import register_pipelines
+from psy_agents.pipelines.summaries import SUMMARIES
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,4 +25,4 @@ def test_the_overview_names_pipelines_agents_environments_and_commands(capsys, m
 
 
 def test_elsewhere_environments_are_left_out(tmp_path):
-    assert "Environments" not in overview(tmp_path)
+    assert "Environments" not in overview(SUMMARIES, tmp_path)

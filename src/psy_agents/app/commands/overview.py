@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import psy_agents
 from psy_agents.agents.registry import AGENTS, spec
-from psy_agents.pipeline_registry import SUMMARIES, register_pipelines
+from psy_agents.pipelines.summaries import SUMMARIES
 
 COMMANDS = {
     "kedro run --pipeline hpo_stage0 --params agent=evidence": "a first search, in minutes",
@@ -20,19 +20,17 @@ COMMANDS = {
 NO_ENVIRONMENTS = {"base", "local", "template"}
 
 
-def overview(project: Path) -> str:
+def overview(pipelines: Iterable[str], project: Path) -> str:
     """The overview as text.
 
     Args:
+        pipelines: names of all that are registered.
         project: whose folder ``conf`` has the environments; without one they are left out.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # Kedro's, on the dots in names of parameters.
-        pipelines = register_pipelines()
     environments = sorted(each.name for each in (project / "conf").glob("*/") if each.name not in NO_ENVIRONMENTS)
     parts = [
         f"psy_agents {psy_agents.__version__}: {psy_agents.__doc__[0].lower()}{psy_agents.__doc__[1:]}",
-        _section("Pipelines: kedro run --pipeline NAME", {name: SUMMARIES[name] for name in pipelines}),
+        _section("Pipelines: kedro run --pipeline NAME", {name: SUMMARIES.get(name, "") for name in pipelines}),
         _section("Agents: --params agent=NAME, agent=ONE+OTHER or agent=all", {name: f"says {spec(name).summary}" for name in AGENTS}),
         *([f"Environments: --env NAME\n  {', '.join(environments)}"] if environments else []),
         _section("Commands", COMMANDS),
