@@ -6,13 +6,14 @@ from typing import Any
 import click
 import yaml
 from kedro.framework.cli.project import run as kedro_run
+from omegaconf.errors import OmegaConfBaseException
 
 
 class _Run(type(kedro_run)):
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         try:
             return super().make_context(*args, **kwargs)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, OmegaConfBaseException, UnicodeError):  # The last: bytes of the shell that are no UTF-8.
             raise click.UsageError("--params: a value cannot be read: write lists into a file of conf.") from None
 
     def invoke(self, ctx: click.Context) -> Any:

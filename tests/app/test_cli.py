@@ -10,6 +10,7 @@ from psy_agents.cli import cli, run
     ("arguments", "sentence"),
     [
         (["--params", "hpo.refit.seeds=[1"], "--params: a value cannot be read: write lists into a file of conf."),
+        (["--params", "hpo.stage0.seed=\udcff"], "--params: a value cannot be read: write lists into a file of conf."),
         (["--runner", "Nobodys"], "--runner Nobodys: there is no such runner: leave --runner out."),
     ],
 )

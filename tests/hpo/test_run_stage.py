@@ -248,7 +248,7 @@ def test_a_parent_of_other_data_is_used_with_a_warning_and_one_of_another_agent_
     assert "WARNING" not in logged and first == list(params)
     other, _, _, logged = prepared(parent=parent.model_copy(update={"data_hash": "other"}))
     assert other == same and "WARNING" in logged and "another corpus or other splits" in logged
-    with pytest.raises(ValueError, match="of share, not of criteria"):
+    with pytest.raises(UserError, match=r"^The best trials before \w+ of criteria are those of share: run the stage before again\.$"):
         prepared(parent=parent.model_copy(update={"agent": "share"}))
 
 

@@ -106,6 +106,14 @@ def test_no_file_is_read_that_the_list_lacks_or_that_lies_elsewhere(models, tmp_
         (folder / "agent.json").unlink()
         (folder / "agent.json").symlink_to(outside)
 
+    def link_to_the_list(folder: Path) -> None:
+        (folder / "hashes.json").rename(tmp_path / "hashes.json")
+        (folder / "hashes.json").symlink_to(tmp_path / "hashes.json")
+
+    def loop(folder: Path) -> None:
+        (folder / "agent.json").unlink()
+        (folder / "agent.json").symlink_to("agent.json")
+
     def pipe(name: str) -> Alteration:
         def alter(folder: Path) -> None:
             (folder / name).unlink()
@@ -119,6 +127,8 @@ def test_no_file_is_read_that_the_list_lacks_or_that_lies_elsewhere(models, tmp_
         lambda folder: listed(folder, "../outside.json"),
         lambda folder: listed(folder, outside.as_posix()),
         link,
+        link_to_the_list,
+        loop,
         pipe("hashes.json"),
         pipe("agent.json"),
         *(content(name, b"{}") for name in unlisted),

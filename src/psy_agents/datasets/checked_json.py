@@ -53,6 +53,8 @@ class CheckedJSONDataset(LocalVersionedDataset[dict[str, Any], dict[str, Any] | 
             data = json.loads(path.read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
             raise UserError(f"{path} is not valid JSON (line {error.lineno}): delete it and run its stage again.") from None
+        except (ValueError, RecursionError):  # Bytes that are no UTF-8, numbers of thousands of digits, or nesting without end.
+            raise UserError(f"{path} is not valid JSON: delete it and run its stage again.") from None
         return self._check(data)
 
     def save(self, data: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.registry import spec
 from psy_agents.agents.renamed import renamings
 from psy_agents.corpus.corpus import Corpus
+from psy_agents.errors import UserError
 from psy_agents.hpo.config import BoundingBox, NoRefinement, StageConfig
 from psy_agents.hpo.corpus_fit import check_criteria_fit, check_evidence
 from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
@@ -77,7 +78,7 @@ def run_stage(
         log_licence(encoder, folder)
     check_criteria_fit(corpus.criteria, encoders, whole, settings, stage.space)
     check_evidence(agent, corpus)
-    refinement = _refinement(agent, stage, whole, parent, data, paths.store)
+    refinement = build_on(agent, stage, whole, parent, data, paths.store)
     space = whole if refinement is None else refinement.space
     enqueued = spaces.firsts(agent, stage.space, whole) if refinement is None else list(refinement.first)
     canonical = space.canonical()
@@ -187,9 +188,18 @@ def _log_estimate(
     log.info("%s: %s", name, estimate.sentence())
 
 
-def _refinement(
+def build_on(
     agent: str, stage: StageConfig, space: SearchSpace, parent: TopK | None, data: str, store: str | Path
 ) -> Refinement | None:
+    """How a stage builds on the best trials of the one before; None where it searches the whole space alone.
+
+    Args:
+        data: the corpus's fingerprint.
+        store: the study store, which holds all of the earlier trials.
+
+    Raises:
+        UserError: the best trials are those of another agent.
+    """
     title = f"{agent}, {stage.name}"
     if isinstance(stage.refine, NoRefinement):
         return None
@@ -197,7 +207,7 @@ def _refinement(
         log.info("%s: no best trials of an earlier stage to build on: it searches the whole space alone", title)
         return None
     if parent.agent != agent:
-        raise ValueError(f"the best trials are those of {parent.agent}, not of {agent}")
+        raise UserError(f"The best trials before {stage.name} of {agent} are those of {parent.agent}: run the stage before again.")
     if parent.data_hash != data:
         taken = "its box is" if isinstance(stage.refine, BoundingBox) else "its parameters and ranks are"
         log.warning("%s: %s searched another corpus or other splits; only %s taken over", title, parent.study, taken)

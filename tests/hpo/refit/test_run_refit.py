@@ -282,5 +282,5 @@ def test_what_does_not_fit_is_refused_before_a_study_is_made(corpus, encoder, tm
     assert "run maximal_hpo first" in refused(None, maximal)
     assert "another corpus or other splits: run hpo_stage2 again" in refused(top.model_copy(update={"data_hash": "other"}))
     assert "other settings (training): run maximal_hpo again" in refused(top.model_copy(update={"settings_hash": "other"}), maximal)
-    with pytest.raises(ValueError, match="of criteria, not of share"):
+    with pytest.raises(UserError, match=r"^The best trials of \w+ for share are those of criteria: run hpo_"):
         run_refit("share", corpus, CONFIG, settings, top, paths_in(tmp_path))

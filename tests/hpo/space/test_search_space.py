@@ -73,6 +73,7 @@ def test_a_wrong_space_is_refused_in_one_sentence_naming_the_key(mapping, messag
     [
         ({"los": "focal"}, "los: it is not in the search space; did you mean loss"),
         ({"learning_rate": 1.0}, "learning_rate: must be a number from 1e-05 to 0.001, not 1.0"),
+        ({"learning_rate": 10**400}, "learning_rate: must be a number from 1e-05 to 0.001, not 1000"),
         ({"layers": 2.5}, "layers: must be a whole number from 1 to 4, not 2.5"),
         ({"loss": "hinge"}, "loss: must be one of plain, focal, not 'hinge'"),
         ({"loss": "plain", "gamma": 1.0}, "gamma: it exists only when loss is focal: leave it out"),

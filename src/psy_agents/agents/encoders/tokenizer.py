@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,16 +27,14 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """
     from transformers import AutoTokenizer
 
-    try:
+    with _damage_refused(folder):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except MemoryError:
-        raise
-    except Exception as error:  # transformers raises many types, tokenizers a bare Exception.
-        raise _unreadable(folder, error) from error
     if not tokenizer.is_fast:
         raise UserError(f"The tokenizer in '{folder.name}' is not a fast tokenizer, so evidence has no offsets.")
-    _check_words(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"], folder)
-    if not closes_both_texts(tokenizer.backend_tokenizer):
+    with _damage_refused(folder):
+        _check_words(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"], folder)
+        closed = closes_both_texts(tokenizer.backend_tokenizer)
+    if not closed:
         _close_both_texts(tokenizer, folder)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token  # Any token will do: padding is masked, and stands after a window's end.
@@ -85,16 +84,16 @@ def plain_tokenizer(folder: Path) -> Tokenizer:
 
     saved = folder / "tokenizer.json"
     if saved.is_file():
-        try:
+        with _damage_refused(folder):
             tokenizer = Tokenizer.from_file(str(saved))
-        except Exception as error:  # tokenizers raises a bare Exception.
-            raise _unreadable(folder, error) from error
     else:
         tokenizer = load_tokenizer(folder).backend_tokenizer
     tokenizer.no_truncation()  # The file may hold the settings of the last call before the save.
     tokenizer.no_padding()
-    _check_words(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, folder)
-    if not closes_both_texts(tokenizer):  # A decoder's, which transformers and the rule above change.
+    with _damage_refused(folder):
+        _check_words(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, folder)
+        closed = closes_both_texts(tokenizer)
+    if not closed:  # A decoder's, which transformers and the rule above change.
         tokenizer = load_tokenizer(folder).backend_tokenizer
     return tokenizer
 
@@ -142,8 +141,17 @@ def _check_words(encode: Encode, folder: Path) -> None:
         )
 
 
-def _unreadable(folder: Path, error: Exception) -> UserError:
-    return UserError(
-        f"The tokenizer in '{folder}' cannot be read ({type(error).__name__}): copy tokenizer.json and tokenizer_config.json there, or "
-        "save the tokenizer there with save_pretrained()."
-    )
+@contextmanager
+def _damage_refused(folder: Path) -> Iterator[None]:
+    """transformers raises many types, tokenizers a bare Exception or, where Rust panics, what is no Exception at all."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise UserError(
+            f"The tokenizer in '{folder}' cannot be read ({type(error).__name__}): copy tokenizer.json and tokenizer_config.json there, "
+            "or save the tokenizer there with save_pretrained()."
+        ) from None

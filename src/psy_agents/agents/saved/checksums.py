@@ -32,7 +32,7 @@ def verify_checksums(folder: Path) -> set[str]:
         UserError: names the first such file.
     """
     try:
-        recorded = read_object(folder / CHECKSUMS)
+        recorded = read_object(folder / CHECKSUMS) if _is_inside(folder / CHECKSUMS, folder) else {}
     except UserError:
         recorded = {}
     if not recorded or not all(isinstance(value, str) for value in recorded.values()):
@@ -75,7 +75,10 @@ def _is_inside(path: Path, folder: Path) -> bool:
     """Whether a file lies in the folder, also behind links. The hub's cache keeps the files of a snapshot beside the snapshots."""
     if path.is_absolute() and not path.is_relative_to(folder) or ".." in path.relative_to(folder).parts:
         return False
-    place, home = path.resolve(), folder.resolve()
+    try:
+        place, home = path.resolve(), folder.resolve()
+    except RuntimeError:  # A link that leads to itself.
+        return False
     blobs = [parent.parent / "blobs" for parent in home.parents if parent.name == "snapshots"]
     return any(place.is_relative_to(allowed) for allowed in (home, *blobs))
 

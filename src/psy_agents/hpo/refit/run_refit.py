@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import Field, FiniteFloat
+from pydantic import Field, FiniteFloat, ValidationError
 
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.registry import spec
@@ -121,7 +121,7 @@ def run_refit(
             every candidate failed.
     """
     data = corpus.fingerprint
-    _check(agent, config, settings, top, data)
+    check_top_k(agent, config, settings, top, data)
     chosen = top.trials[: config.most_candidates]
     candidates = tuple(dict(trial.params) for trial in chosen)
     untuned_params = (top.first,) if config.untuned and top.first is not None else ()
@@ -226,7 +226,15 @@ def _others(finals: Finals) -> str:
     return f"; with {len(others)} further seeds {min(others):.4f} to {max(others):.4f}" if others else ""
 
 
-def _check(agent: str, config: RefitConfig, settings: TrainingSettings, top: TopK | None, data: str) -> None:
+def check_top_k(agent: str, config: RefitConfig, settings: TrainingSettings, top: TopK | None, data: str) -> None:
+    """Refuse best trials that this refit cannot train.
+
+    Args:
+        data: the corpus's fingerprint.
+
+    Raises:
+        UserError: there are none, or they are of another agent, corpus or settings, or hold values that no trial has.
+    """
     again = f"run hpo_{config.stage} again" if config.stage != "maximal" else "run maximal_hpo again"
     if top is None:
         raise UserError(
@@ -234,8 +242,21 @@ def _check(agent: str, config: RefitConfig, settings: TrainingSettings, top: Top
             f"another stage with --params hpo.refit.stage=..."
         )
     if top.agent != agent:
-        raise ValueError(f"the best trials are those of {top.agent}, not of {agent}")
+        raise UserError(f"The best trials of {config.stage} for {agent} are those of {top.agent}: {again}.")
     if top.data_hash != data:
         raise UserError(f"The best trials of {config.stage} for {agent} are of another corpus or other splits: {again}.")
     if top.settings_hash != settings_hash(settings):
         raise UserError(f"The best trials of {config.stage} for {agent} were trained with other settings (training): {again}.")
+    for trial in top.trials[: config.most_candidates]:
+        _refuse_impossible(dict(trial.params), settings, f"trial {trial.trial} among the best of {config.stage} for {agent}", again)
+    if top.first is not None:
+        _refuse_impossible(dict(top.first), settings, f"the first trial that the best of {config.stage} for {agent} name", again)
+
+
+def _refuse_impossible(params: dict[str, Scalar], settings: TrainingSettings, which: str, again: str) -> None:
+    try:
+        settings.hyperparameters(params)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(map(str, first["loc"]))[:100]
+        raise UserError(f"{name} of {which}: {first['msg']}: the file was changed: {again}.") from None

@@ -162,7 +162,7 @@ def _suggest(trial: optuna.Trial, parameter: Parameter) -> Any:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf  # An int may be beyond any float.
 
 
 def _range(key: tuple[str, ...], given: Any) -> FloatRange | IntRange | Choices:

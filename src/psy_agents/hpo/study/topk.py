@@ -20,6 +20,7 @@ from psy_agents.hpo.study.history import TrialHistory
 from psy_agents.hpo.study.records import TrialRecord, count_epochs, count_states, record_of
 
 PACKAGES = ("psy-agents", "optuna", "torch", "transformers")
+MOST_EPOCHS = 100_000  # Far more than any stage has; the refit trains with as many as a list names.
 Scalar = bool | int | float | str | None
 
 
@@ -61,7 +62,7 @@ class TopK(Schema):
     data_hash: str | None
     settings_hash: str | None = Field(description="Of the training settings that all trials share.")
     refined_from: RefinedFrom | None = Field(description="None where the stage did not build on an earlier one.")
-    epochs: int = Field(ge=1, description="The most epochs that a trial could train.")
+    epochs: int = Field(ge=1, le=MOST_EPOCHS, description="The most epochs that a trial could train.")
     patience: int = Field(ge=1)
     versions: dict[str, str]
     n_trials: int = Field(ge=1, description="Number of finished trials.")
