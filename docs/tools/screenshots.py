@@ -46,7 +46,7 @@ SERVERS = {
     ),
 }
 """Name -> command, address of the page below its root, and a part of the page that is there once it is ready."""
-PATIENCE = 180
+PATIENCE = 600
 """Seconds for a server to answer and for its page to be ready."""
 
 
@@ -68,11 +68,14 @@ def served(name: str, project: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "DO_NOT_TRACK": "true", "PYTHONUNBUFFERED": "1"}
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile("w+") as output:
         program = [sys.executable, "-m", *(part.format(port=port) for part in command)]
         server = subprocess.Popen(program, cwd=project, env=environment, stdout=output, stderr=output)
         try:
-            wait_until(lambda: server.poll() is None and _answers(port), f"{name} does not answer")
+            wait_until(lambda: server.poll() is not None or _answers(port), f"{name} does not answer")
+            if server.poll() is not None:
+                output.seek(0)
+                sys.exit(f"screenshots: {name} has ended:\n{output.read()[-2000:]}")
             yield f"http://127.0.0.1:{port}{place.format(experiment=_experiment(project)) if '{' in place else place}"
         finally:
             server.terminate()
