@@ -5,6 +5,7 @@ Simulated test sets: posts with nine criteria of ReDSM5's prevalences (2 to 26 %
 truth is the metric on 20,000 posts; of a macro mean it is the mean over the criteria with a positive in the test set.
 
     python benchmarks/coverage.py rare                      # seconds: F1 of a criterion, candidates computed exactly
+    python benchmarks/coverage.py macro --sets 400          # macro-F1, candidates on the same sets
     python benchmarks/coverage.py intervals --sets 200      # every metric of the report, by posts
     python benchmarks/coverage.py tests --sets 200          # type-I error, family-wise error, power
 
@@ -19,10 +20,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta, binom
+from scipy.stats import beta, binom, norm, t
 
 from psy_agents.evaluation.evaluate import evaluate
-from psy_agents.evaluation.intervals import exact_interval, f1_interval
+from psy_agents.evaluation.intervals import exact_interval, f1_interval, f1_mean_interval, mean_interval
 from psy_agents.evaluation.predictions import predictions_table
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.evaluation.significance import ALPHA, compare
@@ -201,6 +202,67 @@ def rare(args: argparse.Namespace) -> None:
         )
 
 
+def macro(args: argparse.Namespace) -> None:
+    """Coverage of candidates for macro-F1, each post a unit."""
+    rng = np.random.default_rng(args.seed)
+    large, _ = simulate(rng, TRUTH_POSTS, {"system": args.skill}, 1)
+    truth = f1_of_sums(hits_union_gold(large["system"], TRUTH_POSTS).sum(axis=1))
+    for posts in args.posts:
+        found = defaultdict(list)
+        for _ in range(args.sets):
+            tables, _ = simulate(rng, posts, {"system": args.skill}, 1)
+            counts = hits_union_gold(tables["system"], posts)
+            present = counts[2].sum(axis=0) > 0
+            true = truth[present].mean()
+            for name, (low, high) in macro_candidates(rng, counts[:, :, present], args.resamples).items():
+                found[name].append((low <= true <= high, high - low))
+        print(f"\n{posts} posts, skill {args.skill}, {args.sets} sets")
+        for name, rows in found.items():
+            covered, width = np.array(rows, dtype=float).T
+            print(f"  {name:36} {100 * covered.mean():5.1f} %  width {np.median(width):.3f}", flush=True)
+
+
+def hits_union_gold(table: pd.DataFrame, posts: int) -> np.ndarray:
+    """(3, posts, criteria) Hits, pairs that are positive or predicted, and positive pairs."""
+    gold, predicted = (table[name].to_numpy(dtype=bool).reshape(posts, -1) for name in ("label", "predicted"))
+    return np.stack([gold & predicted, gold | predicted, gold]).astype(float)
+
+
+def f1_of_sums(sums: np.ndarray) -> np.ndarray:
+    """F1 of hits, union and gold; NaN without a positive."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(sums[2] > 0, 2 * sums[0] / (sums[0] + sums[1]), np.nan)
+
+
+def macro_candidates(rng: np.random.Generator, counts: np.ndarray, resamples: int) -> dict[str, tuple[float, float]]:
+    """Intervals of the mean F1 of criteria that have a positive."""
+    posts = counts.shape[1]
+    sums = counts.sum(axis=1)
+    values, overlaps, sizes = f1_of_sums(sums), sums[0] / sums[1], sums[1]
+    value = values.mean()
+    draws = f1_of_sums(np.stack([rng.multinomial(posts, np.full(posts, 1 / posts), resamples) @ each for each in counts]))
+    means = np.nanmean(draws, axis=1)
+    without = np.nanmean(f1_of_sums(sums[:, None] - counts), axis=1)  # Each post left out.
+    gaps = without.mean() - without
+    error = np.sqrt((posts - 1) / posts * (gaps**2).sum())
+    bias = norm.ppf(np.clip(np.mean(means < value) + np.mean(means == value) / 2, 1 / resamples, 1 - 1 / resamples))
+    acceleration = (gaps**3).sum() / (6 * max((gaps**2).sum(), 1e-12) ** 1.5)
+    shifted = [bias + z for z in norm.ppf((0.025, 0.975))]
+
+    def recovered(interval: Callable[[float, float], tuple[float, float]]) -> tuple[float, float]:
+        ends = np.array([interval(*each) for each in zip(overlaps, sizes, strict=True)]).T
+        return mean_interval(value, values, ends, draws)
+
+    return {
+        "from Beta draws of the overlaps": f1_mean_interval(value, overlaps, sizes, draws),
+        "from Wilson's intervals (Zou)": recovered(f1_interval),
+        "from Clopper-Pearson's (Zou)": recovered(mapped(exact_interval)),
+        "jackknife with t": (value + t.ppf(0.025, posts - 1) * error, value + t.ppf(0.975, posts - 1) * error),
+        "percentile bootstrap": tuple(np.quantile(means, (0.025, 0.975))),
+        "BCa bootstrap": tuple(np.quantile(means, norm.cdf([bias + each / (1 - acceleration * each) for each in shifted]))),
+    }
+
+
 def tests(args: argparse.Namespace) -> None:
     """Share of test sets in which a comparison errs, or finds a true difference of the size that it states as detectable."""
     rng = np.random.default_rng(args.seed)
@@ -250,7 +312,7 @@ def skill_for(rng: np.random.Generator, args: argparse.Namespace, target: float)
 def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("rare", "intervals", "tests"))
+    parser.add_argument("part", choices=("rare", "macro", "intervals", "tests"))
     parser.add_argument("--posts", type=int, nargs="+", default=[38, 100, 223])
     parser.add_argument("--sets", type=int, default=200)
     parser.add_argument("--skill", type=float, default=2.0, help="0: the system sees nothing of the labels")
@@ -259,7 +321,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    {"rare": rare, "intervals": intervals, "tests": tests}[args.part](args)
+    {"rare": rare, "macro": macro, "intervals": intervals, "tests": tests}[args.part](args)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from psy_agents.evaluation.bootstrap import resample_weights
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.evidence import EvidenceScorer
-from psy_agents.evaluation.intervals import biased_interval, f1_interval, mean_interval, ranking_interval
+from psy_agents.evaluation.intervals import biased_interval, f1_interval, f1_mean_interval, mean_interval, ranking_interval
 from psy_agents.evaluation.metrics.criteria.ece import ECE
 from psy_agents.evaluation.predictions import read_predictions, write_predictions
 
@@ -94,6 +94,11 @@ def plain_scores(table):
     return (hits / max(chosen, 1), hits / positive, 2 * hits / (chosen + positive)) if positive else (np.nan,) * 3
 
 
+def positive_or_predicted(table, criteria):
+    """The rows of each criterion that are positive or predicted."""
+    return [table[(table["criterion"] == name) & ((table["label"] == 1) | (table["predicted"] == 1))] for name in criteria]
+
+
 def test_a_criterion_has_scikit_learns_scores_and_scipys_intervals(evaluation, resamples):
     for criterion in ("sleep", "rare", "macro"):
         chosen = [table[table["criterion"] == criterion] for table in resamples]
@@ -115,7 +120,11 @@ def test_macro_means_have_an_interval_from_those_of_their_criteria(evaluation, r
         each, draws = [evaluation.criterion.per_criterion[criterion].estimate(name) for criterion in present], plain[:, :, number]
         ends, values = np.array([(e.low, e.high) for e in each]).T, np.array([e.value for e in each])
         value = tables[f"macro_{name}"][0]
-        check(evaluation.criterion.macro.estimate(name), value, mean_interval(value, values, ends, draws))
+        interval = mean_interval(value, values, ends, draws)
+        if name == "f1":
+            sizes = [len(rows) for rows in positive_or_predicted(resamples[0], present)]
+            interval = f1_mean_interval(value, values / (2 - values), sizes, draws)
+        check(evaluation.criterion.macro.estimate(name), value, interval)
     assert evaluation.criterion.macro.auprc.value == pytest.approx(tables["macro_auprc"][0])
     predicted = resamples[0].groupby("criterion")["predicted"].sum()
     assert evaluation.criterion.macro.predicted == predicted.drop("never").sum() < evaluation.criterion.micro.predicted

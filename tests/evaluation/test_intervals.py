@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 from pydantic import BaseModel
-from scipy.stats import binom, binomtest, t
+from scipy.stats import beta, binom, binomtest, t
 
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.intervals import (
@@ -15,6 +15,7 @@ from psy_agents.evaluation.intervals import (
     effective_size,
     exact_interval,
     f1_interval,
+    f1_mean_interval,
     mean_interval,
     ranking_interval,
     ratio_interval,
@@ -116,6 +117,28 @@ def test_a_mean_with_a_term_of_which_nothing_is_known_may_be_higher_by_all_of_it
     found = mean_interval(0.3, values, ends, draws, np.array([False, True]))
     assert found == pytest.approx((0.3 - 0.2 / 2, 0.3 + (0.1 + 1) / 2))
     assert mean_interval(0.3, values, ends, draws)[1] < found[1], "a wide interval alone, such as of a difference, is not unknown"
+
+
+def test_a_mean_of_f1_has_the_quantiles_of_what_is_known_of_each():
+    """Of one F1, those of its overlap; two that vary together are known no better than one."""
+    ends = [2 * end / (1 + end) for end in beta.ppf((0.025, 0.975), 3.5, 4.5)]
+    assert f1_mean_interval(0.6, [3 / 7], [7], np.zeros((5, 1))) == pytest.approx(tuple(ends), abs=0.01)
+    together, apart = np.linspace(0, 1, 50)[:, None] + [0, 0], np.random.default_rng(0).random((4000, 2))
+    assert f1_mean_interval(0.6, [3 / 7] * 2, [7] * 2, together) == pytest.approx(tuple(ends), abs=0.01)
+    low, high = f1_mean_interval(0.6, [3 / 7] * 2, [7] * 2, apart)
+    assert high - low == pytest.approx((ends[1] - ends[0]) / 2**0.5, rel=0.05)
+    assert f1_mean_interval(1.0, [1.0] * 2, [3, 5], apart)[1] == 1 and f1_mean_interval(0.0, [0.0] * 2, [3, 5], apart)[0] == 0
+
+
+def test_the_interval_of_a_mean_of_rare_criterias_f1_holds_the_truth():
+    """Eight criteria of which two to ten pairs are positive or predicted."""
+    rng, overlaps, sizes = np.random.default_rng(0), np.linspace(0.2, 0.9, 8), np.array([2, 2, 3, 3, 4, 6, 8, 10])
+    truth, covered, draws = np.mean(2 * overlaps / (1 + overlaps)), [], np.zeros((2, 8))
+    for _ in range(400):
+        found = rng.binomial(sizes, overlaps) / sizes
+        low, high = f1_mean_interval(float(np.mean(2 * found / (1 + found))), found, sizes, draws)
+        covered.append(low <= truth <= high)
+    assert 0.93 <= np.mean(covered) <= 0.99
 
 
 def test_a_difference_of_perfect_systems_on_few_posts_is_not_known_to_be_zero():
