@@ -240,7 +240,7 @@ def macro_candidates(rng: np.random.Generator, counts: np.ndarray, resamples: in
     sums = counts.sum(axis=1)
     values, overlaps, sizes = f1_of_sums(sums), sums[0] / sums[1], sums[1]
     value = values.mean()
-    draws = f1_of_sums(np.stack([rng.multinomial(posts, np.full(posts, 1 / posts), resamples) @ each for each in counts]))
+    draws = f1_of_sums(rng.multinomial(posts, np.full(posts, 1 / posts), resamples) @ counts)
     means = np.nanmean(draws, axis=1)
     without = np.nanmean(f1_of_sums(sums[:, None] - counts), axis=1)  # Each post left out.
     gaps = without.mean() - without

@@ -112,6 +112,8 @@ def test_a_detectable_difference_is_that_of_a_power_calculation():
     assert detectable_difference(estimate, 1) == pytest.approx(2.8016 * 0.02, rel=1e-4)
     assert detectable_difference(estimate, 10) == pytest.approx(3.6486 * 0.02, rel=1e-4)
     assert detectable_difference(Estimate(value=0.1), 1) is None
+    wide = Estimate(value=0.0, low=-0.7, high=0.7)
+    assert detectable_difference(wide, 10) is None, "no two shares differ by more than 1"
 
 
 def test_systems_of_equal_skill_have_uniform_p_values(random_corpus):

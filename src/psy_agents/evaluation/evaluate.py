@@ -302,4 +302,7 @@ def _pairs_by_length(pairs: ScoredPairs) -> dict[str, np.ndarray]:
     _, first = np.unique(pairs.post, return_index=True)
     ends = np.unique(np.quantile(length[first], (0.25, 0.5, 0.75, 1), method="inverted_cdf"))
     starts = [length.min(), *(ends[:-1] + 1)]
-    return {f"{start}-{end} words": (start <= length) & (length <= end) for start, end in zip(starts, ends, strict=True)}
+    return {
+        f"{start} words" if start == end else f"{start}-{end} words": (start <= length) & (length <= end)
+        for start, end in zip(starts, ends, strict=True)
+    }

@@ -91,14 +91,15 @@ def detectable_difference(difference: Estimate, tests: int) -> float | None:
     Great Responsibility", EMNLP 2020; they simulate where this is a normal approximation.
 
     Returns:
-        None without an interval.
+        None without an interval, and where not even a difference of 1, the largest there is, would be found so often.
     """
     from scipy.special import ndtri
 
     if difference.low is None or difference.high is None:
         return None
     error = (difference.high - difference.low) / (2 * Z)
-    return float((ndtri(1 - ALPHA / (2 * tests)) + ndtri(POWER)) * error)
+    found = float((ndtri(1 - ALPHA / (2 * tests)) + ndtri(POWER)) * error)
+    return found if found <= 1 else None
 
 
 def f1_differences(

@@ -35,7 +35,7 @@ def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[s
     from psy_agents.reporting.latex import latex_tables
     from psy_agents.reporting.report_page.figures import report_figures
     from psy_agents.reporting.report_page.page import headline, report_page
-    from psy_agents.reporting.search.studies import agent_studies, search_figures
+    from psy_agents.reporting.search.studies import FIGURE_TITLES, agent_studies, search_figures
     from psy_agents.reporting.texts import readable_name
 
     refits = {
@@ -46,7 +46,8 @@ def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[s
     studies = agent_studies(store, refits)
     searches = {agent: search_figures(agent, studies[agent], refit) for agent, refit in refits.items()}
     figures = report_figures(report)
-    page = report_page(report, figures, {agent: list(plots.items()) for agent, plots in searches.items()})
+    titled = {agent: [(FIGURE_TITLES[name], plot) for name, plot in plots.items()] for agent, plots in searches.items()}
+    page = report_page(report, figures, titled)
     for sentence in headline(report):
         log.info("%s", sentence)
     return {

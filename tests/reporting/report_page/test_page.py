@@ -166,7 +166,8 @@ def test_the_page_opens_with_its_origin_alarms_summary_and_one_figure_and_the_re
     first, second = report.alarms
     assert sentence == (
         f"joint is not shown to be better than all_positive (difference {text(first.difference)}, p = {first.p_holm:.3f}) and "
-        f"tfidf_logistic (difference {text(second.difference)}, p = {second.p_holm:.3f}) in macro-F1."
+        f"tfidf_logistic (difference {text(second.difference)}, p = {second.p_holm:.3f}) in macro-F1; "
+        f"p after Holm's correction."
     )
     body = html[html.index("<body>") :]
     assert "<title>Results on redsm5</title>" in html and "<h1>Results on redsm5</h1>" in body
@@ -205,9 +206,15 @@ def test_what_is_missing_derived_or_left_out_is_noted(report):
     found = notes(report.model_copy(update={"missing": ("joint",)}))
     assert found == [
         "joint has no refit on these data. It is not in this report.",
-        "evidence predicts only spans: a criterion with a predicted span counts as met.",
+        "evidence predicts only spans: a criterion with a predicted span counts as met, and these figures of criteria are compared with no "
+        "other system's.",
         "12 pairs are left out of every evidence metric: their evidence is annotated, but its place is unknown.",
     ]
+    flat = tuple(each.model_copy(update={"temperature": 20.0}) for each in report.decisions[:1])
+    few = tuple(each.model_copy(update={"permutations": 20}) for each in report.comparisons)
+    found = notes(report.model_copy(update={"decisions": flat, "comparisons": few}))
+    assert any(note.startswith("criteria: its temperature is 20, the highest there is.") for note in found)
+    assert any(note.startswith("With 20 permutations and ") and "raise report.permutations" in note for note in found)
 
 
 def test_the_page_is_whole_in_itself_and_the_same_each_time(report, html, page):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from psy_agents.corpus.quality_figures import AnnotatorFigures
+from psy_agents.evaluation.calibration import MAX_TEMPERATURE
 from psy_agents.evaluation.metrics.registry import OBJECTIVES, TITLES
 from psy_agents.evaluation.results import Comparison, EvidenceEvaluation, Report
+from psy_agents.evaluation.significance import ALPHA
 from psy_agents.reporting.page_parts import Chart, Section
 from psy_agents.reporting.report_page import results, training
 from psy_agents.reporting.tables import agents_then_baselines, p_text
@@ -150,7 +153,7 @@ def alarms(report: Report) -> list[str]:
             f"{each.baseline} (difference {estimate_with_interval(each.difference)}, p {_equals(each.p_holm)})" for each in chosen
         ]
         words = "worse than" if worse else "not shown to be better than"
-        sentences.append(f"{agent} is {words} {listed(named)} in {TITLES[metric]}.")
+        sentences.append(f"{agent} is {words} {listed(named)} in {TITLES[metric]}; p after Holm's correction.")
     return sentences
 
 
@@ -183,7 +186,17 @@ def notes(report: Report) -> list[str]:
     found = [f"{agent} has no refit on these data. It is not in this report." for agent in report.missing]
     for evaluation in agents_then_baselines(report):
         if evaluation.kind == "agent" and evaluation.criterion is not None and evaluation.criterion.derived:
-            found.append(f"{evaluation.name} predicts only spans: a criterion with a predicted span counts as met.")
+            found.append(
+                f"{evaluation.name} predicts only spans: a criterion with a predicted span counts as met, and these figures of criteria "
+                f"are compared with no other system's."
+            )
+    found += [
+        f"{each.agent}: its temperature is {MAX_TEMPERATURE:g}, the highest there is. Calibrated, its probabilities are nearly equal: on "
+        f"held-out pairs they said nearly nothing."
+        for each in report.decisions
+        if each.temperature >= MAX_TEMPERATURE
+    ]
+    found += _too_few_permutations(report)
     unknown = {evaluation.evidence.pairs_unknown for evaluation in report.evaluations if evaluation.evidence is not None}
     if any(unknown):
         found.append(
@@ -192,6 +205,19 @@ def notes(report: Report) -> list[str]:
     if report.annotators is not None and report.annotators.mean_f1 is not None:
         found.append(ceiling(report.annotators))
     return found
+
+
+def _too_few_permutations(report: Report) -> list[str]:
+    """A caveat where the least p that permutations can give, corrected for the largest family, exceeds the level."""
+    families = Counter((each.metric, each.with_baseline, each.permutations) for each in report.comparisons)
+    short = [(tests, permutations) for (_, _, permutations), tests in families.items() if tests / (permutations + 1) > ALPHA]
+    if not short:
+        return []
+    tests, permutations = max(short)
+    return [
+        f"With {permutations:,} permutations and {tests} comparisons no p can be at most {ALPHA:g} after Holm's correction, whatever the "
+        f"difference: raise report.permutations."
+    ]
 
 
 def ceiling(annotators: AnnotatorFigures) -> str:

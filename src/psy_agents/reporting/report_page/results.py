@@ -105,7 +105,8 @@ def criteria_section(report: Report, figures: Mapping[str, Figure]) -> Section |
     if report.annotators is not None:
         f1 = [[*row, _annotators_f1(report.annotators, part, name)] for row, (part, name, _) in zip(f1, scores_of[0], strict=True)]
         names.append(ANNOTATORS)
-    table = Table("F1 of each criterion", ["Criterion", "Support", *names], f1)
+    caption = "F1 of each criterion; macro is the mean over those with a positive pair, micro counts all pairs, both without NO_SYMPTOMS"
+    table = Table(caption, ["Criterion", "Support", *names], f1)
     return Section(_charts(figures, "criteria"), [table], details)
 
 

@@ -73,7 +73,8 @@ def _final_models(report: Report) -> list[Table]:
     ]
     caption = (
         "The final models on test, trained on train + validation with each seed. The model of the first seed is handed over; this was "
-        "fixed before the test. The interval of the mean is over seeds and posts. Deviation: standard deviation of the sample (n − 1)."
+        "fixed before the test. The interval of the mean is over seeds and posts, by bootstrap, not that of the other sections; without "
+        "one, all resamples gave the same value, which makes no figure certain. Deviation: standard deviation of the sample (n − 1)."
     )
     return [Table(caption, ["Agent and metric", "Mean", "Deviation", *(f"Seed {seed}" for seed in seeds)], rows)]
 

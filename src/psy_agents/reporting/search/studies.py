@@ -39,6 +39,15 @@ DIAGNOSTICS = {
     "timeline": timeline_plot,
 }
 """Name -> function that draws the figure of one study."""
+FIGURE_TITLES = {
+    "history": "Value of each trial",
+    "expected_best": "Expected best value by number of trials",
+    "importances": "Importance of the hyper-parameters",
+    "parallel_coordinates": "Hyper-parameters and value of each trial",
+    "learning_curves": "Learning curves",
+    "timeline": "When each trial ran",
+}
+"""The headings of `search_figures` on the page."""
 NOT_APPLICABLE = {
     FINAL_LABEL: {"best": None}, UNTUNED_FINAL_LABEL: {"best": None}, MEMBERS_LABEL: {"best": None},
     ENSEMBLE_LABEL: {"best": None, "epochs": 0},
