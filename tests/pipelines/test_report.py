@@ -95,7 +95,7 @@ def test_an_ensemble_and_the_untuned_agent_are_reported_with_what_they_show(copi
     assert row["value"] == pytest.approx(shown["macro_f1"] - summary["ensemble"]["single_test_metrics"]["macro_f1"])
 
     first = summary["untuned"]
-    saved = pd.read_parquet(latest(copied, "data/test/07_model_output/refit/criteria_untuned_predictions.parquet"))
+    saved = pd.read_parquet(latest(copied, "data/test/07_model_output/refit/criteria_untuned_test_predictions.parquet"))
     found = saved.groupby("criterion").filter(lambda rows: rows["label"].any()).groupby("criterion")
     macro = np.mean([f1_score(rows["label"], rows["predicted"], zero_division=0) for _, rows in found])
     of_untuned = table(copied, "summary").query("system == 'untuned_criteria'").set_index("metric")["value"]
