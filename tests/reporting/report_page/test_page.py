@@ -167,7 +167,7 @@ def test_the_page_opens_with_its_origin_alarms_summary_and_one_figure_and_the_re
     assert sentence == (
         f"joint is not shown to be better than all_positive (difference {text(first.difference)}, p = {first.p_holm:.3f}) and "
         f"tfidf_logistic (difference {text(second.difference)}, p = {second.p_holm:.3f}) in macro-F1; "
-        f"p after Holm's correction."
+        f"each p is Holm-corrected."
     )
     body = html[html.index("<body>") :]
     assert "<title>Results on redsm5</title>" in html and "<h1>Results on redsm5</h1>" in body

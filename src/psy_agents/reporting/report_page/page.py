@@ -153,7 +153,7 @@ def alarms(report: Report) -> list[str]:
             f"{each.baseline} (difference {estimate_with_interval(each.difference)}, p {_equals(each.p_holm)})" for each in chosen
         ]
         words = "worse than" if worse else "not shown to be better than"
-        sentences.append(f"{agent} is {words} {listed(named)} in {TITLES[metric]}; p after Holm's correction.")
+        sentences.append(f"{agent} is {words} {listed(named)} in {TITLES[metric]}; each p is Holm-corrected.")
     return sentences
 
 
