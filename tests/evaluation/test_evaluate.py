@@ -278,7 +278,7 @@ def test_posts_of_one_length_are_one_slice(random_corpus):
     texts = dict.fromkeys(corpus.texts, "low " * 100)
     table = corpus.system(0.5, spans=False)
     parts = [part for part in evaluate("a", "agent", table, texts, corpus.criteria, resamples=0).errors if part.group == "length"]
-    assert [(part.name, part.pairs, part.token_f1) for part in parts] == [("100-100 words", len(table), None)]
+    assert [(part.name, part.pairs, part.token_f1) for part in parts] == [("100 words", len(table), None)]
 
 
 def test_a_model_that_predicts_only_spans_has_derived_decisions_without_probabilities(corpus):
