@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # Before torch is imported: worke
 Kedro = Callable[..., subprocess.CompletedProcess]
 
 
-LONGEST = ("test_agents_at_once.py", "test_recipes.py", "test_small_recipes.py", "test_torture.py")
+LONGEST = ("test_agents_at_once.py", "test_recipes.py", "test_torture.py")
 """Files of tests, or of their fixtures, that take ten seconds or more and do not share the finished project."""
 
 

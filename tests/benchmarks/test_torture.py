@@ -38,15 +38,15 @@ def finished(tmp_path_factory):
 
 
 def test_no_promise_is_broken_under_random_faults_and_kills_before_a_write():
-    ended = torture("--kills", "10", "--faults", "20", "--seed", "5", "--workers", "2", "--writes", "1", "25", "10000")
+    ended = torture("--kills", "4", "--faults", "8", "--seed", "5", "--workers", "2", "--writes", "25", "10000")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     studies, *lines = ended.stdout.splitlines()
     counts = {name: int(count) for count, name in (line.split(maxsplit=1) for line in lines)}
-    assert int(studies.split()[0]) >= 2
-    assert counts.pop("parent killed before a write to the store") == 2, "write 10,000 is beyond the last one"
+    assert int(studies.split()[0]) >= 1
+    assert counts.pop("parent killed before a write to the store") == 1, "write 10,000 is beyond the last one"
     assert counts.pop("violations") == 0
-    assert sum(count for name, count in counts.items() if name.startswith("parent")) >= 10
-    assert sum(count for name, count in counts.items() if name.startswith("worker")) >= 20
+    assert sum(count for name, count in counts.items() if name.startswith("parent")) >= 4
+    assert sum(count for name, count in counts.items() if name.startswith("worker")) >= 8
 
 
 # Runs of the program end as they should, so this one ends otherwise.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from kedro.io import DatasetError
-from support.project_copy import copy_project, project_environment
+from support.finished_project import sessions_of
+from support.project_copy import copy_project
 from support.shared import made_once
 
 from psy_agents.app.error_reporting import user_error
@@ -30,8 +29,8 @@ def preprocessed(tmp_path_factory) -> Path:
 
     def make(folder: Path) -> Path:
         copy_project(folder / "project")
-        command = [sys.executable, "-m", "kedro", "run"]
-        subprocess.run(command, cwd=folder / "project", env=project_environment(folder / "project"), check=True, capture_output=True)
+        with pytest.MonkeyPatch.context() as patch:
+            sessions_of(folder / "project", patch)().run()
         return folder / "project"
 
     return made_once(tmp_path_factory, "preprocessed", make)

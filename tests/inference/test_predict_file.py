@@ -7,8 +7,6 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import weakref
 from types import SimpleNamespace
 
@@ -18,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
+from support.preloaded import start
 
 import psy_agents
 from psy_agents.agents.registry import AGENTS
@@ -77,39 +76,13 @@ def test_where_chunks_are_cut_changes_only_the_last_digits(models, config, posts
     assert list(map(len, first["spans"])) == list(map(len, second["spans"]))
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from psy_agents.inference import predict_file as predict, shards
-from psy_agents.inference.config import PredictConfig
-project, model, moment, number = sys.argv[1:]
-def kill(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-def after(function, calls):
-    left = [calls]
-    def counted(*args, **settings):
-        left[0] -= 1
-        return kill() if left[0] < 0 else function(*args, **settings)
-    return counted
-if moment == "writing":
-    shards.pq.write_table = after(shards.pq.write_table, int(number))
-elif moment == "merging":
-    shards.json.dumps = after(shards.json.dumps, 1 + int(number))
-else:
-    shards.PredictionShards.finish = kill
-work = Path(project) / "out"
-predict.predict_file("share", Path(model), PredictConfig(project=project, posts="posts.csv", work=work, chunk_posts=4))
-"""
-
-
 @pytest.mark.parametrize(("moment", "number", "kept"), [("writing", 3, 3), ("merging", 5, 6), ("finishing", 0, 6)])
 def test_a_killed_run_resumes_after_its_last_complete_shard(models, config, posts_csv, caplog, monkeypatch, moment, number, kept):
     settings = config(chunk_posts=4)
     expected = table(predict_file("share", models("share"), settings))
     shutil.rmtree(settings.work)
-    program = [sys.executable, "-c", KILLED, str(settings.project), str(models("share")), moment, str(number)]
-    ended = subprocess.run(program, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True)
-    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    program = start("support.killed_prediction", str(settings.project), str(models("share")), moment, str(number))
+    assert program.wait() == -signal.SIGKILL, program.errors()
 
     asked = []
     ask = predict.predict_chunk

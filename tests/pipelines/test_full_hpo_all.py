@@ -12,13 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
-from support.finished_project import POST, leave_out_tracking, run_all, training
+from support.finished_project import POST, leave_out_tracking, training
 from support.finished_results import REPORT, STORE, TOP_KS, latest, loaded, top_k_path, trials, versions
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import offsets_of
 from psy_agents.hpo.study.store import read_studies
+from psy_agents.pipelines import preprocessing
+from psy_agents.pipelines.tags import agent_of
 
 STUDIES = {"stage0-sanity": 2, "stage1-coarse": 2, "stage2-fine": 2, "stage3-refit": 4, "stage3-final": 2}
 
@@ -71,11 +73,9 @@ def test_an_agent_that_fails_stops_no_other_and_the_same_command_continues_witho
     for path in (copied / "data/test/07_model_output/refit").glob("evidence_*"):
         shutil.rmtree(path)
 
-    ended = run_all(copied, finished.encoder)
-    assert ended.returncode == 1
-    line = ended.stderr.splitlines()[-1]
-    assert line.startswith("Error: 1 of 4 agents failed (evidence: ") and "NotADirectoryError" in line
-    assert "finished: criteria, share, joint." in line
+    message = r"^1 of 4 agents failed \(evidence: .*NotADirectoryError.*finished: criteria, share, joint\."
+    with pytest.raises(UserError, match=message):
+        resumed().run(pipeline_names=["full_hpo_all"])
     assert loaded(copied, f"{REPORT}/report.json")["missing"] == ["evidence"]
     assert "evidence" in latest(copied, f"{REPORT}/report.html").read_text(encoding="utf-8")
     assert len(versions(copied, f"{REPORT}/report.json")) == 2
@@ -142,18 +142,15 @@ def test_the_test_posts_as_new_posts_get_the_predictions_of_the_refit(copied, re
     refitted = pd.read_parquet(latest(copied, f"data/test/07_model_output/refit/{agent}_test_predictions.parquet"))
     posts = pd.read_parquet(copied / "data/test/02_intermediate/posts.parquet")[["post_id", "text"]]
     posts[posts["post_id"].isin(refitted["post_id"])].to_json(copied / "new.jsonl", orient="records", lines=True)
-    given = {"posts": "new.jsonl", "max_posts": None}
-    resumed(agent=agent, predict={**given, "chunk_posts": 1000}).run(pipeline_names=["predict"])
-    whole = predictions_of(copied, agent)
-    assert whole[["post_id", "criterion"]].values.tolist() == refitted[["post_id", "criterion"]].values.tolist()
-    resumed(agent=agent, predict={**given, "chunk_posts": 2}).run(pipeline_names=["predict"])
+    given = {"posts": "new.jsonl", "max_posts": None, "chunk_posts": 2}  # Several chunks.
+    resumed(agent=agent, predict=given).run(pipeline_names=["predict"])
+    found = predictions_of(copied, agent)
+    assert found[["post_id", "criterion"]].values.tolist() == refitted[["post_id", "criterion"]].values.tolist()
     # The refit's worker may have had other threads, so that the last digits may differ here as well.
-    for found in (whole, predictions_of(copied, agent)):
-        np.testing.assert_allclose(found["probability"].astype(float), refitted["probability"].astype(float), atol=1e-5)
-        assert found["predicted"].tolist() == refitted["predicted"].tolist()
-        if agent != "criteria":
-            assert offsets_of(found["spans"]) == offsets_of(refitted["spans"])
-    assert len(versions(copied, f"data/test/07_model_output/predict/{agent}")) == 2
+    np.testing.assert_allclose(found["probability"].astype(float), refitted["probability"].astype(float), atol=1e-5)
+    assert found["predicted"].tolist() == refitted["predicted"].tolist()
+    if agent != "criteria":
+        assert offsets_of(found["spans"]) == offsets_of(refitted["spans"])
     results = copied / "data/test/07_model_output/predict"
     assert not [path for path in results.rglob("*") if path.is_file() and POST.encode() in path.read_bytes()]
     assert sorted(path.name for path in results.iterdir()) == [f".{agent}.lock", agent]
@@ -182,27 +179,24 @@ def test_the_model_is_chosen_by_its_version_and_the_message_for_a_missing_one_li
     }
 
 
-def test_the_maximal_search_runs_to_its_report_and_then_every_other_pipeline_runs_without_training(finished, copied, resumed):
+def test_the_maximal_search_is_refitted_and_then_every_other_pipeline_runs_without_training(finished, copied, resumed):
     before = trials(copied)
-    resumed().run(pipeline_names=["maximal_hpo_all"])
+    resumed().run(pipeline_names=["maximal_hpo_all"], namespaces=[preprocessing.NAMESPACE, "evidence"])
     new = {name.rpartition("-")[0]: count for name, count in trials(copied).items() if name not in before}
-    wanted = {"max": 2, "stage3-refit": 4, "stage3-final": 2}
-    assert new == {f"{agent}-{study}": count for agent in AGENTS for study, count in wanted.items()}
-    for agent in AGENTS:
-        top = loaded(copied, f"data/test/07_model_output/maximal_hpo/{agent}_{agent}-max_topk.json")
-        summary = loaded(copied, f"data/test/07_model_output/refit/{agent}_{agent}-stage3-refit_summary.json")
-        assert summary["from_study"] == top["study"]
-        assert top["refined_from"] is None
-    assert loaded(copied, f"{REPORT}/report.json")["missing"] == []
+    assert new == {"evidence-max": 2, "evidence-stage3-refit": 4, "evidence-stage3-final": 2}
+    top = loaded(copied, "data/test/07_model_output/maximal_hpo/evidence_evidence-max_topk.json")
+    summary = loaded(copied, "data/test/07_model_output/refit/evidence_evidence-stage3-refit_summary.json")
+    assert summary["from_study"] == top["study"] and top["refined_from"] is None
 
     after = trials(copied)
-    rest = set(pipelines) - {"full_hpo_all", "maximal_hpo_all", "cross_validation", "synthetic_corpus", "publish"}
-    assert {"export", "refit", "report", "predict", "maximal_hpo", "hpo_stage2", "baselines", "preprocessing"} <= rest
+    rest = set(pipelines) - {"full_hpo_all", "maximal_hpo_all", "maximal_hpo", "cross_validation", "synthetic_corpus", "publish"}
+    of_agents = {name for name in rest if any(agent_of(node) for node in pipelines[name].nodes)}
+    assert {"export", "refit", "predict", "hpo_stage2"} <= of_agents and {"report", "baselines", "preprocessing"} <= rest - of_agents
     for name in sorted(rest):
-        resumed().run(pipeline_names=[name])
+        resumed(**({"agent": "joint"} if name in of_agents else {})).run(pipeline_names=[name])
     assert trials(copied) == after
-    for agent in AGENTS:
-        assert (latest(copied, f"data/test/06_models/export/{agent}") / "README.md").is_file()
+    assert loaded(copied, f"{REPORT}/report.json")["missing"] == []
+    assert (latest(copied, "data/test/06_models/export/joint") / "README.md").is_file()
     with pytest.raises(UserError, match=r"^Nothing was published: name the repository with --params publish\.repository=user/name"):
         resumed(agent="joint").run(pipeline_names=["publish"])
     with pytest.raises(UserError, match="uploads one agent at a time: say which with --params agent=NAME"):

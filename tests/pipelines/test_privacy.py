@@ -84,7 +84,7 @@ def test_a_stage_and_a_broken_run_after_it_leave_no_text_no_id_and_no_salt_outsi
     assert list((project / "data").glob("07_model_output/**/share_share-stage0-sanity_topk.json"))
 
     break_the_split(project)
-    broken = kedro(*command, TMPDIR=str(temporary))
+    broken = kedro("run", "--env", "tiny", TMPDIR=str(temporary))
     assert broken.returncode == 1
     line = broken.stderr.splitlines()[-1]
     assert line.startswith("Error: ValueError from KeyError at ") and "corpus/prepare.py:" in line and "PSY_AGENTS_SHOW_ERRORS=1" in line

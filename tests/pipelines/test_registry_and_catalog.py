@@ -10,6 +10,8 @@ import pytest
 import yaml
 from kedro.framework.project import pipelines
 from kedro.io import MemoryDataset
+from support.finished_project import sessions_of
+from support.project_copy import copy_project
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.checks import pipeline_of
@@ -34,9 +36,18 @@ THINGS = {
 """What an agent's datasets are called after."""
 
 
-@pytest.fixture
-def catalog(session):
-    return session().load_context().catalog
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory):
+    """A copy of the project; only read."""
+    folder = tmp_path_factory.mktemp("catalog") / "project"
+    copy_project(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def catalog(bundled):
+    with pytest.MonkeyPatch.context() as patch:
+        yield sessions_of(bundled, patch)().load_context().catalog
 
 
 def entries(project):
@@ -85,10 +96,10 @@ def test_no_dataset_of_any_pipeline_falls_back_to_memory(catalog):
                 assert not isinstance(catalog.get(dataset), MemoryDataset | None), f"{name}: {dataset}"
 
 
-def test_every_entry_is_used_by_a_pipeline_and_every_pattern_by_each_agent(session, project, catalog):
+def test_every_entry_is_used_by_a_pipeline_and_every_pattern_by_each_agent(bundled, catalog):
     used = all_data()
     of_agents = {(agent, catalog.config_resolver.match_dataset_pattern(name)) for name in used for agent in [name.partition(".")[0]]}
-    for name in entries(project):
+    for name in entries(bundled):
         if "{" not in name:
             assert name in used, f"no pipeline has {name}"
             continue
@@ -199,11 +210,11 @@ def test_the_whole_search_holds_every_stage_and_refit_of_every_agent_and_the_rep
         assert set(pipelines["report"].nodes) <= set(pipelines[name].nodes)
 
 
-def test_what_the_search_finds_has_the_promised_path_for_each_agent(catalog, project):
+def test_what_the_search_finds_has_the_promised_path_for_each_agent(catalog, bundled):
     for thing, path in PATHS.items():
         for agent in AGENTS:
             dataset = catalog.get(f"{agent}.{thing}")
-            assert str(dataset._filepath) == (project / path.format(agent=agent)).as_posix()
+            assert str(dataset._filepath) == (bundled / path.format(agent=agent)).as_posix()
             assert dataset._version is not None
 
 

@@ -56,9 +56,8 @@ def opened(folder: Path, *texts: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("agent", ["criteria", "joint"])
-def test_a_copy_opens_in_an_empty_folder_in_a_fresh_process_without_unpickling(trained, tmp_path, agent):
-    made = trained(agent)
+def test_a_copy_opens_in_an_empty_folder_in_a_fresh_process_without_unpickling(trained, tmp_path):
+    made = trained("joint")
     with exported_folder(made.facts(), made.model) as folder:
         assert {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))} == {0o755, 0o644}, "everybody may read it"
         copy = Path(shutil.copytree(folder, tmp_path / "model"))
@@ -71,7 +70,7 @@ def test_a_copy_opens_in_an_empty_folder_in_a_fresh_process_without_unpickling(t
             probability, predicted, spans = of_text[name]
             assert (probability, predicted) == (pytest.approx(prediction.probability, abs=1e-5), prediction.predicted)
             assert (spans is None) == (prediction.spans is None)
-    assert len(shapes) == (2 if agent == "joint" else 1) and all(len(shape) == 3 and shape[0] == 2 for shape in shapes)
+    assert len(shapes) == 2 and all(len(shape) == 3 and shape[0] == 2 for shape in shapes)
 
 
 def test_the_poison_works(trained, tmp_path):

@@ -10,7 +10,7 @@ CORPUS = Path("data/01_raw/synthetic")
 
 def copy_project(folder: Path) -> None:
     """Copy it to a folder."""
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "local")
+    ignored = shutil.ignore_patterns("*.egg-info", "local")
     for name in ("src", "conf", CORPUS):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in ("pyproject.toml", ".telemetry"):

@@ -140,16 +140,15 @@ def test_a_copy_of_the_model_neither_names_the_project_nor_looks_into_it(finishe
     check_same(json.loads((elsewhere.folder / "predictions.json").read_text()), expected(finished.folder, "share"))
 
 
-@pytest.mark.parametrize(("agent", "quotes"), [("share", True), ("evidence", False)])
-def test_mlflow_models_predict_writes_the_predictions_and_nothing_else_to_the_standard_output(finished, elsewhere, agent, quotes):
+def test_mlflow_models_predict_writes_the_predictions_and_nothing_else_to_the_standard_output(finished, elsewhere):
     split = {"columns": ["text", "post_id"], "data": [[text, f"p{row}"] for row, text in enumerate(TEXTS)]}
-    params = {"device": "cpu", "quotes": quotes}
+    params = {"device": "cpu", "quotes": True}
     (elsewhere.folder / "input.json").write_text(json.dumps({"dataframe_split": split, "params": params}))
-    uri = models(finished.folder)[agent].model_uri
+    uri = models(finished.folder)["share"].model_uri
     ended = elsewhere("-m", "mlflow", "models", "predict", "-m", uri, "--env-manager", "local", "-i", "input.json")
     assert ended.returncode == 0, ended.stderr
     assert "NaN" not in ended.stdout
-    rows = [{**row, "post_id": f"p{row['post_id']}"} for row in expected(finished.folder, agent, quotes=quotes)]
+    rows = [{**row, "post_id": f"p{row['post_id']}"} for row in expected(finished.folder, "share", quotes=True)]
     check_same(json.loads(ended.stdout)["predictions"], rows)
 
 

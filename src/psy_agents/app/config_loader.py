@@ -24,11 +24,13 @@ STAGES = ("stage0", "stage1", "stage2", "maximal")
 class ConfigLoader(OmegaConfigLoader):
     """Loads the configuration for runs, notebooks and kedro viz alike.
 
-    The environment overrides ``conf/local``, which overrides ``conf/base``.
+    The environment overrides ``conf/local``, which overrides ``conf/base``. Each kind of file is read once: a run asks for the
+    parameters seven times, and to read and resolve them takes as long as to prepare a small corpus.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._local: dict[str, dict[Path, DictConfig]] = {}
+        self._loaded: dict[str, dict[str, Any]] = {}
         super().__init__(*args, **kwargs)
 
     @property
@@ -53,10 +55,16 @@ class ConfigLoader(OmegaConfigLoader):
         return super()._merge_configs(config, env_config, key, env_path)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
-        if key != "parameters":
+        """The configuration of this kind; what a caller changes in it changes no later one."""
+        if key in self:  # Set by a caller.
             return super().__getitem__(key)
+        if key not in self._loaded:
+            self._loaded[key] = self._parameters() if key == "parameters" else super().__getitem__(key)
+        return copy.deepcopy(self._loaded[key])
+
+    def _parameters(self) -> dict[str, Any]:
         try:
-            config = super().__getitem__(key)
+            config = super().__getitem__("parameters")
         except TypeError as error:
             if not str(error).startswith("Cannot merge incompatible"):
                 raise

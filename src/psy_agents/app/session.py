@@ -58,6 +58,7 @@ class AgentSession(KedroSession):
     _confirmed_by: Any = None
     _dry_run = False
     _checked = False
+    _loader: ConfigLoader | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,14 +109,16 @@ class AgentSession(KedroSession):
         )
 
     def _get_config_loader(self) -> ConfigLoader:
-        """Set the resolvers that depend on the session: one process may hold sessions of several projects."""
+        """The session's one loader; sets the resolvers that depend on the session: one process may hold sessions of several projects."""
         check_folder(self._project_path, self._conf_source)
         in_project = partial(project_path, project=self._project_path)
         OmegaConf.register_new_resolver("project_path", in_project, replace=True)
         OmegaConf.register_new_resolver("environment", lambda: self.store.get("env") or environment(), replace=True)
         given = given_parameters(self.store.get("runtime_params"))
         OmegaConf.register_new_resolver("given_parameters", lambda: given, replace=True)
-        return super()._get_config_loader()
+        if self._loader is None:
+            self._loader = super()._get_config_loader()
+        return self._loader
 
     def load_context(self) -> KedroContext:
         """Load the context as Kedro does, also for notebooks; report a mistake in the configuration in one line."""

@@ -43,7 +43,7 @@ def test_a_signal_stops_a_search_also_with_a_hung_worker_and_leaves_the_search_r
     program = Program(tmp_path, pause=0.2, mishaps={2: "hang"}, workers=2, n_trials=5)
     wait_for(lambda: len(search.diary_lines()) >= 3)
     program.send(signum, to_all=signum == signal.SIGUSR1)  # As Slurm does.
-    assert f"SearchInterrupted: search interrupted by {signum.name}" in program.process.stderr.read()
+    assert f"SearchInterrupted: search interrupted by {signum.name}" in program.process.errors()
     assert program.survivors() == []
     states = {trial.state.name for trial in search.study().trials}
     assert "RUNNING" not in states

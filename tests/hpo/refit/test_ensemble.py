@@ -2,18 +2,13 @@
 anyone recompute."""
 
 import json
-import os
-import pickle
 import shutil
-import signal
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-from support.search.refits import CONFIG, PARAMS, PROGRAM, Refit, Refits, as_rows, paths_in, posts_of_test, table_rows, trials_of
+from support.search.refits import CONFIG, PARAMS, Refit, Refits, as_rows, killed_refit, paths_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
@@ -162,11 +157,8 @@ def test_a_model_that_is_moved_elsewhere_still_answers(refits, corpus, tmp_path)
 def test_an_ensemble_killed_between_its_members_continues(refits, tmp_path):
     whole = refits.ensemble("criteria", "seeds")
     given = {**whole.given, "paths": paths_in(tmp_path)}
-    (tmp_path / "given").write_bytes(pickle.dumps(given))
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     # 4 confirm the candidates, 2 are the final models, which are the members; the next puts them together.
-    command = [sys.executable, str(PROGRAM), str(tmp_path / "given"), "6"]
-    assert subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=600, check=False).returncode == -signal.SIGKILL
+    killed_refit(given, tmp_path, 6)
     store = tmp_path / "studies.db"
     assert any("-final-" in study.study_name for study in read_studies(store))
     output = run_refit(**given)

@@ -1,16 +1,12 @@
 """A refit on resplits: every pair is answered by a model that did not train on it, test stays untouched, and halving continues."""
 
-import os
 import pickle
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from unittest import mock
 
 import numpy as np
 import pytest
-from support.search.refits import CONFIG, PARAMS, PROGRAM, paths_in, trials_of
+from support.search.refits import CONFIG, PARAMS, killed_refit, paths_in, trials_of
 from support.small_search import best_trials, training_settings
 
 from psy_agents.hpo.protocol import TrialSpec
@@ -118,10 +114,7 @@ def test_halving_killed_between_its_rounds_continues_with_the_better_candidate(c
         "agent": "criteria", "corpus": corpus, "config": CONFIG.model_copy(update={"halving": (4, 1)}), "settings": settings,
         "top": best_trials("criteria", corpus, settings, *PARAMS, epochs=2), "paths": paths_in(tmp_path),
     }  # fmt: skip
-    (tmp_path / "given").write_bytes(pickle.dumps(given))
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(PROGRAM), str(tmp_path / "given"), "2"]
-    assert subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=600, check=False).returncode == -signal.SIGKILL
+    killed_refit(given, tmp_path, 2)
     summary = RefitSummary.model_validate(run_refit(**given).summary)
     trials = trials_of(tmp_path, summary.study)
     first = [trial.value for trial in trials[:2]]

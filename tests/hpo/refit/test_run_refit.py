@@ -1,10 +1,8 @@
 """A refit of each agent: confirmed over seeds, trained for good, tested once, and what its files let anyone recompute."""
 
 import json
-import os
 import pickle
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +12,7 @@ import optuna
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
-from support.search.refits import CONFIG, PARAMS, PROGRAM, Refit, Refits, as_rows, paths_in, posts_of_test, table_rows, trials_of
+from support.search.refits import CONFIG, PARAMS, Refit, Refits, as_rows, killed_refit, paths_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
@@ -252,10 +250,7 @@ def complete(folder: Path) -> int:
 def test_a_killed_refit_continues_and_ends_with_the_requested_runs(refits, tmp_path):
     whole = refits.single("share")
     given = {**whole.given, "paths": paths_in(tmp_path)}
-    (tmp_path / "given").write_bytes(pickle.dumps(given))
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, str(PROGRAM), str(tmp_path / "given"), "2"]
-    assert subprocess.run(command, env=env, stderr=subprocess.DEVNULL, timeout=600, check=False).returncode == -signal.SIGKILL
+    killed_refit(given, tmp_path, 2)
     assert complete(tmp_path) == 2
     output = run_refit(**given)
     trials = trials_of(tmp_path, output.summary["study"])

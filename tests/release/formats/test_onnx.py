@@ -96,7 +96,7 @@ def test_a_graph_that_gives_something_else_is_not_kept(folder, monkeypatch):
 def ensemble(trained, tmp_path):
     """A folder in which one agent is twice."""
     folder = tmp_path / "ensemble"
-    save_ensemble(folder, [trained("share").model] * 2, Decisions(0.4))
+    save_ensemble(folder, [trained("criteria").model] * 2, Decisions(0.4))
     return folder
 
 
@@ -111,14 +111,14 @@ def test_each_member_of_an_ensemble_has_a_graph_of_its_own(ensemble, trained):
         exec(example.replace("path/of/this/folder", str(ensemble)), done)
         assert len(done["criterion"]) == len(done["pair"])
     assert psy_agents.load(ensemble).predict(TEXTS) == before
-    assert not (trained("share").model / "model.onnx").exists()
+    assert not (trained("criteria").model / "model.onnx").exists()
 
 
 def test_an_ensemble_of_which_one_member_can_have_no_graph_has_none_and_its_card_states_it(ensemble, trained, monkeypatch, caplog):
     deviations = iter([1e-6, 0.25])
     monkeypatch.setattr(onnx, "_write", lambda graph, example, target: target.write_bytes(b"graph"))
     monkeypatch.setattr(onnx, "_deviation", lambda *_: next(deviations))
-    made = trained("share")
+    made = trained("criteria")
     with exported_folder(made.facts(made.facts().config.model_copy(update={"formats": ("onnx",)})), ensemble) as path:
         assert not list(path.rglob("model.onnx"))
         card = (path / "README.md").read_text(encoding="utf-8")
@@ -126,7 +126,7 @@ def test_an_ensemble_of_which_one_member_can_have_no_graph_has_none_and_its_card
         "No member of the ensemble has an ONNX graph, because member_2 is not supported. "
         "There is no ONNX graph: its outputs differed from torch's by up to 0.25."
     ) in card
-    assert "share (member_2) has no ONNX graph: its outputs differed from torch's by up to 0.25" in caplog.text
+    assert "criteria (member_2) has no ONNX graph: its outputs differed from torch's by up to 0.25" in caplog.text
 
 
 def test_it_is_written_only_on_request(trained):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import psutil
+from support.preloaded import start
 from support.waiting import PATIENCE
-
-PROGRAM = Path(__file__).parent / "search_process.py"
 
 
 def environment() -> dict[str, str]:
@@ -23,8 +21,7 @@ class Program:
     """The search as a process of its own, with all the processes below it."""
 
     def __init__(self, folder: Path, **options) -> None:
-        command = [sys.executable, str(PROGRAM), str(folder), json.dumps(options)]
-        self.process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
+        self.process = start("support.search.search_process", str(folder), json.dumps(options))
         self.family: list[psutil.Process] = []
 
     def remember_family(self) -> None:

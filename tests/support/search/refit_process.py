@@ -1,14 +1,11 @@
-"""A refit as a program: ``refit_process.py FILE [ENDS]``, where FILE holds its pickled arguments.
-
-With ENDS it kills itself as soon as so many of its trials are complete.
-"""
+"""A refit as a program that kills itself as soon as a number of its trials are complete; a file holds its pickled arguments."""
 
 from __future__ import annotations
 
 import os
 import pickle
 import signal
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -34,6 +31,8 @@ def die_after(ends: int) -> Any:
     return mock.patch.object(TrialWriter, "end", end)
 
 
-if __name__ == "__main__":
-    with die_after(int(sys.argv[2]) if len(sys.argv) > 2 else -1):
-        run_refit(**pickle.loads(Path(sys.argv[1]).read_bytes()))
+def main(arguments: Sequence[str]) -> None:
+    """Run the refit."""
+    file, ends = arguments
+    with die_after(int(ends)):
+        run_refit(**pickle.loads(Path(file).read_bytes()))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,6 +14,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from support.preloaded import start
 from support.shared import made_once
 from support.small_search import best_trials, training_settings
 
@@ -22,7 +25,6 @@ from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.run_refit import RefitOutput, RefitSummary, run_refit
 from psy_agents.hpo.study.store import read_study
 
-PROGRAM = Path(__file__).with_name("refit_process.py")
 CONFIG = RefitConfig(candidates=2, n_seeds=2, final_models=1, untuned=False, workers={"count": 1, "threads": 1}, min_support=4)
 PARAMS = ({"learning_rate": 1e-3}, {"learning_rate": 5e-3, "max_length": 24})
 
@@ -114,3 +116,9 @@ def table_rows(table: pd.DataFrame) -> list:
         spans = None if row.spans is None else [Span(**span) for span in row.spans]
         rows.append((None if np.isnan(row.probability) else row.probability, bool(row.predicted), spans))
     return rows
+
+
+def killed_refit(given: dict, folder: Path, ends: int) -> None:
+    """Run a refit in a process of its own, which is killed once so many of its trials are complete."""
+    (folder / "given").write_bytes(pickle.dumps(given))
+    assert start("support.search.refit_process", str(folder / "given"), str(ends)).wait() == -signal.SIGKILL

@@ -1,4 +1,4 @@
-"""A small search; as a program, ``search_process.py FOLDER JSON``, it is one that a test can kill."""
+"""A small search; as a program (see `Program`) it is one that a test can kill."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import contextlib
 import json
 import os
 import signal
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -136,8 +135,9 @@ def die_before_write(number: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-if __name__ == "__main__":
-    folder, options = Path(sys.argv[1]), json.loads(sys.argv[2])
+def main(arguments: Sequence[str]) -> None:
+    """Run the search of a folder with options in JSON."""
+    folder, options = Path(arguments[0]), json.loads(arguments[1])
     options["mishaps"] = {int(number): kind for number, kind in options.get("mishaps", {}).items()}
     if "dies_before_write" in options:
         die_before_write(options.pop("dies_before_write"))
