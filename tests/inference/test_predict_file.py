@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
-from support.preloaded import start
+from support.programs.preloaded import start
 
 import psy_agents
 from psy_agents.agents.registry import AGENTS
@@ -81,7 +81,7 @@ def test_a_killed_run_resumes_after_its_last_complete_shard(models, config, post
     settings = config(chunk_posts=4)
     expected = table(predict_file("share", models("share"), settings))
     shutil.rmtree(settings.work)
-    program = start("support.killed_prediction", str(settings.project), str(models("share")), moment, str(number))
+    program = start("support.programs.killed_prediction", str(settings.project), str(models("share")), moment, str(number))
     assert program.wait() == -signal.SIGKILL, program.errors()
 
     asked = []

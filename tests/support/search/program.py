@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from support.preloaded import start
+from support.programs.preloaded import start
 from support.waiting import PATIENCE
 
 

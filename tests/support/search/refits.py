@@ -14,7 +14,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from support.preloaded import start
+from support.programs.preloaded import start
 from support.shared import made_once
 from support.small_search import best_trials, training_settings
 
