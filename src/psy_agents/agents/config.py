@@ -40,6 +40,20 @@ class ModelConfig(Schema):
     frozen_layers: int = Field(0, ge=0, description="The embeddings and this many lowest layers are not trained; 0 trains all.")
     reinitialised_layers: int = Field(0, ge=0, description="Number of top layers to re-initialise (Zhang et al. 2021, section 4).")
 
+    lora_rank: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        description="Rank of LoRA's adapters (Hu et al. 2022), which are trained in place of the encoder's own weights; 0: no adapters.",
+    )
+    lora_alpha: float = Field(32.0, gt=0, le=4096, description="An adapter's output is multiplied by lora_alpha / lora_rank.")
+    lora_dropout: float = Field(0.05, ge=0, le=0.9, description="Dropout of what adapters read.")
+    lora_targets: Literal["linear", "attention"] = Field(
+        "linear",
+        description="Layers with adapters. linear: all linear layers (Dettmers et al. 2023); attention: those that make queries and values "
+        "(Hu et al. 2022).",
+    )
+
     fusion: Literal["add", "gate", "concat"] = Field(
         "gate", description="joint: how the criteria encoder's vector is fused into the evidence encoder's token states."
     )

@@ -18,6 +18,7 @@ from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.decoders import causal_layers, set_attention
 from psy_agents.agents.encoders.frozen_layers import FrozenLayers
 from psy_agents.agents.encoders.loading import freeze_lowest, load_encoder, reinitialise_top
+from psy_agents.agents.encoders.lora import add_adapters, base_parameters, merge_adapters, sharing_copy
 from psy_agents.agents.encoders.packing import Packing, packed_attention_in, packed_inputs
 from psy_agents.agents.encoders.packing_probe import why_not_packed
 from psy_agents.agents.encoders.short_last_layer import ShortLastLayer, shorten_last_layer
@@ -55,14 +56,13 @@ class AgentModel(nn.Module):
     def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
         super().__init__()
         self.config = config
-        for name in self.spec.encoders:
-            encoder = load_encoder(encoder_folders[name], config.encoder_dropout)
-            set_attention(encoder, self.attention)
+        self.base_folder = encoder_folders[self.spec.encoders[0]]
+        for name, encoder in self._load_encoders(encoder_folders).items():
             setattr(self, name, encoder)
-        self.causal = bool(causal_layers(encoder))
+        self.causal = bool(causal_layers(self.encoders[0]))
         if self.causal and self.spec.reads("pooling") and config.pooling == "cls":
             raise UserError(
-                f"pooling is cls, but in causal attention the first token of {encoder.config.model_type} has read nothing: "
+                f"pooling is cls, but in causal attention the first token of {self.encoders[0].config.model_type} has read nothing: "
                 "use pooling: last, or attention: bidirectional."
             )
         self.hidden = getattr(self, self.spec.encoders[0]).config.hidden_size
@@ -72,6 +72,19 @@ class AgentModel(nn.Module):
         self.frozen: dict[nn.Module, FrozenLayers] = {}
         self.packed = False
         self.short_last_layers: dict[nn.Module, ShortLastLayer] = {}
+
+    def _load_encoders(self, folders: dict[str, Path]) -> dict[str, nn.Module]:
+        """The encoders by name. With adapters they share the weights of one, which stay as they are."""
+        first, *others = self.spec.encoders
+        encoders = {first: load_encoder(folders[first], self.config.encoder_dropout)}
+        for name in others:
+            shared = self.config.lora_rank > 0
+            encoders[name] = sharing_copy(encoders[first]) if shared else load_encoder(folders[name], self.config.encoder_dropout)
+        for encoder in encoders.values():
+            set_attention(encoder, self.attention)
+            if self.config.lora_rank:
+                add_adapters(encoder, self.config)
+        return encoders
 
     @property
     def attention(self) -> str:
@@ -97,6 +110,26 @@ class AgentModel(nn.Module):
         for frozen in self.frozen.values():
             frozen.set_eval_mode()
         return self
+
+    def cast_base(self, precision: torch.dtype) -> None:
+        """Keep the frozen weights under adapters in the format of matrix products; adapters and heads stay in float32.
+
+        Call it after packing and the short last layer are enabled, whose tests compare states that are rounded less.
+        """
+        for encoder in self.encoders if self.config.lora_rank else ():
+            for weight in base_parameters(encoder):
+                weight.data = weight.data.to(precision)
+
+    def trained_weights(self) -> dict[str, Tensor]:
+        """What training changes, by the names of `state_dict`: not the base of adapters, and not frozen layers."""
+        frozen = {name for name, weight in self.named_parameters(remove_duplicate=False) if not weight.requires_grad}
+        return {name: weight for name, weight in self.state_dict().items() if name not in frozen}
+
+    def merge_adapters(self) -> None:
+        """Turn encoders with adapters into encoders of their own weights, which give the same states but for rounding."""
+        for encoder in self.encoders:
+            merge_adapters(encoder)
+        self.config = self.config.model_copy(update={"lora_rank": 0})
 
     @property
     def reads_first_token_only(self) -> bool:
@@ -141,7 +174,7 @@ class AgentModel(nn.Module):
 
     def encode(self, encoder: nn.Module, windows: WindowTensors) -> Tensor:
         """Run the encoder; return its last states (B, T, H), or (B, 1, H) if its last layer is short."""
-        frozen_BTH = windows.frozen_BTH
+        frozen_BTH = windows.frozen_BTH if windows.frozen_BTH is None else windows.frozen_BTH.to(encoder.dtype)
         if not self.packed:
             with self._resumed_from(encoder, frozen_BTH):
                 return encoder(**windows.encoder_inputs).last_hidden_state

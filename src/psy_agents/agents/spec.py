@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from psy_agents.agents.config import ModelConfig
 from psy_agents.evaluation.metrics.registry import OBJECTIVES, TITLES
 
-SHARED_OPTIONS = frozenset(
+LORA_OPTIONS = frozenset({"lora_rank", "lora_alpha", "lora_dropout", "lora_targets"})
+SHARED_OPTIONS = LORA_OPTIONS | frozenset(
     {"encoder", "attention", "max_length", "window_overlap", "encoder_dropout", "frozen_layers", "reinitialised_layers"}
 )
 """Fields of `ModelConfig` that every agent reads."""

@@ -169,6 +169,7 @@ class _Member:
         precision = getattr(torch, self._settings.precision)
         self._agent.enable_packing(device, precision)
         self._agent.enable_short_last_layer(device, precision)
+        self._agent.cast_base(precision)
 
     def answers(self, data: PairData) -> Answers:
         """The member's uncalibrated answers."""

@@ -105,6 +105,7 @@ class TrainingRun:
             self.agent.enable_packing(self.device, self.precision)
         if settings.short_last_layer:
             self.agent.enable_short_last_layer(self.device, self.precision)
+        self.agent.cast_base(self.precision)
         self.graphs = self._new_graphs()
         self.tokenizer = data.tokenizer(folder)
         self.train_tables, self.validation_tables, lengths = data.tables(
@@ -154,7 +155,8 @@ class TrainingRun:
         return self.validation_tables.windows
 
     def _frozen_states(self, split_id: str, tables: WindowTables, tokens_an_epoch: int) -> FrozenStates | None:
-        encoder = self.config.encoder, self.config.max_length, self.config.window_overlap
+        config = self.config
+        encoder = config.encoder, self.agent.causal, config.lora_rank > 0, config.max_length, config.window_overlap
         return self.data.frozen_states.get(
             (split_id, *encoder, self.precision),
             self.agent,
@@ -200,8 +202,8 @@ class TrainingRun:
                 return
 
     def _copy_of_weights(self, copies: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The agent's weights in the memory of the CPU; ``copies``, of an earlier epoch, are written over."""
-        for name, weight in self.agent.state_dict().items():
+        """The agent's trained weights in the memory of the CPU; ``copies``, of an earlier epoch, are written over."""
+        for name, weight in self.agent.trained_weights().items():
             if name in copies:
                 copies[name].copy_(weight)
             else:
@@ -252,7 +254,7 @@ class TrainingRun:
         agent = self.agent
         if decisions is None:
             agent, decisions = copy.copy(self.agent), self.best.left.epoch.decisions
-            agent.load_state_dict(self.best.left.weights)
+            agent.load_state_dict(self.best.left.weights, strict=False)  # What is frozen has not changed.
         save_agent(
             folder,
             agent,

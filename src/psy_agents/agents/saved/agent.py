@@ -2,7 +2,8 @@
 
 ``AutoModel`` loads ``encoder/`` (joint: ``criteria_encoder/`` and ``evidence_encoder/``), and ``AutoTokenizer`` loads the folder.
 ``heads.safetensors`` holds the heads, and ``agent.json`` everything else. Nothing is pickled. ``hashes.json`` holds the SHA-256 of
-every other file.
+every other file. Of an agent with adapters the encoders' folders hold the adapters alone, for peft's ``PeftModel``, and ``base.json``
+says what encoder they belong to (`saved.base`).
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import numpy as np
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
+from psy_agents.agents.encoders.lora import ADAPTERS, load_adapter_weights, save_adapters
 from psy_agents.agents.model import AgentModel
 from psy_agents.agents.registry import AGENTS, model_class, spec
 from psy_agents.agents.renamed import with_new_names
+from psy_agents.agents.saved.base import BASE, describe_base, locate_base
 from psy_agents.agents.saved.checksums import CHECKSUMS, refuse_unlisted, verify_checksums, write_checksums
 from psy_agents.agents.saved.description import SavedAgent, SavedTraining, read_description
 from psy_agents.errors import UserError, errors_are_shown, where
@@ -105,8 +108,15 @@ def save_agent(
         "training": None if training is None else training.model_dump(),
     }
     with atomic_folder(folder) as part:
+        base = describe_base(agent.config.encoder, agent.base_folder) if agent.config.lora_rank else None
         for encoder_name in agent.spec.encoders:
-            getattr(agent, encoder_name).save_pretrained(part / encoder_name)
+            encoder = getattr(agent, encoder_name)
+            if base is None:
+                encoder.save_pretrained(part / encoder_name)
+            else:
+                save_adapters(encoder, part / encoder_name, base.encoder, base.revision)
+        if base is not None:
+            (part / BASE).write_text(base.model_dump_json(indent=1), encoding="utf-8")
         save_file(heads, part / "heads.safetensors")
         tokenizer.save_pretrained(part)
         (part / "agent.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
@@ -157,10 +167,13 @@ def _load_model(folder: Path, description: Mapping[str, Any]) -> tuple[AgentMode
 
     from psy_agents.agents.encoders.tokenizer import load_tokenizer
 
-    agent_class = model_class(description["agent"])
-    agent = agent_class(ModelConfig(**description["model"]), {name: folder / name for name in agent_class.spec.encoders})
+    agent_class, config = model_class(description["agent"]), ModelConfig(**description["model"])
+    names = agent_class.spec.encoders
+    agent = agent_class(config, dict.fromkeys(names, locate_base(folder)) if config.lora_rank else {name: folder / name for name in names})
+    for name in names if config.lora_rank else ():
+        load_adapter_weights(getattr(agent, name), load_file(folder / name / ADAPTERS))
     missing, unexpected = agent.load_state_dict(load_file(folder / "heads.safetensors"), strict=False)
-    prefixes = tuple(f"{name}." for name in agent_class.spec.encoders)
+    prefixes = tuple(f"{name}." for name in names)
     if unexpected or any(not key.startswith(prefixes) for key in missing):
         raise UserError(f"'{folder}' does not hold the heads that its agent.json describes: it was changed.")
     return agent.eval(), load_tokenizer(folder)

@@ -14,7 +14,7 @@ from psy_agents.files.checksums import checksum, checksums, file_names
 CHECKSUMS = "hashes.json"
 REMEDY = "copy the model again, or refit it"
 READ_WITH_AGENT = re.compile(
-    r"agent\.json|heads\.safetensors|config\.json|tokenizer.*|special_tokens_map\.json|added_tokens\.json|vocab\..*|merges\.txt|.*\.model"
+    r"agent\.json|base\.json|heads\.safetensors|config\.json|tokenizer.*|special_tokens_map\.json|added_tokens\.json|vocab\..*|merges\.txt|.*\.model"
 )
 READ_WITH_ENCODER = re.compile(r".*\.safetensors|.*\.index\.json|(adapter_)?config\.json")
 

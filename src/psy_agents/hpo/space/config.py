@@ -16,12 +16,12 @@ from psy_agents.training.config import HyperParameters, TrainingSettings
 if TYPE_CHECKING:
     from psy_agents.hpo.space.search_space import SearchSpace
 
-SpaceName = Literal["small", "full", "large"]
+SpaceName = Literal["small", "full", "lora", "large"]
 SPACES: tuple[SpaceName, ...] = get_args(SpaceName)
 
 
 class SearchSpaceConfig(Schema):
-    """Ranges of hyper-parameters in three spaces, and the first trials of each agent in them.
+    """Ranges of hyper-parameters in four spaces, and the first trials of each agent in them.
 
     Parameters are drawn in the order of the file. A parameter that is null is not searched: its value is that of
     ``training.fixed``, or its default.
@@ -29,6 +29,7 @@ class SearchSpaceConfig(Schema):
 
     small: dict[str, Range | None] = Field(description="Ranges by hyper-parameter, for a first search on any machine.")
     full: dict[str, Range | None] = Field({}, description="Ranges by hyper-parameter, for whole encoders of base size on a GPU.")
+    lora: dict[str, Range | None] = Field({}, description="Ranges by hyper-parameter, for adapters on large encoders and decoders.")
     large: dict[str, Range | None] = Field(description="Ranges by hyper-parameter, for a long search on a GPU.")
     first_trials: dict[SpaceName, dict[str, list[dict[str, Scalar]]]] = Field(
         {}, description="By space and agent: trials that run first in a study of a whole space. Missing hyper-parameters have defaults."
