@@ -63,6 +63,8 @@ class ExportConfig(Schema):
 
     Attributes:
         formats: names of export formats, which are the names of the modules in `psy_agents.release.formats`.
+        merge_adapters: whether adapters are merged into their encoders, so that the model needs no other files. Else the export holds
+            the adapters, and the name, revision and checksums of their encoder.
         licence: licence of the weights, by its name on the hub. None: none has been chosen.
         environment: Kedro environment, repeated in the commands that reproduce the model.
         given: parameters of the command line, repeated in the same commands.
@@ -72,6 +74,7 @@ class ExportConfig(Schema):
     """
 
     formats: FormatNames = ()
+    merge_adapters: bool = False
     licence: str | None = None
     environment: str
     given: dict[str, Any] = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from psy_agents.agents.saved.merging import merge_saved
 from psy_agents.files.temporary import temporary_folder
 from psy_agents.inference.predictor import Predictor
 from psy_agents.release.data_statement import data_statement
@@ -32,6 +33,8 @@ def exported_folder(facts: ReleaseFacts, model: Path) -> Iterator[Path]:
     with temporary_folder() as parent:
         folder = parent / facts.summary.agent
         shutil.copytree(model, folder)
+        if facts.config.merge_adapters:
+            merge_saved(folder)
         exported = export_formats(facts.config.formats, folder)
         (folder / STATEMENT).write_text(data_statement(facts), encoding="utf-8")
         write_record(

@@ -13,6 +13,7 @@ from typing import Any
 from psy_agents.agents.config import BUNDLED_ENCODER
 from psy_agents.agents.encoders.licences import NON_COMMERCIAL, NOT_STATED
 from psy_agents.agents.registry import spec
+from psy_agents.agents.saved.base import has_adapters
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, SUMMARY, TITLES
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.files.checksums import checksum, file_names
@@ -78,6 +79,7 @@ def model_card(facts: ReleaseFacts, folder: Path, exported: Mapping[str, FormatR
         ],
         commands=reproduction_commands(summary, facts.searched, facts.config, facts.git_commit),
         bundled_encoder=facts.encoder == BUNDLED_ENCODER,
+        adapters=has_adapters(folder),
     )
 
 

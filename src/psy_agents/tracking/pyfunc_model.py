@@ -15,6 +15,7 @@ from kedro.pipeline import Pipeline
 
 import psy_agents
 from psy_agents.agents.registry import spec
+from psy_agents.agents.saved.base import has_adapters
 from psy_agents.evaluation.predictions import SCHEMA
 from psy_agents.files.temporary import temporary_folder
 from psy_agents.tracking import inference_pipeline
@@ -157,8 +158,9 @@ def _log(refit: FinishedRefit, tags: dict[str, str]) -> str:
     catalog = DataCatalog({model: ModelFolderDataset(filepath=UNTIL_LOADED), **defaults})
     with temporary_folder() as folder, _unchanged_process():
         constraints = folder / "constraints.txt"
-        constraints.write_text("\n".join(pinned(closure(PACKAGES))) + "\n", encoding="utf-8")
-        pipeline = model_pipeline(refit, [*pinned(PACKAGES), f"-c {constraints}"])
+        packages = (*PACKAGES, "peft") if has_adapters(refit.folder) else PACKAGES
+        constraints.write_text("\n".join(pinned(closure(packages))) + "\n", encoding="utf-8")
+        pipeline = model_pipeline(refit, [*pinned(packages), f"-c {constraints}"])
         python_model = ServedModel(pipeline.inference, catalog, pipeline.input_name, **pipeline.kpm_kwargs)
         try:
             logged = mlflow.pyfunc.log_model(

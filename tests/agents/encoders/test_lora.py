@@ -18,6 +18,8 @@ from psy_agents.agents.encoders import lora
 from psy_agents.agents.encoders.loading import load_encoder
 from psy_agents.agents.registry import AGENTS, new_agent, spec
 from psy_agents.agents.saved.agent import load_agent
+from psy_agents.agents.saved.base import has_adapters
+from psy_agents.agents.saved.merging import merge_saved
 from psy_agents.errors import UserError
 from psy_agents.training.scoring import answer
 from psy_agents.training.trainer import TrainingData, TrainingRun
@@ -91,8 +93,18 @@ def test_an_agent_learns_by_its_adapters_and_is_saved_without_its_base(encoders,
     if ours.candidates is not None:
         np.testing.assert_array_equal(ours.candidates.margin, theirs.candidates.margin)
 
+    merge_saved(tmp_path / "agent")
+    merged, *_ = load_agent(tmp_path / "agent")
+    whole = answer(merged, run.validation_tables, budget=2048, precision=torch.float32)
+    if ours.probabilities_P is not None:
+        np.testing.assert_allclose(whole.probabilities_P, ours.probabilities_P, atol=1e-5)
+    assert merged.config.lora_rank == 0 and not has_adapters(tmp_path / "agent")
+    with pytest.raises(UserError, match="export.merge_adapters is true, but the model has no adapters"):
+        merge_saved(tmp_path / "agent")
+
     if name == "criteria":  # Causal, as AutoModel loads it.
-        theirs = PeftModel.from_pretrained(AutoModel.from_pretrained(encoders[kind]), folders[0]).eval()
+        run.save(tmp_path / "again", epoch.decisions)
+        theirs = PeftModel.from_pretrained(AutoModel.from_pretrained(encoders[kind]), tmp_path / "again" / "encoder").eval()
         given = any_windows().encoder_inputs
         with torch.no_grad():
             torch.testing.assert_close(theirs(**given).last_hidden_state, loaded.encoder(**given).last_hidden_state)

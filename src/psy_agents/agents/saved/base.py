@@ -31,6 +31,11 @@ class SavedBase(Schema):
     files: dict[str, str]
 
 
+def has_adapters(folder: Path) -> bool:
+    """Whether a saved agent, or a member of a saved ensemble, consists of adapters."""
+    return any(folder.rglob(BASE))
+
+
 def describe_base(encoder: str, folder: Path) -> SavedBase:
     """The encoder of this name in its folder; the hub's cache names a snapshot's folder by its commit."""
     revision = folder.name if folder.parent.name == "snapshots" else None

@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import Field, FiniteFloat
 
 from psy_agents.agents.saved.agent import Decisions
+from psy_agents.agents.saved.base import BASE, locate_base
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.evaluation.results import EnsembleResult, ModelCost
@@ -219,11 +220,12 @@ def _cost(tested: TrialRecord, trained: Sequence[TrialRecord]) -> ModelCost:
 
 
 def _parameters(model: Path) -> int:
-    """The number of parameters in a model's files."""
+    """The number of parameters in a model's files, and in those of the encoder that its adapters belong to."""
     from safetensors import safe_open
 
     total = 0
-    for file in sorted(model.rglob("*.safetensors")):
+    bases = {locate_base(file.parent) for file in model.rglob(BASE)}
+    for file in (file for folder in (model, *bases) for file in folder.rglob("*.safetensors")):
         with safe_open(file, framework="numpy") as tensors:
             total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     return total

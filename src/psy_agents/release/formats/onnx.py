@@ -81,6 +81,8 @@ class Onnx(ExportFormat):
     def export_agent(self, folder: Path, card_path: str) -> FormatResult:
         """Trace, write and check the graph of one agent."""
         agent, tokenizer, _, described = load_agent(folder)
+        if agent.config.lora_rank:
+            agent.merge_adapters()
         criteria, settings = described["criteria"], InferenceSettings(**described["reading"])
         inputs = _example_inputs(agent, tokenizer, settings, criteria, _texts(list(criteria.values()), agent.config.max_length))
         target = folder / self.file
