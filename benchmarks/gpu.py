@@ -6,8 +6,9 @@
 
 Each prints JSON lines: first the machine, then the measurements, the most telling first, and what was left out for lack of time. The
 random encoders (base shapes of BERT, DeBERTa-v3 and ModernBERT, and all-MiniLM-L6-v2's) and the corpora are made on the spot.
-`--encoders bert deberta` names some, `--seconds` is the limit, `--only trainer` gives the time of `search` to one side, `--tiny` runs
-everything with tiny sizes, also on a CPU.
+`steps` ends with a decoder of Llama 3.2's 1-billion shape and LoRA, beside peft with the Trainer (the extras lora and benchmark): 4
+operations a parameter and token. `--encoders bert llama-1b` names some, `--seconds` is the limit, `--only trainer` gives the time of
+`search` to one side, `--tiny` runs everything with tiny sizes, also on a CPU.
 
 It needs Python 3.11, torch 2.11, transformers 5.17 and what `psy_agents.training` imports (numpy, pandas, pyarrow, pydantic, scipy,
 regex, scikit-learn), for `search` Optuna, SQLAlchemy and rich, for the Trainer's rows accelerate; neither Kedro nor MLflow. Without an

@@ -19,6 +19,7 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.origins import IMPLICIT_NEGATIVE, POSITIVE
 
 ENCODERS = ("bert", "deberta", "modernbert", "minilm")
+DECODER = "llama-1b"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = 2_000
 SIGNS = 20  # Words of each criterion that only the posts that meet it have.
@@ -28,7 +29,7 @@ TINY = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "in
 
 
 def save_encoder(kind: str, folder: Path, tiny: bool = False) -> Path:
-    """Save an encoder of a family's base shape (``minilm``: all-MiniLM-L6-v2's), with random weights.
+    """Save an encoder of a family's base shape (``minilm``: all-MiniLM-L6-v2's; ``llama-1b``: Llama 3.2's), with random weights.
 
     Args:
         tiny: two layers of 32 dimensions and a vocabulary of the words alone, to try the programs.
@@ -41,12 +42,14 @@ def save_encoder(kind: str, folder: Path, tiny: bool = False) -> Path:
     torch.manual_seed(0)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):  # Drawing 180 million numbers takes seconds on a CPU.
         encoder = AutoModel.from_config(_config(kind, tiny))
+    if kind == DECODER:
+        encoder.to(torch.bfloat16)  # As its weights are published.
     encoder.to("cpu").save_pretrained(folder)
     return folder
 
 
 def _config(kind: str, tiny: bool) -> Any:
-    from transformers import BertConfig, DebertaV2Config, ModernBertConfig
+    from transformers import BertConfig, DebertaV2Config, LlamaConfig, ModernBertConfig
 
     words = {"vocab_size": WORDS} if tiny else {}
     shape = (TINY if tiny else {}) | words | {"pad_token_id": 0}
@@ -62,6 +65,12 @@ def _config(kind: str, tiny: bool) -> Any:
             "share_att_key": True, "norm_rel_ebd": "layer_norm", "position_biased_input": False, "layer_norm_eps": 1e-7,
         }  # fmt: skip
         return DebertaV2Config(**(base | relative | shape))
+    if kind == DECODER:
+        billion = {
+            "vocab_size": 128_256, "hidden_size": 2048, "num_hidden_layers": 16, "num_attention_heads": 32, "intermediate_size": 8192,
+            "max_position_embeddings": 4096,
+        }  # fmt: skip
+        return LlamaConfig(**(billion | shape | {"num_key_value_heads": 1 if tiny else 8}))
     tokens = {"cls_token_id": 2, "bos_token_id": 2, "sep_token_id": 3, "eos_token_id": 3}
     return ModernBertConfig(**(tokens | shape | ({"local_attention": 16} if tiny else {})))
 
@@ -74,13 +83,14 @@ def _tokenizer(kind: str) -> Any:
     words = [*known, *(f"w{number}" for number in range(WORDS - len(known)))]
     backend = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    types = "" if kind == "modernbert" else ":1"
+    types = "" if kind in ("modernbert", DECODER) else ":1"
     backend.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair=f"[CLS] $A [SEP] $B{types} [SEP]{types}", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     inputs = ["input_ids", *(["token_type_ids"] if types else []), "attention_mask"]
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
-    return PreTrainedTokenizerFast(tokenizer_object=backend, model_input_names=inputs, model_max_length=512, **names)
+    longest = 1024 if kind == DECODER else 512
+    return PreTrainedTokenizerFast(tokenizer_object=backend, model_input_names=inputs, model_max_length=longest, **names)
 
 
 def make_corpus(train: Sequence[int], validation: Sequence[int], criteria: int = 2, seed: int = 0) -> Corpus:

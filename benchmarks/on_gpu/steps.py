@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from on_gpu.encoders import ENCODERS, make_corpus, mixed_lengths
+from on_gpu.encoders import DECODER, ENCODERS, make_corpus, mixed_lengths
 from on_gpu.trainer import TrainerSteps, installed, left, now
 from trials.roofline import matrix_peak, training_flops
 
@@ -44,6 +44,9 @@ class Shape:
 
 SHAPES = (Shape(16, 84), Shape(16, 300), Shape(64, 300))
 MIXED = Shape(16, 510, mixed=True)
+LORA_SHAPES = (Shape(16, 300), Shape(8, 1024))
+LORA = {"lora_rank": 16, "lora_alpha": 32.0, "lora_dropout": 0.05, "lora_targets": "linear"}
+"""Of the decoder, which runs with adapters, on both sides."""
 TINY_SHAPES = (Shape(4, 30), Shape(4, 60))
 
 
@@ -53,6 +56,8 @@ class OurSteps:
     def __init__(self, agent: str, encoder: Path, corpus: Corpus, batch: int, device: str, **settings: Any) -> None:
         self.device = device
         fixed = FIXED | {"encoder": str(encoder), "batch_size": batch}
+        if encoder.name == DECODER:
+            fixed |= LORA | {"pooling": "last", "max_length": 1024}
         made = TrainingSettings(precision="bfloat16" if device == "cuda" else "float32", fixed=fixed, **settings)
         data, config = TrainingData(corpus, agent, made), made.hyperparameters({})
         self.run = TrainingRun(agent, config, made, data, seed=0, epochs=1, patience=1, keep_weights=False, device=device)
@@ -96,8 +101,23 @@ class OurSteps:
         return len(kernels), sum(event.time_range.elapsed_us() for event in kernels) / 1e3
 
 
+def lora_flops(config: Any, lengths: np.ndarray) -> float:
+    """Operations to train adapters of a decoder: those of its frozen weights are 4 a weight and token, as no gradient of a weight is made.
+
+    Attention has three times its forward pass, of which a causal one needs half; adapters count as nothing.
+    """
+    hidden, heads = config.hidden_size, config.num_attention_heads
+    keys = config.num_key_value_heads * config.head_dim
+    weights = hidden * (2 * heads * config.head_dim + 2 * keys + 3 * config.intermediate_size)
+    products = 4 * heads * config.head_dim * float((lengths.astype(float) ** 2).sum())
+    causal = getattr(config, "is_causal", True)
+    return config.num_hidden_layers * (4 * weights * float(lengths.sum()) + 3 * products * (0.5 if causal else 1.0))
+
+
 def _flops(config: Any, lengths: np.ndarray) -> float:
     """`training_flops`, with what an encoder family has more or less of than BERT."""
+    if config.model_type == "llama":
+        return lora_flops(config, lengths)
     flops, tokens, layers, hidden = training_flops(config, lengths), float(lengths.sum()), config.num_hidden_layers, config.hidden_size
     if config.model_type == "modernbert":  # Its feed-forward layer has a gate; two layers of three see a window only.
         flops += 3 * layers * 2 * hidden * config.intermediate_size * tokens
@@ -116,10 +136,13 @@ def steps(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator[
     """
     device = options.device
     shapes, seconds = (TINY_SHAPES, 0.05) if options.tiny else (SHAPES, 0.6)
-    names = options.encoders or (("bert",) if options.tiny else ENCODERS)
-    plan: list[tuple[str, Shape, tuple[str, ...], tuple[str, ...]]] = [(names[0], shapes[0], AGENTS, ("dynamic",))]
+    named = options.encoders or (("bert",) if options.tiny else (*ENCODERS, DECODER))
+    names = [name for name in named if name != DECODER]
+    plan: list[tuple[str, Shape, tuple[str, ...], tuple[str, ...]]] = [(name, shapes[0], AGENTS, ("dynamic",)) for name in names[:1]]
     plan += [(name, shape, AGENTS[:1], ("dynamic",)) for shape in shapes for name in names if (name, shape) != (names[0], shapes[0])]
-    if not options.tiny:
+    if DECODER in named:
+        plan += [(DECODER, shape, ("criteria",), ("dynamic",)) for shape in (shapes[:1] if options.tiny else LORA_SHAPES)]
+    if names and not options.tiny:
         plan.insert(3, (names[0], MIXED, ("criteria",), ("dynamic", "grouped", "max_length")))
     peaks: dict[str, float] = {}
     for name, shape, agents, ways in plan:

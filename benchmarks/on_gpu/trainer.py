@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from on_gpu.encoders import quiet_transformers
+from on_gpu.encoders import DECODER, quiet_transformers
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.training.data import PairData, split_pairs
@@ -43,6 +43,8 @@ class TrainerSteps:
         self.tokenizer = AutoTokenizer.from_pretrained(encoder)
         with quiet_transformers():
             self.model = AutoModelForSequenceClassification.from_pretrained(encoder, num_labels=2)
+        if encoder.name == DECODER:
+            self.model = _with_adapters(self.model, self.tokenizer.pad_token_id)
         self.data = dataset(self.tokenizer, split_pairs(corpus, "train"), way)
         self.collator = None if way == "max_length" else DataCollatorWithPadding(self.tokenizer)
         self.tokens = sum(sum(each["attention_mask"]) for each in self.data) / len(self.data) * batch  # Real ones of a step, in the mean.
@@ -71,6 +73,16 @@ class TrainerSteps:
             trainer.remove_callback(PrinterCallback)
             trainer.train()
         return (clock[WARM_UP + steps] - clock[WARM_UP]) / steps
+
+
+def _with_adapters(model: Any, padding: int) -> Any:
+    """The adapters of `steps.LORA`, as peft's users add them."""
+    from peft import LoraConfig, get_peft_model
+
+    model.config.pad_token_id = padding
+    return get_peft_model(
+        model, LoraConfig(task_type="SEQ_CLS", r=16, lora_alpha=32, lora_dropout=0.05, target_modules="all-linear")
+    )
 
 
 def training_arguments(folder: str, way: str, batch: int, device: str, **options: Any) -> Any:

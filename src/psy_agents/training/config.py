@@ -64,6 +64,11 @@ class TrainingSettings(Schema):
     short_last_layer: bool = Field(
         True, description="Run the last layer only for the first token, if no other is read (pooling: cls, similarity: none)."
     )
+    gradient_checkpointing: bool = Field(
+        False,
+        description="Keep each layer's input alone for the backward pass and compute the rest again: less memory, about a third more "
+        "time. With dropout in the encoder, steps are then not captured in CUDA graphs.",
+    )
     cuda_graphs: Literal["auto", "off"] = Field(
         "auto",
         description="On a GPU: auto captures steps and evaluation in CUDA graphs, on batches filled to a few shapes; off does not.",

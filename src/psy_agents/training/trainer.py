@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from psy_agents.agents.encoders.capturing import why_not_captured
+from psy_agents.agents.encoders.checkpointing import enable_checkpointing, has_dropout
 from psy_agents.agents.encoders.loading import locate_encoder, max_positions
 from psy_agents.agents.losses import positive_weight
 from psy_agents.agents.registry import new_agent
@@ -26,6 +27,7 @@ from psy_agents.training.batches import bucketed_batches, epoch_pairs
 from psy_agents.training.best_epoch import BestEpoch
 from psy_agents.training.config import HyperParameters, TrainingSettings
 from psy_agents.training.determinism import deterministic
+from psy_agents.training.memory_estimate import check_memory, step_bytes
 from psy_agents.training.optimisation import LearningRates, optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import Answers, SplitScorer, answers_of
@@ -103,7 +105,10 @@ class TrainingRun:
         self.agent = new_agent(agent, config, folder).to(self.device)
         if settings.packing:
             self.agent.enable_packing(self.device, self.precision)
-        if settings.short_last_layer:
+        if settings.gradient_checkpointing:
+            for encoder in self.agent.encoders:
+                enable_checkpointing(encoder)
+        elif settings.short_last_layer:
             self.agent.enable_short_last_layer(self.device, self.precision)
         self.agent.cast_base(self.precision)
         self.graphs = self._new_graphs()
@@ -129,17 +134,34 @@ class TrainingRun:
         step = TrainingStep(self.agent, self.optimiser, self.train_tables, self.train_frozen, config, weight, self.precision)
         micro_batch = math.ceil(config.batch_size / micro_batch_divisor)
         self.training_step = step if self.graphs is None else CapturedStep(step, micro_batch, self.graphs)
+        self._check_memory(micro_batch)
         self.steps_per_epoch = len(self._steps(self._batches(self._epoch_pairs(0))))
         self.step = 0
         self.keep_weights = keep_weights
         self.best = BestEpoch[KeptEpoch]()
         self.answers: Answers | None = None  # To the scored pairs, of the epoch that was yielded last.
 
+    def _check_memory(self, micro_batch: int) -> None:
+        """Refuse a micro-batch that cannot fit the GPU, before a step fails in it."""
+        if self.device.type != "cuda":
+            return
+        longest = np.sort(self._tokens_of_pairs())[-micro_batch:]
+        needed = step_bytes(self.agent, int(longest.sum()), self.precision, self.settings.gradient_checkpointing)
+        check_memory(needed, torch.cuda.mem_get_info(self.device)[0], micro_batch)
+
+    def _tokens_of_pairs(self) -> np.ndarray:
+        """Tokens of all windows of each training pair."""
+        return np.add.reduceat(self.train_tables.lengths, self.train_tables.first_window[:-1])
+
     def _new_graphs(self) -> Graphs | None:
         if self.device.type != "cuda" or self.settings.cuda_graphs == "off":
             return None
         for encoder in self.agent.encoders:
-            if (reason := why_not_captured(encoder, self.agent.packed)) is not None:
+            if self.settings.gradient_checkpointing and has_dropout(encoder):
+                reason: str | None = "gradient checkpointing keeps the states of random generators for its dropout"
+            else:
+                reason = why_not_captured(encoder, self.agent.packed)
+            if reason is not None:
                 log.info("%s runs without CUDA graphs: %s", encoder.config.model_type, reason)
                 return None
         return CudaGraphs(self.device)

@@ -112,6 +112,19 @@ def test_the_bundled_space_is_right_and_its_first_trials_fit_each_space():
             assert len(spaces.firsts(agent, size, spaces.space(agent, size, SETTINGS))) == 2
 
 
+def test_a_backbone_has_parameters_of_its_own():
+    ranges = {
+        "encoder": {"type": "categorical", "choices": ["whole", "adapted"]},
+        "lora_rank": {"type": "int", "low": 4, "high": 64, "log": True, "when": {"encoder": ["adapted"]}},
+    }
+    space = SearchSpaceConfig(small={}, large={}, lora=ranges).space("criteria", "lora", SETTINGS)
+    assert space.complete({"encoder": "whole"}) == {"encoder": "whole"}
+    assert SETTINGS.hyperparameters({"encoder": "whole"}).lora_rank == 0
+    assert space.complete({"encoder": "adapted", "lora_rank": 8}) == {"encoder": "adapted", "lora_rank": 8}
+    with pytest.raises(ParameterError, match="exists only when encoder is adapted"):
+        space.complete({"encoder": "whole", "lora_rank": 8})
+
+
 def test_an_unknown_kind_of_range_is_refused():
     with pytest.raises(ValidationError, match="'real'"):
         SearchSpaceConfig(small={"learning_rate": {**RATE, "type": "real"}}, large={})

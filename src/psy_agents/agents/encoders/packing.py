@@ -127,6 +127,11 @@ _current_packing: ContextVar[Packing | None] = ContextVar("current_packing", def
 _attention_override: ContextVar[AttentionFunction | None] = ContextVar("attention_override", default=None)
 
 
+def current_packing() -> Packing | None:
+    """The layout of the windows that are being read; None if they are padded."""
+    return _current_packing.get()
+
+
 def packed_attention(
     module: nn.Module,
     query: Tensor,
