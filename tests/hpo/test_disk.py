@@ -47,6 +47,7 @@ def test_the_encoders_give_the_size_of_weights_that_were_never_measured(tmp_path
         (tmp_path / name / "model.safetensors").write_bytes(b"0" * size)
     folders = [tmp_path / "small", tmp_path / "large"]
     assert (encoder_bytes("criteria", folders), encoder_bytes("joint", folders)) == (30, 60)
+    assert encoder_bytes("joint", folders, lora_rank=64) == 6, "adapters are saved without their encoder"
     assert size_of(tmp_path / "none") == 0
 
 

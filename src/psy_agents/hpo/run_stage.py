@@ -25,6 +25,7 @@ from psy_agents.hpo.measurement import PaceMeter
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.hpo.space.fit import bounds_of
 from psy_agents.hpo.space.refinement import Refinement, carry_over, refine
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, describe_changes, previous_study, settings_hash, study_name
@@ -104,6 +105,8 @@ def run_stage(
         "observations": [] if refinement is None else plain(refinement.observations),
         "identity": identity,
     }
+    lowest, highest = bounds_of(whole, settings.hyperparameters({}).model_dump(), "lora_rank")
+    rank = highest if lowest else 0
     search = SearchSetup(agent, settings, corpus, encoders=tuple(encoders))
     with StudyStore(paths.store) as opened:
         studies = opened.studies()
@@ -111,7 +114,7 @@ def run_stage(
         pace = best_pace(studies, agent, data, attributes["settings_hash"], stage.space)
         if pace is None:
             pace = PaceMeter(corpus, settings, spaces, paths.measurements).measure(agent, stage, (stage.n_trials or 0) * stage.epochs)
-        _log_estimate(studies, agent, stage, name, attributes, paths.checkpoints, encoder_bytes(agent, encoders.values()), pace)
+        _log_estimate(studies, agent, stage, name, attributes, paths.checkpoints, encoder_bytes(agent, encoders.values(), rank), pace)
         result = StageRunner(
             stage,
             space,

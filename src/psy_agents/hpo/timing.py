@@ -27,7 +27,8 @@ class EpochTimer:
         run = new_run(self.setup.search, dict(spec.params), self.data, spec, keep_weights=False)
         start = time.monotonic() - begin
         epoch = time_epoch(run, self.setup.seconds)
-        weights = sum(weight.numel() * weight.element_size() for weight in run.agent.state_dict().values())
+        saved = run.agent.trained_weights() if run.config.lora_rank else run.agent.state_dict()
+        weights = sum(weight.numel() * weight.element_size() for weight in saved.values())
         return TrialOutcome(epoch.total, 1, 1, {"timed": epoch.timed, "start": start + epoch.prepared, "weights": float(weights)})
 
 

@@ -125,9 +125,11 @@ def run_refit(
     chosen = top.trials[: config.most_candidates]
     candidates = tuple(dict(trial.params) for trial in chosen)
     untuned_params = (top.first,) if config.untuned and top.first is not None else ()
-    encoders = {settings.hyperparameters(dict(params)).encoder for params in (*candidates, *untuned_params)}
+    every = [settings.hyperparameters(dict(params)) for params in (*candidates, *untuned_params)]
+    encoders, ranks = {each.encoder for each in every}, [each.lora_rank for each in every]
+    weights = encoder_bytes(agent, map(locate_encoder, encoders), max(ranks) if all(ranks) else 0)
     # Confirming runs keep only answers; the final model is written atomically, and an ensemble links its members.
-    check_space(paths.checkpoints, (1 + config.final_trainings) * encoder_bytes(agent, map(locate_encoder, encoders)))
+    check_space(paths.checkpoints, (1 + config.final_trainings) * weights)
     corpora, folds = held_out_by_seed(corpus, config)
     attributes = {
         "agent": agent,
