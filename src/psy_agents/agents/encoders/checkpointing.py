@@ -26,7 +26,7 @@ def enable_checkpointing(encoder: nn.Module) -> None:
         packing = current_packing()
         return nullcontext(), nullcontext() if packing is None else packed_attention_in(encoder, packing)
 
-    encoder.gradient_checkpointing_enable(
+    encoder.activation_checkpointing_enable(
         {"use_reentrant": False, "preserve_rng_state": has_dropout(encoder), "context_fn": contexts}
     )
 
