@@ -94,7 +94,8 @@ def test_an_agent_learns_by_its_adapters_and_is_saved_without_its_base(encoders,
         np.testing.assert_array_equal(ours.candidates.margin, theirs.candidates.margin)
 
     merge_saved(tmp_path / "agent")
-    merged, *_ = load_agent(tmp_path / "agent")
+    merged, *_, described = load_agent(tmp_path / "agent")
+    assert described["training"]["posts"] == run.data.n_posts
     whole = answer(merged, run.validation_tables, budget=2048, precision=torch.float32)
     if ours.probabilities_P is not None:
         np.testing.assert_allclose(whole.probabilities_P, ours.probabilities_P, atol=1e-5)

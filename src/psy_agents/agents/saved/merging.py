@@ -7,6 +7,7 @@ from pathlib import Path
 from psy_agents.agents.saved.agent import InferenceSettings, load_agent, save_agent
 from psy_agents.agents.saved.base import has_adapters
 from psy_agents.agents.saved.checksums import CHECKSUMS, write_checksums
+from psy_agents.agents.saved.description import SavedTraining
 from psy_agents.agents.saved.ensemble import ENSEMBLE, is_ensemble, read_ensemble
 from psy_agents.errors import UserError
 
@@ -32,4 +33,7 @@ def _merge_agent(folder: Path) -> None:
     agent, tokenizer, decisions, described = load_agent(folder)
     agent.merge_adapters()
     settings = InferenceSettings(**described["reading"])
-    save_agent(folder, agent, described["agent"], tokenizer, decisions, described["criteria"], described["hyperparameters"], settings)
+    known = described["training"]
+    training = None if known is None else SavedTraining.model_validate(known)
+    criteria, hyperparameters = described["criteria"], described["hyperparameters"]
+    save_agent(folder, agent, described["agent"], tokenizer, decisions, criteria, hyperparameters, settings, training)
