@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from psy_agents.agents.encoders.capturing import why_not_captured
-from psy_agents.agents.encoders.checkpointing import enable_checkpointing, has_dropout
 from psy_agents.agents.encoders.loading import locate_encoder, max_positions
 from psy_agents.agents.losses import positive_weight
 from psy_agents.agents.registry import new_agent
@@ -32,6 +31,7 @@ from psy_agents.training.optimisation import LearningRates, optimiser, schedule_
 from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import Answers, SplitScorer, answers_of
 from psy_agents.training.step.captured_step import CapturedStep
+from psy_agents.training.step.checkpointing import enable_checkpointing, has_dropout
 from psy_agents.training.step.forward import CapturedForward, Forward
 from psy_agents.training.step.graphs import CudaGraphs, Graphs
 from psy_agents.training.step.tables import FrozenStates, WindowTables
