@@ -78,7 +78,9 @@ def test_a_run_is_tracked_inside_its_project_however_that_is_named(run, database
     assert run() == []
     assert [path.name for path in database.parents[2].iterdir()] == [ODD]
     assert states(database) == ["FINISHED"]
-    location = mlflow.MlflowClient(address(database)).get_experiment_by_name("psy_agents").artifact_location
+    experiment = mlflow.MlflowClient(address(database)).get_experiment_by_name("psy_agents")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    location = experiment.artifact_location
     assert location == f"file://{quote((database.parent / 'artifacts').as_posix())}"
 
 

@@ -22,6 +22,8 @@ OVERRIDES = ("HPO_TRIALS", "HPO_EPOCHS", "HPO_PATIENCE")
 FILTERS = {"tags": "tags", "nodes": "node_names", "from-nodes": "from_nodes", "to-nodes": "to_nodes", "from-inputs": "from_inputs",
            "to-outputs": "to_outputs"}  # fmt: skip
 """Options of ``kedro run`` -> names of their values in a hook."""
+KIND_OF_EXPERIMENT = ("mlflow.experimentKind", "custom_model_development")
+"""MLflow then opens an experiment with its training runs, and not with the traces of language models."""
 
 
 class TrackingHooks:
@@ -55,6 +57,7 @@ class TrackingHooks:
             }
             with mlflow_may_fail("the run has no tags there"):
                 mlflow.set_tags(tags)
+                mlflow.MlflowClient().set_experiment_tag(mlflow.active_run().info.experiment_id, *KIND_OF_EXPERIMENT)
 
 
 def kedro_command(run_params: Mapping[str, Any], environment: Mapping[str, str]) -> str:
