@@ -113,8 +113,8 @@ def hyperparameters_reference(conf: Path) -> str:
     parts = []
     for group, title in ((ModelConfig, "Model"), (LossConfig, "Losses"), (OptimisationConfig, "Optimisation")):
         lines = [f"### {title}", ""]
-        lines += ["| name | what it may be | default | read by | small space | full space | large space | what it changes |"]
-        lines += ["|---|---|---|---|---|---|---|---|"]
+        lines += ["| name | what it may be | default | read by | small space | full space | lora space | large space | what it changes |"]
+        lines += ["|---|---|---|---|---|---|---|---|---|"]
         for name in group.model_fields:
             field = HyperParameters.model_fields[name]
             readers = [agent for agent in AGENTS if spec(agent).reads(name)]

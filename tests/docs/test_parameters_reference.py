@@ -101,7 +101,7 @@ def test_hyperparameters_show_their_agents_and_their_searched_ranges():
     assert set(rows) == set(HyperParameters.model_fields)
     assert "| joint |" in rows["fusion"] and "| criteria, share, joint |" in rows["focal_gamma"] and "| all |" in rows["batch_size"]
     assert "0.5 to 4, with loss focal" in rows["focal_gamma"]
-    assert "| 0.3 to 0.6 | 0.5 to 5 (log) | 0.3 to 5 |" in rows["negative_ratio"]
+    assert "| 0.3 to 0.6 | 0.5 to 5 (log) | 0.5 to 5 (log) | 0.3 to 5 |" in rows["negative_ratio"]
 
 
 def test_the_files_hold_only_what_the_reference_shows():
