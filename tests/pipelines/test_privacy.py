@@ -162,7 +162,10 @@ def save_model_that_finds_every_sentence(folder: Path, encoder: str) -> None:
     save_agent(folder, model, "share", load_tokenizer(Path(encoder)), decisions, {"SLEEP": "Sleeps badly."}, {}, InferenceSettings())
 
 
-def test_quotes_are_in_the_predictions_of_a_run_that_requests_them_and_nowhere_else(project, kedro, tmp_path, temporary):
+def test_quotes_are_in_the_predictions_of_a_run_that_requests_them_and_nowhere_else(
+    project, session, tmp_path, temporary, monkeypatch, capfd, caplog
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     models = project / "data/06_models/refit/share"
     save_model_that_finds_every_sentence(
         models / "2026-01-01T00.00.00.000Z" / "share", tiny_agents.build_encoder("bert", tmp_path / "encoder")
@@ -170,11 +173,9 @@ def test_quotes_are_in_the_predictions_of_a_run_that_requests_them_and_nowhere_e
     posts = [{"post_id": f"{ID}-{number}", "text": f"I barely slept {QUOTE} {number}."} for number in range(3)]
     (project / "data/01_raw/new.jsonl").write_text("".join(json.dumps(post) + "\n" for post in posts), encoding="utf-8")
     results = "data/07_model_output/predict/share/V/share"
-    for quotes, holders in (("false", []), ("true", [f"{results}/predictions.jsonl", f"{results}/predictions.parquet"])):
-        given = f"agent=share,predict.posts=data/01_raw/new.jsonl,predict.quotes={quotes}"
-        ended = kedro("run", "--pipelines", "predict", "--params", given, TMPDIR=str(temporary))
-        assert ended.returncode == 0, ended.stderr
-        assert QUOTE not in (ended.stdout + ended.stderr).lower()
+    for quotes, holders in ((False, []), (True, [f"{results}/predictions.jsonl", f"{results}/predictions.parquet"])):
+        session(agent="share", predict={"posts": "data/01_raw/new.jsonl", "quotes": quotes}).run(pipeline_names=["predict"])
+        assert QUOTE not in "".join([*capfd.readouterr(), caplog.text]).lower()
         assert [re.sub("/[^/]+Z/", "/V/", place) for place in places_of((QUOTE,), project)] == holders
     assert places_of((QUOTE,), temporary) == []
     (file,) = (project / place for place in places_of((QUOTE,), project) if place.endswith(".jsonl"))

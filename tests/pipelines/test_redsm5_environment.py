@@ -147,13 +147,6 @@ def test_who_confirmed_stands_in_the_record_alone_and_not_in_mlflow(kedro, proje
     assert [p.relative_to(project).as_posix() for p in holders] == [RECORD]
 
 
-def test_a_refusal_is_one_line_in_the_shell(kedro, corpus):
-    ended = kedro("run", "--env", "redsm5")
-    assert (ended.returncode, ended.stdout) == (1, "")
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("Error: The corpus in redsm5 is under an agreement")
-
-
 def test_nothing_is_confirmed_for_a_corpus_without_an_agreement_or_for_a_run_that_is_refused(session, project, corpus):
     with pytest.raises(UserError, match="reads no data that need an agreement: leave it out"):
         session(data_agreement="Jane Doe").run()
