@@ -3,13 +3,14 @@
 from kedro.pipeline import Pipeline, node
 
 from psy_agents.pipelines.budget.nodes import estimate_budget
-from psy_agents.pipelines.preprocessing import NAMESPACE
 
 SHARED = ["corpus", "study_store"]
+NAMESPACE = "budget"
+"""Not the preprocessing's: kedro-viz would draw it as fed by the studies, which it feeds, and drop the layers."""
 
 
 def create_pipeline(stages: tuple[str, ...]) -> Pipeline:
-    """One node in the shared namespace, which runs before the agents.
+    """One node, which runs before the agents.
 
     Args:
         stages: keys below ``hpo`` in the parameters.
