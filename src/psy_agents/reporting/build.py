@@ -39,12 +39,12 @@ from psy_agents.evaluation.significance import compare
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.reporting.config import ReportConfig
 from psy_agents.reporting.search.studies import agent_studies, stage_costs
+from psy_agents.reporting.texts import UNTUNED
 
 log = logging.getLogger(__name__)
 
 SPLIT = "test"
 TOLERANCE = 1e-9
-UNTUNED = "untuned"
 
 
 @dataclass(frozen=True)

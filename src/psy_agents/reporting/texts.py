@@ -10,6 +10,9 @@ from psy_agents.corpus.quality_figures import AgreementValue
 from psy_agents.evaluation.results import Estimate, SeedScores
 from psy_agents.reporting.tables import estimate_text
 
+UNTUNED = "untuned"
+"""Before an agent's name: that agent with the parameters of the search's first trial."""
+
 
 def estimate_with_interval(estimate: Estimate | AgreementValue) -> str:
     """An estimate with its interval."""

@@ -70,12 +70,14 @@ def test_the_untuned_agent_is_confirmed_trained_and_tested_like_the_winner(refit
     assert '"learning_rate": 0.002' in described
 
 
-def test_where_the_search_found_nothing_better_the_winner_is_the_untuned_agent(refits, tmp_path):
+def test_where_the_search_found_nothing_better_the_winner_is_the_untuned_agent(refits, tmp_path, caplog):
     refit = refits.single("criteria")
     studies = [study.study_name for study in read_studies(refit.folder / "studies.db")]
+    caplog.set_level("INFO")
     output, summary = again(refit, tmp_path, dict(refit.summary.params), untuned=True)
     assert summary.untuned.is_winner and summary.untuned.test_value == summary.test_value
     pd.testing.assert_frame_equal(output.untuned, output.predictions)
+    assert "which is the winner: the search gained nothing" in caplog.text
     assert [study.study_name for study in read_studies(tmp_path / "studies.db")] == studies, "nothing is trained"
 
 

@@ -179,7 +179,8 @@ def run_refit(
             )  # fmt: skip
         elif config.untuned:
             untuned = run_untuned(engine, setup, identity, top.first, (study, winner, finals))
-            log.info("%s: %.4f on test with the parameters of the search's first trial", agent, untuned.record.value)
+            same = ", which is the winner: the search gained nothing" if untuned.summary.is_winner else ""
+            log.info("%s: %.4f on test with the parameters of the search's first trial%s", agent, untuned.record.value, same)
         if config.ensemble != "none":
             ensemble = run_ensemble(engine, setup, study, confirmations, winner, finals)
             final, decisions = ensemble.record, ensemble.decisions
@@ -225,7 +226,9 @@ def run_refit(
 def _others(finals: Finals) -> str:
     """The other seeds' values on test, in words."""
     others = [record.value for record in finals.records.values()][1:]
-    return f"; with {len(others)} further seeds {min(others):.4f} to {max(others):.4f}" if others else ""
+    if len(others) < 2:
+        return "".join(f"; with a further seed {value:.4f}" for value in others)
+    return f"; with {len(others)} further seeds {min(others):.4f} to {max(others):.4f}"
 
 
 def check_top_k(agent: str, config: RefitConfig, settings: TrainingSettings, top: TopK | None, data: str) -> None:

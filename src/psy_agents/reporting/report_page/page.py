@@ -16,7 +16,7 @@ from psy_agents.reporting.page_parts import Chart, Section
 from psy_agents.reporting.report_page import results, training
 from psy_agents.reporting.tables import agents_then_baselines, p_text
 from psy_agents.reporting.templating import render
-from psy_agents.reporting.texts import estimate_with_interval, listed
+from psy_agents.reporting.texts import UNTUNED, estimate_with_interval, listed
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -196,6 +196,7 @@ def notes(report: Report) -> list[str]:
         for each in report.decisions
         if each.temperature >= MAX_TEMPERATURE
     ]
+    found += _untuned_winners(report)
     found += _too_few_permutations(report)
     unknown = {evaluation.evidence.pairs_unknown for evaluation in report.evaluations if evaluation.evidence is not None}
     if any(unknown):
@@ -205,6 +206,16 @@ def notes(report: Report) -> list[str]:
     if report.annotators is not None and report.annotators.mean_f1 is not None:
         found.append(ceiling(report.annotators))
     return found
+
+
+def _untuned_winners(report: Report) -> list[str]:
+    """A caveat for each agent that is its own untuned agent."""
+    found = {each.name: each for each in report.evaluations}
+    return [
+        f"{name} and {UNTUNED}_{name} are one model: the search found nothing better than its first trial."
+        for name, each in found.items()
+        if (untuned := found.get(f"{UNTUNED}_{name}")) is not None and untuned.model_copy(update={"name": name, "kind": each.kind}) == each
+    ]
 
 
 def _too_few_permutations(report: Report) -> list[str]:
