@@ -55,7 +55,7 @@ def test_one_chunk_gives_the_loaded_models_predictions_to_the_last_bit_in_both_f
             "predicted": prediction.predicted,
             "spans": prediction.spans and [span._asdict() for span in prediction.spans],
         }
-        for post, each in zip(posts, model.predict([post.text for post in posts]), strict=True)
+        for post, each in zip(posts, model.predict([post.text for post in posts], quotes=False), strict=True)
         for criterion, prediction in each.items()
     ]
     assert table(folder).schema.equals(SCHEMA)

@@ -40,7 +40,7 @@ def refit_rows(summary: RefitSummary, evidence_weight: float) -> Rows:
     spread = f"; {seeds} seeds: {', '.join(f'{each.test_value:.4f}' for each in summary.finals)}" if seeds > 1 else ""
     return [
         (f"{spec(summary.agent).objective_title(evidence_weight)} on test", f"{summary.test_value:.4f}{spread}"),
-        ("winner", f"rank {summary.winner} of {summary.from_study}, trained for {summary.epochs} epochs with seed {summary.seed}"),
+        ("winner", f"rank {summary.winner} of {summary.from_study}, epochs of training: {summary.epochs}, seed {summary.seed}"),
         ("parameters", _shown(summary.params)),
     ]
 
