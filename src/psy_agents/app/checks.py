@@ -20,7 +20,6 @@ from psy_agents.corpus.agreement import Agreement, check_confirmed, confirm, nam
 from psy_agents.datasets.project import shown_path
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.space.fit import advice_on_rates, check_fit
 from psy_agents.hpo.workers.resources import visible_gpus
 from psy_agents.pipelines import preprocessing
 from psy_agents.pipelines.tags import CROSS_VALIDATION, PUBLISHES, REFIT, agent_of, candidates_of, search_of, stage_of
@@ -123,6 +122,8 @@ def check_first_trials(chosen: Pipeline, parameters: Parameters, places: Places)
 
 def check_encoders(chosen: Pipeline, parameters: Parameters, places: Places) -> None:
     """Refuse an encoder that is not found or has no usable tokenizer, and a search space that does not fit its encoder."""
+    from psy_agents.hpo.space.fit import advice_on_rates, check_fit
+
     spaces, training, advice = parameters.search_space, parameters.training, {}
     fixed = training.hyperparameters({}).model_dump()
     searches = {(agent, stage.space): None for agent, stage in _searches(chosen, parameters)}

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-import sqlalchemy
-
 from psy_agents.files.locks import wait_for_lock
 
 log = logging.getLogger(__name__)
@@ -60,6 +58,8 @@ def mend_addresses(tracking_uri: str, experiment: str, artifact_location: str) -
     path = _sqlite_file(tracking_uri)
     if path is None or not path.is_file():
         return
+    import sqlalchemy
+
     engine = sqlalchemy.create_engine(tracking_uri, poolclass=sqlalchemy.NullPool)
     inspector = sqlalchemy.inspect(engine)
     if not inspector.has_table("experiments"):
@@ -97,6 +97,8 @@ def remove_stray_folder(tracking_uri: str) -> None:
 
 def _sqlite_file(tracking_uri: str) -> Path | None:
     """The database's file; None for another kind of store."""
+    import sqlalchemy  # Every command of Kedro's imports this module, and few open a database.
+
     database = sqlalchemy.make_url(tracking_uri).database if tracking_uri.startswith("sqlite:") else None
     return Path(database) if database else None
 
