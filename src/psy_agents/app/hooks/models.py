@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
@@ -11,7 +11,9 @@ from kedro.pipeline.node import Node
 
 from psy_agents.pipelines.tags import REFIT, agent_of, stage_of
 from psy_agents.tracking.code_version import git_commit
-from psy_agents.tracking.pyfunc_model import FinishedRefit, log_refit
+
+if TYPE_CHECKING:
+    from psy_agents.tracking.pyfunc_model import FinishedRefit
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ class ModelHooks:
     @hook_impl
     def after_node_run(self, node: Node, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
         if stage_of(node) == REFIT and inputs["params:hpo.refit"].mlflow_model:
+            from psy_agents.tracking.pyfunc_model import FinishedRefit
+
             agent = agent_of(node)
             summary, folder = outputs[f"{agent}.refit_summary"], outputs[f"{agent}.refit_model"]
             # The final study is that of the single winner; an ensemble is another model, with another study.
@@ -79,6 +83,8 @@ class ModelHooks:
 
         if mlflow.active_run() is None:
             return None
+        from psy_agents.tracking.pyfunc_model import log_refit
+
         try:
             model = log_refit(refit, {"git_commit": git_commit()})
         except Exception as error:
