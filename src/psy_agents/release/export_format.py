@@ -19,7 +19,6 @@ from pydantic import AfterValidator, BeforeValidator
 
 from psy_agents.errors import UserError
 from psy_agents.release import formats
-from psy_agents.release.markdown import code
 
 FOLDER_PLACEHOLDER = "path/of/this/folder"
 """The path of the exported folder in the card's examples."""
@@ -101,6 +100,8 @@ class ExportFormat(ABC):
             f"Each of the {len(members)} members has {self.title}. The files do not combine their predictions: "
             "`psy_agents.inference.predictor` does, as `ensemble.json` describes."
         )
+        from psy_agents.release.markdown import code
+
         texts = [f"{code(member.name)}: {result.text}" for member, result in zip(members, results, strict=True)]
         deviations = [result.deviation for result in results if result.deviation is not None]
         shapes = tuple(shape for result in results for shape in result.shapes)
