@@ -10,7 +10,7 @@ from psy_agents.datasets.topk import TopKDataset
 
 def test_each_name_is_a_versioned_file_and_private_ones_are_their_owners(tmp_path):
     entry = {
-        "type": "psy_agents.datasets.FilesDataset", "folder": str(tmp_path / "report"), "suffix": ".csv", "save_args": {"index": False},
+        "type": "psy_agents.datasets.FilesDataset", "path": str(tmp_path / "report"), "suffix": ".csv", "save_args": {"index": False},
         "dataset": "psy_agents.datasets.AtomicCSVDataset", "private": ["errors"], "versioned": True,
         "private_dataset": "psy_agents.datasets.PrivateCSVDataset",
     }  # fmt: skip

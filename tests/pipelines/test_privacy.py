@@ -24,7 +24,7 @@ QUOTE = "heliotropequote"
 # What kedro viz may show, counts and figures: everything else holds texts, or ids of posts.
 SHOWN = re.compile(
     r"corpus_account|data_quality(_\w+)?|baselines|\w+\.hpo_(stage\d|maximal)_(topk|history)"
-    r"|\w+\.refit_(summary|model)|\w+\.cross_validation_(summary|report|table|page)|\w+\.export_model|(\w+\.)?report(_\w+)?"
+    r"|\w+\.refit_(summary|model)|\w+\.cross_validation_(summary|report|table|page)|\w+\.export_model|report\.(results|page|latex|tables|figures)"
     r"|hpo_budget|leaderboard(_page)?"
 )
 

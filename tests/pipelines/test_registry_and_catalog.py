@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 from graphlib import TopologicalSorter
+from typing import get_type_hints
 
 import pytest
 import yaml
@@ -127,11 +128,22 @@ def test_every_file_lies_in_the_folder_of_its_layer(project):
     for name, entry in entries(project).items():
         if name == "id_salt":  # A secret, not data.
             continue
-        folder = re.match(r"(?:data|\$\{globals:data\})/([^/]+)/", entry.get("filepath") or entry["folder"])
+        folder = re.match(r"(?:data|\$\{globals:data\})/([^/]+)/", entry.get("filepath") or entry["path"])
         assert folder and folder[1] == entry["metadata"]["kedro-viz"]["layer"], name
         if entry.get("versioned"):
             continue
         assert "{" not in name, f"{name} is an agent's, and has no versions"
+
+
+def test_every_file_lies_in_the_project_of_the_session(catalog, bundled):
+    """Kedro makes some names of files absolute; any other is relative to the project from which the code comes."""
+    assert [name for name in all_data() if not str(catalog.get(name)._filepath).startswith(bundled.as_posix())] == []
+
+
+def test_the_annotations_of_every_node_are_there_at_run_time():
+    """Kedro validates typed parameters by them. A name that only a type checker imports leaves a plain dict, without a word."""
+    nodes = {node.func for pipeline in pipelines.values() for node in pipeline.nodes}
+    assert all(get_type_hints(function) for function in nodes)
 
 
 def test_no_two_datasets_share_a_file(catalog):

@@ -44,7 +44,8 @@ def ratings_of(annotations: pd.DataFrame, criteria: Sequence[str], policies: Pol
     label = found["min" if policies.conflicting_status == "all_positive" else "max"]
     kept = ~conflicting if policies.conflicting_status == "drop" else np.ones(len(found), dtype=bool)
     rated = label.rename("label")[kept].to_frame()
-    return _with_evidence(rated, rows[rows["status"] == 1].join(places, how="inner")).reset_index()[list(COLUMNS)].astype(COLUMNS)
+    positive = rows[rows["status"] == 1].drop(columns=["start", "end"], errors="ignore")  # Places that the corpus gives are in `places`.
+    return _with_evidence(rated, positive.join(places, how="inner")).reset_index()[list(COLUMNS)].astype(COLUMNS)
 
 
 def _with_evidence(rated: pd.DataFrame, shown: pd.DataFrame) -> pd.DataFrame:

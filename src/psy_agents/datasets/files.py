@@ -16,7 +16,7 @@ class FilesDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
     """A file for each name, with its versions: ``<folder>/<name><suffix>/<version>/<name><suffix>``.
 
     Args:
-        folder: relative to the project.
+        path: of the folder, relative to the project. Kedro makes an entry's `path` absolute, and no other name of a folder.
         suffix: of every file, such as ``.csv``.
         dataset: dotted name of the dataset of one file.
         private: names of files that only their owner may read, and ``private_dataset`` their dataset.
@@ -25,7 +25,7 @@ class FilesDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
     def __init__(
         self,
         *,
-        folder: str,
+        path: str,
         suffix: str,
         dataset: str,
         private: Sequence[str] = (),
@@ -35,7 +35,7 @@ class FilesDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self.metadata, self._version = metadata, version
-        self._folder, self._suffix, self._save_args = local_path(folder), suffix, save_args
+        self._folder, self._suffix, self._save_args = local_path(path), suffix, save_args
         self._dataset, self._private, self._private_dataset = dataset, tuple(private), private_dataset
         self._filepath = self._folder / f"*{suffix}"
 

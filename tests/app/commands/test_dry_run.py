@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.finished_project import sessions_of
+from support.finished_project import sessions_of, training
 
 from psy_agents.errors import UserError
 
@@ -46,7 +46,8 @@ def test_a_search_is_counted_and_nothing_is_run_or_written(session, project, row
 
 
 def test_what_was_measured_gives_the_time(finished, monkeypatch, rows):
-    found, _ = rows(sessions_of(finished.folder, monkeypatch)(env="test", agent="share", dry_run=True), "hpo_stage0")
+    session = sessions_of(finished.folder, monkeypatch)(env="test", agent="share", dry_run=True, training=training(finished.encoder))
+    found, _ = rows(session, "hpo_stage0")
     assert found["share", "stage0"][2] == "less than a minute"
 
 

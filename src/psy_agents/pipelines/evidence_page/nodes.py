@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.reporting.config import EvidencePageConfig
-
-if TYPE_CHECKING:
-    from psy_agents.reporting.evidence_page.page import EvidencePage
+from psy_agents.reporting.evidence_page.page import EvidencePage
 
 
 def show_agent(agent: str) -> Callable:
