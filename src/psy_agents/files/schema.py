@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -17,3 +18,8 @@ class Schema(BaseModel):
     """A pydantic model whose instances are frozen and that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def parameter_text(value: Any) -> str:
+    """A parameter's value as ``--params`` takes it: ``true``, ``null``, and text without quotes."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from psy_agents.files.schema import parameter_text
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.release.config import ExportConfig
 
@@ -52,12 +52,10 @@ def reproduction_commands(
 def _params(summary: RefitSummary, config: ExportConfig, settings: Mapping[str, Any]) -> str:
     """``--params`` of one command: the command-line parameters of the export, and the settings of this step."""
     parameters = {"agent": summary.agent, **config.given, **{name: value for name, value in settings.items() if value is not None}}
-    text = ",".join(f"{name}={_parameter_text(value)}" for name, value in parameters.items())
+    text = ",".join(f"{name}={_without_folders(value)}" for name, value in parameters.items())
     return f"--params {shlex.quote(text)}" if " " in text else f"--params {text}"
 
 
-def _parameter_text(value: Any) -> str:
+def _without_folders(value: Any) -> str:
     """A value in the form of the command line. A folder is replaced by its name: the full path would reveal details of this machine."""
-    if isinstance(value, str):
-        return Path(value).name if Path(value).is_dir() else value
-    return json.dumps(value)
+    return Path(value).name if isinstance(value, str) and Path(value).is_dir() else parameter_text(value)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from psy_agents.agents.registry import AGENTS, spec
 from psy_agents.baselines.objectives import baseline_objectives
+from psy_agents.files.schema import parameter_text
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.records import TrialRecord, best_record
 from psy_agents.reporting.page_parts import Table
@@ -86,12 +87,8 @@ def _rows(study: optuna.Study, baselines: Mapping[str, Mapping[str, float]], ref
 
 def pinned_parameters(agent: str, encoder: str, params: Mapping[str, Any]) -> str:
     """The value of ``--params`` with which every trial of the agent has these hyper-parameters."""
-    pinned = [f"hpo.pinned.{name}={_yaml(value)}" for name, value in sorted(params.items()) if name != "encoder"]
+    pinned = [f"hpo.pinned.{name}={parameter_text(value)}" for name, value in sorted(params.items()) if name != "encoder"]
     return ",".join([f"agent={agent}", f"hpo.encoder={encoder}", *pinned])
-
-
-def _yaml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def print_leaderboard(table: pd.DataFrame) -> None:

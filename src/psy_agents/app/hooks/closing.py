@@ -13,6 +13,7 @@ from kedro.pipeline.node import Node
 
 from psy_agents.app.resolvers import environment, given_parameters
 from psy_agents.datasets.project import shown_path
+from psy_agents.files.schema import parameter_text
 from psy_agents.pipelines.tags import CROSS_VALIDATION, REFIT, agent_of, stage_of
 
 Rows = list[tuple[str, str]]
@@ -85,14 +86,10 @@ class ClosingHooks:
         """The command of this run with another pipeline."""
         env = self._run["env"]
         given = {**given_parameters(self._run["runtime_params"]), **changes}
-        params = [*([] if agent is None else [f"agent={agent}"]), *(f"{name}={_text(value)}" for name, value in given.items())]
+        params = [*([] if agent is None else [f"agent={agent}"]), *(f"{name}={parameter_text(value)}" for name, value in given.items())]
         return shlex.join(
             [
                 "kedro", "run", *([] if env in (None, environment()) else ["--env", env]), "--pipeline", pipeline,
                 *(["--params", ",".join(params)] if params else []),
             ]
         )  # fmt: skip
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) or value is None else str(value)

@@ -13,6 +13,7 @@ from kedro.framework.hooks import hook_impl
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.resolvers import given_parameters
+from psy_agents.files.schema import parameter_text
 from psy_agents.tracking.code_version import git_commit
 from psy_agents.tracking.failures import mlflow_may_fail
 from psy_agents.tracking.process_tag import process_tag
@@ -75,7 +76,7 @@ def kedro_command(run_params: Mapping[str, Any], environment: Mapping[str, str])
         "pipelines": ",".join(run_params.get("pipeline_names") or []),
         **{option: ",".join(run_params.get(name) or []) for option, name in FILTERS.items()},
         "load-versions": ",".join(f"{name}:{version}" for name, version in dict(run_params.get("load_versions") or {}).items()),
-        "params": ",".join(f"{name}={value}" for name, value in given.items()),
+        "params": ",".join(f"{name}={parameter_text(value)}" for name, value in given.items()),
     }
     return " ".join([*variables, "kedro run", *(f"--{name} {shlex.quote(value)}" for name, value in options.items() if value)])
 
