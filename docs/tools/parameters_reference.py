@@ -246,7 +246,7 @@ def _anchor(heading: str) -> str:
 
 
 def with_tables(text: str, conf: Path) -> str:
-    """The page with what stands between the marks of each table generated anew."""
+    """The page, with the text between the marks of each table generated again."""
     for name, make in TABLES.items():
         start, end = f"<!-- table of the {name} -->\n", f"<!-- end of the table of the {name} -->\n"
         before, _, rest = text.partition(start)

@@ -67,7 +67,7 @@ def stage_callbacks() -> list[Callback]:
 class MlflowCallback:
     """Callback that logs a stage to MLflow; it does nothing where no MLflow run is active.
 
-    A stage's run stands beside the run of the command, not below it: several commands may resume a stage. It is found by the
+    A stage's run is no child of the command's run: several commands may resume a stage. It is found by the
     study's name, and the runs of its trials by their index. So a finished stage has one run for each trial, even if it was
     interrupted, and one that has nothing left to do keeps its run as it is. A repeated trial replaces the run of its last
     attempt, which MLflow keeps among the deleted runs.

@@ -1,4 +1,4 @@
-"""The command and the parameters of a run stand in MLflow as they are written."""
+"""MLflow has the command and the parameters of a run as a user writes them."""
 
 from __future__ import annotations
 

@@ -24,6 +24,11 @@ from typing import NoReturn
 from support.waiting import PATIENCE, wait_for
 
 
+def environment() -> dict[str, str]:
+    """That of a process which finds this package and the tests' modules."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 class Started:
     """A started program, with the methods of `subprocess.Popen` that tests use."""
 
@@ -63,9 +68,8 @@ def start(module: str, *arguments: str) -> Started:
 
 @functools.cache
 def _server() -> subprocess.Popen:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", __name__]
-    server = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(server.communicate)
     return server
 

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
 import psutil
 from support.programs.preloaded import start
 from support.waiting import PATIENCE
-
-
-def environment() -> dict[str, str]:
-    """That of a process which finds this package and the tests' modules."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 class Program:

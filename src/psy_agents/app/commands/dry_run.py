@@ -12,6 +12,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from psy_agents.agents.registry import AGENTS
+from psy_agents.app.config_loader import STAGES
 from psy_agents.app.parameters import Parameters
 from psy_agents.errors import UserError
 from psy_agents.pipelines.tags import CROSS_VALIDATION, REFIT, agent_of, stage_of
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from psy_agents.hpo.plan import PlannedStage
     from psy_agents.hpo.refit.config import RefitConfig
     from psy_agents.hpo.space.config import SearchSpaceConfig
-
-STAGES = ("stage0", "stage1", "stage2", "maximal")
 
 
 @dataclass(frozen=True)

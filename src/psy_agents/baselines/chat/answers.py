@@ -83,15 +83,9 @@ class StoredAnswers:
 
     def read(self, keys: Sequence[str]) -> dict[str, ChatAnswer]:
         """The stored answers among those with these keys."""
-        with self._opened() as database:
+        with self.opened() as database:
             rows = [database.execute("SELECT key, probability, spans, lost FROM answers WHERE key = ?", [key]).fetchone() for key in keys]
         return {row[0]: ChatAnswer(row[1], tuple(map(tuple, json.loads(row[2]))), row[3]) for row in rows if row is not None}
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection for `keep`."""
-        with self._opened() as database:
-            yield database
 
     @staticmethod
     def keep(database: sqlite3.Connection, key: str, answer: ChatAnswer) -> None:
@@ -101,7 +95,8 @@ class StoredAnswers:
         database.commit()
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
+    def opened(self) -> Iterator[sqlite3.Connection]:
+        """A connection, for `keep`."""
         try:
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

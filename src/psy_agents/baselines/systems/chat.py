@@ -72,7 +72,7 @@ def chat_answers(pairs: Sequence[Pair], prompts: Sequence[str], setup: BaselineS
     log.info("chat: %d pairs, %d of them answered before", len(pairs), len(pairs) - len(missing))
     if missing:
         server = ChatServer(config)
-        with stored.writing() as database, ThreadPoolExecutor(config.requests_at_once) as pool:
+        with stored.opened() as database, ThreadPoolExecutor(config.requests_at_once) as pool:
             asked = {pool.submit(lambda n=n: read_answer(server.ask(prompts[n]), pairs[n][0])): n for n in missing}
             try:
                 for count, future in enumerate(as_completed(asked), start=1):

@@ -26,7 +26,7 @@ LABEL_LENGTH = 18
 AXIS_WIDTH = 120
 VALUE = "objective"
 RANKS = {"best fifth": (0.2, RED, 2.5, 1.0), "up to the median": (0.5, BLUE, 1.2, 0.6), "below the median": (1.0, GREY, 0.8, 0.4)}
-"""Name -> share of the trials that are at least as good as its last one, and colour, width and opacity of its lines."""
+"""Name -> the share of trials that this group and the better ones have together; colour, width and opacity of its lines."""
 
 
 def parallel_coordinates_plot(study: optuna.Study) -> Figure:

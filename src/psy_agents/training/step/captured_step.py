@@ -18,9 +18,9 @@ class CapturedStep:
     """A `TrainingStep` whose micro-batches are filled to buckets: one graph for each bucket, and one for clipping and AdamW.
 
     Everything that changes from step to step is in tensors that keep their addresses: the index of a micro-batch, the step's counts,
-    the learning rates (`optimisation.LearningRates`), gradients and moments. The first
-    micro-batch, which is never captured, makes the gradients; each bucket's graph adds to them, and the last graph of a step sets them
-    to zero. A weight that the agent does not use never has one, so the optimiser and its weight decay leave it alone.
+    the learning rates (`optimisation.LearningRates`), gradients and moments. The first micro-batch is never captured: it
+    makes the gradients. Each bucket's graph adds to them, and the last graph of a step sets them to zero. A weight that the agent does
+    not use never has a gradient, so the optimiser and its weight decay leave it alone.
 
     Args:
         step: the step as a function. Its optimiser must be capturable.

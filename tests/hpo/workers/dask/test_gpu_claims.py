@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 
 import pytest
-from support.search.program import environment
+from support.programs.preloaded import environment
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.workers.dask import relay as dask_relay
