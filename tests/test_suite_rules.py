@@ -1,6 +1,6 @@
 """The rules of the test suite: helpers are in `support`, tests import no other test, and nobody changes the import path.
 
-Tests and benchmarks do not import each other. Files and folders of the package and of the tests stay small.
+Tests and benchmarks do not import each other. Files of the package and the tests stay small, and folders, those of documents too.
 """
 
 from __future__ import annotations
@@ -65,5 +65,7 @@ def test_files_and_folders_stay_small():
     files = [path for folder in ("src", "tests", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
     lengths = {named(path): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert {name: n for name, n in lengths.items() if n >= LIMIT_OF_LINES} == {}
-    counts = Counter(named(path.parent) for path in files)
+    pages = [path for path in (ROOT / "docs").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    counts = Counter(named(path.parent) for path in [*files, *pages])
+    assert counts["docs"] and counts["docs/how_to"]
     assert {name: n for name, n in counts.items() if n > MOST_FILES} == {}

@@ -1,6 +1,6 @@
 """The configuration reference as Markdown tables: name, type, limits, defaults and description of each parameter.
 
-``python docs/tools/parameters_reference.py`` writes them into docs/configuration.md; a test says where they are out of date.
+``python docs/tools/parameters_reference.py`` writes them into docs/reference/configuration.md; a test says where they are out of date.
 They are generated from `Parameters`, which refuses unknown names: the reference is complete. The description of a
 field is its ``description``, its entry in the ``Attributes`` of its class, or, for a section, the first paragraph of the
 class's docstring.
@@ -258,5 +258,5 @@ TABLES = {"parameters": parameters_reference, "hyper-parameters": hyperparameter
 
 if __name__ == "__main__":
     docs = Path(__file__).parents[1]
-    page = docs / "configuration.md"
+    page = docs / "reference" / "configuration.md"
     page.write_text(with_tables(page.read_text(encoding="utf-8"), docs.parent / "conf"), encoding="utf-8")

@@ -122,8 +122,8 @@ def test_the_corpus_may_bring_its_own_splits_which_are_audited():
 
 
 def test_the_recipe_for_redsm5_gives_the_authors_test_posts_and_a_split_that_is_read(tmp_path, monkeypatch):
-    """The Python block of docs/redsm5.md, on posts in the order of the authors' file."""
-    (recipe,) = re.findall(r"```python\n(.+?)```", (ROOT / "docs/redsm5.md").read_text(encoding="utf-8"), re.S)
+    """The Python block of docs/how_to/redsm5.md, on posts in the order of the authors' file."""
+    (recipe,) = re.findall(r"```python\n(.+?)```", (ROOT / "docs/how_to/redsm5.md").read_text(encoding="utf-8"), re.S)
     folder = tmp_path / "data/01_raw/redsm5"
     folder.mkdir(parents=True)
     monkeypatch.chdir(tmp_path)

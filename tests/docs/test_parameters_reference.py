@@ -92,7 +92,7 @@ def test_tables_hold_every_name_and_the_values_of_conf():
 
 
 def test_the_page_holds_the_tables_as_they_are_generated():
-    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
     assert reference.with_tables(page, CONF) == page, "run python docs/tools/parameters_reference.py"
 
 

@@ -13,6 +13,7 @@ import pytest
 from support.shared import made_once
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 FENCE = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src"}
@@ -41,7 +42,8 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def build(folder: Path) -> Path:
-        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+        # Not with --quiet: it hides the warnings from --strict too.
+        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
         assert ended.returncode == 0, ended.stderr
         return folder
@@ -52,6 +54,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[Path, Page]:
     return {path: Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
+
+
+def built_from(document: Path, site: Path) -> Path:
+    """The page of a document."""
+    return site / document.relative_to(DOCS).with_suffix(".html")
 
 
 def broken(link: str, page: Path, pages: dict[Path, Page]) -> str | None:
@@ -82,14 +89,14 @@ def test_a_broken_link_would_be_seen(link, site, pages):
 def test_the_search_needs_no_server(site):
     """A page on the disk may load a script, but neither start the search plugin's worker nor fetch its index."""
     index = (site / "search" / "index.js").read_text(encoding="utf-8")
-    assert index.startswith("const SEARCH_INDEX = [[") and "configuration.html#hpostage0" in index
+    assert index.startswith("const SEARCH_INDEX = [[") and "reference/configuration.html#hpostage0" in index
     page = (site / "index.html").read_text(encoding="utf-8")
-    assert "pages.js" in page and "search/main.js" not in page and 'id="mkdocs-search-query"' in page
+    assert "assets/pages.js" in page and "search/main.js" not in page and 'id="mkdocs-search-query"' in page
 
 
 def test_every_document_has_a_page(site):
-    missing = {path.stem for path in (ROOT / "docs").glob("*.md")} - {path.stem for path in site.glob("*.html")}
-    assert missing == set()
+    missing = [path for path in DOCS.rglob("*.md") if not built_from(path, site).is_file()]
+    assert missing == []
 
 
 def test_pages_load_nothing_from_elsewhere(site, pages):
@@ -105,15 +112,15 @@ def markdown_links(path: Path) -> list[str]:
     return [link for link in LINK.findall(text) if not urlsplit(link).scheme]
 
 
-@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda path: path.name)
 def test_every_link_of_the_files_themselves_leads_somewhere(path, site, pages):
     """As they are read in the repository, where the built pages are not there."""
     for link in markdown_links(path):
         target, anchor = urldefrag(link)
         file = path if not target else (path.parent / target).resolve()
         assert file.exists(), link
-        if anchor and file.parent == ROOT / "docs":
-            assert anchor in pages[site / f"{file.stem}.html"].ids, link
+        if anchor and file.is_relative_to(DOCS):
+            assert anchor in pages[built_from(file, site)].ids, link
         elif anchor:
             assert anchor in headings(file), link
 
@@ -125,8 +132,8 @@ def headings(path: Path) -> set[str]:
 
 
 def test_the_parameters_stand_on_the_built_page_and_formulas_are_mathml(site):
-    built = (site / "configuration.html").read_text(encoding="utf-8")
+    built = (site / "reference" / "configuration.html").read_text(encoding="utf-8")
     assert 'id="hpostage0"' in built and "negative_ratio" in built
-    metrics = (site / "metrics.html").read_text(encoding="utf-8")
-    written = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    metrics = (site / "reference" / "metrics.html").read_text(encoding="utf-8")
+    written = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
     assert metrics.count("<math") == written.count("```math") > 5

@@ -22,8 +22,8 @@ from psy_agents.pipeline_registry import register_pipelines
 from psy_agents.training.config import HyperParameters
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-# What the example of docs/own_corpus.md makes, and the name that a reader is to put in.
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# What the example of docs/how_to/own_corpus.md makes, and the name that a reader is to put in.
 MADE_UP = {"anxiety", "<name>"}
 
 
@@ -41,7 +41,7 @@ def strings_of_the_code() -> tuple[str, ...]:
 
 
 def quoted_messages() -> list[str]:
-    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "troubleshooting.md").read_text(encoding="utf-8")
     return [" ".join(message.split()) for message in re.findall(r"^```text\n(.*?)^```$", text, re.M | re.S)]
 
 

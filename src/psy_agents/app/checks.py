@@ -149,7 +149,7 @@ def advise_on_space(chosen: Pipeline, parameters: Parameters) -> None:
     if any(stage.space == "small" for _, stage in _searches(chosen, parameters)) and visible_gpus():
         log.info(
             "the space small is made for a CPU, and this machine has a GPU: hpo.space=full,hpo.encoder=NAME searches a base encoder and "
-            "trains all of its layers (docs/gpu.md)"
+            "trains all of its layers (docs/how_to/gpu.md)"
         )
 
 

@@ -1,6 +1,6 @@
 """95 % intervals of metrics, honest where a metric is near 0 or 1 and where few pairs are positive.
 
-Each interval holds its own estimate. Coverage is simulated by ``benchmarks/coverage.py``; docs/metrics.md quotes it.
+Each interval holds its own estimate. Coverage is simulated by ``benchmarks/coverage.py``; docs/reference/metrics.md quotes it.
 
 A ratio of sums, such as recall, has the interval of a binomial proportion with an *effective sample size* (Korn and Graubard,
 "Confidence Intervals for Proportions with Small Expected Number of Positive Counts Estimated from Survey Data", Survey Methodology

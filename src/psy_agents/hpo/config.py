@@ -126,7 +126,7 @@ class Timeouts(Schema):
 
 
 class ExecutorConfig(Schema):
-    """Where the workers run: on this machine, or on a Dask cluster (docs/cluster.md)."""
+    """Where the workers run: on this machine, or on a Dask cluster (docs/how_to/cluster.md)."""
 
     name: Literal["local", "dask"] = Field("local", description="Runs workers on this machine, or on a Dask cluster.")
     scheduler: str | None = Field(

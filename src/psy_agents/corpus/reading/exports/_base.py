@@ -90,7 +90,7 @@ class Export:
 
     def refuse(self, where: str, problem: str) -> NoReturn:
         """Raises `UserError`."""
-        raise UserError(f"{self._name}, {where}: {problem}: is this an export of {self._tool} as docs/own_corpus.md describes it?")
+        raise UserError(f"{self._name}, {where}: {problem}: is this an export of {self._tool} as docs/how_to/own_corpus.md describes it?")
 
 
 def json_entries(path: Path, name: str, tool: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -3,7 +3,7 @@ const MOST = 30;
 document.addEventListener("DOMContentLoaded", () => {
   const query = document.getElementById("mkdocs-search-query"), results = document.getElementById("mkdocs-search-results");
   if (!query) return;
-  const root = document.querySelector("script[src$='pages.js']").getAttribute("src").replace(/pages\.js$/, "");
+  const root = document.querySelector("script[src$='assets/pages.js']").getAttribute("src").replace(/assets\/pages\.js$/, "");
 
   function search() {
     const words = query.value.toLowerCase().split(/\s+/).filter(Boolean), found = [];
