@@ -1,12 +1,14 @@
 """Room on the disk: checked before a stage begins, and no more weights at a time than configured."""
 
+from pathlib import Path
+
 import pytest
 
 from psy_agents.errors import UserError
 from psy_agents.hpo import disk
 from psy_agents.hpo import run_stage as searching
 from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.disk import encoder_bytes, size_of
+from psy_agents.hpo.disk import size_of, trial_bytes
 
 STAGE = {"name": "stage0", "label": "test", "n_trials": 8, "epochs": 3, "patience": 3, "workers": {"count": 2}, "keep_checkpoints": 3}
 ATTRIBUTES = {"data_hash": "d", "settings_hash": "s"}
@@ -42,12 +44,23 @@ def test_a_partial_folder_of_a_finished_study_is_deleted_when_it_is_run_again(se
 
 
 def test_the_encoders_give_the_size_of_weights_that_were_never_measured(tmp_path):
-    for name, size in (("small", 10), ("large", 30)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "model.safetensors").write_bytes(b"0" * size)
-    folders = [tmp_path / "small", tmp_path / "large"]
-    assert (encoder_bytes("criteria", folders), encoder_bytes("joint", folders)) == (30, 60)
-    assert encoder_bytes("joint", folders, lora_rank=64) == 6, "adapters are saved without their encoder"
+    small, large = (str(tmp_path / name) for name in ("small", "large"))
+    for name, size in ((small, 98), (large, 298)):
+        Path(name).mkdir()
+        (Path(name) / "config.json").write_text("{}")
+        (Path(name) / "blob").write_bytes(b"0" * size)
+    assert (trial_bytes("criteria", [(small, 0), (large, 0)]), trial_bytes("joint", [(small, 0), (large, 0)])) == (300, 600)
+    assert trial_bytes("joint", [(large, 64), (large, 16)]) == 60, "adapters are saved without their encoder"
+    assert trial_bytes("criteria", [(small, 0), (large, 64)]) == 100, "trials of the small one save it as a whole"
+    with pytest.raises(UserError, match="was not found"):
+        trial_bytes("criteria", [("no/such-encoder", 0)], download=False)
+
+
+def test_a_link_counts_as_the_file_that_it_leads_to(tmp_path):
+    (tmp_path / "blob").write_bytes(b"0" * 1000)
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "model.safetensors").symlink_to(tmp_path / "blob")
+    assert size_of(tmp_path / "snapshot") == 1000
     assert size_of(tmp_path / "none") == 0
 
 

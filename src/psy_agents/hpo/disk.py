@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
+from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.registry import spec
 from psy_agents.errors import UserError
 
@@ -42,14 +43,19 @@ ADAPTERS = 0.1 / 64
 1B's in bfloat16."""
 
 
-def encoder_bytes(agent: str, folders: Iterable[Path], lora_rank: int = 0) -> int:
-    """Largest size of one trial's weights: the largest encoder of the search space, once for each encoder of the agent.
+def trial_bytes(agent: str, ranks: Iterable[tuple[str, int]], *, download: bool = True) -> int:
+    """Largest size of one trial's weights, once for each encoder of the agent.
 
     Args:
-        lora_rank: the highest rank of a search in which all trials have adapters, of which they alone are saved; else 0.
+        ranks: encoder and rank of adapters of each kind of trial (`SearchSpaceConfig.ranks`). With a rank above 0 a trial saves its
+            adapters alone, else the whole encoder.
+        download: whether an encoder that is not on this machine is fetched.
+
+    Raises:
+        UserError: an encoder is not found.
     """
-    share = 1.0 if lora_rank == 0 else lora_rank * ADAPTERS
-    return int(share * len(spec(agent).encoders) * max((size_of(folder) for folder in folders), default=0))
+    sizes = [size_of(locate_encoder(encoder, download=download)) * (rank * ADAPTERS if rank else 1) for encoder, rank in set(ranks)]
+    return int(len(spec(agent).encoders) * max(sizes))
 
 
 def size_of(folder: Path) -> int:
@@ -57,5 +63,5 @@ def size_of(folder: Path) -> int:
     size = 0
     for file in folder.rglob("*"):
         with contextlib.suppress(FileNotFoundError):  # A running search may delete the file meanwhile.
-            size += file.lstat().st_size if file.is_file() else 0
+            size += file.stat().st_size if file.is_file() else 0  # The hub's cache has links to its files.
     return size

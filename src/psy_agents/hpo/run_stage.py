@@ -18,14 +18,13 @@ from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.hpo.config import BoundingBox, NoRefinement, StageConfig
 from psy_agents.hpo.corpus_fit import check_criteria_fit, check_evidence
-from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
+from psy_agents.hpo.disk import check_space, size_of, trial_bytes
 from psy_agents.hpo.engine.stage_runner import StageRunner
 from psy_agents.hpo.estimate import Pace, best_pace, estimate_stage
 from psy_agents.hpo.measurement import PaceMeter
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.config import SearchSpaceConfig
-from psy_agents.hpo.space.fit import bounds_of
 from psy_agents.hpo.space.refinement import Refinement, carry_over, refine
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, describe_changes, previous_study, settings_hash, study_name
@@ -105,8 +104,7 @@ def run_stage(
         "observations": [] if refinement is None else plain(refinement.observations),
         "identity": identity,
     }
-    lowest, highest = bounds_of(whole, settings.hyperparameters({}).model_dump(), "lora_rank")
-    rank = highest if lowest else 0
+    weights = trial_bytes(agent, spaces.ranks(agent, stage.space, settings).items())
     search = SearchSetup(agent, settings, corpus, encoders=tuple(encoders))
     with StudyStore(paths.store) as opened:
         studies = opened.studies()
@@ -114,7 +112,7 @@ def run_stage(
         pace = best_pace(studies, agent, data, attributes["settings_hash"], stage.space)
         if pace is None:
             pace = PaceMeter(corpus, settings, spaces, paths.measurements).measure(agent, stage, (stage.n_trials or 0) * stage.epochs)
-        _log_estimate(studies, agent, stage, name, attributes, paths.checkpoints, encoder_bytes(agent, encoders.values(), rank), pace)
+        _log_estimate(studies, agent, stage, name, attributes, paths.checkpoints, weights, pace)
         result = StageRunner(
             stage,
             space,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from support.finished_project import sessions_of, training
 
+from psy_agents.app.commands.dry_run import Work, _bytes
 from psy_agents.errors import UserError
+from psy_agents.hpo.config import StageConfig
+from psy_agents.hpo.space.config import SearchSpaceConfig
+from psy_agents.training.config import TrainingSettings
 
 
 def files_of(folder: Path) -> dict[Path, int]:
@@ -43,6 +48,17 @@ def test_a_search_is_counted_and_nothing_is_run_or_written(session, project, row
     alone, _ = rows(session(agent="share", dry_run=True), "refit")
     assert [stage for _, stage in alone] == ["refit"]
     assert files_of(project) == before
+
+
+def test_trials_of_adapters_keep_adapters_alone(tiny_encoder):
+    settings = TrainingSettings(fixed={"encoder": str(tiny_encoder)})
+    rank = {"type": "int", "low": 4, "high": 64, "log": True}
+    found = []
+    for ranges in ({}, {"lora_rank": rank}):
+        stage = StageConfig(name="stage0", label="", n_trials=3, epochs=2, patience=2)
+        work = Work([stage], None, SearchSpaceConfig(small=ranges, large={}))
+        found.append(_bytes("share", 2, work, SimpleNamespace(training=settings)))
+    assert found[1] == pytest.approx(found[0] / 10, abs=2)
 
 
 def test_what_was_measured_gives_the_time(finished, monkeypatch, rows):

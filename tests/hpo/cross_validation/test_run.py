@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from psy_agents.evaluation.predictions import gold_table, no_predictions, predic
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.cross_validation import run
 from psy_agents.hpo.cross_validation.config import CrossValidationConfig
-from psy_agents.hpo.cross_validation.cost import CrossValidationCost
+from psy_agents.hpo.cross_validation.cost import CrossValidationCost, log_cost
 from psy_agents.hpo.cross_validation.run import CrossValidationSummary, cross_validate, fold_stages
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.config import RefitConfig
@@ -129,6 +130,17 @@ def test_groups_stay_together_in_every_fold(stand_ins, given, corpus):
     cross_validate(agent, replace(corpus, splits=groups), *rest)
     for fold in stand_ins.refits:
         assert fold.splits.groupby("cluster")["split"].nunique().max() == 1
+
+
+def test_folds_of_adapters_keep_adapters_alone(given, caplog):
+    caplog.set_level("INFO", logger="psy_agents")
+    agent, corpus, config, stages, refit, settings, _, paths = given()
+    for rank in (64, 0):
+        fixed = settings.model_copy(update={"fixed": {**settings.fixed, "lora_rank": rank}})
+        log_cost(agent, corpus, config, stages, refit, fixed, SPACES, paths)
+    adapters, whole = (re.search(r"([\d.]+) (kB|MB) of weights", record.message) for record in caplog.records)
+    assert whole[2] == "MB" and adapters[2] == "kB"
+    assert float(adapters[1]) / 1000 == pytest.approx(float(whole[1]) / 10, rel=0.1)
 
 
 def test_the_cost_is_one_line():

@@ -55,6 +55,28 @@ def test_a_parameter_that_is_null_is_not_searched():
     assert [parameter.name for parameter in spaces.space("share", "small", SETTINGS).parameters] == ["learning_rate"]
 
 
+RANK = {"type": "int", "low": 4, "high": 64, "log": True}
+BACKBONES = {"type": "categorical", "choices": ["bert", "llama"]}
+
+
+@pytest.mark.parametrize(
+    ("fixed", "ranges", "ranks"),
+    [
+        ({}, {}, {"bert": 0}),
+        ({"lora_rank": 8}, {}, {"bert": 8}),
+        ({}, {"lora_rank": RANK}, {"bert": 64}),
+        ({}, {"lora_rank": {"type": "categorical", "choices": [16, 0]}}, {"bert": 0}),
+        ({}, {"encoder": BACKBONES, "lora_rank": RANK}, {"bert": 64, "llama": 64}),
+        ({}, {"encoder": BACKBONES, "lora_rank": {**RANK, "when": {"encoder": ["llama"]}}}, {"bert": 0, "llama": 64}),
+        ({"lora_rank": 99}, {"encoder": BACKBONES, "lora_rank": {**RANK, "when": {"encoder": ["llama"]}}}, {"bert": 99, "llama": 64}),
+        ({}, {"batch_size": {"type": "categorical", "choices": [8, 16]}, "lora_rank": {**RANK, "when": {"batch_size": [8]}}}, {"bert": 0}),
+    ],
+)
+def test_each_encoder_has_the_highest_rank_of_its_trials_and_0_where_one_has_no_adapters(fixed, ranges, ranks):
+    settings = TrainingSettings(fixed={"encoder": "bert", **fixed})
+    assert SearchSpaceConfig(small=ranges, large={}).ranks("share", "small", settings) == ranks
+
+
 @pytest.mark.parametrize(
     ("small", "key", "problem"),
     [

@@ -112,12 +112,11 @@ def _rows(agent: str, work: Work, parameters: Parameters, studies: Sequence, dat
 
 def _bytes(agent: str, weights: int, work: Work, parameters: Parameters) -> int | None:
     """Bytes of so many trials' weights; None if an encoder is not on this machine."""
-    from psy_agents.agents.encoders.loading import locate_encoder
-    from psy_agents.hpo.disk import encoder_bytes
+    from psy_agents.hpo.disk import trial_bytes
 
-    encoders = {encoder for stage in work.stages for encoder in work.spaces.encoders(agent, stage.space, parameters.training)}
+    ranks = (each for stage in work.stages for each in work.spaces.ranks(agent, stage.space, parameters.training).items())
     try:
-        return weights * encoder_bytes(agent, [locate_encoder(encoder, download=False) for encoder in encoders])
+        return weights * trial_bytes(agent, ranks, download=False)
     except UserError:
         return None
 

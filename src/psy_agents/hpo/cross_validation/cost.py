@@ -9,12 +9,11 @@ from pathlib import Path
 
 from rich.filesize import decimal
 
-from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.splitting.resplits import cross_validation_fold
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.cross_validation.config import CrossValidationConfig
-from psy_agents.hpo.disk import check_space, encoder_bytes, size_of
+from psy_agents.hpo.disk import check_space, size_of, trial_bytes
 from psy_agents.hpo.estimate import duration
 from psy_agents.hpo.measurement import PaceMeter
 from psy_agents.hpo.paths import StoragePaths
@@ -74,8 +73,8 @@ def log_cost(
     if one is None:
         meter = PaceMeter(corpus, settings, spaces, paths.measurements)
         one = plan(studies, {agent: stages}, refit, corpus.fingerprint, settings_hash(settings), meter.measure)
-    encoders = {encoder for stage in stages for encoder in spaces.encoders(agent, stage.space, settings)}
-    weights = (config.folds * refit.final_trainings + 1) * encoder_bytes(agent, map(locate_encoder, encoders))
+    ranks = (each for stage in stages for each in spaces.ranks(agent, stage.space, settings).items())
+    weights = (config.folds * refit.final_trainings + 1) * trial_bytes(agent, ranks)
     cost = CrossValidationCost(
         folds=config.folds,
         trials=config.folds * one.trials,

@@ -11,14 +11,13 @@ from typing import Any
 import pandas as pd
 from pydantic import Field, FiniteFloat, ValidationError
 
-from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.registry import spec
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import no_predictions, read_predictions
 from psy_agents.evaluation.results import SeedSpread
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.disk import check_space, encoder_bytes
+from psy_agents.hpo.disk import check_space, trial_bytes
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.confirming import ConfirmedCandidate, ConfirmingSchedule, winner_of
@@ -126,8 +125,7 @@ def run_refit(
     candidates = tuple(dict(trial.params) for trial in chosen)
     untuned_params = (top.first,) if config.untuned and top.first is not None else ()
     every = [settings.hyperparameters(dict(params)) for params in (*candidates, *untuned_params)]
-    encoders, ranks = {each.encoder for each in every}, [each.lora_rank for each in every]
-    weights = encoder_bytes(agent, map(locate_encoder, encoders), max(ranks) if all(ranks) else 0)
+    weights = trial_bytes(agent, ((each.encoder, each.lora_rank) for each in every))
     # Confirming runs keep only answers; the final model is written atomically, and an ensemble links its members.
     check_space(paths.checkpoints, (1 + config.final_trainings) * weights)
     corpora, folds = held_out_by_seed(corpus, config)

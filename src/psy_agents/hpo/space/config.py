@@ -62,6 +62,18 @@ class SearchSpaceConfig(Schema):
                 return list(parameter.distribution.choices)
         return [settings.hyperparameters({}).encoder]
 
+    def ranks(self, agent: str, size: SpaceName, settings: TrainingSettings) -> dict[str, int]:
+        """By encoder the highest rank of a trial's adapters; 0 where a trial may train the encoder without adapters."""
+        searched = {each.name: each for each in self.space(agent, size, settings).parameters}
+        rank, default = searched.get("lora_rank"), settings.hyperparameters({}).lora_rank
+        found = {}
+        for encoder in self.encoders(agent, size, settings):
+            drawn = rank is not None and encoder in rank.when.get("encoder", (encoder,))
+            always = drawn and rank.when.keys() <= {"encoder"}
+            values = [*(rank.bounds if drawn else ()), *(() if always else (default,))]
+            found[encoder] = max(values) if all(values) else 0
+        return found
+
     def check(self, settings: TrainingSettings) -> None:
         """Check names, ranges and conditions of each space, and names and values of its first trials.
 
