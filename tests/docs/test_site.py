@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-from support.shared import made_once
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -37,18 +34,6 @@ class Page(HTMLParser):
             self.links.append(given["href"])
         if tag in LOADED and given.get(LOADED[tag]):
             self.loaded.append(given[LOADED[tag]])
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    def build(folder: Path) -> Path:
-        # Not with --quiet: it hides the warnings from --strict too.
-        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-        assert ended.returncode == 0, ended.stderr
-        return folder
-
-    return made_once(tmp_path_factory, "site", build)
 
 
 @pytest.fixture(scope="module")
