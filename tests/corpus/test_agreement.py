@@ -5,8 +5,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from kedro.pipeline import Pipeline, node
 
-from psy_agents.corpus.agreement import RECORD, Agreement, check_confirmed, confirm, named_agreement
+from psy_agents.app.checks import check_agreement
+from psy_agents.corpus.agreement import RECORD, Agreement, check_confirmed, confirm, named_agreement, required_agreements
 from psy_agents.errors import UserError
 
 AGREEMENT = Agreement(name="An agreement", url="https://example.org/agreement")
@@ -73,6 +75,21 @@ def test_files_of_two_folders_have_a_record_in_each(files, tmp_path):
     for folder, names in ((files[0].parent, {"posts.csv", "annotations.csv"}), (other.parent, {"posts.csv"})):
         check_confirmed(AGREEMENT, folder)
         assert set(json.loads((folder / RECORD).read_text())["confirmations"][0]["files"]) == names
+
+
+def test_a_file_that_is_a_link_to_itself_belongs_to_its_corpus_and_is_refused_in_one_sentence(files, tmp_path):
+    (tmp_path / "conf/gated").mkdir(parents=True)
+    (tmp_path / "conf/gated/globals.yml").write_text("corpus: gated\nagreement: {name: Terms, url: 'https://x'}")
+    folder = tmp_path / "data/01_raw/gated"
+    folder.mkdir(parents=True)
+    loop = folder / "posts.csv"
+    loop.symlink_to("posts.csv")
+    terms = Agreement(name="Terms", url="https://x")
+    assert required_agreements(loop, tmp_path) == {folder: terms}
+    chosen, entry = Pipeline([node(len, "posts", "size")]), {"filepath": "data/01_raw/gated/posts.csv", "agreement": None}
+    with pytest.raises(UserError, match=r"gated/posts\.csv cannot be read \(Too many levels of symbolic links\)"):
+        check_agreement(chosen, None, {"posts": entry}, tmp_path, "Jane Doe")()
+    assert list(folder.iterdir()) == [loop]
 
 
 @pytest.mark.parametrize("person", ["", "  ", "3", "-"])

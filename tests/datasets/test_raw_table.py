@@ -58,6 +58,14 @@ def test_a_missing_file_is_reported_as_missing(tmp_path):
         assert str(user_error(caught.value)).startswith(f"{(tmp_path / name).as_posix()} is missing: put it there")
 
 
+@pytest.mark.parametrize("name", ["posts.csv", "criteria.json"])
+def test_a_link_that_leads_to_itself_is_reported_as_unreadable(tmp_path, name):
+    (tmp_path / name).symlink_to(name)
+    with pytest.raises(DatasetError) as caught:
+        dataset(tmp_path / name).load()
+    assert str(user_error(caught.value)).startswith(f"{(tmp_path / name).as_posix()}: the file cannot be read (Too many levels of symbolic")
+
+
 def test_raw_data_is_never_written(tmp_path):
     with pytest.raises(DatasetError) as caught:
         dataset(tmp_path / "posts.csv").save(pd.DataFrame({"post_id": ["a"]}))

@@ -19,6 +19,7 @@ from psy_agents.app.parameters import Parameters
 from psy_agents.corpus.agreement import Agreement, check_confirmed, confirm, named_agreement, required_agreements
 from psy_agents.datasets.project import shown_path
 from psy_agents.errors import UserError
+from psy_agents.files.links import real_path
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.workers.resources import visible_gpus
 from psy_agents.pipelines import preprocessing
@@ -171,7 +172,7 @@ def check_agreement(
         files[parameters.predict.posts_file] = None
     needed: dict[Path, Agreement] = {}
     for file, own in files.items():
-        needed |= required_agreements(file, project) | ({file.parent.resolve(): named_agreement(own)} if own else {})
+        needed |= required_agreements(file, project) | ({real_path(file.parent): named_agreement(own)} if own else {})
     if not needed:
         if confirmed_by is not None:
             raise UserError("--params data_agreement=...: this run reads no data that need an agreement: leave it out.")
@@ -187,7 +188,7 @@ def check_agreement(
 
     def record() -> None:
         for folder, agreement in needed.items():
-            inside = [file.resolve() for file in files if file.resolve().is_relative_to(folder)]
+            inside = [real for real in map(real_path, files) if real.is_relative_to(folder)]
             for each in confirm(agreement, inside, str(confirmed_by), folder):
                 log.info("recorded that '%s' is confirmed: %s", agreement.name, shown_path(each))
         check()

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from psy_agents.errors import UserError
 from psy_agents.files.atomic import atomic_write
 from psy_agents.files.checksums import checksum
+from psy_agents.files.links import real_path
 from psy_agents.files.schema import Schema
 
 RECORD = "data_agreement.json"
@@ -70,11 +71,11 @@ def required_agreements(file: Path, project: Path) -> dict[Path, Agreement]:
     Args:
         file: a raw file, wherever a link leads.
     """
-    place, conf, found = file.resolve(), project / "conf", {}
+    place, conf, found = real_path(file), project / "conf", {}
     base = _globals(conf / "base")
     for environment in sorted(conf.glob("*/globals.yml")):
         values = base | _globals(environment.parent)
-        folder = (project / "data/01_raw" / str(values.get("corpus"))).resolve()
+        folder = real_path(project / "data/01_raw" / str(values.get("corpus")))
         if values.get("agreement") and place.is_relative_to(folder):
             found[folder] = named_agreement(values["agreement"])
     return found

@@ -15,6 +15,7 @@ from psy_agents.corpus.reading.tables import read_json, read_table
 from psy_agents.datasets.local import local_path
 from psy_agents.datasets.project import PROJECT, shown_path
 from psy_agents.errors import UserError
+from psy_agents.files.links import real_path
 
 
 class RawTableDataset(AbstractDataset[Any, pd.DataFrame | dict[str, Any]]):
@@ -45,7 +46,7 @@ class RawTableDataset(AbstractDataset[Any, pd.DataFrame | dict[str, Any]]):
         path = Path(self._filepath)
         if self._agreement is not None:
             check_confirmed(self._agreement, path.parent)
-        check_file(path, find_kedro_project(path.resolve().parent) or PROJECT)
+        check_file(path, find_kedro_project(real_path(path).parent) or PROJECT)
         if self._tool is not None:
             return getattr(read_export(self._tool, path, shown_path(path)), self._table)
         read = read_json if path.suffix.lower() == ".json" else read_table

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from psy_agents.files.links import real_path
+
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = {
     "9p", "afs", "beegfs", "ceph", "cifs", "coda", "fhgfs", "fuse.ceph", "fuse.cephfs", "fuse.glusterfs", "fuse.juicefs",
@@ -23,7 +25,7 @@ def network_file_system(path: Path, mounts: str | None = None) -> str | None:
         if not MOUNTS.is_file():
             return None
         mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
-    place = path.resolve()  # Links are resolved, also for a file that does not exist yet.
+    place = real_path(path)  # Links are resolved, also for a file that does not exist yet.
     best, kind = -1, None
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")

@@ -13,8 +13,10 @@ from psy_agents.corpus.alignment import post as alignment_post
 from psy_agents.corpus.alignment.align import STAGES, align
 from psy_agents.corpus.alignment.fuzzy import words_needed
 from psy_agents.corpus.alignment.normalisation import normalise, trim
+from psy_agents.corpus.alignment.tokens import words_of
 from psy_agents.corpus.config import DEFAULT_FUZZY_THRESHOLD
 from psy_agents.errors import UserError
+from psy_agents.evaluation.spans import word_spans
 
 POST = (
     "I moved house in March. Since then I wake at three every night and cannot fall asleep again until it is light. "
@@ -330,3 +332,15 @@ def test_long_posts_and_many_equal_sentences_take_little_work():
     assert max(calls, more) < 200_000
     assert (found.stage == "fuzzy").sum() >= 15
     assert len(equal.start) == 500
+
+
+@pytest.mark.parametrize("text", ["ヒーロー", "ㄅㄆㄇ", "ᦎᦷᦺᦑ", "ᥖᥭᥰ", "ᨲ᩠ᩅᩫ", "ꪼꪕ", "眠れない", "นอนไม่หลับ"])
+def test_in_scripts_without_spaces_its_words_are_those_of_the_evaluation(text):
+    assert words_of(text) == [text[start:end] for start, end in word_spans(text)]
+    assert len(words_of(text)) > 1
+
+
+@pytest.mark.parametrize("stop", "。！？।؟۔။។።")
+def test_a_full_stop_of_any_script_ends_a_sentence(stop):
+    tokens = alignment_post.Post(f"abc{stop} def").tokens
+    assert [token.closes for token in tokens] == [False, True, True]

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import regex
 
-# A letter of a script that puts no spaces between its words counts as a word.
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_LETTERS = rf"[\w--[{_UNSPACED}]]+"
-TOKEN = regex.compile(rf"(?V1)[{_UNSPACED}]\p{{M}}*|{_LETTERS}(?:['-]{_LETTERS})*|[^\w\s]+")
+from psy_agents.corpus.scripts import FULL_STOPS, UNSPACED
+
+_LETTERS = rf"[\w--[{UNSPACED}]]+"
+TOKEN = regex.compile(rf"(?V1)[{UNSPACED}]\p{{M}}*|{_LETTERS}(?:['-]{_LETTERS})*|[^\w\s]+")
 PUNCTUATION = regex.compile(r"[^\w\s]|_+$")  # at its start, a token that is no word
-SENTENCE_ENDS = ".!?。！？"
+SENTENCE_ENDS = f".!?{FULL_STOPS}"
 _EDGES = r"[\s\p{P}\p{Sm}\p{Sk}]"
 EDGES = regex.compile(rf"^{_EDGES}+|{_EDGES}+$")
 
