@@ -1,5 +1,6 @@
 """Every family's tokenizer is read where its files are, and refused in one sentence where they are missing or damaged."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from support.tiny_agents import CRITERIA, ENCODERS
 
 from psy_agents.agents.config import BUNDLED_ENCODER
-from psy_agents.agents.encoders.loading import locate_encoder
+from psy_agents.agents.encoders.loading import check_encoder, locate_encoder
 from psy_agents.agents.encoders.tokenizer import load_tokenizer, lost_words, plain_tokenizer
 from psy_agents.agents.windows import tokenise_pairs
 from psy_agents.errors import UserError
@@ -59,3 +60,12 @@ def test_an_encoder_that_does_not_know_the_criterias_language_is_refused(encoder
     with pytest.raises(UserError, match="reads 3 of the 4 words of the criteria as unknown"):
         tokenise_pairs(tokenizer, ["нет сна ночью sleep"], ["tired"], **options)
     assert tokenise_pairs(tokenizer, ["нет sleep at night"], ["сна"], **options).n_pairs == 1
+
+
+def test_a_token_that_its_configuration_adds_without_an_embedding_is_refused(encoders, tmp_path):
+    altered = shutil.copytree(encoders["bert"], tmp_path / "encoder")
+    check_encoder(altered)
+    file = altered / "tokenizer_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"cls_token": "[FIRST]"}))
+    with pytest.raises(UserError, match=r"'.*encoder' has [0-9]+ tokens, but the encoder has embeddings for [0-9]+: copy the tokenizer"):
+        check_encoder(altered)

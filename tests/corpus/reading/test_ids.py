@@ -23,3 +23,4 @@ def test_ids_of_the_same_whole_number_match_where_one_post_has_it(posts, ids, ma
 
 def test_the_form_of_ids_shows_none_of_them():
     assert form_of(pd.Series(["s_123_ab", "s_4_cd", "x"])) == "a_9_a"
+    assert form_of(pd.Series(["s\n1", "t\r\n\u20282"])) == "a 9"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -36,6 +38,11 @@ def damaged_json(value: Any, random: Random) -> Any:
         case _:
             holder[key] = copy.deepcopy(random.choice(ODD_VALUES))
     return damaged
+
+
+def damage_json_file(file: Path, random: Random) -> None:
+    """Damage a file of JSON in place."""
+    file.write_text(json.dumps(damaged_json(json.loads(file.read_text()), random)), encoding="utf-8")
 
 
 def _holders(value: Any) -> Any:

@@ -1,16 +1,18 @@
 """Altered models, lists of best trials, parameters, corpora and folders: each must come through or be refused in one sentence.
 
-    cd tests && python -m support.fuzzed.run [models topk parameters corpora folders] [--number 200] [--seed 0]
+    cd tests && python -m support.fuzzed.run [models topk parameters corpora folders searches] [--number 200] [--seed 0]
 
     models       a byte, an entry or a whole file of a saved agent is altered, mostly with its list of checksums made to fit
     topk         a stage's file of best trials is altered; the next stage and the refit read it
     parameters   ``--params`` with a wrong name, type or value; the run ends before its first node
     corpora      tables and bytes of a corpus are damaged (`tests/support/fuzzed`)
     folders      a saved agent lies in a folder of an odd name, or an entry of it is a folder, a link, a pipe or gone
+    searches     a trial is trained on a damaged corpus, with an encoder of which a file is altered or gone
 
 Prints, for each part, how many came through and how many were refused. A violation is an unexpected exception, a refusal of several
-lines, an altered file that its checksum does not fit and that is read all the same, a prediction that is no probability, a hang of a
-minute, or a file that a refused run left behind. Exits with 1 if there are any.
+lines, an altered file that its checksum does not fit and that is read all the same, a prediction that is no probability, a search that
+ends well with an objective of 0 or without metrics, a hang of a minute, or a file that a refused run left behind. Exits with 1 if there
+are any.
 """
 
 from __future__ import annotations
@@ -34,10 +36,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from click import ClickException
+from support.fuzzed.json_damages import damage_json_file
+from support.fuzzed.searches import searches  # noqa: F401 -- a part, found by its name
 
 from psy_agents.errors import UserError
 
-PARTS = ("models", "topk", "parameters", "corpora", "folders")
+PARTS = ("models", "topk", "parameters", "corpora", "folders", "searches")
 SECONDS = 60
 LONGEST = 900  # Characters of a refusal.
 POSTS = ["I could not sleep last night. It rained.", "I was tired all day."]
@@ -143,12 +147,6 @@ def _predict(folder: Path) -> None:
                     raise Violation("a span outside its post")
 
 
-def _damage_json(file: Path, random: Random) -> None:
-    from support.fuzzed.json_damages import damaged_json
-
-    file.write_text(json.dumps(damaged_json(json.loads(file.read_text()), random)), encoding="utf-8")
-
-
 def _damage_bytes(file: Path, random: Random) -> None:
     from support.fuzzed.byte_damages import BYTE_DAMAGES
 
@@ -168,7 +166,7 @@ def models(root: Path) -> Callable[[Random], None]:
         shutil.copytree(random.choice(folders), folder)
         before = checksums(folder, file_names(folder))
         file = folder / random.choice(sorted(before))
-        damage = _damage_json if file.suffix == ".json" and random.random() < 0.7 else _damage_bytes
+        damage = damage_json_file if file.suffix == ".json" and random.random() < 0.7 else _damage_bytes
         damage(file, random)
         fits = random.random() < 0.7 and file.name != "hashes.json"
         if fits:
@@ -232,7 +230,7 @@ def topk(root: Path) -> Callable[[Random], None]:
 
     def try_one(random: Random) -> None:
         file.write_text(json.dumps(sound), encoding="utf-8")
-        (_damage_json if random.random() < 0.8 else _damage_bytes)(file, random)
+        (damage_json_file if random.random() < 0.8 else _damage_bytes)(file, random)
         top = TopK.model_validate(dataset.load())
         for refine in (BoundingBox(), CarryOver()):
             stage = StageConfig(name="stage1", label="coarse", n_trials=3, epochs=2, patience=2, refine=refine)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from psy_agents.agents.config import BUNDLED_ENCODER
 from psy_agents.agents.encoders.limits import check_config
+from psy_agents.agents.encoders.tokenizer import check_vocabulary, load_tokenizer
 from psy_agents.errors import UserError, where
 from psy_agents.files.checksums import checksum
 
@@ -165,10 +166,10 @@ def load_encoder(folder: Path, dropout: float) -> PreTrainedModel:
 
 
 def check_encoder(folder: Path) -> None:
-    """Load an encoder and drop it: what is wrong with it shows before the first trial, not in the trial that draws it.
+    """Load an encoder with its tokenizer and drop both: what is wrong shows before the first trial, not in the trial that draws it.
 
     Raises:
-        UserError: its weights are missing or cannot be read, or its layers are shared.
+        UserError: weights are missing or cannot be read, layers are shared, or the tokenizer has tokens without embeddings.
     """
     try:
         encoder = load_encoder(folder, dropout=0.0)
@@ -180,6 +181,8 @@ def check_encoder(folder: Path) -> None:
             f"save_pretrained()."
         ) from None
     layers_of(encoder)
+    # The configuration beside tokenizer.json may add tokens.
+    check_vocabulary(load_tokenizer(folder).backend_tokenizer, encoder.get_input_embeddings().num_embeddings, folder)
 
 
 def drop_pooler(encoder: PreTrainedModel) -> PreTrainedModel:

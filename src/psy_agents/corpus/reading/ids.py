@@ -31,8 +31,8 @@ def match_ids(ids: pd.Series, post_ids: pd.Series) -> pd.Series:
 
 
 def form_of(ids: pd.Series) -> str:
-    """The most frequent form of the ids, with 9 for digits and a for letters, which shows none of them."""
-    forms = Counter(re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", each))[:LONGEST_FORM] for each in ids.unique())
+    """The most frequent form of the ids, with 9 for digits, a for letters and a space for white space, which shows none of them."""
+    forms = Counter(re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", re.sub(r"\s+", " ", each)))[:LONGEST_FORM] for each in ids.unique())
     return max(forms, key=forms.__getitem__)
 
 
