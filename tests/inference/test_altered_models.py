@@ -55,6 +55,7 @@ ALTERED = {
     "a pooling that is none": entry("agent.json", "model", "pooling", value="meen"),
     "an agent outside": entry("agent.json", "agent", value="../criteria"),
     "a format of text": entry("agent.json", "format", value=["4"]),
+    "a token without an embedding": entry("tokenizer_config.json", "cls_token", value="[FIRST]"),
     "a list for a description": content("agent.json", b"[]"),
     "deep nesting": content("agent.json", b"[" * 100_000),
     "layers without end": entry("encoder/config.json", "num_hidden_layers", value=10**9),

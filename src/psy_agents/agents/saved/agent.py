@@ -165,7 +165,7 @@ def _meant(folder: Path) -> str:
 def _load_model(folder: Path, description: Mapping[str, Any]) -> tuple[AgentModel, Any]:
     from safetensors.torch import load_file
 
-    from psy_agents.agents.encoders.tokenizer import load_tokenizer
+    from psy_agents.agents.encoders.tokenizer import check_vocabulary, load_tokenizer
 
     agent_class, config = model_class(description["agent"]), ModelConfig(**description["model"])
     names = agent_class.spec.encoders
@@ -176,4 +176,7 @@ def _load_model(folder: Path, description: Mapping[str, Any]) -> tuple[AgentMode
     prefixes = tuple(f"{name}." for name in names)
     if unexpected or any(not key.startswith(prefixes) for key in missing):
         raise UserError(f"'{folder}' does not hold the heads that its agent.json describes: it was changed.")
-    return agent.eval(), load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder)
+    for encoder in agent.encoders:
+        check_vocabulary(tokenizer.backend_tokenizer, encoder.get_input_embeddings().num_embeddings, folder)
+    return agent.eval(), tokenizer
