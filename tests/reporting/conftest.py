@@ -222,6 +222,11 @@ def build_report():
                 for name in AGENTS
                 for label, trials, failed in (("hpo_stage0", 8, 0), ("hpo_stage1", 20, 2), ("hpo_stage2", 50, 0))
             ],
+            "backbones": [
+                {"agent": "share", "encoder": name, "trials": 25, "complete": 23, "best": best, "median": best - 0.05,
+                 "parameters": weights, "trained_parameters": weights // 3, "ms_per_post": time}
+                for name, best, weights, time in (("bert-base", 0.64, 110_000_000, 41.25), ("minilm", 0.6, 22_700_000, None))
+            ],
             "missing": [],
         }
     )  # fmt: skip

@@ -45,7 +45,7 @@ def table():
     searched = [
         trial(0, "hub/a", 1e-4, 0.5),
         trial(1, "hub/b", 2e-4, None, state=TrialState.FAIL, failure="worker died", epochs=1),
-        trial(1, "hub/b", 2e-4, 0.7),
+        trial(1, "hub/b", 2e-4, 0.7, cost={"parameters": 22.7e6, "trained_parameters": 4e6, "ms_per_post": 12.34}),
         trial(2, "hub/b", 3e-4, 0.6, state=TrialState.PRUNED, epochs=2),
         trial(3, "hub/a", 5e-4, 0.3),
     ]
@@ -79,6 +79,13 @@ def test_agents_come_in_their_order_and_the_best_row_of_each_first(table):
 def test_trials_are_finished_ones_and_costs_those_of_all_attempts(table):
     best = table.iloc[0]
     assert (best.trials, best.epochs, best.hours) == (2, 1 + 3 + 2, pytest.approx(1.5))
+
+
+def test_weights_and_time_are_those_of_the_best_trial(table, capsys):
+    assert table[["parameters", "ms_per_post"]].values.tolist()[0] == [22.7e6, 12.34]
+    assert table[["parameters", "ms_per_post"]].iloc[1:].isna().all(axis=None), "older trials have none"
+    page = leaderboard_page(table, "here")
+    assert "22.7 M" in page and "12.3" in page
 
 
 def test_the_baseline_is_the_best_one_in_the_agents_objective(table):

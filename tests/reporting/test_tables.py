@@ -7,6 +7,7 @@ import pytest
 
 from psy_agents.reporting.tables import (
     averages_table,
+    backbones_table,
     comparisons_table,
     criteria_table,
     ensembles_table,
@@ -50,6 +51,13 @@ def test_each_class_of_each_system_has_its_figures(report):
     assert found == expected
     assert ("evidence", "macro", "auprc") not in found
     assert ("evidence", "macro", "f1") in found
+
+
+def test_each_encoder_has_a_row_beside_what_it_costs(report):
+    table = backbones_table(report)
+    assert table[["encoder", "best", "parameters"]].values.tolist() == [["bert-base", 0.64, 110_000_000], ["minilm", 0.6, 22_700_000]]
+    assert table["ms_per_post"].tolist()[0] == 41.25 and math.isnan(table["ms_per_post"][1])
+    assert backbones_table(report.model_copy(update={"backbones": ()})).empty
 
 
 def test_averages_with_no_symptoms_have_a_row_for_each_system_and_average(report):

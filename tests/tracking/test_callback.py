@@ -303,6 +303,16 @@ def test_figures_of_test_never_have_the_names_of_validation_figures(experiment):
     assert stage.data.metrics == {"test/objective": 0.35, "test/macro_f1": 0.4, "test/token_f1": 0.3, "test/brier": 0.1}
 
 
+def test_a_trial_has_what_its_model_costs_to_use(experiment):
+    cost = {"parameters": 7.0, "trained_parameters": 3.0, "ms_per_post": 1.5}
+    with mlflow.start_run():
+        callback = MlflowCallback({})
+        callback.stage_started(info(1))
+        trial(callback, RUNNING, cost=cost)
+    (run,) = runs(experiment, "trial")
+    assert cost.items() <= run.data.metrics.items()
+
+
 def test_a_run_that_is_not_scored_has_no_objective(experiment):
     member = replace(info(1), study_name="members", attributes={**info().attributes, "scored_on": "training"})
     with mlflow.start_run():

@@ -21,7 +21,7 @@ class Clock:
             return step(batches)
 
         monkeypatch.setattr(run, "training_step", slow)
-        monkeypatch.setattr(timing, "_now", lambda _: self.now)
+        monkeypatch.setattr(timing, "now", lambda _: self.now)
 
 
 @pytest.fixture

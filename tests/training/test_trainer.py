@@ -1,7 +1,9 @@
 """The training run: determinism, accumulation, divergence, patience, frozen layers, the kept epoch."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -41,6 +43,22 @@ def test_same_seed_same_run(encoders, corpus, agent):
     for name, value in first.agent.state_dict().items():
         assert torch.equal(value, second.agent.state_dict()[name])
     assert history(start(encoders, corpus, agent, seed=6)) != first_history
+
+
+def test_an_epoch_tells_what_the_model_costs_to_use(encoders, corpus):
+    run = start(encoders, corpus, "joint", epochs=1, frozen_layers=1)
+    list(run.epochs())
+    assert run.cost()["ms_per_post"] > 0
+    pairs = run.data.validation
+    tokens = len(run.validation_windows.ids) / len(pairs) * len(pairs.criteria)
+    run.times = SimpleNamespace(seconds_per_token=0.1)
+    run.validation_frozen = replace(run.validation_frozen, seconds_per_token=0.01)
+    cost = run.cost()
+    assert cost["ms_per_post"] == pytest.approx(1000 * tokens * (0.1 + 2 * 0.01)), "frozen layers run in both encoders"
+    sizes = {True: 0, False: 0}
+    for weight in run.agent.parameters():
+        sizes[weight.requires_grad] += weight.numel()
+    assert 0 < cost["trained_parameters"] == sizes[True] < cost["parameters"] == sizes[True] + sizes[False]
 
 
 def test_an_operation_without_a_deterministic_form_is_named_where_all_must_have_one(encoders, corpus):

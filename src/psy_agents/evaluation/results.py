@@ -289,6 +289,20 @@ class StageCost(Schema):
     failures: dict[str, int] = Field(description="Failed trials by reason.")
 
 
+class BackboneResult(Schema):
+    """The trials of one encoder in the search of an agent that searched several. Weights and time are those of its best trial."""
+
+    agent: str
+    encoder: str
+    trials: int
+    complete: int
+    best: FiniteFloat | None = Field(description="On validation; too high on average, the more so the more trials there are.")
+    median: FiniteFloat | None = Field(description="Of the complete trials, on validation.")
+    parameters: int | None
+    trained_parameters: int | None
+    ms_per_post: FiniteFloat | None = Field(description="Milliseconds to predict all criteria of a post, on the machine of the search.")
+
+
 class Provenance(Schema):
     """What a report is of, and what made it."""
 
@@ -317,5 +331,6 @@ class Report(Schema):
     selections: tuple[Selection, ...]
     final_models: tuple[AgentSpread, ...] = Field((), description="By agent and metric: the final models of all seeds on test.")
     stages: tuple[StageCost, ...]
+    backbones: tuple[BackboneResult, ...] = Field((), description="Of agents whose search had several encoders.")
     missing: tuple[str, ...] = Field(description="Agents without a refit on these data.")
     annotators: AnnotatorFigures | None = Field(None, description="Their agreement on the whole corpus; null where they are not named.")

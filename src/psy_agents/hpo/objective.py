@@ -48,7 +48,7 @@ def new_run(
 
 def scored_epochs(run: TrainingRun) -> Iterator[EpochReport]:
     """Train, and yield a report for each epoch."""
-    return (EpochReport(epoch.number, epoch.value, epoch.metrics) for epoch in run.epochs())
+    return (EpochReport(epoch.number, epoch.value, epoch.metrics, run.cost()) for epoch in run.epochs())
 
 
 def report_each(epochs: Iterable[EpochReport], report: Report) -> int:

@@ -38,11 +38,17 @@ class TrialSpec:
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One finished epoch (counted from 1): its objective value (higher is better) and every metric."""
+    """One finished epoch (counted from 1): its objective value (higher is better) and every metric.
+
+    Attributes:
+        cost: what the model costs to use, as measured so far. It is no metric, since it differs from machine to machine, and decides
+            nothing.
+    """
 
     epoch: int
     value: float
     metrics: Mapping[str, float] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from psy_agents.evaluation.results import (
 from psy_agents.evaluation.significance import compare
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.reporting.config import ReportConfig
-from psy_agents.reporting.search.studies import agent_studies, stage_costs
+from psy_agents.reporting.search.studies import agent_studies, compared_backbones, stage_costs
 from psy_agents.reporting.texts import UNTUNED
 
 log = logging.getLogger(__name__)
@@ -97,10 +97,12 @@ def build_report(
     chosen = refits_of_corpus(refits, corpus.fingerprint)
     for agent in sorted(set(refits) - set(chosen)):
         log.warning("%s is left out of the report: its latest refit is of another corpus or other splits", agent)
-    studies = agent_studies(store, {agent: refit.summary for agent, refit in chosen.items()})
+    summaries = {agent: refit.summary for agent, refit in chosen.items()}
+    studies = agent_studies(store, summaries)
     report = evaluate_systems(corpus, corpus.fingerprint, chosen, stage_costs(studies), config, baselines)
     made = Provenance(corpus=config.corpus, environment=config.environment, git_commit=git_commit, made_at=datetime.now(UTC))
-    report = report.model_copy(update={"annotators": annotator_agreement(ratings, corpus), "provenance": made})
+    added = {"annotators": annotator_agreement(ratings, corpus), "backbones": tuple(compared_backbones(studies, summaries))}
+    report = report.model_copy(update={**added, "provenance": made})
     for alarm in report.alarms:
         log.warning(
             "ALARM: %s is %s the baseline %s in %s on test: difference %+.4f, p (Holm) %.3f",

@@ -13,18 +13,19 @@ from psy_agents.agents.registry import AGENTS, spec
 from psy_agents.baselines.objectives import baseline_objectives
 from psy_agents.files.schema import parameter_text
 from psy_agents.hpo.refit.run_refit import RefitSummary
-from psy_agents.hpo.study.records import TrialRecord, best_record
+from psy_agents.hpo.study.records import best_record
 from psy_agents.reporting.page_parts import Table
+from psy_agents.reporting.search.backbones import by_encoder
 from psy_agents.reporting.search.diagnostics import attempts_of
 from psy_agents.reporting.templating import render
 from psy_agents.reporting.texts import duration_text, readable_name
 from psy_agents.training.config import TrainingSettings
 
 COLUMNS = (
-    "agent", "stage", "encoder", "metric", "validation", "baseline", "baseline_validation", "test", "trials", "epochs", "hours", "params",
-    "study",
+    "agent", "stage", "encoder", "metric", "validation", "baseline", "baseline_validation", "test", "parameters", "ms_per_post",
+    "trials", "epochs", "hours", "params", "study",
 )  # fmt: skip
-SHOWN = ("stage", "encoder", "validation", "baseline", "test", "trials", "epochs", "time")
+SHOWN = ("stage", "encoder", "validation", "baseline", "test", "parameters", "ms/post", "trials", "epochs", "time")
 
 
 def leaderboard_table(
@@ -37,6 +38,7 @@ def leaderboard_table(
 
     ``validation`` is the best trial's value in the agent's objective, ``baseline_validation`` the best baseline's in the same one.
     ``trials`` are finished, ``epochs`` and ``hours`` those of all attempts. ``test`` is the refit's, in the row that it confirmed.
+    ``parameters`` and ``ms_per_post`` (milliseconds to predict all criteria of a post) are the best trial's.
     ``params`` pins the trial's hyper-parameters, for ``--params``.
 
     Args:
@@ -61,16 +63,8 @@ def _rows(study: optuna.Study, baselines: Mapping[str, Mapping[str, float]], ref
     agent, settings = attributes["agent"], TrainingSettings.model_validate(attributes["identity"]["training"])
     objectives = baseline_objectives(baselines, spec(agent).objective_metrics, settings.objective_evidence_weight)
     baseline = max(objectives, key=objectives.__getitem__, default=None)
-
-    def by_encoder(records: Iterable[TrialRecord]) -> dict[str, list[TrialRecord]]:
-        found: dict[str, list[TrialRecord]] = {}
-        for record in records:
-            found.setdefault(settings.hyperparameters(dict(record.params)).encoder, []).append(record)
-        return found
-
-    attempts = by_encoder(record for _, record in attempts_of(study))
     rows = []
-    for encoder, tried in attempts.items():
+    for encoder, tried in by_encoder(study, (record for _, record in attempts_of(study))).items():
         records = [record for record in tried if record.final]
         if (best := best_record(records)) is None:
             continue
@@ -79,6 +73,7 @@ def _rows(study: optuna.Study, baselines: Mapping[str, Mapping[str, float]], ref
             agent, attributes["stage"], Path(encoder).name,
             spec(agent).objective_title(settings.objective_evidence_weight), best.value,
             baseline, None if baseline is None else objectives[baseline], refit.test_value if confirmed else None,
+            best.cost.get("parameters"), best.cost.get("ms_per_post"),
             len(records), sum(each.epochs_run for each in tried), sum(each.seconds for each in tried) / 3600,
             pinned_parameters(agent, encoder, {**settings.fixed, **best.params}), study.study_name,
         ))  # fmt: skip
@@ -127,4 +122,7 @@ def _by_agent(table: pd.DataFrame) -> list[tuple[str, Sequence[Sequence[str | in
 def _cells(row: Any) -> list[str | int | None]:
     baseline = "" if pd.isna(row.baseline_validation) else f"{row.baseline_validation:.3f} {readable_name(row.baseline)}"
     test = None if pd.isna(row.test) else f"{row.test:.3f}"
-    return [row.stage, row.encoder, f"{row.validation:.3f}", baseline, test, row.trials, row.epochs, duration_text(row.hours)]
+    weights = None if pd.isna(row.parameters) else f"{row.parameters / 1e6:,.1f} M"
+    time = None if pd.isna(row.ms_per_post) else f"{row.ms_per_post:,.1f}"
+    cells = [row.stage, row.encoder, f"{row.validation:.3f}", baseline, test, weights, time]
+    return [*cells, row.trials, row.epochs, duration_text(row.hours)]

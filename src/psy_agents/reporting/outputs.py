@@ -16,10 +16,13 @@ log = logging.getLogger(__name__)
 TABLES = (
     "criteria", "averages", "summary", "evidence", "comparisons", "errors", "gains", "thresholds", "ensembles", "selection", "seeds",
     "final_models",
-    "stages",
+    "stages", "backbones",
 )  # fmt: skip
 FIGURES = ("criteria", "comparison")
-AGENT_FIGURES = ("reliability", "errors", "history", "expected_best", "importances", "parallel_coordinates", "learning_curves", "timeline")
+AGENT_FIGURES = (
+    "reliability", "errors", "history", "expected_best", "importances", "parallel_coordinates", "learning_curves", "timeline",
+    "pareto",
+)  # fmt: skip
 
 
 def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import pandas as pd
 
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, SUMMARY
-from psy_agents.evaluation.results import ClassScores, Comparison, Estimate, Evaluation, ModelCost, Report, Selection
+from psy_agents.evaluation.results import BackboneResult, ClassScores, Comparison, Estimate, Evaluation, ModelCost, Report, Selection
 
 NO_SYMPTOMS = "NO_SYMPTOMS"
 STATES = ("complete", "pruned", "failed")
@@ -218,6 +218,13 @@ def stages_table(report: Report) -> pd.DataFrame:
         ],
         columns=["agent", "stage", "study", "trials", *states, "best", "training_hours", "epochs", "failures"],
     ).astype({"best": float})  # fmt: skip
+
+
+def backbones_table(report: Report) -> pd.DataFrame:
+    """Each encoder of the agents that searched several, one row an encoder; see `BackboneResult`."""
+    columns = list(BackboneResult.model_fields)
+    table = pd.DataFrame([[getattr(each, name) for name in columns] for each in report.backbones], columns=columns)
+    return table.astype({"best": float, "median": float, "parameters": "Int64", "trained_parameters": "Int64", "ms_per_post": float})
 
 
 def estimate_text(value: float, low: float | None = None, high: float | None = None) -> str:

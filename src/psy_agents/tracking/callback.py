@@ -190,7 +190,7 @@ class MlflowCallback:
         known = self._reported.get(record.index, set(record.metrics))
         unreported = {name: value for name, value in record.metrics.items() if name not in known}  # A refit's test metrics.
         values = {"best_objective": record.value, "raw_objective": record.raw_value, **unreported}
-        metrics = {**self._named(values), "seconds": record.seconds}
+        metrics = {**self._named(values), "seconds": record.seconds, **record.cost}
         tags = {"state": record.state}
         if record.reason is not None:
             tags["reason"] = record.reason if record.failure is None else f"{record.failure}: {record.reason}"

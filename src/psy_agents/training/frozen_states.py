@@ -15,6 +15,7 @@ import torch
 from psy_agents.agents.device import to_device
 from psy_agents.agents.model import AgentModel
 from psy_agents.training.batches import padded_indices, token_budget_batches
+from psy_agents.training.step.batch_times import BatchTimes
 from psy_agents.training.step.tables import FrozenStates, WindowTables
 
 log = logging.getLogger(__name__)
@@ -92,10 +93,12 @@ class FrozenStatesCache:
 
 def _run_frozen(agent: AgentModel, tables: WindowTables, below: FrozenStates | None, budget: int) -> FrozenStates:
     states_NH = torch.empty(len(tables.windows.ids), agent.hidden, device=tables.device)
-    for chosen in token_budget_batches(tables.lengths, budget):
+    times = BatchTimes(tables.lengths, tables.device)
+    for chosen in times.of(token_budget_batches(tables.lengths, budget)):
         tensors = tables.take(chosen, below)
         from_below = None if below is None else (below.depth, tensors.frozen_BTH)
         states_BTH = agent.frozen_states(tensors, from_below)
         mask_BT, at_BT = padded_indices(tables.windows, chosen)
         states_NH[to_device(at_BT[mask_BT], tables.device)] = states_BTH[tensors.mask_BT].float()
-    return FrozenStates(agent.config.frozen_layers, states_NH)
+    seconds = times.seconds_per_token + (0.0 if below is None else below.seconds_per_token)
+    return FrozenStates(agent.config.frozen_layers, states_NH, seconds)

@@ -23,6 +23,7 @@ from psy_agents.evaluation.spans import Offsets
 from psy_agents.evaluation.thresholds import best_threshold, criterion_thresholds
 from psy_agents.training.batches import padded_indices
 from psy_agents.training.data import PairData
+from psy_agents.training.step.batch_times import BatchTimes
 from psy_agents.training.step.forward import CapturedForward, Forward
 from psy_agents.training.step.tables import FrozenStates, WindowTables
 
@@ -106,11 +107,13 @@ def answer(
     return answers_of(agent, tables.windows, Forward(agent, tables, budget, precision, frozen))
 
 
-def answers_of(agent: AgentModel, windows: Windows, forward: Forward | CapturedForward) -> Answers:
-    """Run the agent over all windows in evaluation mode, in the batches of ``forward``."""
+def answers_of(
+    agent: AgentModel, windows: Windows, forward: Forward | CapturedForward, times: BatchTimes | None = None
+) -> Answers:
+    """Run the agent over all windows in evaluation mode, in the batches of ``forward``; ``times`` takes the seconds of each."""
     agent.eval()
     logits, candidates = np.zeros(len(windows.pair), dtype=np.float32), []
-    for chosen in forward.batches():
+    for chosen in forward.batches() if times is None else times.of(forward.batches()):
         output = forward(chosen)
         if output.criterion_B is not None:
             logits[chosen] = output.criterion_B.cpu().numpy()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.optimize import nnls
 
 from psy_agents.training.scoring import answers_of
+from psy_agents.training.step.batch_times import now
 from psy_agents.training.trainer import TrainingRun
 
 LENGTHS = 4  # Steps that are timed: the shortest and the longest of an epoch, and two between them.
@@ -70,9 +69,9 @@ def steps_per_second(run: TrainingRun, seconds: float) -> float:
     steps = run._steps(run._batches(run._epoch_pairs(1)))
     step = sorted(steps, key=lambda each: _tokens(run, each))[len(steps) // 2]
     run.agent.train()
-    count, begin = 0, _now(run.device)
+    count, begin = 0, now(run.device)
     with run.as_in_an_epoch():
-        while (taken := _now(run.device) - begin) < seconds or not count:
+        while (taken := now(run.device) - begin) < seconds or not count:
             count += REPEATS_ON_GPU
             for _ in range(REPEATS_ON_GPU):
                 run.training_step(step)
@@ -99,16 +98,16 @@ Found = tuple[list[tuple[float, float]], float, float]
 def _whole_steps(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: float) -> Found:
     """Steps of a few lengths, in turn until the time is up."""
     chosen = _spread_out(tokens)
-    before = _now(run.device)
+    before = now(run.device)
     for at in chosen:
         for _ in range(WARM_UP_ON_GPU):
             run.training_step(steps[at])
     taken: dict[int, list[float]] = {at: [] for at in chosen}
-    begin = _now(run.device)
-    while not taken[chosen[-1]] or _now(run.device) - begin < seconds:
+    begin = now(run.device)
+    while not taken[chosen[-1]] or now(run.device) - begin < seconds:
         for at in chosen:
             taken[at].append(_step_seconds(run, steps[at], REPEATS_ON_GPU))
-    return [(tokens[at], float(np.median(each))) for at, each in taken.items()], _now(run.device) - begin, begin - before
+    return [(tokens[at], float(np.median(each))) for at, each in taken.items()], now(run.device) - begin, begin - before
 
 
 def _parts_of_a_step(run: TrainingRun, steps: list, tokens: np.ndarray, seconds: float) -> Found:
@@ -119,20 +118,20 @@ def _parts_of_a_step(run: TrainingRun, steps: list, tokens: np.ndarray, seconds:
     pairs = np.concatenate(steps[int(tokens.argmax())])
     sizes = [2**power for power in range(len(pairs).bit_length()) if 2**power < len(pairs)] + [len(pairs)]
     taken: dict[int, list[float]] = {}
-    begin = _now(run.device)
+    begin = now(run.device)
     run.training_step([pairs[:1]])  # The first step sets up the kernels.
-    last = _now(run.device) - begin
+    last = now(run.device) - begin
     for size in sizes:
-        if taken and _now(run.device) - begin + 2 * last > seconds:
+        if taken and now(run.device) - begin + 2 * last > seconds:
             break
         last = _step_seconds(run, [pairs[:size]])
         taken[size] = [last]
     for size in [*taken][: -1 - LENGTHS : -1] * REPEATS:
-        if _now(run.device) - begin + taken[size][0] > seconds:
+        if now(run.device) - begin + taken[size][0] > seconds:
             break
         taken[size].append(_step_seconds(run, [pairs[:size]]))
     points = [(float(_tokens(run, [pairs[:size]])), float(np.median(each))) for size, each in taken.items()]
-    return points, _now(run.device) - begin, 0.0
+    return points, now(run.device) - begin, 0.0
 
 
 def _spread_out(tokens: np.ndarray) -> list[int]:
@@ -143,10 +142,10 @@ def _spread_out(tokens: np.ndarray) -> list[int]:
 
 
 def _step_seconds(run: TrainingRun, step: Sequence[np.ndarray], repeats: int = 1) -> float:
-    begin = _now(run.device)
+    begin = now(run.device)
     for _ in range(repeats):
         run.training_step(step)
-    return (_now(run.device) - begin) / repeats
+    return (now(run.device) - begin) / repeats
 
 
 def _line(tokens: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]:
@@ -162,17 +161,10 @@ def time_evaluation(run: TrainingRun) -> tuple[float, float, float]:
     """Seconds to answer all scored pairs, to score the answers, and of the first answering (on a CPU the same)."""
     first = None
     for _ in range(1 + WARM_UP_ON_GPU if run.device.type == "cuda" else 1):
-        begin = _now(run.device)
+        begin = now(run.device)
         with run.deterministic():
             answers = answers_of(run.agent, run.validation_windows, run.forward)
-        answered = _now(run.device)
+        answered = now(run.device)
         first = answered - begin if first is None else first
     run.scorer.score(answers, run.scorer.choose(answers))
-    return answered - begin, _now(run.device) - answered, first
-
-
-def _now(device: torch.device) -> float:
-    """Seconds of a clock, once the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
+    return answered - begin, now(run.device) - answered, first

@@ -30,6 +30,7 @@ from psy_agents.training.memory_estimate import check_memory, step_bytes
 from psy_agents.training.optimisation import LearningRates, optimiser, schedule_factor
 from psy_agents.training.precision import resolve_precision
 from psy_agents.training.scoring import Answers, SplitScorer, answers_of
+from psy_agents.training.step.batch_times import BatchTimes
 from psy_agents.training.step.captured_step import CapturedStep
 from psy_agents.training.step.checkpointing import enable_checkpointing, has_dropout
 from psy_agents.training.step.forward import CapturedForward, Forward
@@ -127,6 +128,7 @@ class TrainingRun:
                 self.agent, self.validation_tables, settings.evaluation_tokens, self.precision, self.validation_frozen
             )
             self.forward = forward if self.graphs is None else CapturedForward(forward, self.graphs)
+            self.times = BatchTimes(self.validation_tables.lengths, self.device)
         self.lengths = np.maximum.reduceat(self.train_tables.lengths, self.train_tables.first_window[:-1])
         self.optimiser = optimiser(self.agent, config, capturable=self.graphs is not None)
         self.learning_rates = LearningRates(self.optimiser, as_tensor=self.graphs is not None)
@@ -211,7 +213,7 @@ class TrainingRun:
         for number in range(1, self.n_epochs + 1):
             losses = self._train_epoch(number)
             with self.deterministic():
-                self.answers = answers = answers_of(self.agent, self.validation_windows, self.forward)
+                self.answers = answers = answers_of(self.agent, self.validation_windows, self.forward, self.times)
             decisions = self.scorer.choose(answers)
             value, metrics = self.scorer.score(answers, decisions)
             metrics["train_loss"] = float(np.mean(losses))
@@ -222,6 +224,24 @@ class TrainingRun:
             yield epoch
             if number - self.best.number >= self.patience:
                 return
+
+    def cost(self) -> dict[str, float]:
+        """What the agent costs to use: ``parameters``, ``trained_parameters``, and ``ms_per_post``, milliseconds to predict all of a post.
+
+        The time is that of the scored pairs in the epochs so far, without what a device needs once (`BatchTimes`). Frozen layers, whose
+        states are kept, count as they ran when these were computed.
+        """
+        weights = list(self.agent.parameters())
+        seconds = self.times.seconds_per_token
+        if self.validation_frozen is not None:
+            seconds += len(self.agent.encoders) * self.validation_frozen.seconds_per_token
+        pairs = self.data.validation
+        tokens_of_post = float(self.validation_tables.lengths.sum()) / len(pairs) * len(pairs.criteria)
+        return {
+            "parameters": float(sum(weight.numel() for weight in weights)),
+            "trained_parameters": float(sum(weight.numel() for weight in weights if weight.requires_grad)),
+            "ms_per_post": 1000 * seconds * tokens_of_post,
+        }
 
     def _copy_of_weights(self, copies: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The agent's trained weights in the memory of the CPU; ``copies``, of an earlier epoch, are written over."""

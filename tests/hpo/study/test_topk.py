@@ -29,6 +29,14 @@ def test_the_best_complete_trials_are_listed_best_first(search):
     assert best.epochs_trained == sum(record.epochs_run for record in search.records()) == 13
     assert (best.n_trials, best.states) == (5, {"complete": 4, "failed: diverged": 1})
     assert top_k(search.study(), 99)["trials"][:3] == listed["trials"]
+    assert [trial.cost for trial in best.trials] == [{"parameters": 7, "ms_per_post": 30}] * 3, "the last epoch's"
+
+
+def test_a_continued_stage_keeps_what_its_trials_cost(search):
+    search.run(n_trials=1, baselines=BASELINES)
+    before = search.records()[0].cost
+    search.run(n_trials=2, baselines=BASELINES)
+    assert [record.cost for record in search.records()] == [before, before] != [{}, {}]
 
 
 def test_a_list_that_was_tampered_with_is_refused(search):

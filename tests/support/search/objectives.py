@@ -47,7 +47,7 @@ class Curve:
                 if spec.checkpoint:
                     spec.checkpoint.mkdir(parents=True, exist_ok=True)
                     (spec.checkpoint / "weights").write_text(str(value))
-            if not report(EpochReport(epoch, value, {"f1": value, "loss": float("nan")})):
+            if not report(EpochReport(epoch, value, {"f1": value, "loss": float("nan")}, {"parameters": 7.0, "ms_per_post": 10.0 * epoch})):
                 raise TrialPruned
         return TrialOutcome(best[0], best[1], spec.epochs, {"f1": best[0], "seed": float(spec.seed)})
 

@@ -227,6 +227,8 @@ def _progress(running: RunningTrial, outcome: TrialOutcome | None = None) -> dic
             "metrics": finite_or_none(best.metrics),
             "raw_value": best.value,
         }
+        if running.reports[-1].cost:  # The last one is measured over the most epochs.
+            attrs["cost"] = dict(running.reports[-1].cost)
     if running.decisions:
         attrs["rungs"] = [{**asdict(decision), "stop": decision.stop} for decision in running.decisions]
     if outcome is not None:

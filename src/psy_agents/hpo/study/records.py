@@ -49,6 +49,7 @@ class TrialRecord:
         failure: the kind of failure.
         reason: details of the failure, or why a trial was stopped, without any text from the data.
         checkpoint: the folder of its weights, while they are kept.
+        cost: what its model costs to use (`TrainingRun.cost`); empty where nothing was measured.
     """
 
     index: int
@@ -71,6 +72,7 @@ class TrialRecord:
     failure: str | None = None
     reason: str | None = None
     checkpoint: Path | None = None
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ def record_of(trial: FrozenTrial, *, final: bool, checkpoint: Path | None = None
         failure=attrs.get("failure"),
         reason=attrs.get("reason"),
         checkpoint=checkpoint,
+        cost=attrs.get("cost", {}),
     )
 
 

@@ -38,6 +38,9 @@ class RankedTrial(Schema):
     seconds: FiniteFloat = Field(ge=0)
     seed: int = Field(ge=0)
     checkpoint: str | None = Field(description="Folder of its weights; null where they were not kept.")
+    cost: dict[str, FiniteFloat] = Field(
+        {}, description="Parameters, trained ones, and milliseconds to predict a post on the search's machine. Empty in older lists."
+    )
 
 
 class RefinedFrom(Schema):
@@ -181,4 +184,5 @@ def _ranked(rank: int, record: TrialRecord) -> RankedTrial:
         seconds=record.seconds,
         seed=record.seed,
         checkpoint=None if record.checkpoint is None else record.checkpoint.as_posix(),
+        cost=dict(record.cost),
     )

@@ -177,7 +177,8 @@ def _run(objective: Objective, spec: TrialSpec, pipe: connection.Connection) -> 
         if not math.isfinite(epoch.value):
             raise TrialDiverged(f"the value of epoch {epoch.epoch} is {epoch.value}")
         metrics = {str(name): float(value) for name, value in epoch.metrics.items()}
-        _send(pipe, Reported(EpochReport(int(epoch.epoch), float(epoch.value), metrics)))
+        cost = {str(name): float(number) for name, number in epoch.cost.items()}
+        _send(pipe, Reported(EpochReport(int(epoch.epoch), float(epoch.value), metrics, cost)))
         go_on = _receive(pipe)
         stopped = not go_on
         return go_on

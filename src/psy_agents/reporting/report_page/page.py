@@ -54,6 +54,7 @@ class ReportView:
     reliability: Section | None
     errors: Section | None
     search: Mapping[str, Sequence[Chart]]
+    backbones: Section | None
     costs: Section | None
 
 
@@ -88,6 +89,7 @@ def report_page(
         reliability=results.reliability_section(report, figures),
         errors=results.errors_section(report, figures),
         search=training.search_charts(search_figures),
+        backbones=training.backbones_section(report),
         costs=training.costs_section(report),
     )
     return render("psy_agents.reporting", "report.html", view=view)

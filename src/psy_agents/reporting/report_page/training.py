@@ -165,6 +165,30 @@ def search_charts(search_figures: Mapping[str, Sequence[tuple[str, Figure]]]) ->
     }
 
 
+def backbones_section(report: Report) -> Section | None:
+    """The encoders of each agent that searched several. None where none did."""
+    if not report.backbones:
+        return None
+    rows: list[list[Cell]] = [
+        [
+            f"{each.agent}, {each.encoder}",
+            each.trials,
+            *(None if value is None else estimate_text(value) for value in (each.best, each.median)),
+            each.parameters,
+            each.trained_parameters,
+            None if each.ms_per_post is None else f"{each.ms_per_post:,.1f}",
+        ]
+        for each in report.backbones
+    ]
+    caption = (
+        "Encoders of each search, on validation. Best: the highest value of one trial, which is too high on average, the more so the more "
+        "trials there are; median: of the complete trials. Weights and milliseconds to predict all criteria of a post are those of the "
+        "best trial, on the machine of the search and beside its other trials."
+    )
+    columns = ["Agent and encoder", "Trials", "Best", "Median", "Parameters", "Trained", "Milliseconds a post"]
+    return Section(tables=[Table(caption, columns, rows)])
+
+
 def costs_section(report: Report) -> Section | None:
     """Trials, time and failures of each stage. None if no stage was recorded."""
     if not report.stages:

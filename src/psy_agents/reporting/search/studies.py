@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import optuna
 
-from psy_agents.evaluation.results import StageCost
+from psy_agents.evaluation.results import BackboneResult, StageCost
 from psy_agents.hpo.refit.ensemble import ENSEMBLE_LABEL, MEMBERS_LABEL
 from psy_agents.hpo.refit.finals import FINAL_LABEL, UNTUNED_FINAL_LABEL
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.hpo.study.store import read_studies
 from psy_agents.hpo.study.topk import stage_records
 from psy_agents.reporting.figure_style import empty_figure
+from psy_agents.reporting.search.backbones import backbone_results, pareto_plot
 from psy_agents.reporting.search.diagnostics import (
     importance_plot,
     learning_curves_plot,
@@ -37,6 +38,7 @@ DIAGNOSTICS = {
     "parallel_coordinates": parallel_coordinates_plot,
     "learning_curves": learning_curves_plot,
     "timeline": timeline_plot,
+    "pareto": pareto_plot,
 }
 """Name -> function that draws the figure of one study."""
 FIGURE_TITLES = {
@@ -46,6 +48,7 @@ FIGURE_TITLES = {
     "parallel_coordinates": "Hyper-parameters and value of each trial",
     "learning_curves": "Learning curves",
     "timeline": "When each trial ran",
+    "pareto": "Value and milliseconds a post",
 }
 """The headings of `search_figures` on the page."""
 NOT_APPLICABLE = {
@@ -80,6 +83,17 @@ def stage_costs(studies: Mapping[str, Iterable[optuna.Study]]) -> list[StageCost
         stage_cost(study, agent, _stage_label(study)).model_copy(update=NOT_APPLICABLE.get(study.user_attrs["label"], {}))
         for agent, each in studies.items()
         for study in each
+    ]
+
+
+def compared_backbones(studies: Mapping[str, Iterable[optuna.Study]], refits: Mapping[str, RefitSummary]) -> list[BackboneResult]:
+    """`backbone_results` of the study that each agent's refit starts from."""
+    return [
+        row
+        for agent, each in studies.items()
+        for study in each
+        if study.study_name == refits[agent].from_study
+        for row in backbone_results(agent, study)
     ]
 
 

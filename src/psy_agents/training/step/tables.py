@@ -25,10 +25,15 @@ from psy_agents.training.step.buckets import Bucket, Buckets, batch_index
 
 @dataclass(frozen=True)
 class FrozenStates:
-    """Token states of all windows of a split after frozen layers, one row per token, in the order of `Windows.ids`."""
+    """Token states of all windows of a split after frozen layers, one row per token, in the order of `Windows.ids`.
+
+    Attributes:
+        seconds_per_token: in which they were computed, median over batches.
+    """
 
     depth: int
     states_NH: Tensor
+    seconds_per_token: float = 0.0
 
     def take(self, at_BT: Tensor) -> Tensor:
         """The states of the tokens at these places (B, T, H), zeros for a dummy window's and after a window's end."""
