@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -20,6 +21,9 @@ from support.shared import made_once
 # A shell starts background jobs with SIGINT ignored, and `nohup` with SIGHUP: the commands that tests start would ignore them too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Kedro tries to import it for each parameter of each session; to look for what is not installed takes a fifth of a session.
+if importlib.util.find_spec("ibis") is None:
+    sys.modules["ibis"] = None
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # Before torch is imported: workers that share cores wait for each other's threads.
 
 Kedro = Callable[..., subprocess.CompletedProcess]

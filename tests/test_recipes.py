@@ -40,7 +40,7 @@ def project(tmp_path_factory, tiny_encoder):
 
     def build(root: Path) -> Path:
         folder = root / "project"
-        copy_project(folder)
+        copy_project(folder, code=True)
         for title in RECIPES:
             follow_recipe(title, folder)
         training = {"precision": "float32", "fixed": {"encoder": str(tiny_encoder), "max_length": 128}}

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.programs.preloaded import run_script
 from support.project_copy import ROOT
-from support.waiting import PATIENCE
 
 METHODS = ("random", "tpe", "univariate", "today", "new", "new_spend")
 EPOCHS = 15
@@ -25,9 +22,7 @@ SPACE = {
 
 
 def search_replay(*words: str) -> str:
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    command = [sys.executable, str(ROOT / "benchmarks" / "search_replay.py"), *words]
-    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE)
+    ended = run_script(ROOT / "benchmarks" / "search_replay.py", *words)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.programs.preloaded import run_script
 from support.project_copy import ROOT
-from support.waiting import PATIENCE
 
 METHODS = ("staged", "whole", "random", "tpe")
 OPTIONS = {"--startup": 4, "--enqueue": 2, "--workers": 2, "--posts": 160, "--precision": "float32"}
@@ -18,9 +16,7 @@ OPTIONS = {"--startup": 4, "--enqueue": 2, "--workers": 2, "--posts": 160, "--pr
 
 def staged_search(folder: Path, *more: str) -> subprocess.CompletedProcess:
     given = [str(word) for pair in OPTIONS.items() for word in pair]
-    command = [sys.executable, str(ROOT / "benchmarks" / "staged_search.py"), "--out", str(folder), *given, *more]
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE)
+    return run_script(ROOT / "benchmarks" / "staged_search.py", "--out", str(folder), *given, *more)
 
 
 def planned(folder: Path, text: str, seeds: int) -> list[dict]:

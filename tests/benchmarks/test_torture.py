@@ -10,6 +10,7 @@ import sys
 
 import optuna
 import pytest
+from support.programs import preloaded
 from support.project_copy import ROOT
 from support.waiting import PATIENCE
 
@@ -25,7 +26,7 @@ def run(*words: str) -> subprocess.CompletedProcess:
 
 
 def torture(*options: str) -> subprocess.CompletedProcess:
-    return run(str(BENCHMARKS / "torture.py"), *options)
+    return preloaded.run_script(BENCHMARKS / "torture.py", *options, cwd=BENCHMARKS)
 
 
 @pytest.fixture(scope="module")

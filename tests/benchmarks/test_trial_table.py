@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 
 import pandas as pd
 import pytest
+from support.programs.preloaded import run_script
 from support.project_copy import ROOT
-from support.waiting import PATIENCE
 
 EPOCHS = 2
 
@@ -18,11 +16,9 @@ EPOCHS = 2
 @pytest.fixture(scope="module")
 def trial_table(tiny_encoder):
     def run(table, *more: str) -> subprocess.CompletedProcess:
-        env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
         given = ["--encoder", str(tiny_encoder), "--posts", "40", "--epochs", str(EPOCHS), "--splits", "2", "--again", "0.5"]
-        command = [sys.executable, str(ROOT / "benchmarks" / "trial_table.py"), "--out", str(table), "--precision", "float32"]
-        options = [*given, "--device", "cpu", *more]
-        return subprocess.run([*command, *options], env=env, capture_output=True, text=True, timeout=PATIENCE)
+        options = ["--out", str(table), "--precision", "float32", *given, "--device", "cpu", *more]
+        return run_script(ROOT / "benchmarks" / "trial_table.py", *options)
 
     return run
 

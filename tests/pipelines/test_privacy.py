@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import yaml
 from kedro.framework.project import pipelines
 from support import finished_project, tiny_agents
 from support.planted_corpus import CANARIES, ID, LAYERS_OF_THE_CORPUS, places_of, plant
+from support.project_copy import ROOT
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import SENTENCES, DecodingRule
@@ -48,7 +50,8 @@ def write_settings(project: Path, encoder: str) -> None:
 
 
 def break_the_split(project: Path) -> None:
-    """A mistake in the program that quotes all that it has met, in a message, a cause and a note."""
+    """A mistake in the project's own code that quotes all that it has met, in a message, a cause and a note."""
+    shutil.copytree(ROOT / "src", project / "src", dirs_exist_ok=True)
     file = project / "src" / "psy_agents" / "corpus" / "prepare.py"
     start = "    clusters = cluster_near_duplicates("
     broken = (

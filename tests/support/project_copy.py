@@ -8,17 +8,18 @@ ROOT = Path(__file__).parents[2]
 CORPUS = Path("data/01_raw/synthetic")
 
 
-def copy_project(folder: Path) -> None:
-    """Copy it to a folder."""
-    ignored = shutil.ignore_patterns("*.egg-info", "local")
-    for name in ("src", "conf", CORPUS):
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+def copy_project(folder: Path, *, code: bool = False) -> None:
+    """Copy it to a folder; its code only for a test that changes it, since commands in the copy find it where it is."""
+    (folder / "src").mkdir(parents=True)
+    for name in (*(["src"] if code else []), "conf", CORPUS):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.egg-info", "local"), dirs_exist_ok=True)
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(ROOT / name, folder)
     (folder / "conf" / "local").mkdir()
 
 
 def project_environment(folder: Path) -> dict[str, str]:
-    """That of a command in the copy: its own code, no hub, and nothing that would override parameters."""
+    """That of a command in the copy: its own code if it has any, no hub, and nothing that would override parameters."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HPO_", "KEDRO_"))}
-    return {**inherited, "PYTHONPATH": str(folder / "src"), "HF_HUB_OFFLINE": "1"}
+    owner = folder if any((folder / "src").iterdir()) else ROOT
+    return {**inherited, "PYTHONPATH": str(owner / "src"), "HF_HUB_OFFLINE": "1"}

@@ -123,7 +123,7 @@ def test_every_agents_model_loads_in_an_empty_folder_and_predicts_as_the_saved_a
     for agent in AGENTS:
         check_same(json.loads((elsewhere.folder / f"{agent}.json").read_text()), expected(finished.folder, agent))
     code, site = json.loads((elsewhere.folder / "places.json").read_text())
-    assert Path(code).parts[-3:] == ("code", "psy_agents", "__init__.py") and finished.folder / "src" not in Path(code).parents
+    assert Path(code).parts[-3:] == ("code", "psy_agents", "__init__.py") and ROOT / "src" not in Path(code).parents
     assert len(site) == 1
 
 

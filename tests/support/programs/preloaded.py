@@ -1,6 +1,6 @@
 """Programs that start in a moment: each is forked from a process that has imported its module, and is a process of its own.
 
-A program is a module with ``main(arguments)``. To import what a search needs takes longer than most searches of the tests.
+To import what a search needs takes longer than most searches of the tests.
 """
 
 from __future__ import annotations
@@ -11,17 +11,22 @@ import functools
 import importlib
 import json
 import os
+import runpy
 import select
 import signal
+import site
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from support.waiting import PATIENCE, wait_for
+
+SCRIPTS_NEED = ("torch", "transformers.modeling_utils", "psy_agents.hpo.run_stage", "psy_agents.hpo.objective")
+"""Imported before scripts are forked."""
 
 
 def environment() -> dict[str, str]:
@@ -57,13 +62,27 @@ class Started:
 
 def start(module: str, *arguments: str) -> Started:
     """Run ``main(arguments)`` of a module in a process of its own."""
-    folder = Path(tempfile.mkdtemp(prefix="program"))
-    status, errors = folder / "status", folder / "errors"
+    folder = _new_folder()
+    return _fork({"module": module, "arguments": arguments}, folder)
+
+
+def run_script(script: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    """``python SCRIPT ARGUMENTS``, with what it writes; it may start processes that do the same."""
+    folder = _new_folder()
+    started = _fork({"script": str(script), "arguments": arguments, "cwd": str(cwd or Path.cwd())}, folder)
+    status = started.wait()
+    return subprocess.CompletedProcess([str(script), *arguments], status, (folder / "output").read_text(), started.errors())
+
+
+def _new_folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="program"))
+
+
+def _fork(request: Mapping[str, object], folder: Path) -> Started:
     server = _server()
-    request = {"module": module, "arguments": arguments, "status": str(status), "errors": str(errors)}
-    server.stdin.write(json.dumps(request) + "\n")
+    server.stdin.write(json.dumps({**request, "folder": str(folder)}) + "\n")
     server.stdin.flush()
-    return Started(int(server.stdout.readline()), status, errors)
+    return Started(int(server.stdout.readline()), folder / "status", folder / "errors")
 
 
 @functools.cache
@@ -84,11 +103,12 @@ def _serve() -> None:
             if not line:
                 return
             request = json.loads(line)
-            module = importlib.import_module(request["module"])
+            folder = Path(request["folder"])
+            main = _imported(request)
             pid = os.fork()
             if pid == 0:
-                _run(module.main, request["arguments"], request["errors"])
-            running[pid] = Path(request["status"])
+                _run(main, request["arguments"], folder)
+            running[pid] = folder / "status"
             print(pid, flush=True)
         with contextlib.suppress(ChildProcessError):
             ended, status = os.waitpid(-1, os.WNOHANG)
@@ -98,14 +118,32 @@ def _serve() -> None:
                 file.with_suffix(".part").rename(file)
 
 
-def _run(main, arguments: Sequence[str], errors: str) -> NoReturn:
+def _imported(request: Mapping) -> Callable[[Sequence[str]], object]:
+    """What the child calls with its arguments; what it needs is imported here, for this and all later children."""
+    if "module" in request:
+        return importlib.import_module(request["module"]).main
+    for module in SCRIPTS_NEED:
+        importlib.import_module(module)
+    return functools.partial(_run_script, Path(request["script"]), request["cwd"])
+
+
+def _run_script(script: Path, cwd: str, arguments: Sequence[str]) -> None:
+    os.chdir(cwd)
+    sys.argv = [str(script), *arguments]
+    site.addsitedir(str(script.parent))  # Where Python itself looks for a script's modules.
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def _run(main: Callable[[Sequence[str]], object], arguments: Sequence[str], folder: Path) -> NoReturn:
     """As an interpreter does: output, a traceback, and what has to be done at exit."""
-    with open(errors, "w") as stderr, open(os.devnull, "r+") as nowhere:
-        for file, number in ((nowhere, 0), (nowhere, 1), (stderr, 2)):
+    with open(folder / "output", "w") as stdout, open(folder / "errors", "w") as stderr, open(os.devnull) as nowhere:
+        for file, number in ((nowhere, 0), (stdout, 1), (stderr, 2)):
             os.dup2(file.fileno(), number)
     status = 0
     try:
         main(arguments)
+    except SystemExit as ended:
+        status = _exit_status(ended)
     except BaseException:  # Whatever ends it is written and ends it with 1.
         traceback.print_exc()
         status = 1
@@ -113,6 +151,13 @@ def _run(main, arguments: Sequence[str], errors: str) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def _exit_status(ended: SystemExit) -> int:
+    if ended.code is None or isinstance(ended.code, int):
+        return ended.code or 0
+    print(ended.code, file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":
