@@ -312,35 +312,3 @@ def test_an_encoder_without_its_tokenizer_is_refused_before_anything_is_written(
     with pytest.raises(UserError, match="knows no word, so files of it are missing"):
         session(training={"fixed": {"encoder": str(encoder)}}).run(pipeline_names=["hpo_stage0"])
     assert sorted(project.rglob("*")) == before
-
-
-CLUSTER = {"name": "dask", "scheduler": "tcp://host:8786"}
-
-
-@pytest.mark.parametrize(
-    ("pipeline", "hpo", "expected"),
-    [
-        ("full_hpo_all", {}, 1),
-        ("full_hpo_all", {"workers": {"executor": "dask"}}, 1),  # This machine's own cluster, which each agent would start.
-        ("full_hpo_all", {"workers": {"executor": CLUSTER}}, 4),
-        ("full_hpo_all", {"workers": {"executor": CLUSTER}, "stage1": {"workers": {"executor": "local"}}}, 1),
-        ("full_hpo_all", {"workers": {"executor": CLUSTER}, "maximal": {"workers": {"executor": "local"}}}, 4),  # It does not run.
-        ("full_hpo_all", {"workers": {"executor": CLUSTER}, "agents_at_once": 2}, 2),
-        ("full_hpo_all", {"workers": {"executor": CLUSTER}, "agents_at_once": 1}, 1),
-        *((pipeline, {"workers": {"executor": CLUSTER}}, 1) for pipeline in ("export", "evidence_page", "report")),
-        ("export", {"agents_at_once": 4}, 4),
-    ],
-)
-def test_agents_run_at_once_where_they_run_trials_and_all_over_a_cluster(session, untracked, monkeypatch, pipeline, hpo, expected):
-    seen = []
-    monkeypatch.delattr("psy_agents.app.hooks.inputs.InputHooks.before_pipeline_run")  # Without refits, nothing could be exported.
-    monkeypatch.setattr("psy_agents.app.agent_runner.AgentRunner.run", lambda self, *args, **kwargs: seen.append(self._at_once) or {})
-    session(hpo=hpo).run(pipeline_names=[pipeline])
-    assert seen == [expected]
-
-
-def test_more_agents_at_once_on_this_machine_are_refused(session, ran, untracked):
-    with pytest.raises(UserError, match="hpo.agents_at_once is 4, but the trials of hpo.refit run on this machine: give it a cluster"):
-        session(hpo={"agents_at_once": 4}).run(pipeline_names=["full_hpo_all"])
-    session(hpo={"agents_at_once": 4}).run(pipeline_names=["report"])
-    assert ran
