@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 
 import mlflow
@@ -20,7 +20,7 @@ from support.waiting import PATIENCE, wait_for
 from psy_agents.hpo.study.store import read_studies
 
 AGENTS = "criteria", "joint"
-SMALL = ("stage0.n_trials=2", "refit.stage=stage0", "refit.candidates=1", "refit.n_seeds=1", "refit.mlflow_model=false")
+SMALL = ("refit.stage=stage0", "refit.candidates=1", "refit.n_seeds=1", "refit.mlflow_model=false")
 
 
 class Project:
@@ -60,36 +60,83 @@ def project(tmp_path_factory, tiny_encoder):
         yield Project(folder / "project", tiny_encoder, cluster)
 
 
-def span(study: optuna.Study) -> tuple:
-    return min(t.datetime_start for t in study.trials), max(t.datetime_complete for t in study.trials)
+@dataclass(frozen=True)
+class Stopped:
+    """How a command ended, what it said, which processes it left, and what the studies held."""
+
+    status: int
+    output: str
+    left: list[psutil.Process]
+    trials: dict[str, list[tuple]]
+
+
+@pytest.fixture(scope="module")
+def stopped(project) -> Stopped:
+    """A search of two agents, stopped while trials of both run; trials without end: however slow a start is, the agent before has some."""
+    program = project.start("hpo_stage0", "stage0.n_trials=100000")
+
+    def two_run() -> bool:
+        assert program.poll() is None, project.output()
+        return sum(any(t.state is TrialState.RUNNING for t in study.trials) for study in project.studies()) == 2
+
+    wait_for(two_run)
+    family = psutil.Process(program.pid).children(recursive=True)
+    assert sum("psy_agents.app.agent_process" in each.cmdline() for each in family) == 2
+    program.terminate()
+    status = program.wait(PATIENCE)
+    left = psutil.wait_procs(family, timeout=PATIENCE)[1]
+    wait_for(lambda: project.cluster.trial_processes() == [])
+    return Stopped(status, project.output(), left, project.trials())
+
+
+@pytest.fixture(scope="module")
+def continued(project, stopped) -> str:
+    """What the command says that continues it with one trial more, and refits; an agent's best trials cannot be saved."""
+    blocked = project.data / "07_model_output" / "hpo_stage0" / "joint_joint-stage0-sanity_topk.json"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("where a folder of versions should be")
+    counts = {name.partition("-")[0]: len(trials) for name, trials in stopped.trials.items()}
+    more = [f"stage0.n_trials.{agent}={count + 1}" for agent, count in counts.items()]
+    assert project.start("hpo_stage0,refit", "stage0.n_trials.default=1", *more, *SMALL).wait(1800) == 1, project.output()
+    return project.output()
 
 
 def of_stage(studies, stage):
     return {agent: next(s for s in studies if s.study_name.startswith(f"{agent}-{stage}-")) for agent in AGENTS}
 
 
-def test_agents_run_at_once_and_one_that_fails_leaves_the_others_whole(project):
-    blocked = project.data / "07_model_output" / "hpo_stage0" / "joint_joint-stage0-sanity_topk.json"
-    blocked.parent.mkdir(parents=True)
-    blocked.write_text("where a folder of versions should be")
-    assert project.start("hpo_stage0,refit", *SMALL).wait(1800) == 1, project.output()
-    output = project.output()
-    lines = output.splitlines()
+def test_a_stopped_command_ends_in_order_and_leaves_no_process(stopped):
+    assert stopped.status == 128 + signal.SIGTERM and stopped.left == []
+    lines = stopped.output.splitlines()
+    assert lines[-1] == "Stopped: search interrupted by SIGTERM: run the same command again to continue"
+    closing = next(line for line in lines if " agents finished" in line)
+    assert closing.count(" stopped after ") == 2 and " failed" not in closing and "Traceback" not in stopped.output
+    assert not [trial for trials in stopped.trials.values() for trial in trials if trial[1] is TrialState.RUNNING]
+
+
+def test_the_command_continues_each_agent_from_where_it_was(project, stopped, continued):
+    after = project.trials()
+    for name, trials in stopped.trials.items():
+        assert [trial for trial in after[name] if trial in trials] == trials
+        # Each of them and one more; what was stopped was trained again.
+        assert [state for _, state, _ in after[name]].count(TrialState.COMPLETE) == len(trials) + 1
+
+
+def test_one_agent_that_fails_leaves_the_others_whole(project, continued):
+    lines = continued.splitlines()
     assert "Error: 1 of 2 agents failed (joint: " in lines[-1] and "finished: criteria." in lines[-1]
     closing = next(line for line in lines if " agents finished" in line)
     assert "joint failed: " in closing and "criteria finished in " in closing
     # The shared nodes have run once, here; each agent's process logs its own.
-    assert output.count("saved posts: ") == output.count("saved baselines: ") == 1 and "\ncriteria | " in output
-    assert output.count("watch the trials (") == 1
+    assert continued.count("saved baselines: ") == 1 and "\ncriteria | " in continued
+    assert continued.count("watch the trials (") == 1
     assert list((project.data / "06_models" / "refit" / "criteria").iterdir())
-    # In stage 0 there was a moment at which trials of both agents ran.
-    searched = of_stage(project.studies(), "stage0")
-    spans = [span(study) for study in searched.values()]
-    assert max(begin for begin, _ in spans) < min(end for _, end in spans)
-    finished = [(name, state) for name, trials in project.trials().items() for _, state, _ in trials]
-    assert {state for _, state in finished} == {TrialState.COMPLETE}
-    assert [name.startswith("criteria-") for name, _ in finished].count(True) == 2 + 1 + 1
+    refits = [trials for name, trials in project.trials().items() if name.startswith("criteria-stage3")]
+    assert sorted(len(trials) for trials in refits) == [1, 1]
 
+
+def test_each_agents_run_is_below_the_commands(project, continued):
+    searched = of_stage(project.studies(), "stage0")
     client = mlflow.MlflowClient(f"sqlite:///{project.folder / 'mlruns' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("psy_agents_test").experiment_id
     runs = {run.info.run_id: run for run in client.search_runs([experiment], max_results=1000)}
@@ -100,52 +147,3 @@ def test_agents_run_at_once_and_one_that_fails_leaves_the_others_whole(project):
         assert stage.data.tags["command"].startswith("kedro run --env test --pipelines ")
         (below,) = [run for run in runs.values() if run.info.run_name == agent and run.info.status == status]
         assert runs[below.data.tags["mlflow.parentRunId"]].info.run_name in ("hpo_stage0+refit", "refit+hpo_stage0")
-
-
-def test_a_killed_or_stopped_command_leaves_no_process_and_runs_again_from_where_it_was(project):
-    # Two at once, with trials without end: however slow a start is, the agent before it still has trials to run.
-    command = ("stage0.seed=1", "agents_at_once=2", "stage0.n_trials=1000")
-    known = set(project.trials())
-
-    def studies() -> list[optuna.Study]:
-        return [study for study in project.studies() if study.study_name not in known]
-
-    def begun() -> tuple[subprocess.Popen, list[psutil.Process]]:
-        """The command and all of its processes, as soon as trials of two agents run that began after it."""
-        start = datetime.now()
-        program = project.start("hpo_stage0", *command, agents=(*AGENTS, "share"))
-
-        def runs(study: optuna.Study) -> bool:
-            return any(t.state is TrialState.RUNNING and t.datetime_start >= start for t in study.trials)
-
-        def two_run() -> bool:
-            assert program.poll() is None, project.output()
-            return sum(map(runs, studies())) == 2
-
-        wait_for(two_run)
-        family = psutil.Process(program.pid).children(recursive=True)
-        assert sum("psy_agents.app.agent_process" in each.cmdline() for each in family) == 2
-        return program, family
-
-    def none_is_left(family: list[psutil.Process]) -> None:
-        assert psutil.wait_procs(family, timeout=PATIENCE)[1] == []
-        wait_for(lambda: project.cluster.trial_processes() == [])
-
-    program, family = begun()
-    program.kill()
-    program.wait(PATIENCE)
-    none_is_left(family)
-    before = project.trials()
-
-    program, family = begun()
-    program.terminate()
-    assert program.wait(PATIENCE) == 128 + signal.SIGTERM
-    none_is_left(family)
-    output = project.output()
-    assert output.splitlines()[-1] == "Stopped: search interrupted by SIGTERM: run the same command again to continue"
-    closing = next(line for line in output.splitlines() if " agents finished" in line)
-    assert closing.count(" stopped after ") >= 2 and " failed" not in closing and "Traceback" not in output
-    assert not [t for study in studies() for t in study.trials if t.state is TrialState.RUNNING]
-    after = project.trials()
-    for name, trials in before.items():
-        assert [t for t in after[name] if t in trials] == [t for t in trials if t[1] is not TrialState.RUNNING]
