@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kedro.utils import find_kedro_project
 
-PROJECT = find_kedro_project(Path(__file__).resolve().parent) or find_kedro_project(Path.cwd()) or Path.cwd()
+PROJECT = find_kedro_project(Path.cwd()) or find_kedro_project(Path(__file__).resolve().parent) or Path.cwd()
+"""That of the working directory, as for Kedro's commands, else that of this code."""
 
 
 def project_path(relative: str, project: Path = PROJECT) -> str:

@@ -66,6 +66,21 @@ def test_parquet_that_is_broken_or_not_plain_is_refused(refusal, content, part):
     assert part in refusal("f.parquet", content)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_name_that_is_damaged_in_the_schema_or_in_a_part_is_read_or_refused(read, place):
+    parts = parquet(pa.table({"post_id": ["p1", "p1"], "text": ["one", "one"]})).split(b"post_id")
+    assert len(parts) == 3
+    names = [b"post_id", b"post_id"]
+    names[place] = b"pXst_id"
+    content = parts[0] + names[0] + parts[1] + names[1] + parts[2]
+    try:
+        found = read("posts.parquet", content)
+    except UserError as error:
+        assert str(error).startswith("posts.parquet: the file cannot be read as Parquet")
+    else:
+        assert found["text"].tolist() == ["one", "one"]
+
+
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
