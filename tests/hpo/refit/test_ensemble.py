@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
-from support.search.refits import CONFIG, PARAMS, Refit, Refits, as_rows, killed_refit, paths_in, posts_of_test, table_rows, trials_of
+from support.search.dying_process import run_killed
+from support.search.refits import CONFIG, PARAMS, Refit, Refits, as_rows, paths_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
@@ -158,7 +159,7 @@ def test_an_ensemble_killed_between_its_members_continues(refits, tmp_path):
     whole = refits.ensemble("criteria", "seeds")
     given = {**whole.given, "paths": paths_in(tmp_path)}
     # 4 confirm the candidates, 2 are the final models, which are the members; the next puts them together.
-    killed_refit(given, tmp_path, 6)
+    run_killed(run_refit, given, tmp_path, 6)
     store = tmp_path / "studies.db"
     assert any("-final-" in study.study_name for study in read_studies(store))
     output = run_refit(**given)

@@ -6,7 +6,8 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from support.search.refits import CONFIG, PARAMS, killed_refit, paths_in, trials_of
+from support.search.dying_process import run_killed
+from support.search.refits import CONFIG, PARAMS, paths_in, trials_of
 from support.small_search import best_trials, training_settings
 
 from psy_agents.hpo.protocol import TrialSpec
@@ -114,7 +115,7 @@ def test_halving_killed_between_its_rounds_continues_with_the_better_candidate(c
         "agent": "criteria", "corpus": corpus, "config": CONFIG.model_copy(update={"halving": (4, 1)}), "settings": settings,
         "top": best_trials("criteria", corpus, settings, *PARAMS, epochs=2), "paths": paths_in(tmp_path),
     }  # fmt: skip
-    killed_refit(given, tmp_path, 2)
+    run_killed(run_refit, given, tmp_path, 2)
     summary = RefitSummary.model_validate(run_refit(**given).summary)
     trials = trials_of(tmp_path, summary.study)
     first = [trial.value for trial in trials[:2]]

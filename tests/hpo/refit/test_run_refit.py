@@ -12,7 +12,8 @@ import optuna
 import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, f1_score
-from support.search.refits import CONFIG, PARAMS, Refit, Refits, as_rows, killed_refit, paths_in, posts_of_test, table_rows, trials_of
+from support.search.dying_process import run_killed
+from support.search.refits import CONFIG, PARAMS, Refit, Refits, as_rows, paths_in, posts_of_test, table_rows, trials_of
 from support.small_search import CANARY, best_trials, files_with, training_settings
 
 import psy_agents
@@ -250,7 +251,7 @@ def complete(folder: Path) -> int:
 def test_a_killed_refit_continues_and_ends_with_the_requested_runs(refits, tmp_path):
     whole = refits.single("share")
     given = {**whole.given, "paths": paths_in(tmp_path)}
-    killed_refit(given, tmp_path, 2)
+    run_killed(run_refit, given, tmp_path, 2)
     assert complete(tmp_path) == 2
     output = run_refit(**given)
     trials = trials_of(tmp_path, output.summary["study"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
-import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +12,6 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from support.programs.preloaded import start
 from support.shared import made_once
 from support.small_search import best_trials, training_settings
 
@@ -116,9 +113,3 @@ def table_rows(table: pd.DataFrame) -> list:
         spans = None if row.spans is None else [Span(**span) for span in row.spans]
         rows.append((None if np.isnan(row.probability) else row.probability, bool(row.predicted), spans))
     return rows
-
-
-def killed_refit(given: dict, folder: Path, ends: int) -> None:
-    """Run a refit in a process of its own, which is killed once so many of its trials are complete."""
-    (folder / "given").write_bytes(pickle.dumps(given))
-    assert start("support.search.refit_process", str(folder / "given"), str(ends)).wait() == -signal.SIGKILL
