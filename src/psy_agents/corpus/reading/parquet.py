@@ -104,8 +104,7 @@ def _whole(file: BinaryIO, path: Path, name: str) -> tuple[list[str], int, pa.Ta
     if any("DELTA_BYTE_ARRAY" in chunk.encodings for chunk in chunks):  # Each text repeats a part of the one before.
         parts = (pa.Table.from_batches([batch]) for batch in bounded_batches(opened, path, name, BATCH_ROWS, plain))
     else:
-        repeated = {chunk.path_in_schema for chunk in chunks if chunk.physical_type == "BYTE_ARRAY" and chunk.has_dictionary_page}
-        opened = pq.ParquetFile(file, read_dictionary=sorted(repeated))
+        opened = pq.ParquetFile(file, read_dictionary=sorted(_repeated(opened)))
         parts = _refusing_bombs((opened.read_row_group(i, plain) for i in range(opened.num_row_groups)), path, name)
     found = list(parts)
     table = pa.concat_tables(found) if found else opened.schema_arrow.empty_table().select(plain)
@@ -120,6 +119,17 @@ def _refusing_bombs(parts: Iterable[Part], path: Path, name: str) -> Iterator[Pa
         if size > _most(path):
             raise _bomb(name)
         yield part
+
+
+def _repeated(file: pq.ParquetFile) -> set[str]:
+    """The columns of texts of which any row group has a dictionary, by the schema's names: those of a damaged file's chunks may differ."""
+    groups = range(file.metadata.num_row_groups)
+    return {
+        file.schema.column(column).path
+        for column in range(file.metadata.num_columns)
+        for chunk in (file.metadata.row_group(group).column(column) for group in groups)
+        if chunk.physical_type == "BYTE_ARRAY" and chunk.has_dictionary_page
+    }
 
 
 def _chunks(meta: pq.FileMetaData) -> Iterator[pq.ColumnChunkMetaData]:
