@@ -13,6 +13,7 @@ import json
 import os
 import runpy
 import select
+import shlex
 import signal
 import site
 import subprocess
@@ -29,9 +30,9 @@ SCRIPTS_NEED = ("torch", "transformers.modeling_utils", "psy_agents.hpo.run_stag
 """Imported before scripts are forked."""
 
 
-def environment() -> dict[str, str]:
-    """That of a process which finds this package and the tests' modules."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+def environment(source: Path | None = None) -> dict[str, str]:
+    """That of a process which finds this package, or the one in ``source``, and the tests' modules."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([*([] if source is None else [str(source)]), *sys.path])}
 
 
 class Started:
@@ -66,6 +67,15 @@ def start(module: str, *arguments: str) -> Started:
     return _fork({"module": module, "arguments": arguments}, folder)
 
 
+def run_command(command: str, project: Path) -> subprocess.CompletedProcess:
+    """``kedro ...`` or ``python -m ...`` at the root of a project, with the code that lies there, and what it writes."""
+    folder = _new_folder()
+    arguments = [str(project), *shlex.split(command)]
+    started = _fork({"module": "support.programs.typed_command", "arguments": arguments}, folder, project / "src")
+    status = started.wait()
+    return subprocess.CompletedProcess(command, status, (folder / "output").read_text(), started.errors())
+
+
 def run_script(script: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
     """``python SCRIPT ARGUMENTS``, with what it writes; it may start processes that do the same."""
     folder = _new_folder()
@@ -78,17 +88,17 @@ def _new_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="program"))
 
 
-def _fork(request: Mapping[str, object], folder: Path) -> Started:
-    server = _server()
+def _fork(request: Mapping[str, object], folder: Path, source: Path | None = None) -> Started:
+    server = _server(source)
     server.stdin.write(json.dumps({**request, "folder": str(folder)}) + "\n")
     server.stdin.flush()
     return Started(int(server.stdout.readline()), folder / "status", folder / "errors")
 
 
 @functools.cache
-def _server() -> subprocess.Popen:
+def _server(source: Path | None) -> subprocess.Popen:
     command = [sys.executable, "-m", __name__]
-    server = subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, env=environment(source), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     atexit.register(server.communicate)
     return server
 
