@@ -46,6 +46,19 @@ def test_the_plan_counts_pruning_but_not_where_epochs_are_spent(measured):
     assert unmeasured.startswith("16 trials; no epoch has been measured")
 
 
+def test_a_stage_that_time_alone_ends_counts_its_time_and_a_last_trial(measured):
+    study, _ = measured
+    pace = pace_of(study)
+    stages = [StageConfig(**STAGE), StageConfig(**{**STAGE, "n_trials": None}, timeout=7200)]
+    planned = plan([study], {"criteria": stages}, RefitConfig(candidates=1, n_seeds=1), "d", "s")
+    counted, timed, _ = planned.stages
+    assert (timed.trials, planned.trials) == (None, counted.trials)
+    assert timed.hours == pytest.approx((2, 2 + 3 * pace.quantiles[1] / 3600))
+    assert planned.sentence().startswith("8 trials, and as many trials as start within 2.0 hours and the refits, about 2.0 hours")
+    unmeasured = plan([], {"criteria": stages[1:]}, None, "d", "s")
+    assert unmeasured.stages[0].hours == (2, 2) and unmeasured.sentence().startswith("as many trials as start within 2.0 hours; no epoch")
+
+
 def test_a_stage_logs_what_pruning_saves_or_the_epochs_that_it_spends(measured, tmp_path, caplog):
     study, saved = measured
     attributes = {"data_hash": "d", "settings_hash": "s"}

@@ -32,11 +32,14 @@ class PlannedStage(Schema):
 
     agent: str
     stage: str
-    trials: int = Field(description="A lower bound where spend is epochs.")
+    trials: int | None = Field(description="A lower bound where spend is epochs; null: as many as start within the stage's timeout.")
     spend: Literal["trials", "epochs"]
     epochs: int
     pruned_share: FiniteFloat = Field(description="Share of the epochs that the stage's pruner saved in earlier studies.")
-    hours: tuple[FiniteFloat, FiniteFloat] | None = Field(description="Expected hours at the quartiles of the measured seconds per epoch.")
+    hours: tuple[FiniteFloat, FiniteFloat] | None = Field(
+        description="Expected hours at the quartiles of the measured seconds per epoch; where time alone ends the stage, that time, and "
+        "with a last trial after it."
+    )
     disk_bytes: int | None
     weights: int = Field(0, description="Trials whose weights are on disk at a time.")
 
@@ -54,19 +57,31 @@ class Plan(Schema):
 
     def sentence(self) -> str:
         """The sums as one line."""
-        least = "at least " if any(stage.spend == "epochs" for stage in self.stages) else ""
+        trials = counted_trials(self.stages)
         if not self.measured_in:
             return (
-                f"{least}{self.trials:,} trials; no epoch has been measured on this corpus yet: run stage 0 of an agent to estimate "
+                f"{trials}; no epoch has been measured on this corpus yet: run stage 0 of an agent to estimate "
                 "its time"
             )
         saved = "; what pruning saves is counted as in earlier stages" if any(stage.pruned_share for stage in self.stages) else ""
         rest = f"; not measured yet, and left out: {', '.join(self.not_measured)}" if self.not_measured else ""
         timed = f" (measured in {self.timed}; early ends make it less)" if self.timed else ""
         return (
-            f"{least}{self.trials:,} trials and the refits, {duration(*self.hours)}{timed}, {decimal(self.disk_bytes)} of weights"
+            f"{trials} and the refits, {duration(*self.hours)}{timed}, {decimal(self.disk_bytes)} of weights"
             f"{saved}{rest}"
         )
+
+
+def counted_trials(stages: Sequence[PlannedStage]) -> str:
+    """The trials of the stages as words: their number, and the hours of stages that time alone ends."""
+    searches = [stage for stage in stages if stage.stage != "refit"]
+    numbers = [stage.trials for stage in searches if stage.trials is not None]
+    limits = [stage.hours[0] for stage in searches if stage.trials is None]
+    least = "at least " if any(stage.spend == "epochs" for stage in searches) else ""
+    parts = [f"{least}{sum(numbers):,} trials"] if numbers or not limits else []
+    if limits:
+        parts.append(f"as many trials as start within {duration(sum(limits), sum(limits)).removeprefix('about ')}")
+    return ", and ".join(parts)
 
 
 def plan_search(
@@ -116,8 +131,8 @@ def plan(
             measured[agent] = pace.study or pace.source
             timed += [pace] if pace.study is None else []
         for config in agents:
-            if config.n_trials is not None:
-                planned.append(_planned(agent, config, pace, pruned_share(studies, agent, data_hash, settings, config)))
+            saved = pruned_share(studies, agent, data_hash, settings, config)
+            planned.append(_timed(agent, config, pace) if config.n_trials is None else _planned(agent, config, pace, saved))
         if refit is None:
             continue
         runs, finals = refit.confirming_runs(agents[-1].top_k) + refit.untuned_runs, refit.final_trainings
@@ -126,12 +141,31 @@ def plan(
     known = [stage for stage in planned if stage.hours is not None]
     return Plan(
         stages=planned,
-        trials=sum(stage.trials for stage in planned if stage.stage != "refit"),
+        trials=sum(stage.trials or 0 for stage in planned if stage.stage != "refit"),
         hours=(sum(stage.hours[0] for stage in known), sum(stage.hours[1] for stage in known)),
         disk_bytes=sum(stage.disk_bytes or 0 for stage in known),
         measured_in=measured,
         timed=replace(timed[0], timed_seconds=sum(pace.timed_seconds for pace in timed)).source if timed else None,
         not_measured=missing,
+    )
+
+
+def _timed(agent: str, stage: StageConfig, pace: Pace | None) -> PlannedStage:
+    """A stage that time alone ends: no trial starts after it, and the last ones finish."""
+    limit = stage.timeout / 3600
+    last = 0.0 if pace is None else (pace.start_seconds + stage.epochs * pace.quantiles[1]) / 3600
+    workers = worker_count(stage, None if pace is None else pace.workers)
+    weights = stage.keep_checkpoints + workers if stage.keep_checkpoints else 0
+    return PlannedStage(
+        agent=agent,
+        stage=stage.name,
+        trials=None,
+        spend=stage.spend,
+        epochs=stage.epochs,
+        pruned_share=0.0,
+        hours=(limit, limit + last),
+        disk_bytes=None if pace is None or pace.checkpoint_bytes is None else weights * pace.checkpoint_bytes,
+        weights=weights,
     )
 
 

@@ -50,6 +50,14 @@ def test_a_search_is_counted_and_nothing_is_run_or_written(session, project, row
     assert files_of(project) == before
 
 
+def test_a_stage_that_time_alone_ends_takes_its_time(session, rows):
+    stage = {"n_trials": None, "timeout": 5400.0}
+    found, shown = rows(session(agent="criteria", dry_run=True, hpo={"stage0": stage}), "hpo_stage0")
+    assert found["criteria", "stage0"][:3] == ["as time allows", "3 each", "about 1.5 hours"]
+    assert re.search(r"^ all +limited by time +about 1\.5 hours ", shown, re.M)
+    assert "as many trials as start within 1.5 hours and 0 trainings of refits" in shown
+
+
 def test_trials_of_adapters_keep_adapters_alone(tiny_encoder):
     settings = TrainingSettings(fixed={"encoder": str(tiny_encoder)})
     rank = {"type": "int", "low": 4, "high": 64, "log": True}

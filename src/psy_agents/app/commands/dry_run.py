@@ -103,7 +103,7 @@ def _rows(agent: str, work: Work, parameters: Parameters, studies: Sequence, dat
             weights = row.disk_bytes if row.disk_bytes is not None else _bytes(agent, row.weights, work, parameters)
             yield row.model_copy(
                 update={
-                    "trials": work.folds * row.trials,
+                    "trials": None if row.trials is None else work.folds * row.trials,
                     "hours": None if row.hours is None else tuple(work.folds * each for each in row.hours),
                     "disk_bytes": None if weights is None else work.folds * weights,
                 }
@@ -134,30 +134,30 @@ def print_plan(rows: Sequence[PlannedStage], checkpoints: Path) -> None:
 
     from psy_agents.hpo.disk import free_bytes
     from psy_agents.hpo.estimate import duration
+    from psy_agents.hpo.plan import counted_trials
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=True)
     hours = [row.hours for row in rows if row.hours is not None]
     disk = [row.disk_bytes for row in rows if row.disk_bytes is not None]
     time = duration(sum(low for low, _ in hours), sum(high for _, high in hours)) if len(hours) == len(rows) else "not measured"
     space = decimal(sum(disk)) if len(disk) == len(rows) else "not known"
-    heads = {"agent": "all", "stage": "", "trials": "", "epochs": f"{sum(row.trials * row.epochs for row in rows):,}"}
+    epochs = f"{sum(row.trials * row.epochs for row in rows):,}" if all(row.trials is not None for row in rows) else "limited by time"
+    heads = {"agent": "all", "stage": "", "trials": "", "epochs": epochs}
     for name, footer in {**heads, "time": time, "disk": space}.items():
         table.add_column(name, footer, justify="right" if name in ("trials", "epochs", "disk") else "left")
     for row in rows:
         table.add_row(
             row.agent,
             row.stage,
-            f"{row.trials:,}",
-            f"{row.trials} x {row.epochs}",
+            *(("as time allows", f"{row.epochs} each") if row.trials is None else (f"{row.trials:,}", f"{row.trials} x {row.epochs}")),
             "not measured" if row.hours is None else duration(*row.hours),
             "not known" if row.disk_bytes is None else decimal(row.disk_bytes),
         )
     console = Console()
     console.print(table)
-    least = "at least " if any(row.spend == "epochs" for row in rows) else ""
-    trials, trainings = (sum(row.trials for row in rows if (row.stage == REFIT) is of_refit) for of_refit in (False, True))
+    trainings = sum(row.trials for row in rows if row.stage == REFIT)
     notes = [
-        f"{least}{trials:,} trials and {trainings:,} trainings of refits, each of at most so many epochs. Nothing was run.",
+        f"{counted_trials(rows)} and {trainings:,} trainings of refits, each of at most so many epochs. Nothing was run.",
         f"{decimal(free_bytes(checkpoints))} are free for weights in {checkpoints}.",
     ]
     if time == "not measured":
