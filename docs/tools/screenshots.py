@@ -1,10 +1,10 @@
 """Screenshots of a project's pages: report, evidence page, data quality, leaderboard, kedro viz and MLflow.
 
 python docs/tools/screenshots.py --out screenshots            # every page: light, dark, 400 pixels wide, on paper
-python docs/tools/screenshots.py --out docs/images --only evidence_page --text --views light --height 640
+python docs/tools/screenshots.py --out docs/images --only evidence_page --text --views light --height 395 --from ".pair:has(mark.both)"
 
 Run it at the root of a project in which `report` and `evidence_page` have run. It needs chromium or google-chrome. ``--text`` takes
-the page with the text of posts: only for a corpus that nobody wrote.
+the page with the text of posts: only for a corpus that nobody wrote. ``--from`` scrolls to the first match of a CSS selector.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ SERVERS = {
     ),
 }
 """Name -> command, address of the page below its root, and a part of the page that is there once it is ready."""
+_SCROLL = "(part => {{ part?.scrollIntoView(); return part !== null; }})(document.querySelector({selector!r}))"
 PATIENCE = 600
 """Seconds for a server to answer and for its page to be ready."""
 
@@ -129,8 +130,11 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="pages")
     parser.add_argument("--views", nargs="+", choices=list(VIEWS), default=list(VIEWS), help="views")
     parser.add_argument("--height", type=int, help="pixels; without it the whole page, or 900 of a server's")
+    parser.add_argument("--from", dest="start", metavar="SELECTOR", help="part of the page at the picture's top; needs --height")
     parser.add_argument("--text", action="store_true", help="the evidence page with text")
     given = parser.parse_args()
+    if given.start is not None and given.height is None:
+        parser.error("--from needs --height: without it the picture shows the whole page")
     given.out.mkdir(parents=True, exist_ok=True)
     project = given.project.resolve()
     with tempfile.TemporaryDirectory() as profile, browser_class()(Path(profile)) as browser:
@@ -145,6 +149,8 @@ def _pictures(browser: Any, address: str, name: str, given: argparse.Namespace, 
     for view in given.views:
         browser.show(address, **VIEWS[view], height=given.height or 900)
         wait_until(lambda: browser.run(f"document.querySelectorAll({ready!r}).length > 0"), f"{address} shows nothing")
+        if given.start is not None and not browser.run(_SCROLL.format(selector=given.start)):
+            sys.exit(f"screenshots: {address} has nothing at {given.start}")
         time.sleep(1)  # Figures and graphs are drawn, and move to their places, after the page has loaded.
         file = given.out / f"{name}-{view}.png"
         browser.picture(file, whole=whole)

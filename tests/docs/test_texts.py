@@ -117,6 +117,16 @@ def test_the_citation_is_of_this_version_and_licence():
     assert all(set(author) <= {"name", "family-names", "given-names"} for author in citation["authors"])
 
 
+def test_the_badges_say_what_the_project_says():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith("`python >")]
+    badges = dict(badge.split(" ") for badge in re.findall(r"`(.+?)`", line))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert badges.pop("python") == project["requires-python"]
+    assert badges.pop("license") == project["license"]
+    assert {f"{name}=={version}" for name, version in badges.items()} <= set(project["dependencies"]) and len(badges) > 2
+
+
 def test_the_changelog_keeps_to_its_format():
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     versions = re.findall(r"^## \[(.+?)\]", text, re.M)
