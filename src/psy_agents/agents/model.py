@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.decoders import causal_layers, set_attention
 from psy_agents.agents.encoders.frozen_layers import FrozenLayers
-from psy_agents.agents.encoders.loading import freeze_lowest, load_encoder, reinitialise_top
+from psy_agents.agents.encoders.loading import EncoderSource, freeze_lowest, load_encoder, reinitialise_top
 from psy_agents.agents.encoders.lora import add_adapters, base_parameters, merge_adapters, sharing_copy
 from psy_agents.agents.encoders.packing import Packing, packed_attention_in, packed_inputs
 from psy_agents.agents.encoders.packing_probe import why_not_packed
@@ -53,11 +52,11 @@ class AgentModel(nn.Module):
 
     spec: ClassVar[AgentSpec]
 
-    def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
+    def __init__(self, config: ModelConfig, source: EncoderSource) -> None:
         super().__init__()
         self.config = config
-        self.base_folder = encoder_folders[self.spec.encoders[0]]
-        for name, encoder in self._load_encoders(encoder_folders).items():
+        self.base_folder = source.folders[self.spec.encoders[0]]
+        for name, encoder in self._load_encoders(source).items():
             setattr(self, name, encoder)
         self.causal = bool(causal_layers(self.encoders[0]))
         if self.causal and self.spec.reads("pooling") and config.pooling == "cls":
@@ -73,13 +72,13 @@ class AgentModel(nn.Module):
         self.packed = False
         self.short_last_layers: dict[nn.Module, ShortLastLayer] = {}
 
-    def _load_encoders(self, folders: dict[str, Path]) -> dict[str, nn.Module]:
+    def _load_encoders(self, source: EncoderSource) -> dict[str, nn.Module]:
         """The encoders by name. With adapters they share the weights of one, which stay as they are."""
         first, *others = self.spec.encoders
-        encoders = {first: load_encoder(folders[first], self.config.encoder_dropout)}
+        folders, dropout, shared = source.folders, self.config.encoder_dropout, self.config.lora_rank > 0
+        encoders = {first: load_encoder(folders[first], dropout, source.base_dtype if shared else None)}
         for name in others:
-            shared = self.config.lora_rank > 0
-            encoders[name] = sharing_copy(encoders[first]) if shared else load_encoder(folders[name], self.config.encoder_dropout)
+            encoders[name] = sharing_copy(encoders[first]) if shared else load_encoder(folders[name], dropout)
         for encoder in encoders.values():
             set_attention(encoder, self.attention)
             if self.config.lora_rank:
@@ -114,7 +113,7 @@ class AgentModel(nn.Module):
     def cast_base(self, precision: torch.dtype) -> None:
         """Keep the frozen weights under adapters in the format of matrix products; adapters and heads stay in float32.
 
-        Call it after packing and the short last layer are enabled, whose tests compare states that are rounded less.
+        What was loaded in it (`EncoderSource.base_dtype`) is in it already, and needed no memory for float32.
         """
         for encoder in self.encoders if self.config.lora_rank else ():
             for weight in base_parameters(encoder):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from psy_agents.agents.spec import AgentSpec
 
 if TYPE_CHECKING:
+    import torch
+
     from psy_agents.agents.config import ModelConfig
     from psy_agents.agents.model import AgentModel
 
@@ -36,8 +38,14 @@ def model_class(agent: str) -> type[AgentModel]:
     return import_module(f"psy_agents.agents.{agent}.model").Model
 
 
-def new_agent(agent: str, config: ModelConfig, encoder_folder: Path) -> AgentModel:
-    """Build an untrained agent; each of its encoders starts from the same pre-trained one."""
-    model = model_class(agent)(config, dict.fromkeys(spec(agent).encoders, encoder_folder))
+def new_agent(agent: str, config: ModelConfig, encoder_folder: Path, base_dtype: torch.dtype | None = None) -> AgentModel:
+    """Build an untrained agent; each of its encoders starts from the same pre-trained one.
+
+    Args:
+        base_dtype: see `EncoderSource`.
+    """
+    from psy_agents.agents.encoders.loading import EncoderSource
+
+    model = model_class(agent)(config, EncoderSource(dict.fromkeys(spec(agent).encoders, encoder_folder), base_dtype))
     model.prepare_layers()
     return model

@@ -159,7 +159,7 @@ class _Member:
     """One saved agent on a device."""
 
     def __init__(self, folder: Path, device: torch.device) -> None:
-        agent, self._tokenizer, self.decisions, description = load_agent(folder)
+        agent, self._tokenizer, self.decisions, description = load_agent(folder, to_predict=True)
         self.name: str = description["agent"]
         self.criteria: dict[str, str] = description["criteria"]
         self.encoder: str = description["model"]["encoder"]

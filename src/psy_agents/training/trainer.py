@@ -103,7 +103,7 @@ class TrainingRun:
         torch.manual_seed(seed)
         self.generator = np.random.default_rng(seed)
         folder = locate_encoder(config.encoder)
-        self.agent = new_agent(agent, config, folder).to(self.device)
+        self.agent = new_agent(agent, config, folder, self.precision).to(self.device)
         if settings.packing:
             self.agent.enable_packing(self.device, self.precision)
         if settings.gradient_checkpointing:

@@ -13,6 +13,7 @@ from support.training.tiny_decoders import DECODERS
 from torch import nn
 from transformers import AutoModel
 
+from psy_agents.agents import model
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders import lora
 from psy_agents.agents.encoders.loading import load_encoder
@@ -21,6 +22,7 @@ from psy_agents.agents.saved.agent import load_agent
 from psy_agents.agents.saved.base import has_adapters
 from psy_agents.agents.saved.merging import merge_saved
 from psy_agents.errors import UserError
+from psy_agents.inference.predictor import Predictor
 from psy_agents.training.scoring import answer
 from psy_agents.training.trainer import TrainingData, TrainingRun
 
@@ -134,6 +136,43 @@ def test_in_bfloat16_the_base_is_kept_in_it_and_what_is_trained_in_float32(encod
     (epoch,) = run.epochs()
     assert np.isfinite(epoch.losses).all()
     assert {weight.dtype: weight.requires_grad for weight in run.agent.parameters()} == {torch.bfloat16: False, torch.float32: True}
+
+
+@pytest.fixture
+def read_in(monkeypatch):
+    """Number formats in which encoders were read."""
+    seen, read = [], AutoModel.from_pretrained
+    monkeypatch.setattr(AutoModel, "from_pretrained", lambda *args, **options: seen.append(options["dtype"]) or read(*args, **options))
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma3_text", "bert", "modernbert"])
+def test_a_base_read_in_bfloat16_gives_what_one_cast_from_float32_gave(encoders, corpus, tmp_path, monkeypatch, read_in, kind):
+    settings = SETTINGS.model_copy(update={"precision": "bfloat16"})
+    found = []
+    for dtype in (torch.bfloat16, torch.float32):
+        if dtype == torch.float32:
+            monkeypatch.setattr(model, "load_encoder", lambda folder, dropout, _: load_encoder(folder, dropout))
+        run = run_of(encoders[kind], corpus, "joint", settings)
+        (epoch,) = run.epochs()
+        run.save(tmp_path / str(dtype))
+        predictor = Predictor(tmp_path / str(dtype), "cpu")
+        predicted = predictor.predict(corpus.posts["text"].tolist()[:3])
+        found.append((run.agent.packed, run.agent.state_dict(), epoch.losses, epoch.metrics, [list(each.values()) for each in predicted]))
+        assert read_in == [dtype, dtype], "once to train and once to predict"
+        read_in.clear()
+    (packed, weights, *figures), (packed_before, weights_before, *figures_before) = found
+    assert packed == packed_before and figures == figures_before
+    assert all(torch.equal(weight, weights_before[name]) and weight.dtype == weights_before[name].dtype for name, weight in weights.items())
+
+
+def test_adapters_are_merged_into_a_base_of_float32(encoders, corpus, tmp_path, read_in):
+    run = run_of(encoders["llama"], corpus, "criteria", SETTINGS.model_copy(update={"precision": "bfloat16"}))
+    list(run.epochs())
+    run.save(tmp_path / "agent")
+    read_in.clear()
+    merge_saved(tmp_path / "agent")
+    assert read_in == [torch.float32]
 
 
 @pytest.mark.parametrize(

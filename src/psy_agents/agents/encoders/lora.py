@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib.util
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -57,8 +58,22 @@ def add_adapters(encoder: nn.Module, config: ModelConfig) -> None:
         raise UserError("reinitialised_layers is above 0, but with lora_rank the encoder's own layers are not trained: set one to 0.")
     names = _targets(encoder, config)
     lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, lora_dropout=config.lora_dropout, target_modules=names)
-    inject_adapter_in_model(lora, encoder, adapter_name=ADAPTER)
+    with _seen_in_float32(encoder):
+        inject_adapter_in_model(lora, encoder, adapter_name=ADAPTER)
     replace_dropouts(encoder)
+
+
+@contextmanager
+def _seen_in_float32(encoder: nn.Module) -> Iterator[None]:
+    """In this context each weight is one in float32 that takes no memory: peft draws adapters in the number format of their layers."""
+    kept = {weight: weight.data for weight in encoder.parameters()}
+    for weight, data in kept.items():
+        weight.data = torch.zeros((), device=data.device).expand(data.shape)
+    try:
+        yield
+    finally:
+        for weight, data in kept.items():
+            weight.data = data
 
 
 def _targets(encoder: nn.Module, config: ModelConfig) -> list[str]:

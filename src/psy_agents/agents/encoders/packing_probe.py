@@ -26,6 +26,7 @@ from psy_agents.agents.encoders.packing import (
 )
 
 SAMPLE_LENGTHS = (7, 3, 5)
+HALF = (torch.bfloat16, torch.float16)
 OWN_ATTENTION = "its attention cannot run packed"
 
 
@@ -110,14 +111,41 @@ def sample_windows(encoder: nn.Module, lengths: tuple[int, ...], device: torch.d
 
 @contextmanager
 def evaluation_mode(encoder: nn.Module, precision: torch.dtype) -> Iterator[None]:
-    """In this context the encoder is in evaluation mode, without gradients, in the given precision."""
+    """In this context the encoder is in evaluation mode, without gradients, in the given precision, and its states are in float32."""
     training, device = encoder.training, next(encoder.parameters()).device
     encoder.eval()
     try:
-        with torch.no_grad(), torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        autocast = torch.autocast(device.type, precision, enabled=precision != torch.float32)
+        with torch.no_grad(), _weights_in_float32(encoder), autocast:
             yield
     finally:
         encoder.train(training)
+
+
+@contextmanager
+def _weights_in_float32(encoder: nn.Module) -> Iterator[None]:
+    """In this context weights of 16 bits are in float32 while their own module runs: states are rounded less, without a copy of all."""
+    kept: dict[nn.Parameter, Tensor] = {}
+
+    def widen(module: nn.Module, _: object) -> None:
+        for weight in module.parameters(recurse=False):
+            if weight.dtype in HALF:
+                kept[weight] = weight.data
+                weight.data = weight.data.float()
+
+    def restore(module: nn.Module, *_: object) -> None:
+        for weight in module.parameters(recurse=False):
+            if weight in kept:
+                weight.data = kept.pop(weight)
+
+    handles = []
+    for module in encoder.modules():
+        handles += [module.register_forward_pre_hook(widen), module.register_forward_hook(restore, always_call=True)]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def nearly_equal(actual: Tensor, expected: Tensor, precision: torch.dtype) -> bool:

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
+from psy_agents.agents.encoders.loading import EncoderSource
 from psy_agents.agents.encoders.lora import ADAPTERS, load_adapter_weights, save_adapters
 from psy_agents.agents.model import AgentModel
 from psy_agents.agents.registry import AGENTS, model_class, spec
@@ -123,8 +125,11 @@ def save_agent(
         write_checksums(part)
 
 
-def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]]:
+def load_agent(folder: Path, *, to_predict: bool = False) -> tuple[AgentModel, Any, Decisions, dict[str, Any]]:
     """Load an agent: the model in evaluation mode, its tokenizer, its decisions and the content of ``agent.json``.
+
+    Args:
+        to_predict: keep the weights under adapters in the number format in which the agent reads; merging needs float32.
 
     Raises:
         UserError: the folder is no saved agent, or a file of it is missing, altered, or no such file.
@@ -145,7 +150,7 @@ def load_agent(folder: Path) -> tuple[AgentModel, Any, Decisions, dict[str, Any]
             raise UserError(f"'{folder}' has no weights in safetensors in {name}, and no others are opened.")
     refuse_unlisted(folder, recorded, encoders)
     try:
-        return *_load_model(folder, description), Decisions.from_dict(description), description
+        return *_load_model(folder, description, to_predict), Decisions.from_dict(description), description
     except (UserError, MemoryError):
         raise
     except Exception as error:  # Of libraries that read a damaged file.
@@ -162,14 +167,16 @@ def _meant(folder: Path) -> str:
     return "." if newest is None else f"; did you mean '{newest}'?"
 
 
-def _load_model(folder: Path, description: Mapping[str, Any]) -> tuple[AgentModel, Any]:
+def _load_model(folder: Path, description: Mapping[str, Any], to_predict: bool) -> tuple[AgentModel, Any]:
     from safetensors.torch import load_file
 
     from psy_agents.agents.encoders.tokenizer import check_vocabulary, load_tokenizer
 
     agent_class, config = model_class(description["agent"]), ModelConfig(**description["model"])
     names = agent_class.spec.encoders
-    agent = agent_class(config, dict.fromkeys(names, locate_base(folder)) if config.lora_rank else {name: folder / name for name in names})
+    folders = dict.fromkeys(names, locate_base(folder)) if config.lora_rank else {name: folder / name for name in names}
+    reading = InferenceSettings(**description["reading"])
+    agent = agent_class(config, EncoderSource(folders, getattr(torch, reading.precision) if to_predict else None))
     for name in names if config.lora_rank else ():
         load_adapter_weights(getattr(agent, name), load_file(folder / name / ADAPTERS))
     missing, unexpected = agent.load_state_dict(load_file(folder / "heads.safetensors"), strict=False)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from psy_agents.agents.config import ModelConfig
+from psy_agents.agents.encoders.loading import EncoderSource
 from psy_agents.agents.heads import new_head
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.model import AgentModel, AgentOutput
@@ -17,8 +16,8 @@ class Model(AgentModel):
 
     spec = SPEC
 
-    def __init__(self, config: ModelConfig, encoder_folders: dict[str, Path]) -> None:
-        super().__init__(config, encoder_folders)
+    def __init__(self, config: ModelConfig, source: EncoderSource) -> None:
+        super().__init__(config, source)
         self.pooling = new_pooling(config.pooling, self.hidden)
         self.criterion_head = new_head(config, self.hidden, 1)
         self.span_head = new_head(config, self.hidden, 2)
