@@ -5,6 +5,7 @@ import math
 import pandas as pd
 import pytest
 
+from psy_agents.reporting.report_page.training import seeds_section
 from psy_agents.reporting.tables import (
     averages_table,
     backbones_table,
@@ -14,6 +15,7 @@ from psy_agents.reporting.tables import (
     errors_table,
     estimate_text,
     evidence_table,
+    final_models_table,
     gains_table,
     p_text,
     seeds_table,
@@ -129,6 +131,21 @@ def test_comparisons_seeds_and_stages_are_whole(report):
     stages = stages_table(report)
     assert (stages["complete"] + stages["pruned"] + stages["failed"] == stages["trials"]).all()
     assert stages.loc[1, "failures"] == "2 out of memory"
+
+
+def test_one_seed_shows_no_deviation(report):
+    """A deviation of 0 would say that training has no chance in it."""
+    alone = {"values": [0.5], "seeds": [11], "standard_deviation": None}
+    single = report.model_copy(
+        update={
+            "seeds": [each.model_copy(update=alone) for each in report.seeds],
+            "final_models": [each.model_copy(update=alone) for each in report.final_models],
+        }
+    )
+    for table in (seeds_table(single), final_models_table(single)):
+        assert len(table) and table["standard_deviation"].isna().all()
+    *_, shown = seeds_section(single).tables
+    assert shown.columns[2] == "Deviation" and [row[2] for row in shown.rows] == [None] * len(single.final_models)
 
 
 def test_choices_are_listed_with_their_gain_and_support(report):

@@ -10,6 +10,7 @@ the posts of an author, count as less than as many independent ones.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -24,6 +25,11 @@ FIDUCIAL_DRAWS = 4000
 Interval = tuple[float, float]
 UNKNOWN: Interval = (0.0, 1.0)
 """The interval of a ratio without any case."""
+
+
+def sample_deviation(values: Sequence[float]) -> float | None:
+    """The sample's standard deviation (n - 1); None of fewer than two values, which show no spread."""
+    return statistics.stdev(values) if len(values) > 1 else None
 
 
 def effective_size(part: np.ndarray, whole: np.ndarray, unit: np.ndarray) -> float:

@@ -237,7 +237,7 @@ class SeedScores(Schema):
     resplit: bool = Field(False, description="Each seed held out another part of train + validation; False: all held out validation.")
     values: tuple[FiniteFloat, ...]
     mean: FiniteFloat
-    standard_deviation: FiniteFloat = Field(description="Sample standard deviation (n - 1); 0 for one seed.")
+    standard_deviation: FiniteFloat | None = Field(description="Sample standard deviation (n - 1); None for one seed.")
 
 
 class Selection(Schema):
@@ -265,7 +265,7 @@ class SeedSpread(Schema):
     metric: MetricName
     values: tuple[FiniteFloat, ...] = Field(description="By seed; that of the model that is handed over first.")
     mean: Estimate = Field(description="Its interval is over seeds and posts; of one seed over posts.")
-    standard_deviation: FiniteFloat = Field(description="Over the seeds, of the sample (n - 1); 0 for one seed.")
+    standard_deviation: FiniteFloat | None = Field(description="Over the seeds, of the sample (n - 1); None for one seed.")
 
 
 class AgentSpread(SeedSpread):

@@ -20,6 +20,7 @@ from psy_agents.evaluation.agreement import annotator_agreement
 from psy_agents.evaluation.alarms import alarms
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.gains import gains
+from psy_agents.evaluation.intervals import sample_deviation
 from psy_agents.evaluation.metrics.criteria.brier import BRIER
 from psy_agents.evaluation.predictions import GOLD, gold_table
 from psy_agents.evaluation.results import (
@@ -224,7 +225,7 @@ def _seed_scores(summary: RefitSummary) -> SeedScores:
         resplit=summary.resplit,
         values=values,
         mean=statistics.mean(values),
-        standard_deviation=statistics.stdev(values) if len(values) > 1 else 0.0,
+        standard_deviation=sample_deviation(values),
     )
 
 

@@ -176,7 +176,7 @@ def gains_latex(report: Report) -> str:
     ]
     heads = ["Agent", "Metric", "Without", "With", "Difference"]
     note = (
-        "Choices made on held-out pairs, on test: a temperature for the probabilities, and thresholds by criterion in place of one "
+        "Choices made on held-out pairs, on test: the calibration of the probabilities, and thresholds by criterion in place of one "
         f"for all; {lower_is_better('criteria')}."
     )
     return _table(note, "gains", "llrrl", heads, rows)

@@ -202,7 +202,7 @@ def seeds_table(report: Report) -> pd.DataFrame:
             for run, value in enumerate(each.values, start=1)
         ],
         columns=["agent", "run", "value", "mean", "standard_deviation"],
-    )
+    ).astype({"standard_deviation": float})
 
 
 def stages_table(report: Report) -> pd.DataFrame:

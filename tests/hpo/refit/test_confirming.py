@@ -64,10 +64,11 @@ def test_the_winner_is_the_best_on_average_not_that_of_the_luckiest_seed():
 
 
 def test_a_candidate_that_failed_with_a_seed_loses_to_all_that_did_not(top):
+    """Its one value has no deviation."""
     once, whole, worse = confirmed((0.9,), None), confirmed((0.2,), (0.2,), candidate=1), confirmed((0.1,), (0.1,), candidate=2)
     assert ranked([once, worse, whole]) == [whole, worse, once]
     summary = once.summary(top.trials[0])
-    assert (summary.values, summary.mean, summary.standard_deviation, summary.best_epochs) == ((0.9, None), 0.9, 0.0, (1, None))
+    assert (summary.values, summary.mean, summary.standard_deviation, summary.best_epochs) == ((0.9, None), 0.9, None, (1, None))
     never = confirmed(None, None)
     assert winner_of([never, replace(once, candidate=2)], "study").candidate == 2
     assert never.summary(top.trials[0]).mean is never.summary(top.trials[0]).epochs is None

@@ -123,7 +123,7 @@ def test_the_interval_holds_the_chance_of_seeds_and_of_posts(refits, corpus):
     given = corpus.posts.set_index("post_id")["text"].to_dict(), list(corpus.criteria)
     (mixed,), (equal,) = (spread_over_seeds(tables, *given) for tables in ([good, bad, good], [bad] * 3))
     (alone,) = spread_over_seeds([bad], *given)
-    assert (equal.mean, equal.standard_deviation) == (alone.mean, 0.0)
+    assert (equal.mean, equal.standard_deviation, alone.standard_deviation) == (alone.mean, 0.0, None)
     assert mixed.mean.value == pytest.approx(np.mean(mixed.values)) and mixed.standard_deviation > 0
     assert mixed.mean.low < mixed.mean.value < mixed.mean.high
     assert mixed.mean.high - mixed.mean.low > 0.9 * np.ptp(mixed.values), "three draws of three models are often all of one kind"

@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import Field, FiniteFloat
 
 from psy_agents.errors import UserError
+from psy_agents.evaluation.intervals import sample_deviation
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.objectives import SPAN_LENGTHS, answers_file
@@ -33,7 +34,7 @@ class ConfirmedCandidate(Schema):
     )
     best_epochs: tuple[int | None, ...] = Field(description="Of each run's own smoothed curve.")
     mean: FiniteFloat | None = Field(description="Over the seeds; with resplit the mean smoothed curve at `epochs`.")
-    standard_deviation: FiniteFloat | None = Field(description="Of the sample, n - 1; 0 for one seed.")
+    standard_deviation: FiniteFloat | None = Field(description="Of the sample, n - 1; null for one seed.")
     epochs: int | None = Field(
         None, description="Of its final training: with resplit the best epoch of the mean curve, else the median of best_epochs."
     )
@@ -100,7 +101,7 @@ class Confirmation:
             values=values,
             best_epochs=[run.best_epoch if run.state == "complete" else None for run in self.runs],
             mean=self.mean if found else None,
-            standard_deviation=(statistics.stdev(found) if len(found) > 1 else 0.0) if found else None,
+            standard_deviation=sample_deviation(found),
             epochs=self.epochs if found else None,
         )
 

@@ -161,10 +161,10 @@ def run_refit(
         warn_of_flat_probabilities(agent, decisions)
         found = [each.summary(trial) for each, trial in zip(confirmations, chosen, strict=True)]
         log.info(
-            "%s: trial %d of %s is chosen, the best of %d candidates by the mean over the held-out posts of %d seeds: %.4f (SD over seeds "
-            "%.4f), too high on average because it chose; it is trained on train + validation for %d epochs",
-            agent, found[place].trial, top.study, len(found), len(winner.complete), found[place].mean, found[place].standard_deviation,
-            last.epochs,
+            "%s: trial %d of %s is chosen, the best of %d candidates by the mean over the held-out posts of %d seeds: %.4f%s, too high on "
+            "average because it chose; it is trained on train + validation for %d epochs",
+            agent, found[place].trial, top.study, len(found), len(winner.complete), found[place].mean,
+            "" if found[place].standard_deviation is None else f" (SD over seeds {found[place].standard_deviation:.4f})", last.epochs,
         )  # fmt: skip
         setup = RefitSetup(agent, settings, corpus, candidates, {place: last}, corpora)
         finals = train_finals(engine, setup, study, place)

@@ -8,7 +8,6 @@ Benchmarks", MLSys 2021).
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import numpy as np
@@ -17,7 +16,7 @@ import pandas as pd
 from psy_agents.evaluation.bootstrap import chunk_rows, estimate_of, resample_weights
 from psy_agents.evaluation.classification import mean_of_defined
 from psy_agents.evaluation.evidence import evidence_metrics_of_sums
-from psy_agents.evaluation.intervals import bootstrap_interval
+from psy_agents.evaluation.intervals import bootstrap_interval, sample_deviation
 from psy_agents.evaluation.metrics.criteria.f1 import F1
 from psy_agents.evaluation.metrics.kinds import Counts
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
@@ -51,7 +50,7 @@ def spread_over_seeds(
         observed = None if values is None else values(np.ones((1, first.n_posts)))[0]
         if observed is None or np.isnan(observed).any():
             continue
-        mean, spread = float(observed.mean()), statistics.stdev(observed.tolist()) if len(models) > 1 else 0.0
+        mean, spread = float(observed.mean()), sample_deviation(observed.tolist())
         interval = bootstrap_interval(mean, _draws(values, first.units, len(models), resamples, seed))
         if interval is not None:  # Moved to lie about the mean, it may leave the range of a share.
             interval = max(interval[0], 0.0), min(interval[1], 1.0)

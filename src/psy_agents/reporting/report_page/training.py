@@ -66,7 +66,7 @@ def _final_models(report: Report) -> list[Table]:
         [
             f"{each.agent}, {TITLES[each.metric]}",
             estimate_cell(each.mean),
-            estimate_text(each.standard_deviation),
+            None if each.standard_deviation is None else estimate_text(each.standard_deviation),
             *_by_seed(each, seeds),
         ]
         for each in report.final_models
