@@ -38,7 +38,11 @@ PAGES = {
 }
 TEXT_PAGES = "private/evidence_page/*.html/*/*.html"
 SERVERS = {
-    "viz": (["kedro", "viz", "run", "--no-browser", "--port={port}", "--pipeline=full_hpo_all"], "", ".pipeline-node"),
+    "viz": (
+        ["kedro", "viz", "run", "--no-browser", "--port={port}", "--pipeline=full_hpo_all"],
+        "/?pid=full_hpo_all&types=nodes&expandAllPipelines=false",
+        ".pipeline-node",
+    ),
     "mlflow": (
         ["mlflow", "ui", "--backend-store-uri", "sqlite:///mlruns/mlflow.db", "--port={port}"],
         "/#/experiments/{experiment}/runs",
@@ -47,6 +51,11 @@ SERVERS = {
 }
 """Name -> command, address of the page below its root, and a part of the page that is there once it is ready."""
 _SCROLL = "(part => {{ part?.scrollIntoView(); return part !== null; }})(document.querySelector({selector!r}))"
+_CLOSE_HINTS = """
+for (const button of document.querySelectorAll("button")) if (button.textContent === "Dismiss") button.click();
+document.querySelector(".feature-hints [class*=close]")?.click();
+"""
+"""Hides what kedro viz says about itself."""
 PATIENCE = 600
 """Seconds for a server to answer and for its page to be ready."""
 
@@ -65,9 +74,7 @@ def browser_class() -> Any:
 def served(name: str, project: Path) -> Iterator[str]:
     """The address of a server's page, while it runs."""
     command, place, _ = SERVERS[name]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = next(filter(_is_free, range(20_000, 49_152)))  # kedro viz takes none above.
     environment = {**os.environ, "DO_NOT_TRACK": "true", "PYTHONUNBUFFERED": "1"}
     with tempfile.TemporaryFile("w+") as output:
         program = [sys.executable, "-m", *(part.format(port=port) for part in command)]
@@ -81,6 +88,13 @@ def served(name: str, project: Path) -> Iterator[str]:
         finally:
             server.terminate()
             server.wait()
+
+
+def _is_free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.socket() as each:
+        each.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 def _answers(port: int) -> bool:
@@ -151,7 +165,9 @@ def _pictures(browser: Any, address: str, name: str, given: argparse.Namespace, 
         wait_until(lambda: browser.run(f"document.querySelectorAll({ready!r}).length > 0"), f"{address} shows nothing")
         if given.start is not None and not browser.run(_SCROLL.format(selector=given.start)):
             sys.exit(f"screenshots: {address} has nothing at {given.start}")
-        time.sleep(1)  # Figures and graphs are drawn, and move to their places, after the page has loaded.
+        time.sleep(2)  # Figures and graphs are drawn, and move to their places, after the page has loaded.
+        browser.run(_CLOSE_HINTS)
+        time.sleep(1)
         file = given.out / f"{name}-{view}.png"
         browser.picture(file, whole=whole)
         print(f"{file}: {file.stat().st_size // 1000} kB, {address}; {'; '.join(browser.complaints()) or 'no complaints'}")

@@ -110,4 +110,5 @@ def test_the_pages_open_on_a_desk_and_on_a_phone(walk, tmp_path):
                 browser.open(page, width=width)
                 assert words in browser.run("document.body.innerText"), page
                 assert browser.run("document.documentElement.scrollWidth") <= width, page
+                assert width < 1280 or not browser.run("document.querySelectorAll('.scrolls').length") or page.stem != "leaderboard", page
                 assert browser.complaints() == browser.requested() == [], page

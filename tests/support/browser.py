@@ -100,6 +100,11 @@ class Browser:
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         liking = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", media=media, features=[liking])
+        if "#" in address:  # To go from a page to a place of the same page loads nothing.
+            self._load("about:blank")
+        self._load(address)
+
+    def _load(self, address: str) -> None:
         self.events = []
         self.ask("Page.navigate", url=address)
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
