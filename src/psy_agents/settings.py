@@ -1,8 +1,9 @@
-"""Kedro's settings of this project: hooks, session class, configuration loader."""
+"""Kedro's settings of this project: hooks, classes of session and context, configuration loader."""
 
 import os
 
 from psy_agents.app.config_loader import ConfigLoader
+from psy_agents.app.context import ProjectContext
 from psy_agents.app.hooks.closing import ClosingHooks
 from psy_agents.app.hooks.inputs import InputHooks
 from psy_agents.app.hooks.models import ModelHooks
@@ -20,6 +21,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 HOOKS = (ClosingHooks(), InputHooks(), OutputHooks(), TrackingHooks(), ModelHooks(), ViewerHooks())  # Called from the last to the first.
 SESSION_CLASS = AgentSession
+CONTEXT_CLASS = ProjectContext
 CONFIG_LOADER_CLASS = ConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -17,6 +17,7 @@ from support.project_copy import copy_project
 from psy_agents.agents.registry import AGENTS
 from psy_agents.app.checks import pipeline_of
 from psy_agents.app.parameters import Parameters
+from psy_agents.pipelines.bundles import BUNDLES, PARAMETERS, section_names
 from psy_agents.pipelines.tags import PUBLISHES, agent_of, candidates_of, search_of, stage_of
 
 PATHS = {
@@ -157,10 +158,23 @@ def test_every_section_of_the_parameters_is_known_and_read_by_a_node(session, pr
     parameters = session()._get_config_loader()["parameters"]
     files = {file.stem.removeprefix("parameters_") for file in (project / "conf" / "base").glob("parameters_*.yml")}
     assert set(parameters) == files == set(Parameters.model_fields)
-    read = {name.removeprefix("params:") for p in pipelines.values() for name in p.datasets() if name.startswith("params:")}
+    read = {section for p in pipelines.values() for section in section_names(p.datasets())}
     sections = {*(set(parameters) - {"hpo"}), *(f"hpo.{name}" for name in parameters["hpo"])}
     # The session reads the first, the configuration loader the others.
     assert read == sections - {"hpo.agents_at_once", "hpo.space", "hpo.encoder", "hpo.pinned"}
+
+
+def test_a_bundle_is_read_and_has_what_its_sections_have(session):
+    catalog = session(training={"unit": "sentence"}, hpo={"stage1": {"n_trials": 7}}).load_context().catalog
+    assert {f"params:{name}" for name in BUNDLES} == {name for p in pipelines.values() for name in p.datasets() if "params:bundle" in name}
+    for name, bundle in BUNDLES.items():
+        values = bundle.values(catalog.load(PARAMETERS + name))
+        assert list(values) == bundle.names, name
+        for section, value in values.items():
+            given = catalog.load(PARAMETERS + section)
+            assert value == type(value).model_validate(given), f"{name}: {section}"
+    assert catalog.load("params:bundle.refit").training.unit == "sentence"
+    assert catalog.load("params:bundle.stage1").stage.n_trials == 7
 
 
 def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_their_own(session):
@@ -175,7 +189,7 @@ def test_nodes_of_an_agent_stand_in_its_namespace_and_all_others_in_none_or_thei
 
 
 def test_nodes_are_thin(session):
-    """At most ten lines and nine arguments; the work is done by plain functions."""
+    """At most ten lines and five inputs, where those of each agent or stage are one; the work is done by plain functions."""
     session()
     functions = {node.func for pipeline in pipelines.values() for node in pipeline.nodes}
     assert len({function.__code__ for function in functions}) >= 15
@@ -183,7 +197,7 @@ def test_nodes_are_thin(session):
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
         body = [each for each in tree.body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))]
         assert sum(each.end_lineno - each.lineno + 1 for each in body) <= 10, function.__qualname__
-        assert len(inspect.signature(function).parameters) <= 9, function.__qualname__
+        assert len(inspect.signature(function).parameters) <= 5, function.__qualname__
 
 
 def test_everything_that_reads_the_corpus_reads_it_as_one_and_after_the_preprocessing(session):

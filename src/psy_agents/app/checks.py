@@ -23,6 +23,7 @@ from psy_agents.files.links import real_path
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.workers.resources import visible_gpus
 from psy_agents.pipelines import preprocessing
+from psy_agents.pipelines.bundles import section_names
 from psy_agents.pipelines.tags import CROSS_VALIDATION, PUBLISHES, REFIT, agent_of, candidates_of, search_of, stage_of
 
 log = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ def check_encoders(chosen: Pipeline, parameters: Parameters, places: Places) -> 
     fixed = training.hyperparameters({}).model_dump()
     searches = {(agent, stage.space): None for agent, stage in _searches(chosen, parameters)}
     encoders = {encoder for agent, space in searches for encoder in spaces.encoders(agent, space, training)}
-    if any("params:training" in node.inputs and search_of(node) is None for node in chosen.nodes):
+    if any("training" in section_names(node.inputs) and search_of(node) is None for node in chosen.nodes):
         encoders.add(fixed["encoder"])
     folders = {encoder: locate_encoder(encoder) for encoder in sorted(encoders)}  # Each once: one may need a request to the hub.
     shapes = {encoder: shape_of(folder) for encoder, folder in folders.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from types import SimpleNamespace
 
 import pytest
 from kedro.io import DataCatalog, Version
@@ -31,7 +32,8 @@ def closed(tmp_path, capsys, monkeypatch):
         hooks, pipelines = ClosingHooks(), [hpo_stages.create_pipeline("criteria", each) for each in (stage, *others)]
         hooks.before_pipeline_run(RUN, sum(pipelines[1:], pipelines[0]), DataCatalog({names[0]: entry}))
         (node,) = pipelines[0].nodes
-        inputs = {"params:training": settings, "baselines": BASELINES}
+        given = SimpleNamespace(training=settings, paths=None, workers=None, search_space=None, stage=None)
+        inputs = {f"params:bundle.{stage}": given, "baselines": BASELINES}
         hooks.after_node_run(node, inputs, {names[0]: top.model_dump(), names[1]: None})
         hooks.after_dataset_saved(names[1])
         hooks.after_dataset_saved("another")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlflow
 import optuna
@@ -48,7 +49,8 @@ def logged(tmp_path, caplog):
         caplog.clear()
         hooks.before_pipeline_run()
         paths = SearchPaths(checkpoints=tmp_path, logs=Path("/p/logs"), measurements=tmp_path)
-        inputs = {"study_store": "/p/studies.db", "params:hpo.paths": paths}
+        given = SimpleNamespace(paths=paths, training=None, workers=None, refit=None)
+        inputs = {"study_store": "/p/studies.db", "params:bundle.refit": given}
         with caplog.at_level(logging.INFO, "psy_agents"):
             for pipeline in pipelines:
                 for node in pipeline.nodes:

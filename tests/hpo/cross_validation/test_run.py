@@ -16,7 +16,8 @@ from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.cross_validation import run
 from psy_agents.hpo.cross_validation.config import CrossValidationConfig
 from psy_agents.hpo.cross_validation.cost import CrossValidationCost, log_cost
-from psy_agents.hpo.cross_validation.run import CrossValidationSummary, cross_validate, fold_stages
+from psy_agents.hpo.cross_validation.run import CrossValidationSummary, cross_validate
+from psy_agents.hpo.cross_validation.search import FoldSearch, fold_stages
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.run_refit import RefitOutput
@@ -67,10 +68,9 @@ def stand_ins(monkeypatch, refits) -> StandIns:
 @pytest.fixture
 def given(corpus, encoder, tmp_path):
     def make(**config) -> tuple:
-        cross = CrossValidationConfig(folds=4, **config)
-        stages, spaces = fold_stages(cross, STAGES, SPACES)
         paths = StoragePaths(tmp_path / "studies.db", tmp_path / "models")
-        return "criteria", corpus, cross, stages, RefitConfig(), training_settings(encoder), spaces, paths
+        cross = CrossValidationConfig(folds=4, **config)
+        return "criteria", corpus, FoldSearch.of(cross, STAGES, SPACES, RefitConfig(), training_settings(encoder), paths)
 
     return make
 
@@ -117,7 +117,8 @@ def test_the_maximal_search_is_one_stage_and_no_search_is_one_trial_of_the_fixed
     (maximal,), spaces = fold_stages(CrossValidationConfig(search="maximal"), STAGES, SPACES)
     assert (maximal.name, maximal.keep_checkpoints) == ("maximal", 0)
     assert spaces is SPACES
-    *_, (fixed,), _, settings, spaces, _ = given(search="none")
+    *_, search = given(search="none")
+    (fixed,), settings, spaces = search.stages, search.settings, search.spaces
     assert (fixed.name, fixed.n_trials, fixed.epochs, fixed.patience, fixed.seed) == ("fixed", 1, 3, 2, 7)
     assert spaces.space("criteria", fixed.space, settings).parameters == ()
     assert spaces.firsts("criteria", fixed.space, spaces.space("criteria", fixed.space, settings)) == []
@@ -134,13 +135,12 @@ def test_groups_stay_together_in_every_fold(stand_ins, given, corpus):
 
 def test_folds_of_adapters_keep_adapters_alone(given, caplog):
     caplog.set_level("INFO", logger="psy_agents")
-    agent, corpus, config, stages, refit, settings, _, paths = given()
+    agent, corpus, search = given()
     for rank in (64, 0):
-        fixed = settings.model_copy(update={"fixed": {**settings.fixed, "lora_rank": rank}})
-        log_cost(agent, corpus, config, stages, refit, fixed, SPACES, paths)
-    adapters, whole = (re.search(r"([\d.]+) (kB|MB) of weights", record.message) for record in caplog.records)
-    assert whole[2] == "MB" and adapters[2] == "kB"
-    assert float(adapters[1]) / 1000 == pytest.approx(float(whole[1]) / 10, rel=0.1)
+        fixed = search.settings.model_copy(update={"fixed": {**search.settings.fixed, "lora_rank": rank}})
+        log_cost(agent, corpus, replace(search, settings=fixed))
+    adapters, whole = (float(re.search(r"([\d.]+) kB of weights", record.message)[1]) for record in caplog.records)
+    assert adapters == pytest.approx(whole / 10, rel=0.01)
 
 
 def test_the_cost_is_one_line():

@@ -69,7 +69,7 @@ def search_plan(names: Sequence[str], chosen: Pipeline, parameters: Parameters, 
 
 
 def _work(nodes: Sequence[Node], parameters: Parameters) -> Iterator[Work]:
-    from psy_agents.hpo.cross_validation.run import fold_stages
+    from psy_agents.hpo.cross_validation.search import fold_stages
 
     hpo, spaces = parameters.hpo, parameters.search_space
     stages = {name: getattr(hpo, name).with_workers(hpo.workers) for name in STAGES}

@@ -14,6 +14,7 @@ from kedro.pipeline.node import Node
 from psy_agents.app.resolvers import environment, given_parameters
 from psy_agents.datasets.project import shown_path
 from psy_agents.files.schema import parameter_text
+from psy_agents.pipelines.bundles import sections
 from psy_agents.pipelines.tags import CROSS_VALIDATION, REFIT, agent_of, stage_of
 
 Rows = list[tuple[str, str]]
@@ -56,7 +57,7 @@ class ClosingHooks:
         from psy_agents.reporting.search.closing_box import stage_rows
 
         topk = f"{agent}.hpo_{stage}_topk"
-        weight = self._inputs["params:training"].objective_evidence_weight
+        weight = sections(self._inputs)["training"].objective_evidence_weight
         rows, then = stage_rows(TopK.model_validate(self._outputs[topk]), self._inputs["baselines"], weight), [("open", self._path(topk))]
         pipeline, following = NEXT[stage]
         if (agent, following) in self._coming:
@@ -72,7 +73,7 @@ class ClosingHooks:
 
         summary = RefitSummary.model_validate(self._outputs[f"{agent}.refit_summary"])
         model = self._path(f"{agent}.refit_model")
-        return refit_rows(summary, self._inputs["params:training"].objective_evidence_weight), [
+        return refit_rows(summary, sections(self._inputs)["training"].objective_evidence_weight), [
             ("open", model),
             ("try it", shlex.join(["python", "-m", "psy_agents", "predict", model, "text of a post"])),
             ("next", self._command("report", None, {})),

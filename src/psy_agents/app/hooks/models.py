@@ -9,6 +9,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from psy_agents.pipelines.bundles import sections
 from psy_agents.pipelines.tags import REFIT, agent_of, stage_of
 from psy_agents.tracking.code_version import git_commit
 
@@ -34,7 +35,7 @@ class ModelHooks:
 
     @hook_impl
     def after_node_run(self, node: Node, inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
-        if stage_of(node) == REFIT and inputs["params:hpo.refit"].mlflow_model:
+        if stage_of(node) == REFIT and sections(inputs)["hpo.refit"].mlflow_model:
             from psy_agents.tracking.pyfunc_model import FinishedRefit
 
             agent = agent_of(node)

@@ -15,6 +15,7 @@ from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
 from psy_agents.app.error_reporting import user_error
+from psy_agents.pipelines.bundles import sections
 from psy_agents.tracking.database import mend_addresses, opening, remove_stray_folder
 from psy_agents.tracking.failures import mlflow_may_fail, warn_of_failure
 from psy_agents.tracking.process_tag import end_runs_of_dead_processes
@@ -22,7 +23,6 @@ from psy_agents.tracking.process_tag import end_runs_of_dead_processes
 log = logging.getLogger(__name__)
 
 CONSEQUENCE = "the run continues; the same command logs what is missing once MLflow works again"
-PARAMETERS = "params:"
 MOST_PARAMETERS = 100
 """In one call of MLflow's."""
 UNNAMEABLE = re.compile(r"[^\w\-. /:]")
@@ -101,8 +101,7 @@ class TrackedRun:
         import mlflow
         from mlflow.entities import Param
 
-        found = {name.removeprefix(PARAMETERS): value for name, value in inputs.items() if name.startswith(PARAMETERS)}
-        new = {name: value for name, value in plain_parameters(found).items() if name not in self._logged}
+        new = {name: value for name, value in plain_parameters(sections(inputs)).items() if name not in self._logged}
         self._logged |= set(new)
         params = [Param(name, value) for name, value in new.items()]
         for start in range(0, len(params), MOST_PARAMETERS):

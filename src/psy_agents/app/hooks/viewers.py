@@ -10,6 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
 
 from psy_agents.datasets.project import shown_path
+from psy_agents.pipelines.bundles import sections
 from psy_agents.pipelines.tags import stage_of
 
 log = logging.getLogger(__name__)
@@ -73,5 +74,6 @@ class ViewerHooks:
             if command is not None:
                 log.info("watch the runs: %s", command)
             log.info("open: %s", runs_page(uri if command is None else LOCAL_SERVER, mlflow.active_run().info.experiment_id))
-        if "params:hpo.paths" in inputs and inputs["params:hpo.paths"].logs is not None:
-            log.info("what each trial prints: %s/<study>/trial_<number>.log", inputs["params:hpo.paths"].logs)
+        paths = sections(inputs).get("hpo.paths")
+        if paths is not None and paths.logs is not None:
+            log.info("what each trial prints: %s/<study>/trial_<number>.log", paths.logs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,18 +10,13 @@ from rich.filesize import decimal
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.splitting.resplits import cross_validation_fold
-from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.cross_validation.config import CrossValidationConfig
+from psy_agents.hpo.cross_validation.search import FoldSearch
 from psy_agents.hpo.disk import check_space, size_of, trial_bytes
 from psy_agents.hpo.estimate import duration
 from psy_agents.hpo.measurement import PaceMeter
-from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.plan import plan
-from psy_agents.hpo.refit.config import RefitConfig
-from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.study.identity import settings_hash
 from psy_agents.hpo.study.store import read_studies
-from psy_agents.training.config import TrainingSettings
 
 log = logging.getLogger(__name__)
 
@@ -50,30 +44,22 @@ class CrossValidationCost:
         return f"{self.folds} folds: {work}, {time}, {decimal(self.disk_bytes)} of weights"
 
 
-def log_cost(
-    agent: str,
-    corpus: Corpus,
-    config: CrossValidationConfig,
-    stages: Sequence[StageConfig],
-    refit: RefitConfig,
-    settings: TrainingSettings,
-    spaces: SearchSpaceConfig,
-    paths: StoragePaths,
-) -> None:
-    """Log what the stages and the refits of all folds will take. For the arguments see `cross_validate`.
+def log_cost(agent: str, corpus: Corpus, search: FoldSearch) -> None:
+    """Log what the stages and the refits of all folds will take.
 
     Raises:
         UserError: the disk has no room for the weights.
     """
+    config, stages, refit, settings, paths = search.config, search.stages, search.refit, search.settings, search.paths
     studies = read_studies(paths.store)
     folds = [cross_validation_fold(corpus, config.folds, fold, config.seed).fingerprint for fold in range(config.folds)]
     measured = [corpus.fingerprint, *folds]  # The posts are the same, and so is the pace.
     plans = (plan(studies, {agent: stages}, refit, data_hash, settings_hash(settings)) for data_hash in measured)
     one = next((each for each in plans if each.measured_in), None)
     if one is None:
-        meter = PaceMeter(corpus, settings, spaces, paths.measurements)
+        meter = PaceMeter(corpus, settings, search.spaces, paths.measurements)
         one = plan(studies, {agent: stages}, refit, corpus.fingerprint, settings_hash(settings), meter.measure)
-    ranks = (each for stage in stages for each in spaces.ranks(agent, stage.space, settings).items())
+    ranks = (each for stage in stages for each in search.spaces.ranks(agent, stage.space, settings).items())
     weights = (config.folds * refit.final_trainings + 1) * trial_bytes(agent, ranks)
     cost = CrossValidationCost(
         folds=config.folds,

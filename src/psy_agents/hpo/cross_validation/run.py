@@ -8,7 +8,7 @@ post takes part in a choice.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,17 +18,11 @@ from pydantic import Field, FiniteFloat
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.splitting.resplits import cross_validation_fold
 from psy_agents.files.schema import Schema
-from psy_agents.hpo.config import StageConfig
-from psy_agents.hpo.cross_validation.config import CrossValidationConfig
-from psy_agents.hpo.engine.samplers.random import Random
-from psy_agents.hpo.paths import StoragePaths
-from psy_agents.hpo.refit.config import RefitConfig
+from psy_agents.hpo.cross_validation.search import FoldSearch
 from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
 from psy_agents.hpo.run_stage import run_stage
-from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.study.records import Callback
 from psy_agents.hpo.study.topk import Scalar, TopK
-from psy_agents.training.config import TrainingSettings
 
 log = logging.getLogger(__name__)
 
@@ -68,39 +62,26 @@ class CrossValidationOutput:
     predictions: pd.DataFrame
 
 
-def cross_validate(
-    agent: str,
-    corpus: Corpus,
-    config: CrossValidationConfig,
-    stages: Sequence[StageConfig],
-    refit: RefitConfig,
-    settings: TrainingSettings,
-    spaces: SearchSpaceConfig,
-    paths: StoragePaths,
-    callbacks: Sequence[Callback] = (),
-) -> CrossValidationOutput:
+def cross_validate(agent: str, corpus: Corpus, search: FoldSearch, callbacks: Sequence[Callback] = ()) -> CrossValidationOutput:
     """Search, refit and test on each fold in turn.
 
     A killed run continues: finished trials and trainings of all folds are in the studies, which know their fold by its splits.
 
-    Args:
-        stages, spaces: those of a fold's search, in their order (see `fold_stages`).
-
     Raises:
         UserError: see `run_stage` and `run_refit`, or the corpus has too few posts for the folds.
     """
-    paths = replace(paths, measurements=None)  # `log_cost` has said what all folds take.
+    config, paths = search.config, replace(search.paths, measurements=None)  # `log_cost` has said what all folds take.
     results, tables = [], []
     for number in range(config.folds):
         fold = cross_validation_fold(corpus, config.folds, number, config.seed)
         log.info("%s: fold %d of %d", agent, number + 1, config.folds)
         best: TopK | None = None
-        for stage in stages:
+        for stage in search.stages:
             label = f"{stage.label}_fold{number}".removeprefix("_")
             labelled = stage.model_copy(update={"label": label})
-            searched = run_stage(agent, fold, labelled, settings, spaces, paths, parent=best, callbacks=callbacks)
+            searched = run_stage(agent, fold, labelled, search.settings, search.spaces, paths, parent=best, callbacks=callbacks)
             best = TopK.model_validate(searched.top_k)
-        refitted = run_refit(agent, fold, refit, settings, best, paths, callbacks)
+        refitted = run_refit(agent, fold, search.refit, search.settings, best, paths, callbacks)
         tables.append(refitted.predictions)
         results.append(_result(number, fold, best, RefitSummary.model_validate(refitted.summary)))
         log.info("%s: fold %d of %d: %.4f on its test posts", agent, number + 1, config.folds, results[-1].test_value)
@@ -121,25 +102,6 @@ def in_order_of_pairs(corpus: Corpus, tables: Sequence[pd.DataFrame]) -> pd.Data
     if sorted(place) != list(range(len(pairs))):
         raise ValueError("the folds do not test each pair once")
     return pooled.iloc[place.argsort()].reset_index(drop=True)
-
-
-def fold_stages(
-    config: CrossValidationConfig, stages: Mapping[str, StageConfig], spaces: SearchSpaceConfig
-) -> tuple[list[StageConfig], SearchSpaceConfig]:
-    """The stages of one fold's search and their spaces. They keep no weights: the refit trains its candidates again.
-
-    Without a search it is one trial in an empty space: the refit gets the hyper-parameters of ``training.fixed``.
-
-    Args:
-        stages: by their keys below ``hpo``.
-    """
-    chosen = [stages[name] for name in config.stages]
-    if not chosen:
-        last = stages["stage2"]
-        limits = last.model_dump(include={"epochs", "patience", "seed"})
-        chosen = [StageConfig(name="fixed", label="", n_trials=1, sampler=Random(), workers=last.workers, **limits)]
-        spaces = SearchSpaceConfig(small={}, large={})
-    return [stage.model_copy(update={"keep_checkpoints": 0}) for stage in chosen], spaces
 
 
 def _result(number: int, fold: Corpus, best: TopK, summary: RefitSummary) -> FoldResult:

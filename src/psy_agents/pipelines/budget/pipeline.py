@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline, node
 
 from psy_agents.pipelines.budget.nodes import estimate_budget
+from psy_agents.pipelines.bundles import budget_name
 
 SHARED = ["corpus", "study_store"]
 NAMESPACE = "budget"
@@ -15,7 +16,6 @@ def create_pipeline(stages: tuple[str, ...]) -> Pipeline:
     Args:
         stages: keys below ``hpo`` in the parameters.
     """
-    shared = ("hpo.refit", "training", "search_space", "hpo.paths", "hpo.workers")
-    parameters = [f"params:{name}" for name in (*shared, *(f"hpo.{stage}" for stage in stages))]
+    parameters = [f"params:{budget_name(stages)}"]
     estimated = node(estimate_budget, inputs=[*SHARED, *parameters], outputs="hpo_budget", name="estimate_budget")
     return Pipeline([estimated], namespace=NAMESPACE, inputs=set(SHARED), outputs={"hpo_budget"}, parameters=set(parameters))

@@ -6,7 +6,7 @@ from psy_agents.pipelines.export.nodes import export_agent
 from psy_agents.pipelines.tags import agent_tag
 
 SHARED = ("corpus", "data_quality", "study_store")
-PARAMETERS = ("params:export", "params:report", "params:training", "params:baselines", "params:hpo.refit")
+PARAMETERS = ("params:bundle.export",)
 REFIT = ("refit_model", "refit_summary", "refit_predictions")
 
 

@@ -15,7 +15,7 @@ def create_pipeline(agent: str, stage: str, parent: str | None = None) -> Pipeli
         stage: key below ``hpo`` in the parameters, such as stage0.
         parent: the stage from whose best trials this one's space may be refined.
     """
-    parameters = [f"params:hpo.{stage}", "params:training", "params:search_space", "params:hpo.paths", "params:hpo.workers"]
+    parameters = [f"params:bundle.{stage}"]
     search = node(
         search_agent(agent),
         inputs=[*SHARED, *parameters, *([] if parent is None else [f"hpo_{parent}_topk"])],

@@ -8,10 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.config import WorkersConfig
-from psy_agents.hpo.paths import SearchPaths
-from psy_agents.hpo.refit.config import RefitConfig
-from psy_agents.training.config import TrainingSettings
+from psy_agents.pipelines.bundles import RefitBundle
 
 
 def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
@@ -22,13 +19,7 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
     """
 
     def refit(
-        corpus: Corpus,
-        store: str,
-        config: RefitConfig,
-        training: TrainingSettings,
-        paths: SearchPaths,
-        workers: WorkersConfig,
-        *best: dict | None,
+        corpus: Corpus, store: str, given: RefitBundle, *best: dict | None
     ) -> tuple[dict, Path, pd.DataFrame, pd.DataFrame]:
         """Confirm the stage's best trials, train the winner and test it once.
 
@@ -39,11 +30,11 @@ def refit_agent(agent: str, stages: tuple[str, ...]) -> Callable:
         from psy_agents.hpo.study.topk import TopK
         from psy_agents.tracking.callback import stage_callbacks
 
-        chosen = config if len(stages) > 1 else config.model_copy(update={"stage": stages[0]})
+        chosen = given.refit if len(stages) > 1 else given.refit.model_copy(update={"stage": stages[0]})
         found = dict(zip(stages, best, strict=True))[chosen.stage]
         top_k = None if found is None else TopK.model_validate(found)
-        storage = paths.with_store(store)
-        output = run_refit(agent, corpus, chosen.with_workers(workers), training, top_k, storage, stage_callbacks())
+        config, storage = chosen.with_workers(given.workers), given.paths.with_store(store)
+        output = run_refit(agent, corpus, config, given.training, top_k, storage, stage_callbacks())
         return output.summary, output.model, output.predictions, output.untuned
 
     return refit

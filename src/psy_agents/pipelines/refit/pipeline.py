@@ -6,7 +6,7 @@ from psy_agents.pipelines.refit.nodes import refit_agent
 from psy_agents.pipelines.tags import REFIT, agent_tag, candidates_tag, stage_tag
 
 SHARED = ("corpus", "study_store")
-PARAMETERS = ("params:hpo.refit", "params:training", "params:hpo.paths", "params:hpo.workers")
+PARAMETERS = ("params:bundle.refit",)
 OUTPUTS = ("refit_summary", "refit_model", "refit_predictions", "refit_untuned_predictions")
 
 

@@ -7,34 +7,21 @@ from typing import Any
 import pandas as pd
 
 from psy_agents.agents.registry import AGENTS
-from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.hpo.refit.config import RefitConfig
-from psy_agents.reporting.config import ReportConfig
-from psy_agents.training.config import TrainingSettings
+from psy_agents.pipelines.bundles import ReportBundle
 
 
-def make_report(
-    corpus: Corpus,
-    ratings: pd.DataFrame,
-    store: str,
-    config: ReportConfig,
-    baselines: BaselinesConfig,
-    refit: RefitConfig,
-    training: TrainingSettings,
-    *refits: Any,
-) -> dict[str, Any]:
+def make_report(corpus: Corpus, ratings: pd.DataFrame, store: str, given: ReportBundle, *refits: Any) -> dict[str, Any]:
     """Score the agents that have a refit on this corpus, and the baselines, on the same test pairs.
 
     Args:
         refits: summary, predictions and predictions of the untuned agent, of each agent in turn; None where there is none yet.
     """
-    from psy_agents.baselines.system import BaselineSetup
     from psy_agents.reporting.build import build_report, read_refits
     from psy_agents.tracking.code_version import git_commit
 
-    found, setup = read_refits(AGENTS, refits[::3], refits[1::3], refits[2::3]), BaselineSetup(baselines, refit, training)
-    return build_report(corpus, store, found, config, setup, ratings, git_commit()).model_dump(mode="json")
+    found, setup = read_refits(AGENTS, refits[::3], refits[1::3], refits[2::3]), given.baseline_setup()
+    return build_report(corpus, store, found, given.report, setup, ratings, git_commit()).model_dump(mode="json")
 
 
 def show_report(report: dict, store: str, *summaries: dict | None) -> dict[str, Any]:

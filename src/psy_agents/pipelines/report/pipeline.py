@@ -5,7 +5,7 @@ from kedro.pipeline import Pipeline, node
 from psy_agents.agents.registry import AGENTS
 from psy_agents.pipelines.report.nodes import make_report, show_report
 
-PARAMETERS = ("params:report", "params:baselines", "params:hpo.refit", "params:training")
+PARAMETERS = ("params:bundle.report",)
 CONTENTS = ("tables", "figures", "latex", "page")
 NAMESPACE = "report"
 """Of both nodes and all their datasets: kedro-viz collapses them into one box."""
