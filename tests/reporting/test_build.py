@@ -1,9 +1,11 @@
 """What the report says of the choice of the winner."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from psy_agents.reporting.build import mean_of_other_seeds_choice
+from psy_agents.reporting.build import mean_of_other_seeds_choice, same_models
 
 
 def test_each_seed_scores_the_candidate_that_the_other_seeds_choose():
@@ -25,3 +27,14 @@ def test_it_has_no_optimism_where_the_winners_mean_has():
     others = np.mean([mean_of_other_seeds_choice(draw.tolist()) for draw in draws])
     assert winners - 0.5 == pytest.approx(0.026, abs=0.002)
     assert others == pytest.approx(0.5, abs=0.002)
+
+
+def test_an_untuned_agent_is_compared_only_where_it_is_another_model():
+    """Where it is the winner it is the same model, unless the agent is an ensemble."""
+
+    def refit(is_winner, ensemble=None):
+        untuned = None if is_winner is None else SimpleNamespace(is_winner=is_winner)
+        return SimpleNamespace(summary=SimpleNamespace(untuned=untuned, ensemble=ensemble))
+
+    refits = {"criteria": refit(True), "evidence": refit(False), "share": refit(None), "joint": refit(True, ensemble="seeds")}
+    assert same_models(refits) == {"untuned_criteria"}

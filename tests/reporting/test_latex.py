@@ -137,6 +137,15 @@ def test_latex_sets_the_tables(report, tmp_path):
     assert (tmp_path / "tables.pdf").exists()
 
 
+def test_a_table_without_a_row_is_left_out(report):
+    whole = latex_tables(report)
+    bare = latex_tables(report.model_copy(update={"comparisons": [], "gains": [], "ensembles": []}))
+    for name in ("comparisons", "gains", "ensembles"):
+        label = rf"\label{{tab:psy-agents-{name}}}"
+        assert label in whole and label not in bare
+    assert r"\label{tab:psy-agents-summary}" in bare
+
+
 def test_gains_and_ensembles_have_a_row_each_and_costs_are_multiples(report):
     gained = body(gains_latex(report))[1:]
     assert len(gained) == len([each for each in report.gains if each.criterion is None])

@@ -144,7 +144,10 @@ def evaluate_systems(
     baseline_tables = {name: with_gold(table, gold) for name, table in untuned.items()} | baseline_predictions(corpus, SPLIT, baselines)
     evaluations += [evaluate(name, "baseline", table, texts, criteria, **bootstrap) for name, table in baseline_tables.items()]
     tables = predictions | baseline_tables
-    comparisons = compare(tables, texts, criteria, baselines=set(baseline_tables), permutations=config.permutations, **bootstrap)
+    compared = {name: table for name, table in tables.items() if name not in same_models(refits)}
+    comparisons = compare(
+        compared, texts, criteria, baselines=compared.keys() & baseline_tables.keys(), permutations=config.permutations, **bootstrap
+    )
     return Report(
         data_hash=data_hash,
         posts=gold["post_id"].nunique(),
@@ -175,6 +178,15 @@ def evaluate_systems(
         stages=stages,
         missing=[agent for agent in AGENTS if agent not in refits],
     )
+
+
+def same_models(refits: Mapping[str, RefitResult]) -> set[str]:
+    """The untuned agents that are the tuned ones: a model is not compared with itself, and no p-value pays for it in Holm's correction."""
+    return {
+        f"{UNTUNED}_{agent}"
+        for agent, refit in refits.items()
+        if refit.summary.ensemble is None and refit.summary.untuned is not None and refit.summary.untuned.is_winner
+    }
 
 
 def with_gold(predictions: pd.DataFrame, gold: pd.DataFrame) -> pd.DataFrame:

@@ -40,8 +40,11 @@ def latex_text(text: str) -> str:
 
 
 def latex_tables(report: Report) -> str:
-    """All tables as the text of one file: criteria, their intervals, ReDSM5's classes, summary, comparisons, gains, ensembles."""
-    tables = (criteria_latex, intervals_latex, classes_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex)
+    """The tables as the text of one file: criteria, their intervals, ReDSM5's classes, summary; comparisons, gains and ensembles if any."""
+    tables = [criteria_latex, intervals_latex, classes_latex, summary_latex]
+    tables += [comparisons_latex] if report.comparisons else []
+    tables += [gains_latex] if any(each.criterion is None for each in report.gains) else []
+    tables += [ensembles_latex] if report.ensembles else []
     return "\n".join([PREAMBLE, *(table(report) for table in tables)])
 
 
