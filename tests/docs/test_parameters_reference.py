@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Literal, get_args
 
 import pytest
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import BaseModel, Field
 
 from psy_agents.pipeline_registry import register_pipelines
+from psy_agents.pipelines.bundles import BUNDLES
 from psy_agents.training.config import HyperParameters
 
 ROOT = Path(__file__).parents[2]
@@ -30,9 +32,22 @@ def documents_tool(name: str) -> ModuleType:
 reference = documents_tool("parameters_reference")
 
 
+def read_by_nodes() -> Iterator[tuple[str, type]]:
+    """Each parameter that a node reads, by itself or in a bundle, with its type."""
+    for name, kind in TypeExtractor(register_pipelines()).extract_types_from_pipelines().items():
+        if name not in BUNDLES:
+            yield name, kind
+            continue
+        for field, section in BUNDLES[name].sections.items():
+            annotation = kind.model_fields[field].annotation
+            if isinstance(section, str):
+                yield section, annotation
+            else:
+                yield from ((each, get_args(annotation)[1]) for each in section.values())
+
+
 def test_every_parameter_that_a_node_reads_has_its_section():
-    read = TypeExtractor(register_pipelines()).extract_types_from_pipelines()
-    models = {place: model for place, model in read.items() if issubclass(model, BaseModel)}
+    models = {place: model for place, model in read_by_nodes() if issubclass(model, BaseModel)}
     assert {"hpo.stage0", "preprocessing", "search_space", "training"} <= set(models)
     found = {place: section.model for section in reference.sections() for place in section.places}
     assert {place: found.get(place) for place in models} == models
