@@ -1,8 +1,9 @@
 """How often the intervals of a report hold the truth, how often its tests err, and what they find.
 
-Simulated test sets: posts with nine criteria of ReDSM5's prevalences (2 to 26 %), whose pairs depend on each other within a post and, with
-``--author`` posts each, within an author. Systems see a noisy signal of the labels. Their spans hit, miss and overlap the gold spans. The
-truth is the metric on 20,000 posts; of a macro mean it is the mean over the criteria with a positive in the test set.
+Simulated test sets: posts with nine criteria of ReDSM5's prevalences (2 to 26 %), or with ``--prevalence rare`` sixteen of 4 to 17 %. Pairs
+depend on each other within a post and, with ``--author`` posts each, within an author. Systems see a noisy signal of the labels. Their
+spans hit, miss and overlap the gold spans. The truth is the metric on 20,000 posts; of a macro mean it is the mean over the criteria with
+a positive in the test set.
 
     python benchmarks/coverage.py rare                      # seconds: F1 of a criterion, candidates computed exactly
     python benchmarks/coverage.py macro --sets 400          # macro-F1, candidates on the same sets
@@ -23,14 +24,18 @@ import pandas as pd
 from scipy.stats import beta, binom, norm, t
 
 from psy_agents.evaluation.evaluate import evaluate
-from psy_agents.evaluation.intervals import exact_interval, f1_interval, f1_mean_interval, mean_interval
+from psy_agents.evaluation.intervals import exact_f1_interval, f1_interval, mean_interval
 from psy_agents.evaluation.predictions import predictions_table
 from psy_agents.evaluation.results import Evaluation
 from psy_agents.evaluation.significance import ALPHA, compare
 from psy_agents.evaluation.spans import Span
 
-CRITERIA = [f"c{number}" for number in range(9)]
-PREVALENCE = np.array([0.26, 0.24, 0.13, 0.10, 0.10, 0.08, 0.045, 0.035, 0.023])
+PREVALENCES = {
+    "redsm5": np.array([0.26, 0.24, 0.13, 0.10, 0.10, 0.08, 0.045, 0.035, 0.023]),
+    "rare": np.linspace(0.04, 0.17, 16),
+}
+PREVALENCE = PREVALENCES["redsm5"]
+CRITERIA = [f"c{number}" for number in range(len(PREVALENCE))]
 WORDS, SPAN = 40, 6
 TEXT = " ".join(["word"] * WORDS)
 TRUTH_POSTS = 20_000
@@ -169,7 +174,7 @@ def rare(args: argparse.Namespace) -> None:
     posts, share = 100, 0.05
     candidates = {
         "Wilson of the overlap": f1_interval,
-        "Clopper-Pearson of the overlap": mapped(exact_interval),
+        "Clopper-Pearson of the overlap": exact_f1_interval,
         "Jeffreys of the overlap": mapped(jeffreys),
         "Goutte-Gaussier": goutte_gaussier,
         "percentile bootstrap": percentile(posts),
@@ -253,10 +258,11 @@ def macro_candidates(rng: np.random.Generator, counts: np.ndarray, resamples: in
         ends = np.array([interval(*each) for each in zip(overlaps, sizes, strict=True)]).T
         return mean_interval(value, values, ends, draws)
 
+    known = rng.beta(overlaps * sizes + 0.5, (1 - overlaps) * sizes + 0.5, (4000, len(sizes)))  # Krishnamoorthy and Lee 2010.
     return {
-        "from Beta draws of the overlaps": f1_mean_interval(value, overlaps, sizes, draws),
+        "from Clopper-Pearson's (Zou)": recovered(exact_f1_interval),
         "from Wilson's intervals (Zou)": recovered(f1_interval),
-        "from Clopper-Pearson's (Zou)": recovered(mapped(exact_interval)),
+        "from Beta draws of the overlaps": tuple(np.quantile((2 * known / (1 + known)).mean(axis=1), (0.025, 0.975))),
         "jackknife with t": (value + t.ppf(0.025, posts - 1) * error, value + t.ppf(0.975, posts - 1) * error),
         "percentile bootstrap": tuple(np.quantile(means, (0.025, 0.975))),
         "BCa bootstrap": tuple(np.quantile(means, norm.cdf([bias + each / (1 - acceleration * each) for each in shifted]))),
@@ -314,6 +320,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("rare", "macro", "intervals", "tests"))
     parser.add_argument("--posts", type=int, nargs="+", default=[38, 100, 223])
+    parser.add_argument("--prevalence", choices=PREVALENCES, default="redsm5")
     parser.add_argument("--sets", type=int, default=200)
     parser.add_argument("--skill", type=float, default=2.0, help="0: the system sees nothing of the labels")
     parser.add_argument("--author", type=int, default=1, help="posts of each author")
@@ -321,6 +328,9 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    global PREVALENCE, CRITERIA
+    PREVALENCE = PREVALENCES[args.prevalence]
+    CRITERIA = [f"c{number}" for number in range(len(PREVALENCE))]
     {"rare": rare, "macro": macro, "intervals": intervals, "tests": tests}[args.part](args)
 
 

@@ -11,7 +11,7 @@ from psy_agents.evaluation.bootstrap import resample_weights
 from psy_agents.evaluation.classification import classification_metrics
 from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.evidence import EvidenceScorer
-from psy_agents.evaluation.intervals import biased_interval, f1_interval, f1_mean_interval, mean_interval, ranking_interval
+from psy_agents.evaluation.intervals import biased_interval, exact_f1_interval, f1_interval, mean_interval, ranking_interval
 from psy_agents.evaluation.metrics.criteria.ece import ECE
 from psy_agents.evaluation.predictions import read_predictions, write_predictions
 
@@ -123,7 +123,8 @@ def test_macro_means_have_an_interval_from_those_of_their_criteria(evaluation, r
         interval = mean_interval(value, values, ends, draws)
         if name == "f1":
             sizes = [len(rows) for rows in positive_or_predicted(resamples[0], present)]
-            interval = f1_mean_interval(value, values / (2 - values), sizes, draws)
+            ends = np.array([exact_f1_interval(*each) for each in zip(values / (2 - values), sizes, strict=True)]).T
+            interval = mean_interval(value, values, ends, draws)
         check(evaluation.criterion.macro.estimate(name), value, interval)
     assert evaluation.criterion.macro.auprc.value == pytest.approx(tables["macro_auprc"][0])
     predicted = resamples[0].groupby("criterion")["predicted"].sum()

@@ -23,7 +23,7 @@ from psy_agents.evaluation.intervals import (
     Interval,
     biased_interval,
     bootstrap_interval,
-    f1_mean_interval,
+    exact_f1_interval,
     mean_interval,
     ranking_interval,
     ratio_and_size,
@@ -140,7 +140,8 @@ def class_estimates(metric: ClassMetric, found: Resampled, counts: Counts, units
     present = [number for number in range(n) if number in ends]
     if present and metric.interval == "f1":
         overlaps = [ratio_and_size(*metric.ratio(Counts(*(count[:, number] for count in counts))), units) for number in present]
-        ends[n + 1] = f1_mean_interval(float(found.value[n + 1]), *zip(*overlaps, strict=True), found.draws[:, present])
+        wide = np.array([exact_f1_interval(*overlap) for overlap in overlaps]).T
+        ends[n + 1] = mean_interval(float(found.value[n + 1]), found.value[present], wide, found.draws[:, present])
     elif present and all(ends[number] is not None for number in present):
         both = np.array([ends[number] for number in present]).T
         unknown = np.array([ends[number] == UNKNOWN for number in present])

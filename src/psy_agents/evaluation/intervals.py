@@ -21,7 +21,6 @@ TAIL = (1 - CONFIDENCE_LEVEL) / 2
 Z = 1.959963984540054
 """The 97.5 % quantile of the standard normal distribution."""
 TOLERANCE = 1e-12
-FIDUCIAL_DRAWS = 4000
 Interval = tuple[float, float]
 UNKNOWN: Interval = (0.0, 1.0)
 """The interval of a ratio without any case."""
@@ -88,7 +87,16 @@ def f1_interval(overlap: float, size: float) -> Interval:
     Given the number of cases that are predicted or gold, TP is binomial with J (Lam, Gopal and Qian, "Confidence Intervals for the F1
     Score: A Comparison of Four Methods", 2023, the indirect Wilson method).
     """
-    low, high = wilson_interval(overlap, size)
+    return _f1_ends(wilson_interval(overlap, size))
+
+
+def exact_f1_interval(overlap: float, size: float) -> Interval:
+    """Clopper and Pearson's interval of the overlap, mapped to F1: wider than `f1_interval`, as a mean of many rare criteria needs it."""
+    return _f1_ends(exact_interval(overlap, size))
+
+
+def _f1_ends(overlap: Interval) -> Interval:
+    low, high = overlap
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
@@ -131,9 +139,7 @@ def ranking_interval(value: float, draws: np.ndarray, positives: np.ndarray, uni
     return wilson_interval(min(value, 1.0), size)
 
 
-def mean_interval(
-    value: float, values: np.ndarray, ends: np.ndarray, draws: np.ndarray, unknown: np.ndarray | None = None
-) -> Interval:
+def mean_interval(value: float, values: np.ndarray, ends: np.ndarray, draws: np.ndarray, unknown: np.ndarray | None = None) -> Interval:
     """The interval of the mean of several estimates from the interval of each: the recovery of variances.
 
     Zou, Huang and Zhang, "A note on confidence interval estimation for a linear function of binomial proportions", Computational
@@ -156,34 +162,6 @@ def mean_interval(
         return float(np.sqrt(max(of_known @ correlation @ of_known, 0.0)) + gaps[unknown].sum()) / len(gaps)
 
     return float(value - gap(values - ends[0])), float(value + gap(ends[1] - values))
-
-
-def f1_mean_interval(value: float, overlaps: Sequence[float], sizes: Sequence[float], draws: np.ndarray) -> Interval:
-    """The interval of the mean of several F1, from what is known of the overlap of each.
-
-    An overlap J of n cases, TP of them hits, is known as a draw from Beta(TP + 1/2, n - TP + 1/2); the interval has the quantiles of the
-    mean of 2 J / (1 + J) over such draws (Krishnamoorthy and Lee, "Inference for functions of parameters in discrete distributions
-    based on fiducial approach", Journal of Statistical Planning and Inference 2010; for one F1 Goutte and Gaussier, ECIR 2005). It
-    keeps the skew of criteria with one or two positives, which `mean_interval` has no room for. Draws of correlated criteria are
-    correlated normals, mapped to their quantiles.
-
-    Args:
-        value: the mean.
-        overlaps, sizes: (k,) of each criterion, as `f1_interval` takes them.
-        draws: (resamples, k) F1 in each resample, for the correlations.
-    """
-    from scipy.special import betaincinv, ndtr
-
-    values, vectors = np.linalg.eigh(_correlation(draws))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    root /= np.linalg.norm(root, axis=1, keepdims=True)
-    normals = np.random.default_rng(0).standard_normal((FIDUCIAL_DRAWS, len(overlaps))) @ root.T
-    grid, mean = np.linspace(-4.5, 4.5, 181), np.zeros(FIDUCIAL_DRAWS)
-    for overlap, size, normal in zip(overlaps, sizes, normals.T, strict=True):
-        overlap_at = betaincinv(overlap * size + 0.5, (1 - overlap) * size + 0.5, ndtr(grid))
-        mean += np.interp(normal, grid, 2 * overlap_at / (1 + overlap_at)) / len(overlaps)
-    low, high = np.quantile(mean, (TAIL, 1 - TAIL))
-    return float(min(low, value)), float(max(high, value))
 
 
 def _correlation(draws: np.ndarray) -> np.ndarray:
