@@ -129,7 +129,7 @@ def macro_f1_interval(hits: np.ndarray, sizes: np.ndarray) -> tuple[float, float
 
 @pytest.mark.parametrize("missed", [12, 4])
 def test_the_interval_of_many_criteria_that_are_hardly_or_mostly_found_leaves_room_on_both_sides(missed):
-    """Sixteen criteria of one to five cases, of which so many have no hit and the rest one miss less than cases."""
+    """Sixteen criteria of one to five cases: ``missed`` of them have no hit, each of the others misses one case at most."""
     sizes = np.array([1, 2, 3, 5] * 4)
     value, low, high = macro_f1_interval(np.where(np.arange(16) < missed, 0, np.maximum(sizes - 1, 1)), sizes)
     assert 0 < low < value - 0.05 and value + 0.05 < high < 1

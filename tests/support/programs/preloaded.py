@@ -11,23 +11,18 @@ import functools
 import importlib
 import json
 import os
-import runpy
 import select
 import shlex
 import signal
-import site
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from support.waiting import PATIENCE, wait_for
-
-SCRIPTS_NEED = ("torch", "transformers.modeling_utils", "psy_agents.hpo.run_stage", "psy_agents.hpo.objective")
-"""Imported before scripts are forked."""
 
 
 def environment(source: Path | None = None) -> dict[str, str]:
@@ -38,12 +33,13 @@ def environment(source: Path | None = None) -> dict[str, str]:
 class Started:
     """A started program, with the methods of `subprocess.Popen` that tests use."""
 
-    def __init__(self, pid: int, status: Path, errors: Path) -> None:
-        self.pid, self._status, self._errors = pid, status, errors
+    def __init__(self, pid: int, folder: Path) -> None:
+        self.pid, self._folder = pid, folder
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while it runs."""
-        return int(self._status.read_text()) if self._status.exists() else None
+        status = self._folder / "status"
+        return int(status.read_text()) if status.exists() else None
 
     def wait(self, timeout: float = PATIENCE) -> int:
         wait_for(lambda: self.poll() is not None, timeout)
@@ -58,41 +54,31 @@ class Started:
 
     def errors(self) -> str:
         """What it has written to standard error."""
-        return self._errors.read_text()
+        return (self._folder / "errors").read_text()
+
+    def completed(self) -> subprocess.CompletedProcess:
+        """Wait for it; its exit status and what it has written."""
+        status = self.wait()
+        return subprocess.CompletedProcess(self.pid, status, (self._folder / "output").read_text(), self.errors())
 
 
-def start(module: str, *arguments: str) -> Started:
-    """Run ``main(arguments)`` of a module in a process of its own."""
-    folder = _new_folder()
-    return _fork({"module": module, "arguments": arguments}, folder)
+def start(module: str, *arguments: str, source: Path | None = None) -> Started:
+    """Run ``main(arguments)`` of a module in a process of its own, with this package or the one in ``source``."""
+    folder = Path(tempfile.mkdtemp(prefix="program"))
+    server = _server(source)
+    server.stdin.write(json.dumps({"module": module, "arguments": arguments, "folder": str(folder)}) + "\n")
+    server.stdin.flush()
+    return Started(int(server.stdout.readline()), folder)
 
 
 def run_command(command: str, project: Path) -> subprocess.CompletedProcess:
     """``kedro ...`` or ``python -m ...`` at the root of a project, with the code that lies there, and what it writes."""
-    folder = _new_folder()
-    arguments = [str(project), *shlex.split(command)]
-    started = _fork({"module": "support.programs.typed_command", "arguments": arguments}, folder, project / "src")
-    status = started.wait()
-    return subprocess.CompletedProcess(command, status, (folder / "output").read_text(), started.errors())
+    return start("support.programs.typed_command", str(project), *shlex.split(command), source=project / "src").completed()
 
 
 def run_script(script: Path, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
     """``python SCRIPT ARGUMENTS``, with what it writes; it may start processes that do the same."""
-    folder = _new_folder()
-    started = _fork({"script": str(script), "arguments": arguments, "cwd": str(cwd or Path.cwd())}, folder)
-    status = started.wait()
-    return subprocess.CompletedProcess([str(script), *arguments], status, (folder / "output").read_text(), started.errors())
-
-
-def _new_folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="program"))
-
-
-def _fork(request: Mapping[str, object], folder: Path, source: Path | None = None) -> Started:
-    server = _server(source)
-    server.stdin.write(json.dumps({**request, "folder": str(folder)}) + "\n")
-    server.stdin.flush()
-    return Started(int(server.stdout.readline()), folder / "status", folder / "errors")
+    return start("support.programs.script", str(cwd or Path.cwd()), str(script), *arguments).completed()
 
 
 @functools.cache
@@ -114,7 +100,7 @@ def _serve() -> None:
                 return
             request = json.loads(line)
             folder = Path(request["folder"])
-            main = _imported(request)
+            main = importlib.import_module(request["module"]).main  # Imported here, for this and all later children.
             pid = os.fork()
             if pid == 0:
                 _run(main, request["arguments"], folder)
@@ -126,22 +112,6 @@ def _serve() -> None:
                 file = running.pop(ended)
                 file.with_suffix(".part").write_text(str(os.waitstatus_to_exitcode(status)))
                 file.with_suffix(".part").rename(file)
-
-
-def _imported(request: Mapping) -> Callable[[Sequence[str]], object]:
-    """What the child calls with its arguments; what it needs is imported here, for this and all later children."""
-    if "module" in request:
-        return importlib.import_module(request["module"]).main
-    for module in SCRIPTS_NEED:
-        importlib.import_module(module)
-    return functools.partial(_run_script, Path(request["script"]), request["cwd"])
-
-
-def _run_script(script: Path, cwd: str, arguments: Sequence[str]) -> None:
-    os.chdir(cwd)
-    sys.argv = [str(script), *arguments]
-    site.addsitedir(str(script.parent))  # Where Python itself looks for a script's modules.
-    runpy.run_path(str(script), run_name="__main__")
 
 
 def _run(main: Callable[[Sequence[str]], object], arguments: Sequence[str], folder: Path) -> NoReturn:
