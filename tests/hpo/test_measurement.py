@@ -63,7 +63,7 @@ def test_nothing_is_measured_where_it_is_turned_off_or_trials_run_on_a_cluster(m
 
 def test_a_damaged_measurement_is_made_again(tmp_path, caplog):
     (tmp_path / "m.json").write_text(json.dumps({"agent": "share"}))
-    assert kept(tmp_path / "m.json", Measurement) is None and "is no measurement of this version" in caplog.text
+    assert kept(tmp_path / "m.json", Measurement) is None and "is no Measurement of this version" in caplog.text
 
 
 def test_where_no_epoch_can_be_timed_the_log_gives_the_reason_and_the_search_continues(meter, caplog):

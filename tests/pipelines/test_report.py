@@ -9,6 +9,9 @@ from sklearn.metrics import f1_score, precision_recall_fscore_support
 from support.finished_results import REPORT, TOP_KS, latest, loaded, table, top_k_path
 
 from psy_agents.agents.registry import AGENTS
+from psy_agents.baselines.systems.embedding import Embedding
+from psy_agents.baselines.systems.tfidf import Tfidf
+from psy_agents.errors import ProgramError
 from psy_agents.evaluation.evidence import EvidenceScorer
 
 
@@ -103,6 +106,20 @@ def test_an_ensemble_and_the_untuned_agent_are_reported_with_what_they_show(copi
     of_pair = "metric == 'macro_f1' and first == 'criteria' and second == 'untuned_criteria' and with_baseline"
     (compared,) = table(copied, "comparisons").query(of_pair).to_dict("records")
     assert compared["value"] == pytest.approx(shown["macro_f1"] - macro)
+
+
+def test_the_leaderboard_shows_the_baselines_scores_that_the_search_stored_and_fits_none(copied, resumed, monkeypatch):
+    def fit(*_):
+        raise AssertionError("a baseline is fitted")
+
+    files = [copied / "data/test" / name for name in ("07_model_output/baselines.json", "08_reporting/leaderboard.csv")]
+    before = [file.read_text() for file in files]
+    monkeypatch.setattr(Tfidf, "fit", fit)
+    monkeypatch.setattr(Embedding, "fit", fit)
+    resumed().run(pipeline_names=["leaderboard"])
+    assert [file.read_text() for file in files] == before
+    with pytest.raises(ProgramError, match="AssertionError"):
+        resumed(baselines={"tfidf": {"c": [0.5]}}).run(pipeline_names=["leaderboard"])
 
 
 def test_the_leaderboard_has_each_stage_of_each_agent_with_the_value_of_its_top_k_and_the_test_value_of_the_refit(finished):

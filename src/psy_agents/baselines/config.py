@@ -104,3 +104,8 @@ class BaselinesConfig(Schema):
     embedding: EmbeddingConfig = EmbeddingConfig()
     nli: NliConfig = NliConfig()
     chat: ChatConfig = ChatConfig()
+    stored: UserPath | None = Field(
+        None,
+        description="Folder of the scores on validation, a file a system and what they depend on: the next run reads them; "
+        "null: each run computes them.",
+    )

@@ -7,14 +7,14 @@ functions. The baseline is then fitted on train + validation.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 
 import pandas as pd
 
 from psy_agents.agents.decoding import SENTENCES, DecodingRule, decode_with_scores
 from psy_agents.agents.saved.agent import Decisions
-from psy_agents.baselines.registry import systems_of
+from psy_agents.baselines.registry import baseline_names, systems_of
 from psy_agents.baselines.system import Answering, Baseline, BaselineSetup, System
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.evaluation.classification import classification_metrics
@@ -30,13 +30,15 @@ FIXED_DECISIONS = Decisions(threshold=0.5, rule=DecodingRule(threshold=0.0, max_
 LENGTHS = (1,)  # Candidates are sentences: a rule for spans of tokens has nothing to choose from.
 
 
-def baseline_table(corpus: Corpus, split: str, setup: BaselineSetup) -> dict[str, dict[str, float]]:
+def baseline_table(
+    corpus: Corpus, split: str, setup: BaselineSetup, systems: Sequence[System] | None = None
+) -> dict[str, dict[str, float]]:
     """The metrics of every baseline on one split, by the name of the baseline.
 
     Criteria baselines have the keys of `classification_metrics`, evidence baselines the keys of `EvidenceScorer.score`,
     without pairs whose evidence is unknown. For the arguments see `baseline_predictions`.
     """
-    predictions, criteria = baseline_predictions(corpus, split, setup), list(corpus.criteria)
+    predictions, criteria = baseline_predictions(corpus, split, setup, systems), list(corpus.criteria)
     texts = dict(zip(corpus.posts["post_id"], corpus.posts["text"], strict=True))
     scored = {name: ScoredPairs.from_table(table, texts, criteria) for name, table in predictions.items()}
     scorer = next(iter(scored.values())).evidence_scorer()
@@ -48,7 +50,9 @@ def baseline_table(corpus: Corpus, split: str, setup: BaselineSetup) -> dict[str
     }
 
 
-def baseline_predictions(corpus: Corpus, split: str, setup: BaselineSetup) -> dict[str, pd.DataFrame]:
+def baseline_predictions(
+    corpus: Corpus, split: str, setup: BaselineSetup, systems: Sequence[System] | None = None
+) -> dict[str, pd.DataFrame]:
     """The predictions table (`psy_agents.evaluation.predictions`) of every baseline on one split, by the name of the baseline.
 
     Criteria baselines predict no spans; evidence baselines predict only spans.
@@ -56,19 +60,20 @@ def baseline_predictions(corpus: Corpus, split: str, setup: BaselineSetup) -> di
     Args:
         split: validation: baselines are fitted on train, and all choices are made on validation itself, as for a trial of the search.
             Any other: see the module.
+        systems: whose baselines; None: all that the configuration asks for.
 
     Raises:
         UserError: train + validation cannot be divided, or a system's encoder, model or endpoint cannot be used.
     """
     gold, fitting = gold_table(corpus.pairs, corpus.splits, split), _Fitting(corpus, split, setup.refit)
     tables: dict[str, pd.DataFrame] = {}
-    for system in systems_of(setup):
+    systems = systems_of(setup) if systems is None else systems
+    for system in systems:
         for baseline in system.baselines:
             answers, decisions = fitting.answers(system, baseline)
             tables[baseline.name] = _table(gold, baseline, fitting.scored, answers, decisions)
         fitting.forget()
-    first = [name for name, table in tables.items() if table["spans"].isna().all()]
-    return {name: tables[name] for name in (*first, *(name for name in tables if name not in first))}
+    return {name: tables[name] for name in baseline_names(systems)}
 
 
 class _Fitting:

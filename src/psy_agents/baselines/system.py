@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.evaluation.metrics.kinds import Side
@@ -75,6 +75,10 @@ class System(ABC):
     def settings(self, baseline: Baseline) -> Sequence[Hashable]:
         """The settings that are tried on validation, the simplest first."""
         return (None,)
+
+    def depends_on(self) -> Mapping[str, Any] | None:
+        """What its answers depend on beside corpus and code, as plain data: its scores are stored by it. None: they are not stored."""
+        return None
 
     @abstractmethod
     def fit(self, train: PairData, setting: Hashable) -> Answering:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,10 @@ class AllPositive(System):
 
     baselines = (Baseline("all_positive", "criteria", ("criteria",)), Baseline("whole_post", "evidence", ("evidence",)))
     chosen_on_validation = False
+
+    def depends_on(self) -> Mapping[str, Any]:
+        """Nothing else."""
+        return {}
 
     def fit(self, train: PairData, setting: Hashable) -> Answering:
         """Learn nothing."""

@@ -29,7 +29,7 @@ Pair = tuple[str, str]
 
 
 class Chat(System):
-    """``chat`` and ``chat_quotes``."""
+    """``chat`` and ``chat_quotes``. Their scores are not stored: the answers are (`StoredAnswers`), and a server may change its model."""
 
     baselines = (Baseline("chat", "criteria", ("criteria",)), Baseline("chat_quotes", "evidence", ("evidence",)))
 

@@ -6,7 +6,8 @@ mean of its sentences' embeddings and their highest value in each dimension.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from psy_agents.baselines.config import BaselinesConfig
 from psy_agents.baselines.sentences import TextModel, distinct
 from psy_agents.baselines.system import Answering, Baseline, BaselineSetup, System
 from psy_agents.evaluation.spans import sentence_spans
+from psy_agents.files.checksums import file_states
 from psy_agents.training.data import PairData
 
 BATCH_TOKENS = 8192
@@ -41,6 +43,12 @@ class Embedding(System):
         """C where the regression is used."""
         return self.setup.config.embedding.c if "criteria" in baseline.uses else (None,)
 
+    def depends_on(self) -> Mapping[str, Any]:
+        """The settings that are tried, and the encoder's files."""
+        from psy_agents.agents.encoders.loading import locate_encoder
+
+        return {"c": list(self.setup.config.embedding.c), "encoder": file_states(locate_encoder(self._encoder))}
+
     def fit(self, train: PairData, setting: float | None) -> Answering:
         """Fit the regressions; the encoder stays as it is."""
         return TextModel(train, self._posts, self._sentences, setting)
@@ -55,9 +63,12 @@ class Embedding(System):
         """(texts, hidden size) embeddings. Each text is embedded once, because neither fit nor setting changes it."""
         new = [text for text in distinct(texts)[0] if text not in self._vectors]
         if new:
-            encoder = self.setup.config.embedding.encoder or self.setup.training.hyperparameters({}).encoder
-            self._vectors |= dict(zip(new, embed(new, encoder), strict=True))
+            self._vectors |= dict(zip(new, embed(new, self._encoder), strict=True))
         return np.array([self._vectors[text] for text in texts])
+
+    @property
+    def _encoder(self) -> str:
+        return self.setup.config.embedding.encoder or self.setup.training.hyperparameters({}).encoder
 
 
 def embed(texts: Sequence[str], encoder: str) -> np.ndarray:

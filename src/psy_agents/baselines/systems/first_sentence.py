@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,10 @@ class FirstSentence(System):
 
     baselines = (Baseline("first_sentence", "evidence", ("evidence",)),)
     chosen_on_validation = False
+
+    def depends_on(self) -> Mapping[str, Any]:
+        """Nothing else."""
+        return {}
 
     def fit(self, train: PairData, setting: Hashable) -> Answering:
         """Learn nothing."""

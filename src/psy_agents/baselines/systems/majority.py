@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,10 @@ class Majority(System):
 
     baselines = (Baseline("majority", "criteria", ("criteria",)),)
     chosen_on_validation = False
+
+    def depends_on(self) -> Mapping[str, Any]:
+        """Nothing else."""
+        return {}
 
     def fit(self, train: PairData, setting: Hashable) -> Answering:
         """Count the training pairs."""

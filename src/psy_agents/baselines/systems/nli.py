@@ -7,8 +7,9 @@ calibration, thresholds and decoding rule are chosen as for every baseline.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from psy_agents.baselines.system import Answering, Baseline, BaselineSetup, Syst
 from psy_agents.errors import UserError
 from psy_agents.evaluation.calibration import log_odds
 from psy_agents.evaluation.spans import sentence_spans
+from psy_agents.files.checksums import file_states
 from psy_agents.training.data import PairData
 from psy_agents.training.scoring import Answers
 
@@ -38,6 +40,11 @@ class Nli(System):
     def is_used(cls, config: BaselinesConfig) -> bool:
         """Whether a model is named."""
         return config.nli.model is not None
+
+    def depends_on(self) -> Mapping[str, Any]:
+        """The hypothesis, and the model's files."""
+        config = self.setup.config.nli
+        return {"hypothesis": config.hypothesis, "model": file_states(Path(config.model))}
 
     def fit(self, train: PairData, setting: Hashable) -> Answering:
         """Learn nothing."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import product
+from typing import Any
 
 from psy_agents.baselines.sentences import TextModel, distinct
 from psy_agents.baselines.system import Answering, Baseline, System
@@ -23,6 +24,10 @@ class Tfidf(System):
         """The longest run of words, and C where the regression is used."""
         config = self.setup.config.tfidf
         return tuple(product(config.ngrams, config.c if "criteria" in baseline.uses else (None,)))
+
+    def depends_on(self) -> Mapping[str, Any]:
+        """The settings that are tried."""
+        return self.setup.config.tfidf.model_dump(mode="json")
 
     def fit(self, train: PairData, setting: tuple[int, float | None]) -> Answering:
         """Fit vocabulary, weights and regressions."""

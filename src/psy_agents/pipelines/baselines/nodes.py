@@ -11,8 +11,8 @@ from psy_agents.training.config import TrainingSettings
 def score_baselines(
     corpus: Corpus, config: BaselinesConfig, refit: RefitConfig, training: TrainingSettings
 ) -> dict[str, dict[str, float]]:
-    """Score every baseline on validation, the split that a search optimises."""
-    from psy_agents.baselines.predict import baseline_table
+    """Score every baseline on validation, the split that a search optimises, unless the scores are stored."""
+    from psy_agents.baselines.stored import validation_scores
     from psy_agents.baselines.system import BaselineSetup
 
-    return baseline_table(corpus, "validation", BaselineSetup(config, refit, training))
+    return validation_scores(corpus, BaselineSetup(config, refit, training))
