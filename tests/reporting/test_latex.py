@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from psy_agents.reporting.latex import (
+    backbones_latex,
     classes_latex,
     comparisons_latex,
     criteria_latex,
@@ -46,10 +47,11 @@ def with_nasty_names(report):
             scores = dict(zip(NASTY, each.criterion.per_criterion.values(), strict=False))
             each = each.model_copy(update={"criterion": each.criterion.model_copy(update={"per_criterion": scores})})
         evaluations.append(each)
-    return report.model_copy(update={"evaluations": tuple(evaluations)})
+    backbones = [each.model_copy(update={"encoder": name}) for name, each in zip(NASTY, report.backbones * len(NASTY), strict=False)]
+    return report.model_copy(update={"evaluations": tuple(evaluations), "backbones": tuple(backbones)})
 
 
-TABLES = [criteria_latex, intervals_latex, classes_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex]
+TABLES = [criteria_latex, intervals_latex, classes_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex, backbones_latex]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -139,8 +141,8 @@ def test_latex_sets_the_tables(report, tmp_path):
 
 def test_a_table_without_a_row_is_left_out(report):
     whole = latex_tables(report)
-    bare = latex_tables(report.model_copy(update={"comparisons": [], "gains": [], "ensembles": []}))
-    for name in ("comparisons", "gains", "ensembles"):
+    bare = latex_tables(report.model_copy(update={"comparisons": [], "gains": [], "ensembles": [], "backbones": ()}))
+    for name in ("comparisons", "gains", "ensembles", "backbones"):
         label = rf"\label{{tab:psy-agents-{name}}}"
         assert label in whole and label not in bare
     assert r"\label{tab:psy-agents-summary}" in bare
@@ -155,3 +157,16 @@ def test_gains_and_ensembles_have_a_row_each_and_costs_are_multiples(report):
         ["share", "seeds", "5", "macro-F1"], ["share", "seeds", "5", "token-F1"], ["criteria", "best candidates", "5", "macro-F1"],
     ]  # fmt: skip
     assert rows[0][5:] == ["$0.080$", r"$\times$5.0", r"$\times$5.0"]
+
+
+def test_backbones_have_the_reports_figures_and_the_caption_says_of_which_machine(report):
+    rows = body(backbones_latex(report))
+    assert rows[0][-3:] == ["Parameters", "Trained", "ms/post"]
+    for each, row in zip(report.backbones, rows[1:], strict=True):
+        figures = [(each.best, "{:.3f}", 1), (each.median, "{:.3f}", 1), (each.parameters, "{:,.1f}", 1e6)]
+        figures += [(each.trained_parameters, "{:,.1f}", 1e6), (each.ms_per_post, "{:,.1f}", 1)]
+        shown = ["--" if value is None else form.format(value / unit) for value, form, unit in figures]
+        assert row == [each.agent, latex_text(each.encoder), f"{each.trials:,}", *shown]
+    assert "on one machine, that of the search" in backbones_latex(report)
+    named = report.model_copy(update={"backbones": tuple(each.model_copy(update={"encoder": "a_b"}) for each in report.backbones)})
+    assert {row[1] for row in body(backbones_latex(named))[1:]} == {r"a\_b"}

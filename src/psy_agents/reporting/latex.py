@@ -40,11 +40,13 @@ def latex_text(text: str) -> str:
 
 
 def latex_tables(report: Report) -> str:
-    """The tables as the text of one file: criteria, their intervals, ReDSM5's classes, summary; comparisons, gains and ensembles if any."""
+    """The tables as the text of one file: criteria, their intervals, ReDSM5's classes, summary; comparisons, gains, ensembles
+    and backbones if any."""
     tables = [criteria_latex, intervals_latex, classes_latex, summary_latex]
     tables += [comparisons_latex] if report.comparisons else []
     tables += [gains_latex] if any(each.criterion is None for each in report.gains) else []
     tables += [ensembles_latex] if report.ensembles else []
+    tables += [backbones_latex] if report.backbones else []
     return "\n".join([PREAMBLE, *(table(report) for table in tables)])
 
 
@@ -206,6 +208,35 @@ def ensembles_latex(report: Report) -> str:
     heads = ["Agent", "Of", "Members", "Metric", "Difference", "$p$", "Training", "Prediction"]
     note = "Ensembles minus the single winner on test; training and prediction in multiples of the winner's seconds."
     return _table(note, "ensembles", "llrllrrr", heads, rows)
+
+
+def backbones_latex(report: Report) -> str:
+    """The encoders of each search that had several, with weights in millions; see `BackboneResult`."""
+    rows = [
+        (
+            each.agent,
+            [
+                latex_text(each.agent),
+                latex_text(each.encoder),
+                f"{each.trials:,}",
+                *(_if_any(value, "{:.3f}") for value in (each.best, each.median)),
+                *(_if_any(weights, "{:,.1f}", unit=1e6) for weights in (each.parameters, each.trained_parameters)),
+                _if_any(each.ms_per_post, "{:,.1f}"),
+            ],
+        )
+        for each in report.backbones
+    ]
+    heads = ["Agent", "Encoder", "Trials", "Best", "Median", "Parameters", "Trained", "ms/post"]
+    note = (
+        "Encoders of each search, on validation. Best: the highest value of one trial, which is too high on average, the more so the more "
+        "trials there are; median: of the complete trials. Parameters, in millions, and milliseconds to predict all criteria of a post "
+        "are those of the best trial, on one machine, that of the search, beside its other trials."
+    )
+    return _table(note, "backbones", "llrrrrrr", heads, rows)
+
+
+def _if_any(value: float | None, form: str, unit: float = 1.0) -> str:
+    return "--" if value is None else form.format(value / unit)
 
 
 def _multiple(cost: float, single: float) -> str:
