@@ -1,4 +1,7 @@
-"""Kedro's command ``run`` in this project: mistakes in its options that Kedro answers with a traceback end in one sentence."""
+"""Kedro's command ``run`` in this project: mistakes in its options that Kedro answers with a traceback end in one sentence.
+
+``kedro viz run`` is `psy_agents.app.commands.viz`: Kedro finds kedro-viz's group before a project's, so the command is put into that group.
+"""
 
 import copy
 from typing import Any
@@ -6,6 +9,7 @@ from typing import Any
 import click
 import yaml
 from kedro.framework.cli.project import run as kedro_run
+from kedro_viz.launchers.cli.main import viz
 from omegaconf.errors import OmegaConfBaseException
 
 
@@ -33,3 +37,4 @@ def cli() -> None:
 run = copy.copy(kedro_run)
 run.__class__ = _Run
 cli.add_command(run)
+viz.lazy_subcommands["run"] = "psy_agents.app.commands.viz.run"
