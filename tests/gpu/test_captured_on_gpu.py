@@ -125,7 +125,7 @@ def test_a_trial_does_not_depend_on_what_its_worker_ran_before(encoders, corpus)
 
 def test_memory_that_runs_out_in_a_capture_is_reported_as_such():
     device = torch.device("cuda", torch.cuda.current_device())
-    graphs = CudaGraphs(device)
+    graphs = CudaGraphs(device, "steps", "training.cuda_graphs")
     whole = torch.cuda.get_device_properties(device).total_memory
     sizes = [1024, 2 * whole]  # The first call is not captured.
     make = Repeated(lambda: torch.empty(sizes[0], dtype=torch.uint8, device=device), graphs)

@@ -177,6 +177,7 @@ def test_a_model_is_named_by_its_agent_and_has_a_signature_an_example_of_ours_an
     assert {each.name: (each.dtype.name, each.default) for each in signature.params} == {
         "device": ("string", "auto"),
         "quotes": ("boolean", False),
+        "cuda_graphs": ("string", "auto"),
     }
     assert {each.name for each in signature.outputs if not each.required} == {
         "criteria": {"spans"},

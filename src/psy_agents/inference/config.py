@@ -10,6 +10,9 @@ from pydantic import Field
 from psy_agents.files.schema import Schema, UserPath
 
 
+CudaGraphsSetting = Literal["auto", "off"]
+
+
 class TextColumns(Schema):
     """The names of the file's columns."""
 
@@ -29,6 +32,9 @@ class PredictConfig(Schema):
         "error", description="Posts without text: refused, or left out of the results and counted."
     )
     quotes: bool = Field(False, description="Whether each span carries its quote; the results then hold post text.")
+    cuda_graphs: CudaGraphsSetting = Field(
+        "auto", description="On a GPU: auto captures batches of recurring shapes in CUDA graphs, filled to a few shapes; off does not."
+    )
     longest_post: int = Field(1_000_000, ge=1, description="Characters of the longest allowed post; memory grows with it.")
     chunk_posts: int = Field(512, ge=1, description="The most posts in a chunk, which is predicted together.")
     chunk_characters: int = Field(250_000, ge=1, description="The most characters in a chunk; a single post may have more.")

@@ -19,7 +19,7 @@ from psy_agents import __version__
 from psy_agents.agents.saved.checksums import model_checksum
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import prediction_rows
-from psy_agents.inference.config import PredictConfig
+from psy_agents.inference.config import CudaGraphsSetting, PredictConfig
 from psy_agents.inference.posts import CheckedFile, Post, check_posts_file, chunks, read_posts, size_and_mtime
 from psy_agents.inference.progress import PostsProgress
 from psy_agents.inference.shards import PredictionShards, exclusive_lock
@@ -48,7 +48,7 @@ def predict_file(agent: str, model: Path, config: PredictConfig) -> Path:
         UserError: the model is damaged or belongs to another agent, or `check_posts_file` refuses the file; nothing is
             written then.
     """
-    predictor = load_predictor(agent, model)
+    predictor = load_predictor(agent, model, config.cuda_graphs)
     checked = check_posts_file(config)
     manifest = _manifest(predictor, model, config, checked)
     try:
@@ -69,19 +69,19 @@ def predict_file(agent: str, model: Path, config: PredictConfig) -> Path:
         ) from None
 
 
-def load_predictor(agent: str, model: Path) -> Predictor:
+def load_predictor(agent: str, model: Path, cuda_graphs: CudaGraphsSetting = "auto") -> Predictor:
     """Load the model and check its files against their checksums.
 
     Raises:
         UserError: it is damaged, or belongs to another agent.
     """
-    predictor = open_predictor(model)
+    predictor = open_predictor(model, cuda_graphs)
     if predictor.name != agent:
         raise UserError(f"'{model}' holds a model of {predictor.name}, but {agent} was requested: choose a version of {agent}'s model.")
     return predictor
 
 
-def open_predictor(model: Path) -> Predictor:
+def open_predictor(model: Path, cuda_graphs: CudaGraphsSetting = "auto") -> Predictor:
     """Load the model without a progress bar, and check its files against their checksums.
 
     Raises:
@@ -94,7 +94,7 @@ def open_predictor(model: Path) -> Predictor:
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # The bar of loading weights; the posts have their own.
     try:
-        return Predictor(model)
+        return Predictor(model, cuda_graphs=cuda_graphs)
     finally:
         if bars:
             transformers_logging.enable_progress_bar()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, get_args, overload
 
 import numpy as np
 import pandas as pd
@@ -21,10 +22,14 @@ from psy_agents.agents.windows import Windows
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import Prediction
 from psy_agents.evaluation.spans import Span
+from psy_agents.inference.answerer import Answerer
+from psy_agents.inference.config import CudaGraphsSetting
 from psy_agents.inference.frames import frame_of_predictions, posts_of_frame
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled_pairs
-from psy_agents.training.scoring import Answers, answer
-from psy_agents.training.step.tables import WindowTables
+from psy_agents.training.scoring import Answers
+from psy_agents.training.step.graphs import CudaGraphs, Graphs, why_agent_not_captured
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,16 @@ class PairPredictions:
 class Predictor:
     """A single agent (written by `save_agent`) or an ensemble (written by `save_ensemble`) on the best available device.
 
-    The same posts, predicted together, give the same numbers to the last bit on the same kind of machine.
+    The same posts, predicted together, give the same numbers to the last bit on the same kind of machine, as long as its memory
+    suffices (`Answerer`).
 
     An ensemble averages the calibrated probabilities of its members: all are then on one scale, and an overconfident member
     does not dominate. The mean of calibrated probabilities is underconfident (Rahaman and Thiery, "Uncertainty quantification
     and deep ensembles", NeurIPS 2021), so the ensemble has a temperature of its own.
+
+    Args:
+        cuda_graphs: auto: on a GPU, batches are filled to a few shapes, and a shape that recurs is captured in a CUDA graph, if the
+            agent's encoders allow it. off: not.
 
     Attributes:
         name: criteria, evidence, share or joint. criteria: id -> wording, as trained.
@@ -59,11 +69,16 @@ class Predictor:
         training: corpus, number of posts and date of its training; None of a model that an earlier version saved.
     """
 
-    def __init__(self, folder: Path, device: str | None = None) -> None:
+    def __init__(self, folder: Path, device: str | None = None, *, cuda_graphs: CudaGraphsSetting = "auto") -> None:
+        if cuda_graphs not in get_args(CudaGraphsSetting):
+            raise UserError(f"cuda_graphs is {cuda_graphs!r}, but there are {' and '.join(get_args(CudaGraphsSetting))}: choose one.")
         chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._is_ensemble = is_ensemble(folder)
         folders, decisions = read_ensemble(folder) if self._is_ensemble else ([folder], None)
-        self._members = [_Member(each, chosen) for each in folders]
+        graphs = new_graphs(chosen) if cuda_graphs == "auto" else None
+        self._members = [_Member(each, chosen, graphs) for each in folders]
+        for reason in dict.fromkeys(each.refusal for each in self._members if each.refusal):
+            log.info(reason)
         first = self._members[0]
         if any((each.name, each.criteria) != (first.name, first.criteria) for each in self._members):
             raise UserError(f"'{folder}' holds agents of different kinds or criteria: it was changed.")
@@ -155,31 +170,37 @@ def _quoted(spans: Sequence[Span], text: str) -> list[Span]:
     return [span._replace(quote=text[span.start : span.end]) for span in spans]
 
 
-class _Member:
-    """One saved agent on a device."""
+def new_graphs(device: torch.device) -> Graphs | None:
+    """Graphs for all members of an ensemble; None on a CPU."""
+    return CudaGraphs(device, "predictions", "cuda_graphs") if device.type == "cuda" else None
 
-    def __init__(self, folder: Path, device: torch.device) -> None:
+
+class _Member:
+    """One saved agent on a device.
+
+    Attributes:
+        refusal: why it runs without graphs although there are any, as a line of the log.
+    """
+
+    def __init__(self, folder: Path, device: torch.device, graphs: Graphs | None) -> None:
         agent, self._tokenizer, self.decisions, description = load_agent(folder, to_predict=True)
         self.name: str = description["agent"]
         self.criteria: dict[str, str] = description["criteria"]
         self.encoder: str = description["model"]["encoder"]
         self.training = None if description["training"] is None else SavedTraining(**description["training"])
         self._settings = InferenceSettings(**description["reading"])
-        self._agent, self._device = agent.to(device), device
+        self._agent = agent.to(device)
         precision = getattr(torch, self._settings.precision)
         self._agent.enable_packing(device, precision)
         self._agent.enable_short_last_layer(device, precision)
         self._agent.cast_base(precision)
+        reason = None if graphs is None else why_agent_not_captured(self._agent)
+        self.refusal = f"{self._agent.encoders[0].config.model_type} runs without CUDA graphs: {reason}" if reason else None
+        self._answerer = Answerer(self._agent, self._tokenizer.pad_token_id, device, self._settings, None if reason else graphs)
 
     def answers(self, data: PairData) -> Answers:
         """The member's uncalibrated answers."""
-        windows = windows_of(self._agent, self._tokenizer, self._settings, data)
-        return answer(
-            self._agent,
-            WindowTables(windows, self._tokenizer.pad_token_id, self._device),
-            budget=self._settings.evaluation_tokens,
-            precision=getattr(torch, self._settings.precision),
-        )
+        return self._answerer(windows_of(self._agent, self._tokenizer, self._settings, data))
 
 
 def windows_of(agent: AgentModel, tokenizer: Any, settings: InferenceSettings, data: PairData) -> Windows:

@@ -103,7 +103,11 @@ def signature(agent: str) -> ModelSignature:
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "text"), ColSpec(DataType.string, "post_id", required=False)]),
         outputs=Schema([ColSpec(_mlflow_type(field.type), field.name, required=predicts.get(field.name, True)) for field in SCHEMA]),
-        params=ParamSchema([ParamSpec("device", DataType.string, "auto"), ParamSpec("quotes", DataType.boolean, False)]),
+        params=ParamSchema([
+            ParamSpec("device", DataType.string, "auto"),
+            ParamSpec("quotes", DataType.boolean, False),
+            ParamSpec("cuda_graphs", DataType.string, "auto"),
+        ]),
     )
 
 

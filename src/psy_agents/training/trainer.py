@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from psy_agents.agents.encoders.capturing import why_not_captured
 from psy_agents.agents.encoders.loading import locate_encoder, max_positions
 from psy_agents.agents.losses import positive_weight
 from psy_agents.agents.registry import new_agent
@@ -34,7 +33,7 @@ from psy_agents.training.step.batch_times import BatchTimes
 from psy_agents.training.step.captured_step import CapturedStep
 from psy_agents.training.step.checkpointing import enable_checkpointing, has_dropout
 from psy_agents.training.step.forward import CapturedForward, Forward
-from psy_agents.training.step.graphs import CudaGraphs, Graphs
+from psy_agents.training.step.graphs import CudaGraphs, Graphs, why_agent_not_captured
 from psy_agents.training.step.tables import FrozenStates, WindowTables
 from psy_agents.training.step.training_step import TrainingStep
 from psy_agents.training.training_data import TrainingData
@@ -127,7 +126,8 @@ class TrainingRun:
             forward = Forward(
                 self.agent, self.validation_tables, settings.evaluation_tokens, self.precision, self.validation_frozen
             )
-            self.forward = forward if self.graphs is None else CapturedForward(forward, self.graphs)
+            longest = int(self.validation_tables.lengths.max())
+            self.forward = forward if self.graphs is None else CapturedForward(forward, self.graphs, longest)
             self.times = BatchTimes(self.validation_tables.lengths, self.device)
         self.lengths = np.maximum.reduceat(self.train_tables.lengths, self.train_tables.first_window[:-1])
         self.optimiser = optimiser(self.agent, config, capturable=self.graphs is not None)
@@ -158,15 +158,14 @@ class TrainingRun:
     def _new_graphs(self) -> Graphs | None:
         if self.device.type != "cuda" or self.settings.cuda_graphs == "off":
             return None
-        for encoder in self.agent.encoders:
-            if self.settings.gradient_checkpointing and has_dropout(encoder):
-                reason: str | None = "gradient checkpointing keeps the states of random generators for its dropout"
-            else:
-                reason = why_not_captured(encoder, self.agent.packed)
-            if reason is not None:
-                log.info("%s runs without CUDA graphs: %s", encoder.config.model_type, reason)
-                return None
-        return CudaGraphs(self.device)
+        if self.settings.gradient_checkpointing and any(map(has_dropout, self.agent.encoders)):
+            reason: str | None = "gradient checkpointing keeps the states of random generators for its dropout"
+        else:
+            reason = why_agent_not_captured(self.agent)
+        if reason is not None:
+            log.info("%s runs without CUDA graphs: %s", self.agent.encoders[0].config.model_type, reason)
+            return None
+        return CudaGraphs(self.device, "steps", "training.cuda_graphs")
 
     @property
     def train_windows(self) -> Windows:

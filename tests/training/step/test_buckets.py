@@ -115,10 +115,20 @@ def test_an_epoch_needs_few_buckets_and_little_filling(packed):
     assert filled / real < (1.12 if packed else 1.3)
 
 
-def test_an_evaluation_batch_has_the_shape_of_its_width():
-    for packed in (True, False):
-        buckets = Buckets(300, 40, packed)
-        full = buckets.of_windows(np.full(8192 // buckets.width(200), 200), 8192)
-        less = buckets.of_windows(np.full(3, 210), 8192)
-        assert (full.windows, full.width) == (less.windows, less.width)
-        assert full.pairs == 0
+@pytest.mark.parametrize("packed", [True, False])
+def test_batches_of_windows_have_few_shapes_and_little_filling(packed):
+    buckets, seen = Buckets(300, 40, packed), set()
+    budget = 8192
+    widths = buckets.widths(np.arange(1, 301))
+    assert widths.tolist() == [buckets.width(length) for length in range(1, 301)]
+    for length in range(8, 301):
+        full = budget // buckets.width(length)
+        for windows in {1, 3, full // 2, full - 1, full}:
+            bucket = buckets.of_windows(np.full(windows, length), budget)
+            seen.add((bucket.windows, bucket.width))
+            assert bucket.width >= length and bucket.pairs == 0 and windows <= bucket.windows
+            if packed:
+                assert bucket.row <= windows * length * (1 + 1 / FINE) + 1.5 * bucket.windows
+            else:
+                assert bucket.windows <= min(full, windows * (1 + 1 / COARSE))
+    assert len(seen) < 100

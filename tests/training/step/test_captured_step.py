@@ -32,7 +32,7 @@ def start(encoders, corpus, agent, captured, packing=False, **changes):
         run.learning_rates = LearningRates(run.optimiser, as_tensor=True)
         run.training_step.optimiser = run.optimiser
         run.training_step = CapturedStep(run.training_step, config.batch_size, run.graphs)
-        run.forward = CapturedForward(run.forward, run.graphs)
+        run.forward = CapturedForward(run.forward, run.graphs, int(run.validation_tables.lengths.max()))
     return run
 
 
@@ -117,7 +117,7 @@ def test_captured_evaluation_answers_as_plain_evaluation_does(encoders, corpus, 
     graphs = RecordedGraphs()
     graphs.failed = packing  # A CPU's packed attention runs window by window, by lengths that a capture would keep.
     forward = Forward(run.agent, run.validation_tables, 512, torch.float32)
-    captured = CapturedForward(forward, graphs)
+    captured = CapturedForward(forward, graphs, int(run.validation_tables.lengths.max()))
     expected = answers_of(run.agent, run.validation_windows, forward)
     for _ in range(2):
         found = answers_of(run.agent, run.validation_windows, captured)

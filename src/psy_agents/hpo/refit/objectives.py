@@ -151,7 +151,7 @@ def test_once(folder: Path, setup: SearchSetup) -> tuple[float, dict[str, float]
     texts = corpus.posts.set_index("post_id")["text"]
     members = corpus.posts.loc[corpus.posts["post_id"].isin(corpus.members(TEST)), "post_id"].tolist()
     # Every criterion of every test post is predicted, as a user predicts; pairs that were set aside are dropped afterwards.
-    predictor = Predictor(folder / MODEL)
+    predictor = Predictor(folder / MODEL, cuda_graphs=setup.settings.cuda_graphs)
     begun = time.perf_counter()
     everything = predictor.predict_pairs(unlabelled_pairs(corpus.criteria, [texts[post] for post in members]))
     (folder / TEST_SECONDS).write_text(json.dumps(round(time.perf_counter() - begun, 3)), encoding="utf-8")

@@ -31,7 +31,7 @@ class Bucket:
     Attributes:
         windows: B, with dummy windows.
         width: T.
-        pairs: P, with dummy pairs; 0 where a batch has windows without pairs (evaluation).
+        pairs: P, with dummy pairs; 0 where a batch has windows without pairs (evaluation, prediction).
         sentences: at least the number of sentences in any window.
         row: N; None if the encoders read padded windows.
     """
@@ -60,6 +60,11 @@ class Buckets:
     def __init__(self, longest: int, sentences: int, packed: bool) -> None:
         self._longest, self._sentences, self._packed = longest, max(1, sentences), packed
 
+    def widths(self, lengths: np.ndarray) -> np.ndarray:
+        """T for each of these lengths."""
+        found, places = np.unique(lengths, return_inverse=True)
+        return np.array([self.width(length) for length in found.tolist()])[places]
+
     def width(self, length: int) -> int:
         """T for windows of this length. A packed row makes it cheap: only heads read padded states then."""
         return min(self._longest, round_up(length, 1 if self._packed else COARSE))
@@ -79,17 +84,17 @@ class Buckets:
         return self._filled(lengths, width, micro_batch + 1, len(lengths) + micro_batch + 1 - n_pairs)
 
     def of_windows(self, lengths: np.ndarray, budget: int) -> Bucket:
-        """The bucket of an evaluation batch.
+        """The bucket of a batch of windows without pairs: of a full one, or the next smaller size that holds it.
 
         Args:
             lengths: tokens of its windows.
             budget: padded tokens in a full batch.
         """
         width = self.width(int(lengths.max()))
-        full = max(1, budget // width)
+        windows = min(max(1, budget // width), round_up(len(lengths), COARSE))
         if not self._packed:
-            return Bucket(full, width, 0, self._sentences, None)
-        return self._filled(lengths, width, 0, max(full + full // FINE, len(lengths)) + 1)
+            return Bucket(windows, width, 0, self._sentences, None)
+        return self._filled(lengths, width, 0, max(windows + windows // FINE, len(lengths)) + 1)
 
     def _filled(self, lengths: np.ndarray, width: int, pairs: int, least: int) -> Bucket:
         windows = round_up(least, COARSE)

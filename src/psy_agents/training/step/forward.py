@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,11 +13,13 @@ from psy_agents.agents.device import to_device
 from psy_agents.agents.inputs import WindowTensors
 from psy_agents.agents.model import AgentModel, AgentOutput
 from psy_agents.training.batches import token_budget_batches
-from psy_agents.training.step.buckets import Bucket, Buckets, batch_index
+from psy_agents.training.step.buckets import COARSE, Bucket, Buckets, batch_index, round_up
 from psy_agents.training.step.graphs import Graphs, Repeated
 from psy_agents.training.step.tables import FrozenStates, WindowTables
 
 NONE = np.zeros(0, dtype=np.int64)
+MOST_GRAPHS = 128
+"""Of one agent's forward passes. A split has fewer shapes; posts that a model is given for weeks may have any number."""
 
 
 class Forward:
@@ -47,18 +50,25 @@ class Forward:
 
 
 class CapturedForward:
-    """A `Forward` on batches that are filled to buckets, with a graph for each bucket."""
+    """A `Forward` on batches that are filled to buckets, with a graph for each bucket. The tables may get other windows between batches.
 
-    def __init__(self, forward: Forward, graphs: Graphs) -> None:
-        self._forward, self._graphs = forward, graphs
-        tables = forward.tables
-        self._buckets = Buckets(int(tables.lengths.max()), int(tables.n_sentences.max()), forward.agent.packed)
-        self._widths = np.array([self._buckets.width(length) for length in tables.lengths.tolist()])
-        self._parts: dict[Bucket, tuple[Tensor, Repeated]] = {}
+    Args:
+        longest: tokens of the longest window that the tables may get.
+        runs: batches of a bucket that run before it is captured.
+    """
+
+    def __init__(self, forward: Forward, graphs: Graphs, longest: int, runs: int = 1) -> None:
+        self._forward, self._graphs, self._longest, self._runs = forward, graphs, longest, runs
+        self._parts: OrderedDict[Bucket, tuple[Tensor, Repeated]] = OrderedDict()  # The one that was used last is last.
+
+    @property
+    def _buckets(self) -> Buckets:
+        sentences = round_up(int(self._forward.tables.n_sentences.max()), COARSE)
+        return Buckets(self._longest, sentences, self._forward.agent.packed)
 
     def batches(self) -> Iterator[np.ndarray]:
         """The windows of each batch, longest first."""
-        return token_budget_batches(self._widths, self._forward.budget)
+        return token_budget_batches(self._buckets.widths(self._forward.tables.lengths), self._forward.budget)
 
     def __call__(self, chosen: np.ndarray) -> AgentOutput:
         """The logits of these windows, padded to the longest, on the CPU."""
@@ -68,6 +78,9 @@ class CapturedForward:
         with self._graphs.on_stream():
             if bucket not in self._parts:
                 self._parts[bucket] = self._new_part(bucket)
+            self._parts.move_to_end(bucket)
+            if len(self._parts) > MOST_GRAPHS:
+                self._parts.popitem(last=False)
             index, run = self._parts[bucket]
             values = batch_index(bucket, chosen, lengths, np.zeros_like(chosen), NONE, (tables.dummy, 0))
             index.copy_(to_device(values, tables.device))
@@ -88,4 +101,4 @@ class CapturedForward:
         def logits() -> AgentOutput:
             return forward.logits(forward.tables.take_fixed(index, bucket, forward.frozen))
 
-        return index, Repeated(logits, self._graphs)
+        return index, Repeated(logits, self._graphs, self._runs)

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from psy_agents.agents.encoders.capturing import why_not_captured
+from psy_agents.agents.model import AgentModel
 from psy_agents.training.step.memory import is_out_of_memory
 
 log = logging.getLogger(__name__)
@@ -37,24 +39,26 @@ class Graphs(ABC):
 
 
 class Repeated:
-    """A function that is captured when it is called for the second time.
+    """A function that is captured once it has run, by default when it is called for the second time.
 
     The first call runs it as it is. This is the warm-up that a capture needs (libraries set up their handles and workspaces), and it
     is work that counts: no weight, gradient or random number has to be restored, and what happens once is never captured.
 
     Its results lie in memory that graphs share: copy them before anything else is repeated.
+
+    Args:
+        runs: calls that run it as it is, at least 1.
     """
 
-    def __init__(self, function: Callable[[], Any], graphs: Graphs) -> None:
-        self._function, self._graphs = function, graphs
-        self._has_run = False
+    def __init__(self, function: Callable[[], Any], graphs: Graphs, runs: int = 1) -> None:
+        self._function, self._graphs, self._runs = function, graphs, runs
         self._replay: Callable[[], Any] | None = None
 
     def __call__(self) -> Any:
-        if self._has_run and self._replay is None and not self._graphs.failed:
+        if self._runs == 0 and self._replay is None and not self._graphs.failed:
             self._replay = self._graphs.capture(self._function)
         if self._replay is None or self._graphs.failed:
-            self._replay, self._has_run = None, True
+            self._replay, self._runs = None, max(0, self._runs - 1)
             return self._function()
         return self._replay()
 
@@ -64,10 +68,14 @@ class CudaGraphs(Graphs):
 
     All run on the same stream: a weight's gradient is added on the stream on which its autograd node was made, and a capture fails if
     that is another one. Sharing the pool is safe in any order of replays, because nothing in it is read after the next replay.
+
+    Args:
+        what: what runs in them, for the log.
+        setting: the name of the setting that turns them off.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
+    def __init__(self, device: torch.device, what: str, setting: str) -> None:
+        self._device, self._what, self._setting = device, what, setting
         self._stream = torch.cuda.Stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
@@ -116,10 +124,18 @@ class CudaGraphs(Graphs):
         # Leaving the graph raises an error of its own; the one behind it says more.
         cause = error.__context__ or error
         log.warning(
-            "steps run without CUDA graphs (training.cuda_graphs): a capture failed, %s: %s",
+            "%s run without CUDA graphs (%s): a capture failed, %s: %s",
+            self._what,
+            self._setting,
             type(cause).__name__,
             str(cause).strip().split("\n")[0],
         )
         # The generator still believes in the capture and would refuse to draw; its copy does not, and draws the same numbers.
         generator = torch.cuda.default_generators[self._stream.device_index]
         generator.graphsafe_set_state(generator.clone_state())
+
+
+def why_agent_not_captured(agent: AgentModel) -> str | None:
+    """Why a graph cannot hold the forward pass of the agent's encoders; None if it can."""
+    reasons = (why_not_captured(encoder, agent.packed) for encoder in agent.encoders)
+    return next((reason for reason in reasons if reason is not None), None)

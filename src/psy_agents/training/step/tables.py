@@ -47,25 +47,48 @@ class WindowTables:
     The tables hold a *dummy* window after the split's windows, a single position 0, which fills batches to fixed shapes; and last a
     *blank* token, which stands after the end of every window: padding, outside all texts.
 
+    Args:
+        room: windows and tokens that `replace` may put there; at least what ``windows`` has.
+
     Attributes:
         windows: the windows, on the host.
         lengths, n_sentences: (W) tokens and sentences in each window, on the host.
     """
 
-    def __init__(self, windows: Windows, pad_id: int, device: torch.device) -> None:
-        self.windows, self.device = windows, device
-        self.lengths = windows.lengths
+    def __init__(self, windows: Windows, pad_id: int, device: torch.device, room: tuple[int, int] = (0, 0)) -> None:
+        self.device, self._pad_id = device, pad_id
+        self._windows_room, tokens_room = max(room[0], len(windows.pair)), max(room[1], len(windows.ids))
+        self._blank = tokens_room + 1
+        first_W, length_W, tokens = self._hold(windows)
+        self._first_W, self._length_W = (
+            to_device(_filled(values, 0, self._windows_room + 1), device, torch.long) for values in (first_W, length_W)
+        )
+        self._tokens = {name: self.token_table(*column) for name, column in tokens.items()}
+
+    def _hold(self, windows: Windows) -> tuple[np.ndarray, np.ndarray, dict[str, tuple[np.ndarray, int, int]]]:
+        """First tokens and lengths of the windows and of the dummy, and by name each token's value, the dummy's and the blank's."""
+        self.windows, self.lengths = windows, windows.lengths
         numbers = sentence_numbers(windows)
         self.n_sentences = 1 + np.maximum.reduceat(numbers, windows.first[:-1])
         answerable = windows.starts >= 0
         answerable[windows.first[:-1]] = True
-        self._first_W = to_device(windows.first, device, torch.long)
-        self._length_W = to_device(np.append(self.lengths, 1), device, torch.long)
-        self._blank = len(windows.ids) + 1
-        self._ids_N = self.token_table(windows.ids, pad_id, pad_id)
-        self._types_N = None if windows.types is None else self.token_table(windows.types, 0, 0)
-        self._answerable_N = self.token_table(answerable, True, False)
-        self._sentence_N = self.token_table(numbers, -1, -1)
+        tokens = {"ids": (windows.ids, self._pad_id, self._pad_id), "answerable": (answerable, 1, 0), "sentence": (numbers, -1, -1)}
+        if windows.types is not None:
+            tokens["types"] = windows.types, 0, 0
+        return windows.first, np.append(self.lengths, 1), tokens
+
+    def has_room(self, windows: Windows) -> bool:
+        """Whether `replace` can put these windows there."""
+        return len(windows.pair) <= self._windows_room and len(windows.ids) < self._blank
+
+    def replace(self, windows: Windows) -> None:
+        """Hold these windows from now on, in the same tensors: a graph that reads them reads these windows."""
+        first_W, length_W, tokens = self._hold(windows)
+        tables = [(self._first_W, first_W), (self._length_W, length_W)]
+        # What lies between the dummy and the blank token is of earlier windows, and no window's.
+        tables += [(self._tokens[name], _filled(values, dummy, len(values) + 1)) for name, (values, dummy, _) in tokens.items()]
+        for table, values in tables:
+            table[: len(values)].copy_(to_device(values, self.device))
 
     @property
     def dummy(self) -> int:
@@ -74,7 +97,7 @@ class WindowTables:
 
     def token_table(self, values_N: np.ndarray, dummy: int | bool, blank: int | bool) -> Tensor:
         """A value for each token, then the dummy window's and the blank token's, on the device."""
-        return to_device(np.append(values_N, np.array([dummy, blank], dtype=values_N.dtype)), self.device)
+        return to_device(_filled(_filled(values_N, dummy, len(values_N) + 1), blank, self._blank + 1), self.device)
 
     def places(self, window_B: Tensor, width: int) -> Tensor:
         """Each token's place in the token tables (B, T); the blank token's after a window's end."""
@@ -95,11 +118,11 @@ class WindowTables:
             frozen: the states of all windows after frozen layers.
         """
         return WindowTensors(
-            ids_BT=self._ids_N[at_BT].long(),
+            ids_BT=self._tokens["ids"][at_BT].long(),
             mask_BT=mask_BT,
-            types_BT=None if self._types_N is None else self._types_N[at_BT].long(),
-            answerable_BT=self._answerable_N[at_BT],
-            sentence_BT=self._sentence_N[at_BT].long(),
+            types_BT=self._tokens["types"][at_BT].long() if "types" in self._tokens else None,
+            answerable_BT=self._tokens["answerable"][at_BT],
+            sentence_BT=self._tokens["sentence"][at_BT].long(),
             packing=packing,
             n_sentences=n_sentences,
             frozen_BTH=None if frozen is None else frozen.take(at_BT),
@@ -212,6 +235,10 @@ class TrainingTables(WindowTables):
             end_targets_BT=self._end_N[at_BT],
             known_B=self._known[pair_P][pair_B],
         )
+
+
+def _filled(values: np.ndarray, filling: int | bool, size: int) -> np.ndarray:
+    return np.append(values, np.full(size - len(values), filling, dtype=values.dtype))
 
 
 def sentence_numbers(windows: Windows) -> np.ndarray:
