@@ -9,6 +9,7 @@ import pytest
 import torch
 from support.search.fixtures import corpus, encoder
 from support.tiny_bert import build_bert
+from support.training.attention import attention_by_mask
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.decoding import DecodingRule
@@ -17,7 +18,7 @@ from psy_agents.agents.registry import new_agent
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 from psy_agents.inference.config import PredictConfig
 
-__all__ = ["config", "corpus", "encoder", "models", "posts_csv"]
+__all__ = ["attention_by_mask", "config", "corpus", "encoder", "models", "posts_csv"]
 
 CRITERIA = {"SLEEP": "trouble sleeping", "FATIGUE": "no energy"}
 SENTENCES = ("I barely slept all week.", "I have no energy left.", "We walked to the market and home.", "Then it rained.")

@@ -28,7 +28,7 @@ LEAST_ROOM = 2**14, 2**20
 
 
 class Answerer:
-    """An agent's raw answers to windows. If memory runs out, batches are halved, for all later calls too.
+    """An agent's raw answers to windows, in any thread. If memory runs out, batches are halved, for all later calls too.
 
     With graphs, batches are filled to a few shapes from the first one on: what a post is answered does not depend on earlier calls.
 
@@ -42,7 +42,8 @@ class Answerer:
         self._agent, self._pad_id, self._device, self._graphs = agent, pad_id, device, graphs
         self._budget, self._precision = settings.evaluation_tokens, getattr(torch, settings.precision)
         self._captured: tuple[WindowTables, CapturedForward] | None = None
-        self._one_at_a_time = Lock()  # A graph reads one batch from one place; MLflow's server predicts in several threads.
+        # MLflow's server predicts in several threads. A graph reads one batch from one place, and packed attention is set in the encoder.
+        self._one_at_a_time = Lock()
 
     def __call__(self, windows: Windows) -> Answers:
         """Answers to the windows' pairs.
@@ -50,22 +51,17 @@ class Answerer:
         Raises:
             RuntimeError: memory ran out for the longest window alone.
         """
-        if self._graphs is None:
-            return self._halving(windows)
         with self._one_at_a_time:
-            return self._halving(windows)
-
-    def _halving(self, windows: Windows) -> Answers:
-        while True:
-            try:
-                return self._answer(windows)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self._budget <= int(windows.lengths.max()):
-                    raise
-            # Out of the except block, which holds the failed batch.
-            self._captured = None
-            self._budget //= 2
-            log.warning("memory ran out: the agent reads batches of %d tokens from now on", self._budget)
+            while True:
+                try:
+                    return self._answer(windows)
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error) or self._budget <= int(windows.lengths.max()):
+                        raise
+                # Out of the except block, which holds the failed batch.
+                self._captured = None
+                self._budget //= 2
+                log.warning("memory ran out: the agent reads batches of %d tokens from now on", self._budget)
 
     def _answer(self, windows: Windows) -> Answers:
         if self._graphs is None:

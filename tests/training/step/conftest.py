@@ -1,20 +1,3 @@
-import pytest
-import torch
+from support.training.attention import attention_by_mask
 
-from psy_agents.agents.encoders import packing, short_last_layer
-
-
-@pytest.fixture
-def attention_by_mask(monkeypatch):
-    """Packed attention on a CPU from tensors alone, as on a GPU: a mask over the row instead of a loop over lengths."""
-
-    def window_of_each_token(row, n):
-        return torch.searchsorted(row.cu_seqlens[1:], torch.arange(n, dtype=torch.int32, device=row.device), right=True)
-
-    def attend(query, key, value, scale, queries, keys, reach=packing.ALL):
-        assert reach == packing.ALL
-        mask = window_of_each_token(queries, query.shape[2]).unsqueeze(1) == window_of_each_token(keys, key.shape[2])
-        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
-
-    for module in (packing, short_last_layer):
-        monkeypatch.setattr(module, "attend_per_window", attend)
+__all__ = ["attention_by_mask"]
