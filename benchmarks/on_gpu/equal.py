@@ -1,4 +1,4 @@
-"""`gpu.py equal`: the losses of one trial on two ways, and the seconds of an epoch by part."""
+"""`gpu.py equal`: the losses of one trial on two ways, the seconds of an epoch by part, and what a prediction takes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from on_gpu.encoders import make_corpus, mixed_lengths
+from on_gpu.predicting import predict
 from on_gpu.steps import FIXED
 from on_gpu.trainer import left, now
 
@@ -22,7 +23,7 @@ AGENTS = ("share", "joint")
 
 
 def equal(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator[dict[str, Any]]:
-    """Lines of losses, then a line of an epoch's parts."""
+    """Lines of losses, a line of predictions, then a line of an epoch's parts."""
     posts, longest, epochs = (12, 60, 1) if options.tiny else (160, 300, 2)
     corpus = make_corpus(mixed_lengths(posts, longest), mixed_lengths(posts // 3, longest, seed=1), criteria=2 if options.tiny else 4)
     names = options.encoders or (("bert",) if options.tiny else ("bert", "deberta", "modernbert"))
@@ -32,6 +33,9 @@ def equal(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator[
                 yield {"what": "losses", "encoder": name, "agent": agent, "left_out": "no time is left"}
                 continue
             yield {"what": "losses", "encoder": name, "agent": agent, **compare(agent, folder(name), corpus, epochs, options.device)}
+    if left(ends) > 30 * (not options.tiny):
+        run = new_run("share", folder(names[0]), corpus, options.device, 1)
+        yield {"what": "predict", "encoder": names[0], "agent": "share", **predict(run, corpus, ways(options.device), options.device)}
     if left(ends) > 15 * (not options.tiny):
         yield {"what": "epoch", "encoder": names[0], "agent": "share", **parts(folder(names[0]), corpus, options.device)}
 

@@ -75,6 +75,12 @@ def test_two_ways_of_a_trial_have_the_same_losses_and_an_epoch_has_its_parts(pri
     assert all(epoch[part] > 0 for part in ("batches", "steps", "evaluation", "scoring"))
 
 
+def test_two_ways_of_a_prediction_are_timed_and_are_the_same(printed):
+    (line,) = lines(printed, "equal", what="predict")
+    assert len(line["ways"]) == 2 and all(each > 0 for name in ("ms", "ms_alone") for each in line[name])
+    assert line["posts"] > 1 and line["largest_difference"] < 1e-5
+
+
 def test_a_whole_search_gives_trials_an_hour(printed):
     (ours,) = lines(printed, "search", who="ours")
     assert ours["trials"] == 2 and ours["trials_per_hour"] > 0 and ours["workers"] == 1

@@ -88,9 +88,10 @@ def test_an_agent_learns_and_is_saved_as_it_answers(encoders, corpus, agent, tmp
     run.save(tmp_path / "agent")
     found, best = Predictor(tmp_path / "agent", device="cuda").predict_pairs(run.data.validation), run.best.left.answers
     if best.probabilities_P is not None:
-        np.testing.assert_allclose(found.probabilities, best.probabilities_P, atol=1e-6)
+        # Evaluation and prediction fill windows to other widths, and bfloat16 keeps three digits.
+        np.testing.assert_allclose(found.probabilities, best.probabilities_P, atol=0.01)
     if best.candidates is not None:
-        spans = [[(start, end) for start, end, _ in each] for each in found.evidence]
+        spans = [[span.offsets for span in each] for each in found.spans]
         assert spans == run.scorer.predicted_spans(best, run.best.left.epoch.decisions)
 
 

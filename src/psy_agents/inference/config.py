@@ -9,7 +9,6 @@ from pydantic import Field
 
 from psy_agents.files.schema import Schema, UserPath
 
-
 CudaGraphsSetting = Literal["auto", "off"]
 
 
