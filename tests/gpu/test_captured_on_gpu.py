@@ -136,6 +136,7 @@ def test_memory_that_runs_out_in_a_capture_is_reported_as_such():
             make()
     assert is_out_of_memory(raised.value) and not graphs.failed
     assert torch.ones(1, device=device).item() == 1
+    assert 0 <= torch.rand(1, device=device).item() < 1, "the generator draws outside of a capture again"
 
 
 def test_steps_run_on_after_a_capture_that_fails(encoders, corpus, caplog):

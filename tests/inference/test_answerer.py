@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -169,6 +170,15 @@ def test_members_of_an_ensemble_share_the_graphs_memory(models, captured, tmp_pa
     for _ in range(3):
         assert_same(predictor.predict(SHORT), plain)
     assert graphs.captured == 2 and graphs.replayed == 4
+
+
+@pytest.mark.parametrize("with_graphs", [True, False])
+def test_a_copy_for_another_process_predicts_the_same(models, captured, monkeypatch, with_graphs):
+    soon(monkeypatch)
+    predictor = captured(models("joint"))[0] if with_graphs else Predictor(models("joint"), device="cpu")
+    expected = [predictor.predict(SHORT) for _ in range(3)][-1]
+    copy = pickle.loads(pickle.dumps(predictor))
+    assert [copy.predict(SHORT) for _ in range(3)] == [expected] * 3
 
 
 @pytest.mark.parametrize("with_graphs", [True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from threading import Lock
+from typing import Any
 
 import torch
 
@@ -41,9 +42,20 @@ class Answerer:
     def __init__(self, agent: AgentModel, pad_id: int, device: torch.device, settings: InferenceSettings, graphs: Graphs | None) -> None:
         self._agent, self._pad_id, self._device, self._graphs = agent, pad_id, device, graphs
         self._budget, self._precision = settings.evaluation_tokens, getattr(torch, settings.precision)
+        self._start()
+
+    def _start(self) -> None:
         self._captured: tuple[WindowTables, CapturedForward] | None = None
         # MLflow's server predicts in several threads. A graph reads one batch from one place, and packed attention is set in the encoder.
         self._one_at_a_time = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy, which another process may get, has of this one: no graphs."""
+        return {name: value for name, value in vars(self).items() if name not in ("_captured", "_one_at_a_time")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._start()
 
     def __call__(self, windows: Windows) -> Answers:
         """Answers to the windows' pairs.
@@ -76,7 +88,6 @@ class Answerer:
             if tables.has_room(windows):
                 tables.replace(windows)
                 return forward
-            self._captured = None  # Frees the graphs' memory before others are made.
         sizes = zip(LEAST_ROOM, (len(windows.pair), len(windows.ids)), strict=True)
         tables = WindowTables(windows, self._pad_id, self._device, tuple(max(least, round_up(size, 1)) for least, size in sizes))
         forward = CapturedForward(

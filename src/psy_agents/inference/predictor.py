@@ -78,7 +78,7 @@ class Predictor:
         graphs = new_graphs(chosen) if cuda_graphs == "auto" else None
         self._members = [_Member(each, chosen, graphs) for each in folders]
         for reason in dict.fromkeys(each.refusal for each in self._members if each.refusal):
-            log.info(reason)
+            log.info("%s", reason)
         first = self._members[0]
         if any((each.name, each.criteria) != (first.name, first.criteria) for each in self._members):
             raise UserError(f"'{folder}' holds agents of different kinds or criteria: it was changed.")

@@ -79,6 +79,10 @@ class CudaGraphs(Graphs):
         self._stream = torch.cuda.Stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
+    def __reduce__(self) -> tuple[type, tuple[torch.device, str, str]]:
+        """A copy, which another process may get, has a stream and memory of its own."""
+        return type(self), (self._device, self._what, self._setting)
+
     @contextmanager
     def on_stream(self) -> Iterator[None]:
         current = torch.cuda.current_stream(self._device)
@@ -105,6 +109,9 @@ class CudaGraphs(Graphs):
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 results = function()
         except RuntimeError as error:
+            # The generator still believes in the capture and would refuse to draw; its copy does not, and draws the same numbers.
+            generator = torch.cuda.default_generators[self._stream.device_index]
+            generator.graphsafe_set_state(generator.clone_state())
             if is_out_of_memory(error):
                 raise
             self._give_up(error)
@@ -130,9 +137,6 @@ class CudaGraphs(Graphs):
             type(cause).__name__,
             str(cause).strip().split("\n")[0],
         )
-        # The generator still believes in the capture and would refuse to draw; its copy does not, and draws the same numbers.
-        generator = torch.cuda.default_generators[self._stream.device_index]
-        generator.graphsafe_set_state(generator.clone_state())
 
 
 def why_agent_not_captured(agent: AgentModel) -> str | None:
