@@ -130,13 +130,8 @@ class CudaGraphs(Graphs):
         self.failed = True
         # Leaving the graph raises an error of its own; the one behind it says more.
         cause = error.__context__ or error
-        log.warning(
-            "%s run without CUDA graphs (%s): a capture failed, %s: %s",
-            self._what,
-            self._setting,
-            type(cause).__name__,
-            str(cause).strip().split("\n")[0],
-        )
+        said = f"{type(cause).__name__}: " + str(cause).strip().partition("\n")[0]
+        log.warning("%s", f"{self._what} run without CUDA graphs ({self._setting}): a capture failed, {said}")
 
 
 def why_agent_not_captured(agent: AgentModel) -> str | None:
