@@ -42,22 +42,30 @@ def validation_scores(corpus: Corpus, setup: BaselineSetup) -> dict[str, dict[st
         UserError: a system's encoder, model or endpoint cannot be used.
     """
     shared = {"corpus": corpus.fingerprint, "code": code_checksum(), "packages": {name: version(name) for name in PACKAGES}}
-    systems, found = systems_of(setup), dict[str, dict[str, float]]()
+    systems, found, read = systems_of(setup), dict[str, dict[str, float]](), []
     for system in systems:
-        found |= _scores(system, corpus, setup, shared)
+        scores, stored_before = _scores(system, corpus, setup, shared)
+        found |= scores
+        read += [_name(system)] if stored_before else []
+    if read:
+        log.info("scores on validation that were stored before: %s", ", ".join(read))
     return {name: found[name] for name in baseline_names(systems)}
 
 
-def _scores(system: System, corpus: Corpus, setup: BaselineSetup, shared: dict[str, Any]) -> dict[str, dict[str, float]]:
-    name, own = type(system).__module__.rpartition(".")[2], system.depends_on()
+def _name(system: System) -> str:
+    return type(system).__module__.rpartition(".")[2]
+
+
+def _scores(system: System, corpus: Corpus, setup: BaselineSetup, shared: dict[str, Any]) -> tuple[dict[str, dict[str, float]], bool]:
+    """The scores of a system's baselines, and whether they were stored before."""
+    name, own = _name(system), system.depends_on()
     if setup.config.stored is None or own is None:
-        return baseline_table(corpus, VALIDATION, setup, [system])
+        return baseline_table(corpus, VALIDATION, setup, [system]), False
     depends_on = {"system": name, **shared, "own": dict(own)}
     file = Path(setup.config.stored) / f"{name}-{digest(depends_on)[:8]}.json"
     before = kept(file, StoredScores)
     if before is not None and before.depends_on == depends_on and list(before.scores) == baseline_names([system]):
-        log.info("%s: its scores on validation were stored before", name)
-        return before.scores
+        return before.scores, True
     scores = baseline_table(corpus, VALIDATION, setup, [system])
     keep(file, StoredScores(depends_on=depends_on, scores=scores))
-    return scores
+    return scores, False
