@@ -113,6 +113,8 @@ def test_a_criterion_without_a_positive_pair_on_test_is_unknown(trained):
     absent = criterion.model_copy(update={"per_criterion": {**criterion.per_criterion, "SLEEP": nothing}})
     section = failures_section(facts.report, facts.evaluation.model_copy(update={"criterion": absent}), ["SLEEP"])
     assert "No positive pair on test, so nothing is known: `SLEEP`." in section
+    fewest = re.search(r"Fewest positive pairs on test: (.+)\. Figures", section)[1]
+    assert "SLEEP" not in fewest and "`FATIGUE`" in fewest, "a criterion without a positive pair has no figures"
     assert "`SLEEP`: no positive pair on test, so it is not known how often it is missed." in section
     assert rows(section, "### What it misses, by criterion")["SLEEP"] == ["0", "0", "–"]
 

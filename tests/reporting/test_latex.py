@@ -102,6 +102,7 @@ def test_intervals_and_p_values_are_the_reports(report):
     share = next(each.criterion for each in report.evaluations if each.name == "share")
     f1 = share.per_criterion["FATIGUE"].f1
     assert f"{f1.value:.3f}_{{[{f1.low:.3f},\\,{f1.high:.3f}]}}" in intervals_latex(report)
+    assert "of the macro mean from Clopper and Pearson's intervals" in intervals_latex(report)
     assert "$<0.001$" in comparisons_latex(report)
     assert len(body(comparisons_latex(report))) == 1 + len(report.comparisons)
 

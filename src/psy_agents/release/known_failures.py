@@ -46,14 +46,17 @@ def _misses(criterion: str, scores: ClassScores, errors: ErrorSlice | None) -> M
 
 
 def rarest(evaluation: Evaluation) -> list[tuple[str, ClassScores]]:
-    """The criteria with the fewest positive pairs on test."""
-    return sorted(evaluation.criterion.per_criterion.items(), key=lambda each: each[1].support)[:WORST]
+    """The criteria with the fewest positive pairs on test, of those with one."""
+    return sorted(_present(evaluation), key=lambda each: each[1].support)[:WORST]
 
 
 def least_recalled(evaluation: Evaluation) -> list[tuple[str, ClassScores]]:
     """The criteria with the lowest recall, of those with a positive pair on test."""
-    present = [each for each in evaluation.criterion.per_criterion.items() if each[1].support]
-    return sorted(present, key=lambda each: each[1].recall.value)[:WORST]
+    return sorted(_present(evaluation), key=lambda each: each[1].recall.value)[:WORST]
+
+
+def _present(evaluation: Evaluation) -> list[tuple[str, ClassScores]]:
+    return [each for each in evaluation.criterion.per_criterion.items() if each[1].support]
 
 
 def failures_section(report: Report, evaluation: Evaluation, safety_critical: Sequence[str]) -> str:

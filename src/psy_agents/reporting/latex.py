@@ -89,8 +89,8 @@ def intervals_latex(report: Report, systems: Sequence[str] | None = None) -> str
     ]
     heads = ["Criterion", "Support", *map(_system_name, evaluations)]
     note = (
-        r"F1 with 95\,\% intervals: of a criterion Wilson's interval of the overlap TP / (TP + FP + FN), mapped to F1; of the macro mean "
-        r"from those of the criteria."
+        r"F1 with 95\,\% intervals: Wilson's interval of the overlap TP / (TP + FP + FN), mapped to F1; of the macro mean from Clopper and "
+        r"Pearson's intervals of the criteria's overlaps."
     )
     return _table(note, "intervals", "lr" + "l" * len(evaluations), heads, rows)
 
