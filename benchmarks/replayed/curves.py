@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from optuna.distributions import CategoricalDistribution
 
 from psy_agents.hpo.space.search_space import SearchSpace
+from psy_agents.hpo.space.unit_cube import UnitCube
 from psy_agents.training.learning_curve import smoothed
 
 EPOCHS = 15
@@ -137,7 +137,7 @@ class TableCurves:
 
     def _inputs(self, rows: list[Mapping[str, Any]]) -> np.ndarray:
         """(configurations x epochs, dimensions + 1) Each configuration in the unit cube with each epoch."""
-        points = np.array([unit_point(self.space, row) for row in rows])
+        points = np.array([UnitCube(self.space).point(row) for row in rows])
         epochs = np.tile(np.arange(1, EPOCHS + 1) / EPOCHS, len(rows))[:, None]
         return np.concatenate([np.repeat(points, EPOCHS, axis=0), epochs], axis=1)
 
@@ -184,7 +184,7 @@ class Task:
 
     def __init__(self, source: Curves) -> None:
         self.name, self.space, self.source = source.name, source.space, source
-        self._dimensions = len(unit_point(self.space, {}))
+        self._cube = UnitCube(self.space)
         self.forget()
         reference = source.curves(random_rows(self.space, REFERENCE, "reference", source.name))
         best = reference[:, :, 0].argmax(1)
@@ -216,12 +216,12 @@ class Task:
             training: identifies the training: its seed, and the number of epochs of its schedule.
         """
         draws = generator(self.name, "training", *split, *training, params).standard_normal(1 + EPOCHS)
-        bias = self._bias(split).at(unit_point(self.space, params))
+        bias = self._bias(split).at(self._cube.point(params))
         return self.curves(params)[:, 0] + noise.split * bias + noise.seed * draws[0] + noise.epoch * draws[1:]
 
     def _bias(self, split: tuple[Any, ...]) -> _SmoothBias:
         if split not in self._biases:
-            self._biases[split] = _SmoothBias(self._dimensions, generator(self.name, "split", *split))
+            self._biases[split] = _SmoothBias(len(self._cube.owner), generator(self.name, "split", *split))
         return self._biases[split]
 
 
@@ -235,21 +235,6 @@ class _SmoothBias:
 
     def at(self, point: np.ndarray) -> float:
         return float(self._weights @ np.cos(self._directions @ point + self._phases))
-
-
-def unit_point(space: SearchSpace, params: Mapping[str, Any]) -> np.ndarray:
-    """A configuration in the unit cube; a choice is a corner, an inactive parameter is in the middle."""
-    found: list[float] = []
-    for parameter in space.parameters:
-        distribution, active = parameter.distribution, parameter.name in params
-        if isinstance(distribution, CategoricalDistribution):
-            found += [float(active and choice == params[parameter.name]) for choice in distribution.choices]
-            continue
-        low, high, value = distribution.low, distribution.high, params.get(parameter.name)
-        if distribution.log and active:
-            low, high, value = np.log(low), np.log(high), np.log(value)
-        found.append((value - low) / (high - low) if active else 0.5)
-    return np.array(found)
 
 
 def random_rows(space: SearchSpace, count: int, *key: Any) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from psy_agents.hpo.engine.stage_trials import StageTrials
 from psy_agents.hpo.protocol import EpochReport, TrialOutcome
 from psy_agents.hpo.refit.confirming import Confirmation, winner_of
 from psy_agents.hpo.space.refinement import Refinement, carry_over, refine
+from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.checkpoints import Checkpoints
 from psy_agents.hpo.study.observations import observations_of, plain
 from psy_agents.hpo.study.records import TrialRecord
@@ -58,7 +59,7 @@ class OptunaDefault(Sampler):
 
     name: str = "optuna_default"
 
-    def build(self, seed: int) -> optuna.samplers.BaseSampler:
+    def build(self, seed: int, space: SearchSpace) -> optuna.samplers.BaseSampler:
         return optuna.samplers.TPESampler(seed=seed)
 
 
@@ -103,7 +104,7 @@ class StageTrialsBefore(StageTrials):
         if index < len(self._enqueued):
             return self._enqueued[index], {}
         seed = derive_seed(self._config.seed, f"sampler of {self._config.name}", index)
-        study = optuna.create_study(direction="maximize", sampler=self._config.sampler.build(seed))
+        study = optuna.create_study(direction="maximize", sampler=self._config.sampler.build(seed, self._space))
         study.add_trials(self.history.final_attempts())
         return self._space.suggest(study.ask()), {}
 

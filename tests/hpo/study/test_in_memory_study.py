@@ -19,7 +19,7 @@ def study():
     """Complete, pruned, failed and running trials, as a store holds them."""
     study, space = optuna.create_study(direction="maximize"), SearchSpace.from_config(SPACE, DEFAULTS)
     for seed, state in enumerate([TrialState.COMPLETE] * 5 + [TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING]):
-        study.sampler = Random().build(seed)
+        study.sampler = Random().build(seed, SPACE)
         trial = study.ask()
         params = space.suggest(trial)
         for epoch in range(1, 5):

@@ -51,7 +51,7 @@ RUNNING = [trial(5, 0.7, 0.2, state=TrialState.RUNNING)]
 
 
 def test_earlier_stages_come_first_then_this_stages_ranks_then_what_runs():
-    study = SamplerStudy(SPACE, [earlier(0.1, 5.0), earlier(0.3, -5.0)]).study(SAMPLER.build(0), ENDED, RUNNING)
+    study = SamplerStudy(SPACE, [earlier(0.1, 5.0), earlier(0.3, -5.0)]).study(SAMPLER.build(0, SPACE), ENDED, RUNNING)
     assert [each.params["x"] for each in study.trials] == [0.1, 0.3, 0.2, 0.4, 0.6, 0.7]
     assert [each.number for each in study.trials] == list(range(6))
     assert [each.state for each in study.trials] == [TrialState.COMPLETE] * 5 + [TrialState.RUNNING]
@@ -60,9 +60,9 @@ def test_earlier_stages_come_first_then_this_stages_ranks_then_what_runs():
 
 def test_scores_are_computed_again_for_each_proposal():
     samples = SamplerStudy(SPACE)
-    (only,) = samples.study(SAMPLER.build(0), ENDED[:1]).trials
+    (only,) = samples.study(SAMPLER.build(0, SPACE), ENDED[:1]).trials
     assert only.value == 0.0
-    assert [each.value for each in samples.study(SAMPLER.build(0), ENDED[:2]).trials] == normal_scores([0.4, 0.9])
+    assert [each.value for each in samples.study(SAMPLER.build(0, SPACE), ENDED[:2]).trials] == normal_scores([0.4, 0.9])
 
 
 def test_a_value_that_the_space_does_not_allow_is_left_out_by_itself():
@@ -75,7 +75,7 @@ def test_a_value_that_the_space_does_not_allow_is_left_out_by_itself():
         earlier(0.5, 0.5, loss="focal", gamma=99.0),
         earlier(True, 0.6),
     ]
-    study = SamplerStudy(SPACE, observations).study(SAMPLER.build(0), [])
+    study = SamplerStudy(SPACE, observations).study(SAMPLER.build(0, SPACE), [])
     assert [each.params for each in study.trials] == [
         focal,
         {"x": 0.2},
@@ -85,14 +85,15 @@ def test_a_value_that_the_space_does_not_allow_is_left_out_by_itself():
         {"loss": "plain"},
     ]
     for multivariate in (False, True):
-        drawn = SamplerStudy(SPACE, observations).propose(Tpe(n_startup_trials=4, multivariate=multivariate).build(0), ENDED, RUNNING)
+        sampler = Tpe(n_startup_trials=4, multivariate=multivariate).build(0, SPACE)
+        drawn = SamplerStudy(SPACE, observations).propose(sampler, ENDED, RUNNING)
         assert SPACE.complete(drawn) == drawn
 
 
 def drawn(observations, ended=(), running=(), sampler=SAMPLER) -> list[float]:
     """The first parameter of proposals with many seeds."""
     samples = SamplerStudy(SPACE, observations)
-    return [samples.propose(sampler.build(seed), ended, running)["x"] for seed in range(40)]
+    return [samples.propose(sampler.build(seed, SPACE), ended, running)["x"] for seed in range(40)]
 
 
 NEAR = [earlier(0.9 + each / 1000, 1.0) for each in range(3)]
@@ -124,7 +125,7 @@ def test_only_ranks_count(change):
 def test_the_parts_that_are_optunas_agree_with_a_study_of_its_own():
     """Complete trials whose values have the ranks' order give what Optuna proposes from them."""
     ended = [trial(number, number / 10, number / 10) for number in range(9)]
-    study = optuna.create_study(direction="maximize", sampler=SAMPLER.build(3))
+    study = optuna.create_study(direction="maximize", sampler=SAMPLER.build(3, SPACE))
     for each in ended:
         study.add_trial(each)
-    assert SamplerStudy(SPACE).propose(SAMPLER.build(3), ended) == SPACE.suggest(study.ask())
+    assert SamplerStudy(SPACE).propose(SAMPLER.build(3, SPACE), ended) == SPACE.suggest(study.ask())

@@ -11,6 +11,8 @@ from psy_agents.files.schema import Schema
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+    from psy_agents.hpo.space.search_space import SearchSpace
+
 
 class Sampler(Schema):
     """One sampler.
@@ -29,8 +31,13 @@ class Sampler(Schema):
     name: str
 
     @abstractmethod
-    def build(self, seed: int) -> BaseSampler:
-        """Optuna's sampler."""
+    def build(self, seed: int, space: SearchSpace) -> BaseSampler:
+        """Optuna's sampler of one proposal.
+
+        Args:
+            seed: of the trial's index.
+            space: that of the stage, with its conditions, which a study of trials does not show.
+        """
 
 
 def refuse_state(sampler: Sampler) -> None:

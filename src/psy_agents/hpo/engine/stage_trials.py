@@ -179,7 +179,7 @@ class StageTrials:
         # With the index alone, all stages would draw the same points of their spaces.
         seed = derive_seed(self._config.seed, f"sampler of {self._config.name}", index)
         running = sorted((each.trial for each in self._running), key=lambda trial: trial.user_attrs["index"])
-        sampler = self._config.sampler.build(seed)
+        sampler = self._config.sampler.build(seed, self._space)
         return self._sampler_study.propose(sampler, self.history.final_attempts(), running), {}
 
     def _end(self, running: RunningTrial, state: TrialState, value: float | None, attrs: Mapping[str, Any]) -> TrialRecord:

@@ -24,7 +24,7 @@ SPACE = SearchSpace.from_config(
 
 def observed(sampler: Tpe) -> optuna.Study:
     """Thirty complete trials whose best rates go with their layers, and a running one, before a proposal."""
-    study = optuna.create_study(direction="maximize", sampler=sampler.build(18))
+    study = optuna.create_study(direction="maximize", sampler=sampler.build(18, SPACE))
     for number in range(31):
         exponent, layers = (number * 7 % 30) / 29, 1 + number * 5 % 12
         params = {"rate": 1e-5 * 10 ** (4 * exponent), "layers": layers, "loss": "focal" if number % 8 else "plain"}

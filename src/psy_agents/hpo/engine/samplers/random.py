@@ -11,6 +11,8 @@ from psy_agents.hpo.engine.sampler import Sampler
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+    from psy_agents.hpo.space.search_space import SearchSpace
+
 
 class Random(Sampler):
     """Optuna's `RandomSampler`."""
@@ -19,7 +21,7 @@ class Random(Sampler):
 
     name: Literal["random"] = Field("random", description="Independent draws.")
 
-    def build(self, seed: int) -> BaseSampler:
+    def build(self, seed: int, space: SearchSpace) -> BaseSampler:
         """Optuna's sampler."""
         from optuna.samplers import RandomSampler
 

@@ -12,6 +12,8 @@ from psy_agents.hpo.engine.sampler import Sampler
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
 
+    from psy_agents.hpo.space.search_space import SearchSpace
+
 
 class Tpe(Sampler):
     """Optuna's `TPESampler`.
@@ -38,7 +40,7 @@ class Tpe(Sampler):
             raise ValueError("group needs multivariate: true, because only joint draws have groups: set both, or neither")
         return self
 
-    def build(self, seed: int) -> BaseSampler:
+    def build(self, seed: int, space: SearchSpace) -> BaseSampler:
         """Optuna's sampler."""
         from optuna.exceptions import ExperimentalWarning
         from optuna.samplers import TPESampler
