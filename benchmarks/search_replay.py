@@ -14,6 +14,7 @@ Methods, fixed beforehand:
     univariate  the same with multivariate=False
     today       the staged search before: bounding box, median pruner, multivariate TPE, raw values (options of commit 16ad381)
     new         the stages of conf/base/parameters_hpo.yml
+    new_tpe     the same with univariate TPE in stages 1 and 2, as they were before the Gaussian process (commit 813b366)
     new_spend   the same with spend: epochs
 
 The stages are 8 x 3, 20 x 10 and 50 x 15 epochs (trials x epochs), 974 epochs in all. A stage of 3 epochs sees the first 3 of the 15
@@ -22,7 +23,9 @@ points of a curve: LCBench's curves have no schedule that ends early. Nothing is
 Data: the LCBench surrogate (34 tasks of OpenML, 7 hyper-parameters, 15 epochs at equal distances of 52), and tables of own trials
 (`trial_table.py`). `tried` are the tasks on which anything may be tried, `reported` those of the reported figures; both were
 fixed before the first run: of the 34 sorted by number every seventh from the first, and every fifth from the fourth without those
-tried. Any other name of encoding.json can be given.
+tried. `mixed` are the reported ones over a space like ours, with choices, conditions and parameters that change nothing
+(`MIXED_SPACE`). The priors of the Gaussian process were chosen on `tuned`, the tried tasks and every third of the others; `fresh` are
+those that are left. Any other name of encoding.json can be given, with or without "mixed-" before it.
 
 Unit: quality is rescaled so that the median of 2,000 random configurations is 0 and the best 1 % reach 0.10: macro-F1 on a corpus
 where the best configurations are 0.10 above the median one.
@@ -63,7 +66,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import optuna
-from replayed.curves import LcBench, Noise, TableCurves, Task
+from replayed.curves import LcBench, MixedLcBench, Noise, TableCurves, Task
 from replayed.results import show, write_figure
 from replayed.search import METHODS, World, replay
 
@@ -73,6 +76,15 @@ SIZES = {"middle": 1.0, "third": 1 / 3, "twice": 2.0}
 TASKS = {
     "tried": ("3945", "167104", "167185", "168335", "189866"),
     "reported": ("126025", "167149", "167184", "168329", "168908", "189909"),
+}
+OTHERS = (
+    "7593", "34539", "126026", "126029", "146212", "167083", "167152", "167161", "167168", "167181", "167190", "167200", "167201", "168330",
+    "168331", "168868", "168910", "189354", "189862", "189865", "189873", "189905", "189906", "189908",
+)  # fmt: skip
+TASKS |= {
+    "mixed": tuple(f"mixed-{task}" for task in TASKS["reported"]),
+    "tuned": (*TASKS["tried"], *OTHERS[1::3]),
+    "fresh": tuple(task for place, task in enumerate(OTHERS) if place % 3 != 1),
 }
 
 
@@ -177,7 +189,9 @@ def run_job(job: Job) -> list[dict[str, Any]]:
 def task_of(source: str, task: str) -> Task:
     """A task with its unit, made once in each process."""
     path = Path(source)
-    return Task(TableCurves(path) if path.suffix == ".jsonl" else LcBench(path, task))
+    if path.suffix == ".jsonl":
+        return Task(TableCurves(path))
+    return Task(MixedLcBench(path, task.removeprefix("mixed-")) if task.startswith("mixed-") else LcBench(path, task))
 
 
 def noise_of(size: str, task: Task) -> Noise:

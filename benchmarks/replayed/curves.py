@@ -35,6 +35,24 @@ LCBENCH_SPACE = {
 LCBENCH_DEFAULTS = {
     "batch_size": 91, "learning_rate": 3e-3, "momentum": 0.545, "weight_decay": 0.05, "num_layers": 3, "max_units": 256, "max_dropout": 0.5,
 }  # fmt: skip
+MIXED_SPACE = {
+    "learning_rate": LCBENCH_SPACE["learning_rate"],
+    "head_lr_factor": {"type": "float", "low": 1.0, "high": 10.0, "log": True},
+    "weight_decay": LCBENCH_SPACE["weight_decay"],
+    "lr_scheduler_type": {"type": "categorical", "choices": ["linear", "cosine", "constant"]},
+    "warmup_ratio": {"type": "float", "low": 0.0, "high": 0.2},
+    "batch_size": {"type": "categorical", "choices": [16, 64, 256]},
+    "momentum": LCBENCH_SPACE["momentum"],
+    "num_layers": LCBENCH_SPACE["num_layers"],
+    "max_units": {"type": "categorical", "choices": [64, 128, 512, 1024]},
+    "dropout": {"type": "categorical", "choices": ["none", "fixed", "drawn"]},
+    "max_dropout": LCBENCH_SPACE["max_dropout"] | {"when": {"dropout": ["drawn"]}},
+    "loss": {"type": "categorical", "choices": ["cross_entropy", "label_smoothing", "focal"]},
+    "focal_gamma": {"type": "float", "low": 0.5, "high": 4.0, "when": {"loss": ["focal"]}},
+}
+"""LCBench's space in the form of ours: five choices, two conditions, and six parameters that change nothing."""
+MIXED_DEFAULTS = {**LCBENCH_DEFAULTS, "batch_size": 64, "max_units": 128, "dropout": "none", "head_lr_factor": 2.0, "warmup_ratio": 0.1,
+                  "lr_scheduler_type": "linear", "loss": "cross_entropy", "focal_gamma": 2.0}  # fmt: skip
 VALIDATION, TEST = 3, 5  # Columns of the surrogate: balanced accuracy.
 FEATURES = 64  # Random Fourier features of a split's bias.
 LENGTH = 0.2  # Of the bias's kernel, as a share of the unit cube's diagonal.
@@ -88,6 +106,19 @@ class LcBench:
         codes = np.full((len(inputs), 1), self._code, np.int32)
         (found,) = self._session.run(None, {"x_cat": codes, "x_cont": inputs})
         return found.reshape(len(rows), EPOCHS, -1)[:, :, [VALIDATION, TEST]].astype(float)
+
+
+class MixedLcBench(LcBench):
+    """The same task over `MIXED_SPACE`; without a drawn dropout it is 0 or 0.3."""
+
+    def __init__(self, folder: Path, task: str) -> None:
+        super().__init__(folder, task)
+        self.name = f"mixed-{task}"
+        self.space = SearchSpace.from_config(MIXED_SPACE, MIXED_DEFAULTS)
+
+    def curves(self, rows: list[Mapping[str, Any]]) -> np.ndarray:
+        dropouts = [{"none": 0.0, "fixed": 0.3}.get(row["dropout"], row.get("max_dropout")) for row in rows]
+        return super().curves([{**row, "max_dropout": dropout} for row, dropout in zip(rows, dropouts, strict=True)])
 
 
 @dataclass(frozen=True)

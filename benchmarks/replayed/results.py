@@ -12,10 +12,10 @@ RESAMPLES = 4000
 GRID = np.arange(50, 975, 50)
 """Epochs at which the anytime curves are read."""
 BASELINES = ("random", "tpe", "univariate")
-STAGED = ("today", "new", "new_spend")
+STAGED = ("today", "new_tpe", "new", "new_spend")
 TITLES = {
     "random": "random", "tpe": "TPE, Optuna's defaults", "univariate": "univariate TPE",
-    "today": "staged before", "new": "staged", "new_spend": "staged, spend: epochs",
+    "today": "staged before", "new_tpe": "staged, TPE", "new": "staged", "new_spend": "staged, spend: epochs",
 }  # fmt: skip
 
 Key = tuple[str, int]
@@ -112,7 +112,7 @@ def _show_methods(methods: Mapping[str, Runs]) -> None:
 def _show_comparisons(methods: Mapping[str, Runs]) -> None:
     print(f"\n{'comparison':26} pairs {'median difference [95 %]':30} {'clustered by task':22} {'mean':>8}  wins")
     pairs = [(mine, other, True) for mine in STAGED for other in BASELINES]
-    pairs += [(mine, "today", False) for mine in ("new", "new_spend")]
+    pairs += [(mine, "today", False) for mine in ("new_tpe", "new", "new_spend")] + [("new", "new_tpe", False)]
     pairs += [("univariate", "random", True), ("tpe", "random", True)]
     for mine, other, equal in pairs:
         if mine not in methods or other not in methods:

@@ -52,6 +52,10 @@ TODAY = [
 """The stages' options before they were changed after the first replay (commit 16ad381)."""
 
 
+UNIVARIATE = {"name": "tpe", "multivariate": False, "n_startup_trials": 10, "n_ei_candidates": 24}
+"""The sampler of stages 1 and 2 before the Gaussian process (commit 813b366)."""
+
+
 class OptunaDefault(Sampler):
     """Optuna's TPE as `optuna.samplers.TPESampler()` makes it."""
 
@@ -280,7 +284,7 @@ BASELINES: dict[str, Sampler] = {
     "tpe": OptunaDefault(),
     "univariate": Tpe(multivariate=False),
 }
-METHODS = (*BASELINES, "today", "new", "new_spend")
+METHODS = (*BASELINES, "today", "new_tpe", "new", "new_spend")
 
 
 def replay(world: World, method: str) -> dict[str, Any]:
@@ -293,6 +297,8 @@ def replay(world: World, method: str) -> dict[str, Any]:
     else:
         spend = "epochs" if method == "new_spend" else "trials"
         options = [stage | {"spend": spend} for stage in configured()]
+        if method == "new_tpe":
+            options = [options[0], *(stage | {"sampler": UNIVARIATE} for stage in options[1:])]
         runs = staged(world, options, seed)
     epochs, truths, before = [], [], []
     for stages in runs:

@@ -11,7 +11,7 @@ import pytest
 from support.programs.preloaded import run_script
 from support.project_copy import ROOT
 
-METHODS = ("random", "tpe", "univariate", "today", "new", "new_spend")
+METHODS = ("random", "tpe", "univariate", "today", "new_tpe", "new", "new_spend")
 EPOCHS = 15
 SPACE = {
     "rate": {"type": "float", "low": 1e-4, "high": 1.0, "log": True},
@@ -66,7 +66,7 @@ def test_each_method_keeps_to_its_plan_of_trials_and_epochs(replayed):
     assert set(runs) == set(METHODS)
     trials = {method: [stage[0] for stage in run["stages"]] for method, run in runs.items()}
     assert trials["random"] == trials["tpe"] == trials["univariate"] == [64]
-    assert trials["today"] == trials["new"] == [8, 20, 50]
+    assert trials["today"] == trials["new_tpe"] == trials["new"] == [8, 20, 50]
     assert trials["new_spend"][0] == 8 and trials["new_spend"][1] > 20 and trials["new_spend"][2] > 50
     epochs = {method: [stage[2] for stage in run["stages"]] for method, run in runs.items()}
     assert epochs["random"] == epochs["tpe"] == [64 * EPOCHS]

@@ -6,6 +6,7 @@ from support.search.search_process import Search
 
 from psy_agents.errors import UserError
 from psy_agents.hpo.engine.sampler_registry import SAMPLERS, AnySampler
+from psy_agents.hpo.engine.samplers.gp import GaussianProcessSampler
 from psy_agents.hpo.engine.samplers.random import Random
 from psy_agents.hpo.engine.samplers.tpe import Tpe
 
@@ -13,7 +14,7 @@ SECTION = TypeAdapter(AnySampler)
 
 
 def test_a_section_is_the_sampler_of_its_name_and_tpe_without_one():
-    assert SAMPLERS == {"random": Random, "tpe": Tpe}
+    assert SAMPLERS == {"gp": GaussianProcessSampler, "random": Random, "tpe": Tpe}
     assert SECTION.validate_python("random") == SECTION.validate_python({"name": "random"}) == Random()
     assert SECTION.validate_python({"n_startup_trials": 3}) == Tpe(n_startup_trials=3)
 
@@ -26,7 +27,7 @@ def test_what_a_sampler_does_not_read_is_refused(section):
 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_a_resumed_stage_proposes_what_an_uninterrupted_one_proposes(tmp_path, name):
-    section = {"name": name} | ({"n_startup_trials": 2} if name == "tpe" else {})
+    section = {"name": name} | ({} if name == "random" else {"n_startup_trials": 2})
     for folder, runs in (("whole", (6,)), ("resumed", (2, 4, 6))):
         (tmp_path / folder).mkdir()
         for n_trials in runs:

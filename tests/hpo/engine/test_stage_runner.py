@@ -228,7 +228,7 @@ def test_a_wrong_configuration_is_refused_by_name():
         ({"workers": {"count": 0}}, "must be 'auto' or a whole number of at least 1, not 0"),
         ({"worker": 1}, "worker\n"),
         ({"n_trials": 0}, "n_trials\n"),
-        ({"sampler": {"name": "gp"}}, "sampler\n"),
+        ({"sampler": {"name": "grid"}}, "sampler\n"),
         ({"sampler": {"name": "random", "n_startup_trials": 5}}, "sampler.random.n_startup_trials\n"),
     ]:
         with pytest.raises(ValidationError, match=message):

@@ -12,7 +12,7 @@ import numpy as np
 LENGTH = (np.log(0.5), 0.75)
 """Mean and deviation of a log length of one parameter; it grows with the square root of their number (Hvarfner et al., ICML 2024)."""
 SCALE = (0.0, 0.5)
-NOISE = (np.log(0.2), 1.0)
+NOISE = (np.log(0.1), 1.0)
 """Of the logs of the variances of function and noise: normal scores have variance 1, and a short training tells little."""
 BOUNDS = {"length": (-4.0, 4.0), "scale": (-4.0, 3.0), "noise": (-7.0, 2.0)}
 JITTER = 1e-8
