@@ -7,22 +7,21 @@
 A stage of `8x2` is 8 trials of 2 epochs. The budget of every method is E, the sum of trials x epochs over the stages:
 
     staged   stage0, stage1, stage2 of conf/base/parameters_hpo.yml, each with what it takes over from the previous ones
-            (`refine`)
-    whole    the same stages, each in the whole space (`refine: none`); its stage0 is that of `staged`
-    random   one study of random trials in the whole space
-    tpe      one study of TPE in the whole space
+            (`refine`); rungs stop trials, so it trains fewer epochs than E
+    whole    the same stages, each by itself (`refine: none`); its stage0 is that of `staged`
+    random   one study of random trials, none of which is stopped
+    tpe      the same with univariate TPE (the sampler of `maximal`)
 
 `random` and `tpe` run as many trials of the last stage's epochs as fit into E; less than one trial remains. Samplers and
-refinement are those of the configuration, except in small stages: TPE starts after --startup trials, and the --enqueue best trials
-of a stage run first in the next. No trial ends early: there is no pruner, and patience equals the
-epochs. The first trials of the configuration run first in every study that is not refined, so all methods know them. The space
-is `small`. All stages of a run have the same seed. The methods take turns, seed by seed, and start with another one each time.
+refinement are those of the configuration, except in small stages: a sampler that learns starts after --startup trials, and the --enqueue
+best trials of a stage run first in the next. Patience equals the epochs. The first trials of the configuration run first in every study
+that is not refined, so all methods know them. The space is `small`. A stopped trial has no model: its epochs count, its values do not. All stages of a run have the same seed. The methods take turns, seed by seed, and start with another one each time.
 
 Values are those of the validation split; the test split is not read. The best value so far counts trials of every stage, also
 those of few epochs. Epochs are counted trial by trial, in the order in which trials ended, although workers run in parallel.
 Columns of the tables:
 
-    after epochs    best value so far at 25, 50, 75 and 100 % of E
+    after epochs    best value so far at 25, 50, 75 and 100 % of E; a method that has ended keeps its last one
     after seconds   the same at shares of the shortest time of a method with that seed: seconds of the trials divided by
                     the workers, without the start of workers
     best            best value at the end, of any fidelity
@@ -210,8 +209,8 @@ def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace
 def studies(method: str, seed: int, arguments: argparse.Namespace) -> list[StageConfig]:
     """The stages of a method, first to last."""
     if method in ("random", "tpe"):
-        like = STAGES[0] if method == "random" else STAGES[-1]
-        return [study(like, method, single_study(arguments.stages), seed, arguments, refine="none")]
+        like = "stage0" if method == "random" else "maximal"
+        return [study(like, method, single_study(arguments.stages), seed, arguments, refine="none", pruner="none")]
     staged = [study(name, name, budget, seed, arguments) for name, budget in zip(STAGES, arguments.stages, strict=True)]
     if method == "whole":
         return [staged[0], *(stage.model_copy(update={"label": "whole", "refine": staged[0].refine}) for stage in staged[1:])]
@@ -221,10 +220,10 @@ def studies(method: str, seed: int, arguments: argparse.Namespace) -> list[Stage
 def study(
     like: str, name: str, budget: Budget, seed: int, arguments: argparse.Namespace, **changes: Any
 ) -> StageConfig:
-    """A study with the sampler and the refinement of one of the configuration's stages, in which no trial ends early."""
+    """A study with the sampler, the refinement and the pruner of one of the configuration's stages."""
     stage = parameters("hpo")["hpo"][like]
     sampler, refinement = stage["sampler"], stage["refine"]
-    if sampler["name"] == "tpe":
+    if "n_startup_trials" in sampler:
         sampler = sampler | {"n_startup_trials": arguments.startup}
     if refinement not in ("none", {"name": "none"}):
         refinement = refinement | {"enqueue": arguments.enqueue}
@@ -237,7 +236,6 @@ def study(
         "seed": seed,
         "refine": refinement,
         "sampler": sampler,
-        "pruner": {"name": "none"},
         "top_k": max(1, arguments.enqueue),
         "keep_checkpoints": 0,
         "workers": {"executor": "local", "count": arguments.workers},
@@ -286,7 +284,7 @@ def show(runs: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> No
     stages = ", ".join(f"{stage.trials} x {stage.epochs}" for stage in arguments.stages)
     posts = arguments.posts or "all"
     print(f"\n{arguments.agent}, {posts} posts, {arguments.precision}, {arguments.workers} workers, {arguments.seeds} seeds")
-    print(f"TPE after {arguments.startup} trials; the {arguments.enqueue} best of a stage go first in the next")
+    print(f"samplers learn after {arguments.startup} trials; the {arguments.enqueue} best of a stage go first in the next")
     print(f"E = {budget} epochs: {stages}; one study: {single.trials} x {single.epochs}")
     if not runs:
         print("no run has ended yet")
