@@ -15,7 +15,8 @@ A stage of `8x2` is 8 trials of 2 epochs. The budget of every method is E, the s
 `random` and `tpe` run as many trials of the last stage's epochs as fit into E; less than one trial remains. Samplers and
 refinement are those of the configuration, except in small stages: a sampler that learns starts after --startup trials, and the --enqueue
 best trials of a stage run first in the next. Patience equals the epochs. The first trials of the configuration run first in every study
-that is not refined, so all methods know them. The space is `small`. A stopped trial has no model: its epochs count, its values do not. All stages of a run have the same seed. The methods take turns, seed by seed, and start with another one each time.
+that is not refined, so all methods know them. The space is `small`. A stopped trial has no model: its epochs count, its values do not.
+All stages of a run have the same seed. The methods take turns, seed by seed, and start with another one each time.
 
 Values are those of the validation split; the test split is not read. The best value so far counts trials of every stage, also
 those of few epochs. Epochs are counted trial by trial, in the order in which trials ended, although workers run in parallel.

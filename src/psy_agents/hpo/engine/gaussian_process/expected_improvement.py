@@ -64,7 +64,9 @@ class ExpectedImprovement(BaseSampler):
         means = process.posterior(points)[0]
         best = means.max()
         if running:
-            process = process.believing(np.array([self._cube.point(params) for params in running]))
+            points = np.array([self._cube.point(params) for params in running])
+            best = max(best, process.posterior(points)[0].max())
+            process = process.believing(points)
         draws = np.concatenate(
             [
                 self._random.random((self._n_candidates, len(self._cube.is_choice))),

@@ -26,7 +26,7 @@ class GaussianProcess:
         mean: of the function where nothing was observed.
         lengths: (P) Over how much of its range a parameter changes the function.
         scale: variance of the function.
-        noise: variance of an observation.
+        noise: (n) Variances of the observations.
     """
 
     points: np.ndarray
@@ -35,7 +35,7 @@ class GaussianProcess:
     mean: float
     lengths: np.ndarray
     scale: float
-    noise: float
+    noise: np.ndarray
 
     def __post_init__(self) -> None:
         from scipy.linalg import cho_factor, cho_solve
@@ -56,12 +56,14 @@ class GaussianProcess:
         return shared @ self._weights + self.mean, np.sqrt(variance)
 
     def believing(self, points: np.ndarray) -> GaussianProcess:
-        """The process after its own mean was observed at points (m, D): the mean stays, the deviation there goes.
+        """The process after its own mean was seen at points (m, D) without noise: the mean stays, the deviation there goes.
 
-        The Kriging believer (Ginsbourger et al. 2010, section 3) for trials that still run.
+        The Kriging believer (Ginsbourger et al. 2010, section 3) for trials that still run. With noise, little doubt would go, and the same
+        trial would be proposed again.
         """
         values = np.concatenate([self.values, self.posterior(points)[0]])
-        return replace(self, points=np.concatenate([self.points, points]), values=values)
+        noise = np.concatenate([self.noise, np.zeros(len(points))])
+        return replace(self, points=np.concatenate([self.points, points]), values=values, noise=noise)
 
     def _distances(self, points: np.ndarray) -> np.ndarray:
         """(m, n) Square distances in lengths."""
@@ -92,7 +94,7 @@ def fit(points: np.ndarray, values: np.ndarray, owner: np.ndarray) -> GaussianPr
     given = squares, values - mean, prior
     found = minimize(_loss, start, given, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 50})
     *lengths, scale, noise = np.exp(found.x)
-    return GaussianProcess(points, values, owner, mean, np.array(lengths), float(scale), float(noise))
+    return GaussianProcess(points, values, owner, mean, np.array(lengths), float(scale), np.full(len(values), noise))
 
 
 def _matern(squares: np.ndarray) -> np.ndarray:
