@@ -96,7 +96,7 @@ class ExpectedImprovement(BaseSampler):
 
 
 def _log_improvement(z: np.ndarray) -> np.ndarray:
-    """log E[max(0, z + x)] of a standard normal x; its own values vanish where little is expected (Ament et al., NeurIPS 2023, A.1)."""
+    """log E[max(0, z + x)] for a standard normal x. Without the log it is 0 where little is expected (Ament et al., NeurIPS 2023, A.1)."""
     log_density = -(z**2) / 2 - np.log(2 * np.pi) / 2
     above, below = np.maximum(z, -1.0), np.minimum(z, -1.0)
     ratio = np.where(below > -1e4, 1 + below * np.sqrt(np.pi / 2) * erfcx(-below / np.sqrt(2)), below**-2.0)

@@ -16,6 +16,7 @@ NOISE = (np.log(0.1), 1.0)
 """Of the logs of the variances of function and noise: normal scores have variance 1, and a short training tells little."""
 BOUNDS = {"length": (-4.0, 4.0), "scale": (-4.0, 3.0), "noise": (-7.0, 2.0)}
 JITTER = 1e-8
+KNOWN = 1e-6  # The variance of what counts as seen without noise; equal points at 0 would make the covariance singular.
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class GaussianProcess:
         trial would be proposed again.
         """
         values = np.concatenate([self.values, self.posterior(points)[0]])
-        noise = np.concatenate([self.noise, np.zeros(len(points))])
+        noise = np.concatenate([self.noise, np.full(len(points), KNOWN)])
         return replace(self, points=np.concatenate([self.points, points]), values=values, noise=noise)
 
     def _distances(self, points: np.ndarray) -> np.ndarray:
