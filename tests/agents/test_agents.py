@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from support.tiny_agents import ENCODERS, POSITIONS, SETTINGS, parameters
 from support.training.tiny_decoders import DECODERS
+from transformers.utils import logging as transformers_logging
 
 from psy_agents.agents.encoders.loading import load_encoder, max_positions
 from psy_agents.agents.registry import AGENTS
@@ -30,14 +31,17 @@ def test_longest_input_is_what_the_encoder_can_read(encoders, kind):
     assert torch.isfinite(states).all()
 
 
-def test_an_encoder_that_lacks_weights_is_refused_and_a_missing_pooler_is_not_reported(encoders, tmp_path, caplog):
+def test_an_encoder_that_lacks_weights_is_refused_and_a_missing_pooler_is_not_reported(encoders, tmp_path, caplog, capfd):
     folder = tmp_path / "encoder"
     shutil.copytree(encoders["bert"], folder)
     weights = load_file(folder / "model.safetensors")
     without_pooler = {name: tensor for name, tensor in weights.items() if "pooler" not in name}
     save_file(without_pooler, folder / "model.safetensors", metadata={"format": "pt"})
+    assert transformers_logging.is_progress_bar_enabled(), "else nothing is shown below"
     load_encoder(folder, 0.0)
     assert "MISSING" not in caplog.text
+    assert capfd.readouterr().err == "", "no bar of loading weights"
+    assert transformers_logging.is_progress_bar_enabled()
     first = sorted(without_pooler)[0]
     rest = {name: tensor for name, tensor in without_pooler.items() if name != first}
     save_file(rest, folder / "model.safetensors", metadata={"format": "pt"})

@@ -75,29 +75,12 @@ def load_predictor(agent: str, model: Path, cuda_graphs: CudaGraphsSetting = "au
     Raises:
         UserError: it is damaged, or belongs to another agent.
     """
-    predictor = open_predictor(model, cuda_graphs)
+    from psy_agents.inference.predictor import Predictor  # Not at the top: it imports torch.
+
+    predictor = Predictor(model, cuda_graphs=cuda_graphs)
     if predictor.name != agent:
         raise UserError(f"'{model}' holds a model of {predictor.name}, but {agent} was requested: choose a version of {agent}'s model.")
     return predictor
-
-
-def open_predictor(model: Path, cuda_graphs: CudaGraphsSetting = "auto") -> Predictor:
-    """Load the model without a progress bar, and check its files against their checksums.
-
-    Raises:
-        UserError: it is damaged.
-    """
-    from transformers.utils import logging as transformers_logging
-
-    from psy_agents.inference.predictor import Predictor
-
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()  # The bar of loading weights; the posts have their own.
-    try:
-        return Predictor(model, cuda_graphs=cuda_graphs)
-    finally:
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def predict_chunk(predictor: Predictor, posts: Sequence[Post], *, quotes: bool) -> pa.Table:

@@ -184,20 +184,16 @@ def _is_complete(client: MlflowClient, model: Any) -> bool:
 
 @contextmanager
 def _unchanged_process() -> Iterator[None]:
-    """Switch progress bars off, and restore them and ``sys.path`` at the end.
+    """Switch MLflow's progress bars off, and restore them and ``sys.path`` at the end.
 
     MLflow predicts the example with the logged copy of the code first on ``sys.path``; workers that start later would import it.
     """
     from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR as MLFLOW_BARS
-    from transformers.utils import logging as transformers_logging
 
-    paths, mlflow_bars, transformers_bars = sys.path, MLFLOW_BARS.get_raw(), transformers_logging.is_progress_bar_enabled()
+    paths, mlflow_bars = sys.path, MLFLOW_BARS.get_raw()
     MLFLOW_BARS.set(False)
-    transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
         sys.path = paths
         MLFLOW_BARS.unset() if mlflow_bars is None else MLFLOW_BARS.set(mlflow_bars)
-        if transformers_bars:
-            transformers_logging.enable_progress_bar()

@@ -81,6 +81,7 @@ def test_progress_counts_epochs(search, caplog):
     last = result.records[-1]
     assert len(trials) == len(result.records) and trials[-1].startswith(f"trial {last.number} value {last.value:.4f} ")
     assert f"; {result.epochs_trained}/20 epochs, best {result.best.value:.4f}" in trials[-1]
+    assert "study: 0 trials with 0/20 epochs finished before, 1 worker" in lines
     assert f"study: {len(result.records)} trials with {result.epochs_trained}/20 epochs finished before, 0 workers" in lines
     assert any(f"{len(result.records)} trials finished, none failed, {result.epochs_trained}/20 epochs trained" in line for line in lines)
     screen = io.StringIO()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -141,7 +142,6 @@ def load_encoder(folder: Path, dropout: float, dtype: torch.dtype | None = None)
     """
     import torch
     from transformers import AutoConfig, AutoModel
-    from transformers.utils import logging as transformers_logging
 
     from psy_agents.agents.encoders.dropout import replace_dropouts
     from psy_agents.agents.encoders.relative_positions import use_relative_position_table
@@ -156,9 +156,7 @@ def load_encoder(folder: Path, dropout: float, dtype: torch.dtype | None = None)
         for name in names:
             if getattr(config, name, None) is not None:
                 setattr(config, name, rate)
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # It warns of a missing pooler; missing weights are checked below.
-    try:
+    with _transformers_quiet():
         encoder, loading = AutoModel.from_pretrained(
             folder,
             config=config,
@@ -169,8 +167,6 @@ def load_encoder(folder: Path, dropout: float, dtype: torch.dtype | None = None)
             dtype=torch.float32 if dtype is None else dtype,
             output_loading_info=True,
         )
-    finally:
-        transformers_logging.set_verbosity(verbosity)
     missing = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
     if missing:
         raise UserError(
@@ -180,6 +176,22 @@ def load_encoder(folder: Path, dropout: float, dtype: torch.dtype | None = None)
     replace_dropouts(encoder)
     use_relative_position_table(encoder)
     return drop_pooler(encoder)
+
+
+@contextmanager
+def _transformers_quiet() -> Iterator[None]:
+    """Without the bar of loading weights, and without warnings: of a missing pooler; missing weights are checked afterwards."""
+    from transformers.utils import logging as transformers_logging
+
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
 
 
 def check_encoder(folder: Path) -> None:

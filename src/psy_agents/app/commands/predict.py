@@ -25,9 +25,9 @@ def predict(model: Path, texts: tuple[str, ...], as_json: bool) -> None:
     A TEXT of - is read from the standard input, where no shell keeps it in its history.
     """
     with errors_in_one_line(quoting=True):
-        from psy_agents.inference.predict_file import open_predictor
+        from psy_agents.inference.predictor import Predictor
 
-        predictor = open_predictor(model)
+        predictor = Predictor(model)
         read = [click.get_text_stream("stdin").read() if text == "-" else text for text in texts]
         predicted = predictor.predict(read)
     if as_json:

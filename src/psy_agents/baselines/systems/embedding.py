@@ -81,13 +81,11 @@ def embed(texts: Sequence[str], encoder: str) -> np.ndarray:
         UserError: the encoder was not found.
     """
     import torch
-    from transformers.utils import logging as transformers_logging
 
     from psy_agents.agents.encoders.loading import load_encoder, locate_encoder, max_positions
     from psy_agents.agents.encoders.tokenizer import load_tokenizer
     from psy_agents.training.batches import token_budget_batches
 
-    transformers_logging.disable_progress_bar()  # The bar of loading weights.
     folder = locate_encoder(encoder)
     tokenizer, model = load_tokenizer(folder), load_encoder(folder, dropout=0.0).eval()
     encoded = tokenizer(list(texts), truncation=True, max_length=max_positions(model))["input_ids"]

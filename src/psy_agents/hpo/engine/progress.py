@@ -48,7 +48,8 @@ class ProgressDisplay:
         self._state_counts = {}
         if not self._console.is_interactive:
             spent = "" if info.epoch_budget is None else f" with {info.epochs_trained}/{info.epoch_budget} epochs"
-            log.info("%s: %d%s trials%s finished before, %d workers", info.study_name, info.done, _of(info), spent, info.workers)
+            workers = "1 worker" if info.workers == 1 else f"{info.workers} workers"
+            log.info("%s: %d%s trials%s finished before, %s", info.study_name, info.done, _of(info), spent, workers)
             return
         self._progress = Progress(
             TextColumn("{task.description}"),
