@@ -159,3 +159,7 @@ def test_runs_of_agents_whose_processes_were_killed_are_ended(tmp_path, monkeypa
         assert [client.get_run(each).info.status for each in left] == ["FAILED"] * 4
     finally:
         mlflow.set_tracking_uri(None)
+
+
+def test_it_is_shown_by_its_name():
+    assert str(AgentRunner(at_once=2)) == "AgentRunner", "MLflow shows what Kedro records, else an address in memory"

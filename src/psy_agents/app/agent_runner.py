@@ -38,6 +38,10 @@ class AgentRunner(SequentialRunner):
         super().__init__(is_async=is_async)
         self._at_once, self._command = at_once, command
 
+    def __str__(self) -> str:
+        """Its name, which Kedro records as the run's runner and MLflow shows; without this, an address in memory."""
+        return type(self).__name__
+
     @property
     def _logger(self) -> logging.Logger:
         """Kedro's logger, which conf/logging.yml configures."""
