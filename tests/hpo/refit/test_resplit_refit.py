@@ -86,7 +86,7 @@ class Asked(Exception):
     """The identity of the first study."""
 
 
-def test_another_resplit_is_another_study_and_other_decisions_are_not(corpus, encoder, tmp_path):
+def test_another_resplit_is_another_study_and_other_decisions_are_not(corpus, encoder, tmp_path, caplog):
     settings = training_settings(encoder)
     top = best_trials("criteria", corpus, settings, *PARAMS)
 
@@ -103,6 +103,8 @@ def test_another_resplit_is_another_study_and_other_decisions_are_not(corpus, en
     found = [identity(), identity(resplit=False), identity(halving=(2, 1)), identity(n_seeds=3), identity(seeds=(23, 11))]
     found.append(identity(corpus=moved))
     assert all(each != other for i, each in enumerate(found) for other in found[:i])
+    halves = [message for message in caplog.messages if "each seed holds out half of train + validation" in message]
+    assert len(halves) == 4, "two seeds, not three, and not without resplits"
     assert found[0]["resplit"]["folds"] == 2 and found[1]["resplit"]["folds"] is None and found[3]["resplit"]["folds"] == 3
     assert len(set(found[0]["resplit"]["held_out"].values())) == 2
     assert identity(calibration="none", min_support=None, ensemble="top_k") == found[0]

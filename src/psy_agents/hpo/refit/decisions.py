@@ -77,6 +77,19 @@ def span_lengths_of(run: TrialRecord) -> list[int]:
     return json.loads((run.checkpoint / SPAN_LENGTHS).read_text(encoding="utf-8"))
 
 
+def warn_of_halves(agent: str, folds: int | None) -> None:
+    """Warn where each confirming run trains on half of what the final model trains on.
+
+    Args:
+        folds: parts of train + validation that seeds hold out in turn; None without resplits.
+    """
+    if folds == 2:
+        log.warning(
+            "%s: each seed holds out half of train + validation, so calibration, thresholds and decoding rule come from models that were "
+            "trained on half as many posts as the final one, and may not suit it: use more seeds (hpo.refit.n_seeds)", agent,
+        )  # fmt: skip
+
+
 def warn_of_flat_probabilities(agent: str, decisions: Decisions) -> None:
     """Warn where no temperature calibrates the log odds, and the best one makes all probabilities nearly one half."""
     if decisions.temperature == MAX_TEMPERATURE and not decisions.shift:

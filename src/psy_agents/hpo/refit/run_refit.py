@@ -21,7 +21,7 @@ from psy_agents.hpo.disk import check_space, trial_bytes
 from psy_agents.hpo.paths import StoragePaths
 from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.confirming import ConfirmedCandidate, ConfirmingSchedule, winner_of
-from psy_agents.hpo.refit.decisions import final_of, held_out_by_seed, held_out_positives, warn_of_flat_probabilities
+from psy_agents.hpo.refit.decisions import final_of, held_out_by_seed, held_out_positives, warn_of_flat_probabilities, warn_of_halves
 from psy_agents.hpo.refit.ensemble import EnsembleSummary, run_ensemble
 from psy_agents.hpo.refit.finals import FinalModel, Finals, UntunedAgent, run_untuned, train_finals
 from psy_agents.hpo.refit.objectives import MODEL, PREDICTIONS, RefitSetup
@@ -129,6 +129,7 @@ def run_refit(
     # Confirming runs keep only answers; the final model is written atomically, and an ensemble links its members.
     check_space(paths.checkpoints, (1 + config.final_trainings) * weights)
     corpora, folds = held_out_by_seed(corpus, config)
+    warn_of_halves(agent, folds)
     attributes = {
         "agent": agent,
         "metric": spec(agent).objective_title(settings.objective_evidence_weight),
