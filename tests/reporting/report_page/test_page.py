@@ -223,6 +223,17 @@ def test_what_is_missing_derived_or_left_out_is_noted(report):
     assert any(note.startswith("With 20 permutations and ") and "raise report.permutations" in note for note in found)
 
 
+def test_an_agent_that_predicts_nothing_is_noted(report):
+    silent = []
+    for each in report.evaluations:
+        micro = each.criterion and each.criterion.micro.model_copy(update={"predicted": 0})
+        silent.append(each.model_copy(update={"criterion": each.criterion and each.criterion.model_copy(update={"micro": micro})}))
+    found = notes(report.model_copy(update={"evaluations": tuple(silent)}))
+    assert "evidence predicts no span in any test post." in found
+    assert [note for note in found if "share finds no criterion in any test post: no probability reaches its threshold." in note]
+    assert not [note for note in found if note.startswith(("majority", "all_positive"))], "baselines are no agents"
+
+
 def test_the_page_is_whole_in_itself_and_the_same_each_time(report, html, page):
     assert page.loaded == []
     assert all(link.startswith("#") and link[1:] in page.ids for link in page.links)

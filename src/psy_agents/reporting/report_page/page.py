@@ -192,6 +192,7 @@ def notes(report: Report) -> list[str]:
                 f"{evaluation.name} predicts only spans: a criterion with a predicted span counts as met, and these figures of criteria "
                 f"are compared with no other system's."
             )
+    found += _finding_nothing(report)
     found += [
         f"{each.agent}: its temperature is {MAX_TEMPERATURE:g}, the highest there is. Calibrated, its probabilities are nearly equal: on "
         f"held-out pairs they said nearly nothing."
@@ -208,6 +209,19 @@ def notes(report: Report) -> list[str]:
     if report.annotators is not None and report.annotators.mean_f1 is not None:
         found.append(ceiling(report.annotators))
     return found
+
+
+def _finding_nothing(report: Report) -> list[str]:
+    """A caveat for each agent that predicts nothing in any post."""
+    agents = [each for each in report.evaluations if each.kind == "agent" and each.criterion is not None]
+    return [
+        f"{each.name} predicts no span in any test post."
+        if each.criterion.derived
+        else f"{each.name} finds no criterion in any test post: no probability reaches its threshold. Its F1 is 0 whatever its ranking is "
+        f"worth, which AUPRC shows."
+        for each in agents
+        if not each.criterion.micro.predicted
+    ]
 
 
 def _untuned_winners(report: Report) -> list[str]:
