@@ -230,6 +230,7 @@ def test_an_evaluation_counts_posts_and_pairs(evaluation, table):
     assert evaluation.evidence.pairs + evaluation.evidence.pairs_unknown == len(table)
     assert evaluation.evidence.pairs_unknown == (~known).sum() > 0
     assert evaluation.evidence.pairs_with_evidence == (known & (table["label"] == 1)).sum()
+    assert evaluation.evidence.support == table[known & (table["label"] == 1)]["criterion"].value_counts().to_dict()
 
 
 def test_a_criterion_without_a_positive_has_no_score(evaluation):

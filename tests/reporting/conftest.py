@@ -83,6 +83,7 @@ def evidence_side(random, level):
         "pairs_with_evidence": 210,
         "pairs_unknown": 12,
         "scores": {name: random.estimate(0.93 if name == "no_answer_accuracy" else level, 0.04) for name in EVIDENCE},
+        "support": {name: max(1, support - 1) for name, support in CRITERIA.items()},
         "per_criterion": {name: {"token_f1": random.value(level), "sentence_f1": random.value(level)} for name in CRITERIA},
     }
 

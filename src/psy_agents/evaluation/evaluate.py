@@ -261,6 +261,7 @@ def _evidence_evaluation(
         pairs_with_evidence=with_evidence.sum(),
         pairs_unknown=(~pairs.known).sum(),
         scores={name: estimate(name, metric) for name, metric in EVIDENCE_METRICS.items()},
+        support={criteria[number]: int(n) for number, n in enumerate(np.bincount(pairs.criterion[with_evidence])) if n},
         per_criterion={
             criterion: {name: float(value) for name, value in evidence_metrics_of_sums(counts[rows].sum(axis=0)).items()}
             for criterion, rows in zip(criteria, np.arange(len(criteria))[:, None] == pairs.criterion, strict=True)

@@ -97,6 +97,7 @@ class EvidenceEvaluation(Schema):
     pairs_with_evidence: int
     pairs_unknown: int = Field(description="Pairs left out, since the position of their annotated evidence is unknown.")
     scores: dict[str, Estimate]
+    support: dict[str, int] = Field(description="Pairs with evidence of each criterion with evidence.")
     per_criterion: dict[str, dict[str, FiniteFloat]] = Field(description="The same metrics for each criterion with evidence.")
 
     @model_validator(mode="after")

@@ -59,7 +59,7 @@ def test_results_refuse_unknown_metrics():
     assert known.f1.value == 0.5 and known.estimate("auprc") is None and known.estimate("recall") is None
     with pytest.raises(ValidationError, match="There is no metric accuracy"):
         ClassScores.model_validate({"support": 1, "predicted": 2, "accuracy": {"value": 0.5}})
-    counts = {"pairs": 1, "pairs_with_evidence": 1, "pairs_unknown": 0}
+    counts = {"pairs": 1, "pairs_with_evidence": 1, "pairs_unknown": 0, "support": {}}
     with pytest.raises(ValidationError, match="There is no metric f1"):
         EvidenceEvaluation(**counts, scores={"f1": {"value": 0.5}}, per_criterion={})
     with pytest.raises(ValidationError, match="There is no metric accuracy"):

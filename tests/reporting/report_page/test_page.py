@@ -125,6 +125,7 @@ def test_evidence_comparisons_and_errors_are_the_reports(report, page):
     for each in report.evaluations:
         if each.evidence is not None:
             assert pooled["token precision", each.name] == text(each.evidence.scores["token_precision"])
+            assert single["FATIGUE", "With evidence"] == f"{each.evidence.support['FATIGUE']}"
             assert single["FATIGUE", each.name] == f"{each.evidence.per_criterion['FATIGUE']['token_f1']:.3f}"
     names = {"macro_f1": "macro-F1", "token_f1": "token-F1"}
     for each in report.comparisons:

@@ -134,12 +134,14 @@ def evidence_section(report: Report) -> Section | None:
     if annotators is not None and annotators.token_f1 is not None:
         of_annotators = {TITLES[OBJECTIVES["evidence"]]: estimate_cell(annotators.token_f1)}
         rows, names = [[*row, of_annotators.get(row[0])] for row in rows], [*systems, ANNOTATORS]
+    support = next(each.evidence.support for each in report.evaluations if each.evidence is not None)  # The same for all systems.
     details = []
     for metric in single["metric"].unique():
+        of_metric = _pivot(single[single["metric"] == metric], "criterion", "system", systems)
         content = Table(
             f"{TITLES[metric]} of each criterion with evidence, without intervals",
-            ["Criterion", *systems],
-            _pivot(single[single["metric"] == metric], "criterion", "system", systems),
+            ["Criterion", "With evidence", *systems],
+            [[name, support[name], *values] for name, *values in of_metric],
         )
         details.append(Details(f"{TITLES[metric]} by criterion", tables=[content], opened=metric == OBJECTIVES["evidence"]))
     return Section(tables=[Table("Every evidence metric over all pairs", ["Metric", *names], rows)], details=details)
