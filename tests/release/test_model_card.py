@@ -25,7 +25,7 @@ from psy_agents.release.config import PublishConfig
 from psy_agents.release.data_statement import HEADINGS
 from psy_agents.release.export_folder import exported_folder
 from psy_agents.release.files import file_checksums
-from psy_agents.release.known_failures import CRISIS, failures_section, misses
+from psy_agents.release.known_failures import CRISIS, Lowest, failures_section, lowest, misses
 from psy_agents.release.markdown import cell, table
 from psy_agents.release.model_card import model_card
 from psy_agents.release.publish import publish
@@ -84,6 +84,22 @@ def test_the_figures_are_those_of_the_saved_predictions(card_of, trained, agent)
         assert int(training) == quality["train"] + quality["validation"]
         assert missed[criterion][:2] == [str(gold.sum()), str((gold & ~predicted.astype(bool)).sum())]
         assert float(missed[criterion][2].split()[0]) == pytest.approx(1 - recall_score(gold, predicted), abs=5e-4)
+
+
+def test_metrics_have_their_titles_and_detectable_differences_three_decimals(card_of):
+    card = card_of("share")[0]
+    figures = rows(card, "## Figures on test")
+    assert {"macro-F1 of criteria", "token-F1 of evidence", "Exact match of criteria", "Exact match of evidence"} <= set(figures)
+    assert "macro_f1" not in card and "token_f1" not in card
+    differences = card.split("| This agent minus ", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    assert len(differences) > 2 and all(re.search(r"\| (\d\.\d{3}|–) \|$", line) for line in differences)
+
+
+def test_criteria_as_low_as_the_last_one_shown_are_counted():
+    values = dict.fromkeys("abcde", 0.0) | {"f": 1.0}
+    assert lowest(values, str.upper) == Lowest([("a", "A"), ("b", "B"), ("c", "C")], more=2)
+    assert lowest({"b": 0.2, "a": 0.1}, str.upper) == Lowest([("a", "A"), ("b", "B")], more=0)
+    assert lowest({}, str.upper) == Lowest([], more=0)
 
 
 def test_misses_have_the_interval_of_the_recall_turned_round(trained):
@@ -196,7 +212,7 @@ def test_the_card_of_an_ensemble_names_its_members_and_its_examples_load_it(toge
             exec(example.replace("path/of/this/folder", str(path)), {})
     assert "It is an ensemble: 2 agents answer together" in card
     assert "of 2 members, all trained in this way: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
-    assert "Gains on test over the winner alone: macro_f1 0.125 [-0.250, 0.500]." in card
+    assert "Gains on test over the winner alone: macro-F1 0.125 [-0.250, 0.500]." in card
     refit, _ = reproduction_commands(facts.summary, (), CONFIG, "unknown")[-2:]
     assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.resplit=false,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.results import ClassScores, ErrorSlice, Estimate, Evaluation, Report
-from psy_agents.release.markdown import code, render_markdown
+from psy_agents.release.markdown import cell, code, render_markdown
+from psy_agents.reporting.tables import estimate_text
 from psy_agents.reporting.texts import readable_name
 
 WORST = 3
@@ -45,34 +46,47 @@ def _misses(criterion: str, scores: ClassScores, errors: ErrorSlice | None) -> M
     return Misses(criterion, scores.support, errors.false_negatives, Estimate(value=1 - scores.recall.value, low=low, high=high))
 
 
-def rarest(evaluation: Evaluation) -> list[tuple[str, ClassScores]]:
-    """The criteria with the fewest positive pairs on test, of those with one."""
-    return sorted(_present(evaluation), key=lambda each: each[1].support)[:WORST]
+@dataclass(frozen=True)
+class Lowest:
+    """The criteria with the lowest values.
+
+    Attributes:
+        shown: name and value as text.
+        more: the number of further criteria whose value is that of the last shown.
+    """
+
+    shown: list[tuple[str, str]]
+    more: int
 
 
-def least_recalled(evaluation: Evaluation) -> list[tuple[str, ClassScores]]:
-    """The criteria with the lowest recall, of those with a positive pair on test."""
-    return sorted(_present(evaluation), key=lambda each: each[1].recall.value)[:WORST]
+def lowest(values: Mapping[str, float], text: Callable[[str], str]) -> Lowest:
+    """The `WORST` lowest values; ties are in the order of the corpus.
 
-
-def _present(evaluation: Evaluation) -> list[tuple[str, ClassScores]]:
-    return [each for each in evaluation.criterion.per_criterion.items() if each[1].support]
+    Args:
+        values: by criterion.
+        text: the value of a criterion as text.
+    """
+    names = sorted(values, key=values.__getitem__)
+    shown = names[:WORST]
+    return Lowest([(name, text(name)) for name in shown], sum(values[name] == values[shown[-1]] for name in names[WORST:]))
 
 
 def failures_section(report: Report, evaluation: Evaluation, safety_critical: Sequence[str]) -> str:
     """The text of the card's section on known failures."""
     missed = misses(evaluation)
+    present = {name: scores for name, scores in evaluation.criterion.per_criterion.items() if scores.support}
     evidence = {} if evaluation.evidence is None else evaluation.evidence.per_criterion
+    token_f1 = {name: scores[OBJECTIVES["evidence"]] for name, scores in evidence.items()}
     return render_markdown(
         "known_failures.md",
         report=report,
         evaluation=evaluation,
         missed=missed,
         missed_rows=[(code(each.criterion), each.support, each.missed, each.rate) for each in missed],
-        rarest=rarest(evaluation),
-        least_recalled=least_recalled(evaluation),
+        rarest=lowest({name: each.support for name, each in present.items()}, lambda name: f"{present[name].support:,}"),
+        least_recalled=lowest({name: each.recall.value for name, each in present.items()}, lambda name: cell(present[name].recall)),
         absent=[name for name, scores in evaluation.criterion.per_criterion.items() if not scores.support],
-        worst_evidence=sorted((scores[OBJECTIVES["evidence"]], name) for name, scores in evidence.items())[:WORST],
+        worst_evidence=lowest(token_f1, lambda name: estimate_text(token_f1[name])),
         safety_critical=safety_critical,
         crisis=CRISIS,
         slice_rows=[

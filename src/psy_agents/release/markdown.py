@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from psy_agents.evaluation.metrics.registry import TITLES
 from psy_agents.evaluation.results import Estimate
 from psy_agents.reporting.tables import estimate_text, p_text
 from psy_agents.reporting.templating import environment
@@ -26,7 +27,10 @@ def render_markdown(template: str, **values: Any) -> str:
 @cache
 def _environment() -> Environment:
     markdown = environment("psy_agents.release")
-    markdown.filters |= {"cell": cell, "code": code, "epochs": _epochs, "json": _json, "p_value": p_text, "readable": readable_name}
+    markdown.filters |= {
+        "cell": cell, "code": code, "epochs": _epochs, "json": _json, "metric_title": TITLES.__getitem__, "p_value": p_text,
+        "readable": readable_name,
+    }  # fmt: skip
     markdown.globals["table"] = table
     return markdown
 

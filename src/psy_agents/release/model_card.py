@@ -23,7 +23,7 @@ from psy_agents.release.files import CARD, STATEMENT, EncoderLicence, encoder_li
 from psy_agents.release.known_failures import failures_section
 from psy_agents.release.markdown import bullets, code, render_markdown
 from psy_agents.release.reproduce import reproduction_commands
-from psy_agents.reporting.tables import agents_then_baselines, class_rows, p_text, summary_estimates, verdict
+from psy_agents.reporting.tables import agents_then_baselines, class_rows, estimate_text, p_text, summary_estimates, verdict
 
 TASKS = {"criteria": "text-classification", "evidence": "token-classification"}
 """The Hub's task of each side."""
@@ -52,7 +52,7 @@ def model_card(facts: ReleaseFacts, folder: Path, exported: Mapping[str, FormatR
         selection=facts.report.selections[0],
         exported=list(exported.values()),
         split_rows=[(name, each.posts, each.pairs, each.positives) for name, each in facts.quality.splits.items()],
-        figure_rows=list(_card_estimates(evaluation).items()),
+        figure_rows=[(SUMMARY[name].card_title, each) for name, each in _card_estimates(evaluation).items()],
         criterion_heads=(
             "Criterion",
             "positive in training",
@@ -64,7 +64,10 @@ def model_card(facts: ReleaseFacts, folder: Path, exported: Mapping[str, FormatR
         baseline_heads=baseline_heads,
         baseline_rows=baseline_rows,
         comparison_rows=[
-            (each.second, TITLES[each.metric], each.difference, p_text(each.p_holm), verdict(each), each.detectable)
+            (
+                each.second, TITLES[each.metric], each.difference, p_text(each.p_holm), verdict(each),
+                None if each.detectable is None else estimate_text(each.detectable),
+            )
             for each in facts.report.comparisons
             if each.with_baseline
         ],
