@@ -284,7 +284,7 @@ def test_metrics_that_only_a_trials_end_knows_are_logged_and_those_of_its_last_e
 
 
 def test_figures_of_test_never_have_the_names_of_validation_figures(experiment):
-    """A final run reports its training loss each epoch, and its figures on test when it ends."""
+    """A final run reports its training loss each epoch, and its figures on test when it ends. The stage has those of the first model."""
     test = {"macro_f1": 0.4, "token_f1": 0.3, "brier": 0.1}
     final = replace(info(1), study_name="final", attributes={**info().attributes, "scored_on": "test"})
     with mlflow.start_run():
@@ -294,8 +294,9 @@ def test_figures_of_test_never_have_the_names_of_validation_figures(experiment):
         callback.epoch_finished(RUNNING, EpochReport(1, -0.7, {"train_loss": 0.7}))
         ended = replace(RUNNING, state="complete", value=0.35, raw_value=0.35, best_epoch=1, final=True, metrics=test)
         callback.trial_finished(ended)
-        callback.stage_finished(StageResult("final", (ended,)))
-    (run,), (stage,) = runs(experiment, "trial"), runs(experiment, "stage")
+        better = replace(ended, index=1, number=1, value=0.9, metrics={**test, "macro_f1": 0.9})
+        callback.stage_finished(StageResult("final", (ended, better)))
+    (run, _), (stage,) = runs(experiment, "trial"), runs(experiment, "stage")
     assert run.data.metrics.pop("seconds") == 0
     assert run.data.metrics == {
         "train_loss": 0.7, "test/objective": 0.35, "test/macro_f1": 0.4, "test/token_f1": 0.3, "test/brier": 0.1,

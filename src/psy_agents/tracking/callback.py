@@ -156,11 +156,18 @@ class MlflowCallback:
                 self._end(record)
         if self._closed_stage:
             return
-        best = {} if result.best is None else self._named({**result.best.metrics, "best_objective": result.best.value})
-        best = {name: value for name, value in best.items() if name != TRAIN_LOSS}
-        step = 0 if result.best is None else result.best.index + 1
-        self._log(self._stage, best, step, {"trials": str(len(result.records)), "epochs_trained": str(result.epochs_trained)})
+        record = self._shown(result)
+        shown = {} if record is None else self._named({**record.metrics, "best_objective": record.value})
+        shown = {name: value for name, value in shown.items() if name != TRAIN_LOSS}
+        step = 0 if record is None else record.index + 1
+        self._log(self._stage, shown, step, {"trials": str(len(result.records)), "epochs_trained": str(result.epochs_trained)})
         self._client.set_terminated(self._stage, "FINISHED")
+
+    def _shown(self, result: StageResult) -> TrialRecord | None:
+        """The trial whose figures the stage's run has: the best, but of several models on test the first, which is handed over."""
+        if self._scored_on != "test":
+            return result.best
+        return next((record for record in result.records if record.index == 0 and record.state == "complete"), None)
 
     def _reopen(self) -> None:
         """The stage's run goes on, with the command that continues it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import signal
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine.progress import ProgressDisplay
+from psy_agents.hpo.study.records import StageInfo, TrialRecord
 from psy_agents.hpo.study.topk import TopK, top_k
 
 STAGE = {"n_trials": 4, "epochs": 5, "spend": "epochs", "objective": "support.search.objectives:Early"}
@@ -98,3 +100,13 @@ def test_epochs_without_a_number_of_trials_are_refused():
         StageConfig(**given, spend="epochs")
     with pytest.raises(ValidationError, match="Input should be 'trials' or 'epochs'"):
         StageConfig(**given | {"n_trials": 4, "spend": "hours"})
+
+
+def test_no_value_on_test_is_called_the_best(caplog):
+    info = StageInfo("final", "stage3", "final", 2, 3, 1, 0, None, {"scored_on": "test"}, 0, None)
+    record = TrialRecord(0, 0, {}, 11, "complete", value=0.4, best_epoch=1, epochs_run=1, final=True)
+    with caplog.at_level(logging.INFO, "psy_agents"), ProgressDisplay(Console(file=io.StringIO())) as progress:
+        progress.stage_started(info)
+        progress.trial_finished(record)
+        progress.trial_finished(replace(record, index=1, number=1))
+    assert "trial 0 value 0.4000 " in caplog.text and "; 2/2 trials" in caplog.text and "best" not in caplog.text

@@ -67,6 +67,8 @@ def test_the_sentences_give_states_reasons_the_best_trial_and_shares_of_time():
     spent = stage_summary("study", 2, records, {}, time, epoch_budget=8)
     assert spent.startswith("study: 3 trials finished (2 complete, 1 failed: diverged), 6/8 epochs trained; best 0.7500 in trial 2")
     assert time_sentence(WorkerTime()) == "no worker has run"
+    tested = stage_summary("study", 2, records, {}, time, on_test=True).splitlines()[0]
+    assert tested.endswith("6 epochs trained; on test 0.5000, 0.7500"), "none is the best: it would be chosen on test"
     assert stage_summary("study", None, [], {}, time).startswith("study: 0 trials finished, 0 epochs trained; no value\n")
 
 

@@ -90,7 +90,7 @@ class ProgressDisplay:
         if self._progress is None:
             unit = "trials" if self._info.epoch_budget is None else "epochs"
             done = f"{self._done} {unit}" if self._total is None else f"{self._done}/{self._total} {unit}"
-            log.info("trial %d %s; %s, %s", record.number, _ending(record), done, self._note())
+            log.info("trial %d %s; %s", record.number, _ending(record), ", ".join(filter(None, (done, self._note()))))
             return
         self._progress.update(self._stage, completed=self._done, note=self._note())
         if record.worker in self._workers:
@@ -108,14 +108,14 @@ class ProgressDisplay:
             self._workers.clear()
 
     def _note(self) -> str:
-        best = "no value yet" if self._best is None else f"best {self._best:.4f}"
-        if self._total is None:
-            return best
-        fresh, left = self._done - self._before, self._total - self._done
-        if fresh <= 0 or left <= 0:
-            return best
-        seconds = (time.monotonic() - self._started) / fresh * left
-        return f"{best}, {timedelta(seconds=round(seconds))} left"
+        notes = []
+        if self._info.attributes.get("scored_on") != "test":  # There the best would be chosen on test.
+            notes.append("no value yet" if self._best is None else f"best {self._best:.4f}")
+        fresh, left = (0, 0) if self._total is None else (self._done - self._before, self._total - self._done)
+        if fresh > 0 and left > 0:
+            seconds = (time.monotonic() - self._started) / fresh * left
+            notes.append(f"{timedelta(seconds=round(seconds))} left")
+        return ", ".join(notes)
 
 
 def _of(info: StageInfo) -> str:

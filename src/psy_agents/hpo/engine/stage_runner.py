@@ -192,7 +192,8 @@ class StageRunner:
         times = self._worker_clock.time()
         for key, value in (("worker_time", times.to_dict()), ("retried", retried)):
             self.study.set_user_attr(key, value)
-        summary = stage_summary(self.study_name, self.config.n_trials, records, retried, times, self.config.epoch_budget)
+        budget, on_test = self.config.epoch_budget, self.attributes.get("scored_on") == "test"
+        summary = stage_summary(self.study_name, self.config.n_trials, records, retried, times, budget, on_test=on_test)
         for line in summary.splitlines():
             log.info("%s", line)
 

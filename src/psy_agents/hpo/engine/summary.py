@@ -26,6 +26,8 @@ def stage_summary(
     retried: Mapping[str, int],
     time: WorkerTime,
     epoch_budget: int | None = None,
+    *,
+    on_test: bool = False,
 ) -> str:
     """The summary, one line each for trials and time.
 
@@ -33,6 +35,7 @@ def stage_summary(
         records: of the finished trials.
         retried: see `count_retried`.
         epoch_budget: epochs that the stage spends, where they end it.
+        on_test: whether values are on test, where none is the best: it would be chosen on test.
     """
     records = tuple(records)
     states = count_states(records)
@@ -43,7 +46,12 @@ def stage_summary(
     wanted = "" if n_trials is None or epoch_budget is not None else f"/{n_trials}"
     trained = f"{count_epochs(records)}{'' if epoch_budget is None else f'/{epoch_budget}'} epochs trained"
     best = best_record(records)
-    value = "no value" if best is None else f"best {best.value:.4f} in trial {best.number}"
+    if best is None:
+        value = "no value"
+    elif on_test:
+        value = "on test " + ", ".join(f"{record.value:.4f}" for record in records if record.state == "complete")
+    else:
+        value = f"best {best.value:.4f} in trial {best.number}"
     again = "; retried: " + ", ".join(f"{count} {reason}" for reason, count in retried.items()) if retried else ""
     return f"{study_name}: {len(records)}{wanted} trials finished{ended}, {trained}; {value}{again}\n{study_name}: {time_sentence(time)}"
 
