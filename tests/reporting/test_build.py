@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from psy_agents.reporting.build import mean_of_other_seeds_choice, same_models
+from psy_agents.reporting.build import mean_of_other_seeds_choice, untuned_winners
 
 
 def test_each_seed_scores_the_candidate_that_the_other_seeds_choose():
@@ -37,4 +37,4 @@ def test_an_untuned_agent_is_compared_only_where_it_is_another_model():
         return SimpleNamespace(summary=SimpleNamespace(untuned=untuned, ensemble=ensemble))
 
     refits = {"criteria": refit(True), "evidence": refit(False), "share": refit(None), "joint": refit(True, ensemble="seeds")}
-    assert same_models(refits) == {"untuned_criteria"}
+    assert untuned_winners(refits) == ["criteria"]

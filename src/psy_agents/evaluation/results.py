@@ -334,4 +334,5 @@ class Report(Schema):
     stages: tuple[StageCost, ...]
     backbones: tuple[BackboneResult, ...] = Field((), description="Of agents whose search had several encoders.")
     missing: tuple[str, ...] = Field(description="Agents without a refit on these data.")
+    untuned_winners: tuple[str, ...] = Field((), description="Agents that are their own untuned agent: one model.")
     annotators: AnnotatorFigures | None = Field(None, description="Their agreement on the whole corpus; null where they are not named.")

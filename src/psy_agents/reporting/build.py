@@ -144,7 +144,8 @@ def evaluate_systems(
     baseline_tables = {name: with_gold(table, gold) for name, table in untuned.items()} | baseline_predictions(corpus, SPLIT, baselines)
     evaluations += [evaluate(name, "baseline", table, texts, criteria, **bootstrap) for name, table in baseline_tables.items()]
     tables = predictions | baseline_tables
-    compared = {name: table for name, table in tables.items() if name not in same_models(refits)}
+    same = untuned_winners(refits)
+    compared = {name: table for name, table in tables.items() if name not in {f"{UNTUNED}_{agent}" for agent in same}}
     comparisons = compare(
         compared, texts, criteria, baselines=compared.keys() & baseline_tables.keys(), permutations=config.permutations, **bootstrap
     )
@@ -177,16 +178,17 @@ def evaluate_systems(
         ],
         stages=stages,
         missing=[agent for agent in AGENTS if agent not in refits],
+        untuned_winners=same,
     )
 
 
-def same_models(refits: Mapping[str, RefitResult]) -> set[str]:
-    """The untuned agents that are the tuned ones: a model is not compared with itself, and no p-value pays for it in Holm's correction."""
-    return {
-        f"{UNTUNED}_{agent}"
+def untuned_winners(refits: Mapping[str, RefitResult]) -> list[str]:
+    """The agents whose untuned agent is the tuned one: comparing a model with itself would cost the others in Holm's correction."""
+    return [
+        agent
         for agent, refit in refits.items()
         if refit.summary.ensemble is None and refit.summary.untuned is not None and refit.summary.untuned.is_winner
-    }
+    ]
 
 
 def with_gold(predictions: pd.DataFrame, gold: pd.DataFrame) -> pd.DataFrame:

@@ -213,13 +213,9 @@ def test_what_is_missing_derived_or_left_out_is_noted(report):
     ]
     flat = tuple(each.model_copy(update={"temperature": 20.0}) for each in report.decisions[:1])
     few = tuple(each.model_copy(update={"permutations": 20}) for each in report.comparisons)
-    joint = next(each for each in report.evaluations if each.name == "joint")
-    same = joint.model_copy(update={"name": "untuned_joint", "kind": "baseline"})
-    other = same.model_copy(update={"name": "untuned_share"})
-    with_untuned = (*report.evaluations, same, other)
-    found = notes(report.model_copy(update={"decisions": flat, "comparisons": few, "evaluations": with_untuned}))
+    found = notes(report.model_copy(update={"decisions": flat, "comparisons": few, "untuned_winners": ("evidence",)}))
     (note,) = [note for note in found if "are one model" in note]
-    assert note == "joint and untuned_joint are one model: the search found nothing better than its first trial."
+    assert note == "evidence and untuned_evidence are one model: the search found nothing better than its first trial."
     assert any(note.startswith("criteria: its temperature is 20, the highest there is.") for note in found)
     assert any(note.startswith("With 20 permutations and ") and "raise report.permutations" in note for note in found)
 

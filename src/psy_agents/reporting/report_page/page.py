@@ -199,7 +199,10 @@ def notes(report: Report) -> list[str]:
         for each in report.decisions
         if each.temperature >= MAX_TEMPERATURE
     ]
-    found += _untuned_winners(report)
+    found += [
+        f"{agent} and {UNTUNED}_{agent} are one model: the search found nothing better than its first trial."
+        for agent in report.untuned_winners
+    ]
     found += _too_few_permutations(report)
     unknown = {evaluation.evidence.pairs_unknown for evaluation in report.evaluations if evaluation.evidence is not None}
     if any(unknown):
@@ -221,16 +224,6 @@ def _finding_nothing(report: Report) -> list[str]:
         f"worth, which AUPRC shows."
         for each in agents
         if not each.criterion.micro.predicted
-    ]
-
-
-def _untuned_winners(report: Report) -> list[str]:
-    """A caveat for each agent that is its own untuned agent."""
-    found = {each.name: each for each in report.evaluations}
-    return [
-        f"{name} and {UNTUNED}_{name} are one model: the search found nothing better than its first trial."
-        for name, each in found.items()
-        if (untuned := found.get(f"{UNTUNED}_{name}")) is not None and untuned.model_copy(update={"name": name, "kind": each.kind}) == each
     ]
 
 
