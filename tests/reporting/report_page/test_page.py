@@ -303,9 +303,16 @@ def test_choices_are_shown_with_and_without_and_each_criterion_names_its_thresho
     assert "Bins of share, before calibration" in page.tables and "Bins of joint, before calibration" not in page.tables
 
 
+def test_reliability_has_the_agents_that_predict_probabilities_alone(report, page):
+    assert "figure-reliability_share" in page.ids and "figure-reliability_evidence" not in page.ids
+    spans_only = tuple(each for each in report.evaluations if each.name == "evidence")
+    assert "No agent predicts probabilities." in render(report.model_copy(update={"evaluations": spans_only}))
+
+
 def test_a_report_without_choices_states_it(report):
     html = render(report.model_copy(update={"gains": (), "decisions": ()}))
-    assert "there was nothing to choose" in html and "On test: each metric without the choice" not in html
+    assert "so there is nothing to calibrate; where evidence is predicted, its only threshold is part of the decoding rule" in html
+    assert "On test: each metric without the choice" not in html
     assert "No agent has a temperature" in render(report.model_copy(update={"gains": ()}))
 
 

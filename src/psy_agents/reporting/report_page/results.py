@@ -185,13 +185,12 @@ def comparisons_section(report: Report) -> Section | None:
 
 
 def reliability_section(report: Report, figures: Mapping[str, Figure]) -> Section | None:
-    """Reliability diagrams of the agents. None if there is no agent."""
-    agents = [each for each in report.evaluations if each.kind == "agent"]
+    """Reliability diagrams of the agents that predict probabilities. None if none does."""
+    agents = [each for each in report.evaluations if each.kind == "agent" and _reliability_tables(each)]
     if not agents:
         return None
     charts = [chart for each in agents for chart in _charts(figures, f"reliability_{each.name}")]
-    bins = {each.name: _reliability_tables(each) for each in agents}
-    return Section(charts, details=[Details(f"{name}: the bins as a table", tables=tables) for name, tables in bins.items() if tables])
+    return Section(charts, details=[Details(f"{each.name}: the bins as a table", tables=_reliability_tables(each)) for each in agents])
 
 
 def _reliability_tables(evaluation: Evaluation) -> list[Table]:
