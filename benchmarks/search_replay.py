@@ -4,7 +4,7 @@
         [--draws 50 20 20] [--methods ...] [--table TRIALS.jsonl ...] [--processes 2] [--figure FILE.svg] [--show]
 
 Space, sampler, pruner, refinement, ledger of trials and selection are the package's own (`StageTrials`, `refine`, `top_k`); only the
-training is replaced, by a curve, and the store, by a list (`replayed/search.py`). The whole comparison takes about 25 minutes on two
+training is replaced, by a curve, and the store, by a list (`replayed/search.py`). The whole comparison takes about 28 minutes on two
 idle cores. Each run is written to FOLDER/runs.jsonl when it ends; run the same command again to continue. --show prints finished runs.
 
 Methods, fixed beforehand:
@@ -14,7 +14,7 @@ Methods, fixed beforehand:
     univariate  the same with multivariate=False
     today       the staged search before: bounding box, median pruner, multivariate TPE, raw values (options of commit 16ad381)
     new         the stages of conf/base/parameters_hpo.yml
-    new_tpe     the same with univariate TPE in stages 1 and 2, as they were before the Gaussian process (commit 813b366)
+    new_tpe     the same with univariate TPE in stages 1 and 2, as they were before the Gaussian process (commit 813b366); only if named
     new_spend   the same with spend: epochs
 
 The stages are 8 x 3, 20 x 10 and 50 x 15 epochs (trials x epochs), 974 epochs in all. A stage of 3 epochs sees the first 3 of the 15
@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=["reported"])
     parser.add_argument("--noise", choices=SIZES, nargs="+", default=list(SIZES))
     parser.add_argument("--draws", type=int, nargs="+", default=[50, 20, 20], help="of each noise")
-    parser.add_argument("--methods", choices=METHODS, nargs="+", default=list(METHODS))
+    parser.add_argument("--methods", choices=METHODS, nargs="+", default=[name for name in METHODS if name != "new_tpe"])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--figure", type=Path)
     parser.add_argument("--show", action="store_true", help="print finished runs only")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from scipy.special import erfcx, ndtr
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from psy_agents.hpo.engine.gaussian_process.regression import GaussianProcess, fit
 from psy_agents.hpo.space.search_space import SearchSpace
@@ -21,6 +22,12 @@ ROUNDS, BEST, NEIGHBOURS = 2, 10, 30
 STEPS = (0.02, 0.05, 0.1, 0.2)
 OTHER_CHOICE = 0.2
 """The probability that a neighbour draws a choice anew."""
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """The libraries that compute in threads; to look for them takes a fifth of a proposal."""
+    return ThreadpoolController()
 
 
 class ExpectedImprovement(BaseSampler):
@@ -51,7 +58,7 @@ class ExpectedImprovement(BaseSampler):
             return {}
         running = [each for each in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if each.number != trial.number]
         # With other numbers of threads, sums have other last digits, and a resumed stage would propose other trials.
-        with threadpool_limits(1):
+        with _threads().limit(limits=1):
             return self._proposal([each.params for each in observed], [each.value for each in observed], [each.params for each in running])
 
     def sample_independent(self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
