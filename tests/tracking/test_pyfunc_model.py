@@ -282,8 +282,8 @@ def test_a_database_that_is_locked_while_the_refit_ends_costs_no_refit_and_the_m
     with caplog.at_level(logging.INFO, logger="psy_agents.app.hooks.models"):
         tracked()
     monkeypatch.undo()
-    messages = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert messages == [
+    of_models = [record for record in caplog.records if record.name == "psy_agents.app.hooks.models" and record.levelno == logging.WARNING]
+    assert [record.message for record in of_models] == [
         "MLflow failed (MlflowException): the model of share is saved but not logged; the next attempt is when the run ends"
     ]
     assert models(tracked.folder)["share"].status == "READY"
