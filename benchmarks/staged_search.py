@@ -195,9 +195,10 @@ def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace
     repeats = arguments.confirm
     confirmed = []
     if repeats:
-        same = spaces.model_copy(update={"first_trials": {arguments.agent: [winner.params] * repeats}})
-        again = Budget(repeats, arguments.stages[-1].epochs)
-        confirmed = run(study(STAGES[0], "confirm", again, CONFIRM_SEED, arguments), same, None).result.records
+        again = study(STAGES[0], "confirm", Budget(repeats, arguments.stages[-1].epochs), CONFIRM_SEED, arguments)
+        same = spaces.model_copy(update={"first_trials": {again.space: {arguments.agent: [winner.params] * repeats}}})
+        confirmed = run(again, same, None).result.records
+        assert all(record.params == winner.params for record in confirmed), "the winner was not trained again"
     return {
         "trials": trials,
         "wall": wall,
