@@ -154,6 +154,7 @@ class TableCurves:
             raise SystemExit(f"{path}: its curves have {head['epochs']} epochs, but a replay needs {EPOCHS}.")
         self.name = path.stem
         self.space = SearchSpace.from_config(head["space"], head["defaults"])
+        self._cube = UnitCube(self.space)
         runs = [run for run in runs if run["failed"] is None]
         inputs = self._inputs([run["params"] for run in runs])
         targets = np.array([[run["validation"], run["test"]] for run in runs]).transpose(0, 2, 1).reshape(-1, 2)
@@ -168,7 +169,7 @@ class TableCurves:
 
     def _inputs(self, rows: list[Mapping[str, Any]]) -> np.ndarray:
         """(configurations x epochs, dimensions + 1) Each configuration in the unit cube with each epoch."""
-        points = np.array([UnitCube(self.space).point(row) for row in rows])
+        points = np.array([self._cube.point(row) for row in rows])
         epochs = np.tile(np.arange(1, EPOCHS + 1) / EPOCHS, len(rows))[:, None]
         return np.concatenate([np.repeat(points, EPOCHS, axis=0), epochs], axis=1)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from psy_agents.inference.config import CudaGraphsSetting
     from psy_agents.inference.predictor import Predictor
+    from psy_agents.training.config import CudaGraphsSetting
 
 __version__ = "0.2.0.dev0"
 

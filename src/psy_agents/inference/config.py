@@ -8,8 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from psy_agents.files.schema import Schema, UserPath
-
-CudaGraphsSetting = Literal["auto", "off"]
+from psy_agents.training.config import CudaGraphsSetting
 
 
 class TextColumns(Schema):

@@ -19,11 +19,12 @@ from psy_agents import __version__
 from psy_agents.agents.saved.checksums import model_checksum
 from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import prediction_rows
-from psy_agents.inference.config import CudaGraphsSetting, PredictConfig
+from psy_agents.inference.config import PredictConfig
 from psy_agents.inference.posts import CheckedFile, Post, check_posts_file, chunks, read_posts, size_and_mtime
 from psy_agents.inference.progress import PostsProgress
 from psy_agents.inference.shards import PredictionShards, exclusive_lock
 from psy_agents.training.allocator import release_freed_memory
+from psy_agents.training.config import CudaGraphsSetting
 
 if TYPE_CHECKING:
     from psy_agents.inference.predictor import Predictor

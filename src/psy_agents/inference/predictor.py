@@ -23,8 +23,8 @@ from psy_agents.errors import UserError
 from psy_agents.evaluation.predictions import Prediction
 from psy_agents.evaluation.spans import Span
 from psy_agents.inference.answerer import Answerer
-from psy_agents.inference.config import CudaGraphsSetting
 from psy_agents.inference.frames import frame_of_predictions, posts_of_frame
+from psy_agents.training.config import CudaGraphsSetting
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled_pairs
 from psy_agents.training.scoring import Answers
 from psy_agents.training.step.graphs import CudaGraphs, Graphs, why_agent_not_captured

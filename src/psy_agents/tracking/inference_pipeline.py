@@ -10,8 +10,8 @@ import pandas as pd
 from kedro.pipeline import Pipeline, node
 
 if TYPE_CHECKING:
-    from psy_agents.inference.config import CudaGraphsSetting
     from psy_agents.inference.predictor import Predictor
+    from psy_agents.training.config import CudaGraphsSetting
 
 POSTS, DEVICE, QUOTES, CUDA_GRAPHS = "posts_to_read", "params:device", "params:quotes", "params:cuda_graphs"
 DEFAULTS = {DEVICE: "auto", QUOTES: False, CUDA_GRAPHS: "auto"}

@@ -10,6 +10,8 @@ from psy_agents.agents.config import LossConfig, ModelConfig
 from psy_agents.agents.registry import SENTENCE_AGENTS
 from psy_agents.files.schema import Schema
 
+CudaGraphsSetting = Literal["auto", "off"]
+
 
 class OptimisationConfig(Schema):
     """The optimiser, its schedule, and its batches."""
@@ -69,7 +71,7 @@ class TrainingSettings(Schema):
         description="Keep each layer's input alone for the backward pass and compute the rest again: less memory, about a third more "
         "time. With dropout in the encoder, steps are then not captured in CUDA graphs.",
     )
-    cuda_graphs: Literal["auto", "off"] = Field(
+    cuda_graphs: CudaGraphsSetting = Field(
         "auto",
         description="On a GPU: auto captures steps and evaluation in CUDA graphs, on batches filled to a few shapes; off does not.",
     )

@@ -29,6 +29,11 @@ class UnitCube:
 
     def __init__(self, space: SearchSpace) -> None:
         self._parameters = space.parameters
+        by_name = {each.name: each for each in space.parameters}
+        self._conditions = [
+            {earlier: [_code(by_name[earlier], value) for value in allowed] for earlier, allowed in each.when.items()}
+            for each in space.parameters
+        ]
         self.is_choice = np.array([_is_choice(each) for each in self._parameters], dtype=bool)
         widths = [len(each.distribution.choices) if _is_choice(each) else 1 for each in self._parameters]
         self.owner = np.repeat(np.arange(len(widths)), widths)
@@ -67,12 +72,11 @@ class UnitCube:
     def _decoded(self, draws: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """By parameter whether it is active (rows), and its number or the index of its choice (rows)."""
         found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        by_name = {each.name: each for each in self._parameters}
-        for column, each in zip(draws.T, self._parameters, strict=True):
+        for column, each, conditions in zip(draws.T, self._parameters, self._conditions, strict=True):
             active = np.ones(len(draws), dtype=bool)
-            for earlier, allowed in each.when.items():
+            for earlier, allowed in conditions.items():
                 is_active, codes = found[earlier]
-                active &= is_active & np.isin(codes, [_code(by_name[earlier], value) for value in allowed])
+                active &= is_active & np.isin(codes, allowed)
             found[each.name] = active, _codes(each, column)
         return list(found.values())
 

@@ -21,7 +21,7 @@ ROUNDS, BEST, NEIGHBOURS = 2, 10, 30
 """Of the local search: its rounds, from how many points each starts, and how many neighbours each point has."""
 STEPS = (0.02, 0.05, 0.1, 0.2)
 OTHER_CHOICE = 0.2
-"""The probability that a neighbour draws a choice anew."""
+"""The probability that a choice of a neighbour is drawn again."""
 
 
 @cache
@@ -37,7 +37,7 @@ class ExpectedImprovement(BaseSampler):
 
     Args:
         space: of the study's trials; earlier trials may lack some of its parameters.
-        n_startup_trials: finished trials before the process proposes; random until then.
+        n_startup_trials: finished trials before the process proposes, at least 1; random until then.
         n_candidates: random configurations.
     """
 
@@ -54,7 +54,7 @@ class ExpectedImprovement(BaseSampler):
     def sample_relative(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
         """The proposal; nothing before enough trials have finished."""
         observed = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if len(observed) < max(1, self._n_startup_trials):
+        if len(observed) < self._n_startup_trials:
             return {}
         running = [each for each in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if each.number != trial.number]
         # With other numbers of threads, sums have other last digits, and a resumed stage would propose other trials.
@@ -88,13 +88,13 @@ class ExpectedImprovement(BaseSampler):
         return self._cube.configuration(draws[improvements.argmax()])
 
     def _neighbours(self, draws: np.ndarray) -> np.ndarray:
-        """(rows x NEIGHBOURS, parameters) Draws near others: normal steps of a few or of all numbers, and some choices drawn anew."""
+        """(rows x NEIGHBOURS, parameters) Draws near others: a few or all numbers take a normal step, and some choices are drawn again."""
         shape = (len(draws), NEIGHBOURS, draws.shape[1])
         sizes = self._random.choice(STEPS, size=(*shape[:2], 1))
         moved = self._random.random(shape) < self._random.choice([0.3, 1.0], size=(*shape[:2], 1))
         steps = draws[:, None] + moved * sizes * self._random.standard_normal(shape)
-        anew = np.where(self._random.random(shape) < OTHER_CHOICE, self._random.random(shape), draws[:, None])
-        return np.clip(np.where(self._cube.is_choice, anew, steps), 0, 1).reshape(-1, draws.shape[1])
+        redrawn = np.where(self._random.random(shape) < OTHER_CHOICE, self._random.random(shape), draws[:, None])
+        return np.clip(np.where(self._cube.is_choice, redrawn, steps), 0, 1).reshape(-1, draws.shape[1])
 
     def _log_improvements(self, process: GaussianProcess, draws: np.ndarray, best: float) -> np.ndarray:
         """(rows) The log of the expected improvement over ``best``."""
