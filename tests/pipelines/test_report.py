@@ -91,8 +91,8 @@ def test_an_ensemble_and_the_untuned_agent_are_reported_with_what_they_show(copi
     stages = table(copied, "stages").query("agent == 'criteria'").set_index("stage")
     assert "stage3 members" not in stages.index and stages.loc["stage3 final", "trials"] == 2, "the members are the final models"
     assert stages.loc["stage3 ensemble", "epochs"] == 0
-    final = table(copied, "final_models").query("agent == 'criteria'").set_index("run")["value"]
-    assert list(final.index) == ["1", "2", "mean"] and final["mean"] == pytest.approx((final["1"] + final["2"]) / 2)
+    final = table(copied, "final_models").query("agent == 'criteria'").set_index("seed")["value"]
+    assert list(final.index) == ["11", "23", "mean"] and final["mean"] == pytest.approx((final["11"] + final["23"]) / 2)
     summary = loaded(copied, "data/test/07_model_output/refit/criteria_criteria-stage3-refit_summary.json")
     shown = table(copied, "summary").query("system == 'criteria'").set_index("metric")["value"]
     assert row["value"] == pytest.approx(shown["macro_f1"] - summary["ensemble"]["single_test_metrics"]["macro_f1"])

@@ -133,6 +133,14 @@ def test_comparisons_seeds_and_stages_are_whole(report):
     assert stages.loc[1, "failures"] == "2 out of memory"
 
 
+def test_each_value_of_a_seed_stands_beside_the_configured_seed(report):
+    final = final_models_table(report).query("metric == 'macro_f1'")
+    assert final[["seed", "value"]].values.tolist() == [[11, 0.5], [23, 0.61], [47, 0.55], ["mean", 0.5533]]
+    of_share = next(each for each in report.seeds if each.agent == "share")
+    shown = seeds_table(report).query("agent == 'share'")
+    assert dict(zip(shown["seed"], shown["value"], strict=True)) == dict(zip([11, 23, 47, 83, 131], of_share.values, strict=True))
+
+
 def test_one_seed_shows_no_deviation(report):
     """A deviation of 0 would say that training has no chance in it."""
     alone = {"values": [0.5], "seeds": [11], "standard_deviation": None}

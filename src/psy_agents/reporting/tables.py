@@ -185,23 +185,24 @@ def selection_table(report: Report) -> pd.DataFrame:
 
 
 def final_models_table(report: Report) -> pd.DataFrame:
-    """The final models on test, one row a metric and seed, then their mean. ``run`` counts the seeds from 1; the first is handed over."""
+    """The final models on test, one row a metric and seed, then their mean. The model of an agent's first seed is handed over."""
     rows = []
     for each in report.final_models:
-        rows += [(each.agent, each.metric, run, value, None, None, None) for run, value in enumerate(each.values, start=1)]
+        by_seed = zip(each.seeds, each.values, strict=True)
+        rows += [(each.agent, each.metric, seed, value, None, None, None) for seed, value in by_seed]
         rows.append((each.agent, each.metric, "mean", each.mean.value, each.mean.low, each.mean.high, each.standard_deviation))
-    return pd.DataFrame(rows, columns=["agent", "metric", "run", "value", "low", "high", "standard_deviation"])
+    return pd.DataFrame(rows, columns=["agent", "metric", "seed", "value", "low", "high", "standard_deviation"])
 
 
 def seeds_table(report: Report) -> pd.DataFrame:
-    """The winner's objective on held-out pairs, one row a seed. ``run`` counts the seeds from 1."""
+    """The winner's objective on held-out pairs, one row a seed."""
     return pd.DataFrame(
         [
-            (each.agent, run, value, each.mean, each.standard_deviation)
+            (each.agent, seed, value, each.mean, each.standard_deviation)
             for each in report.seeds
-            for run, value in enumerate(each.values, start=1)
+            for seed, value in zip(each.seeds, each.values, strict=True)
         ],
-        columns=["agent", "run", "value", "mean", "standard_deviation"],
+        columns=["agent", "seed", "value", "mean", "standard_deviation"],
     ).astype({"standard_deviation": float})
 
 

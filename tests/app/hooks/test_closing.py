@@ -12,7 +12,10 @@ from support.small_search import best_trials, build_corpus, training_settings
 
 from psy_agents.app.hooks.closing import ClosingHooks
 from psy_agents.datasets import CheckedJSONDataset
+from psy_agents.hpo.refit.finals import FinalModel
+from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.pipelines import hpo_stages
+from psy_agents.reporting.search.closing_box import refit_rows
 
 VERSION = Version(None, "2026-01-01T00.00.00.000Z")
 RUN = {"env": "test", "runtime_params": {"training": {"unit": "sentence"}}}
@@ -63,3 +66,11 @@ def test_the_box_of_a_stage_says_what_was_reached_and_what_to_run(closed):
 def test_a_run_that_goes_on_says_so(closed):
     assert closed("stage0", "stage1")["next"] == "this run continues with stage1"
     assert closed("maximal")["next"].endswith("hpo.refit.stage=maximal")
+
+
+def test_the_box_of_a_refit_names_the_seed_of_each_value_on_test():
+    finals = [FinalModel(seed=seed, test_value=value, test_metrics={}) for seed, value in ((11, 0.5), (23, 0.61))]
+    summary = RefitSummary.model_construct(
+        agent="criteria", finals=finals, test_value=0.5, winner=1, from_study="study", epochs=3, seed=11, params={"pooling": "mean"}
+    )
+    assert dict(refit_rows(summary, 0.5))["macro-F1 on test"] == "0.5000; alone 0.5000 with seed 11, 0.6100 with seed 23"

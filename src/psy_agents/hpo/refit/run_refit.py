@@ -223,11 +223,9 @@ def run_refit(
 
 
 def _others(finals: Finals) -> str:
-    """The other seeds' values on test, in words."""
-    others = [record.value for record in finals.records.values()][1:]
-    if len(others) < 2:
-        return "".join(f"; with a further seed {value:.4f}" for value in others)
-    return f"; with {len(others)} further seeds {min(others):.4f} to {max(others):.4f}"
+    """The seeds and their values on test, in words; nothing of one seed."""
+    values = [f"{record.value:.4f} with seed {seed}" for seed, record in finals.records.items()]
+    return "" if len(values) == 1 else f", with seed {next(iter(finals.records))}; the other final models: {', '.join(values[1:])}"
 
 
 def check_top_k(agent: str, config: RefitConfig, settings: TrainingSettings, top: TopK | None, data: str) -> None:

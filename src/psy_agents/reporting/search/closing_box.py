@@ -36,8 +36,8 @@ def stage_rows(top: TopK, baselines: Mapping[str, Mapping[str, float]], evidence
 
 def refit_rows(summary: RefitSummary, evidence_weight: float) -> Rows:
     """The winner of a refit and its value on test."""
-    seeds = len(summary.finals)
-    spread = f"; {seeds} seeds: {', '.join(f'{each.test_value:.4f}' for each in summary.finals)}" if seeds > 1 else ""
+    by_seed = ", ".join(f"{each.test_value:.4f} with seed {each.seed}" for each in summary.finals)
+    spread = f"; alone {by_seed}" if len(summary.finals) > 1 else ""
     return [
         (f"{spec(summary.agent).objective_title(evidence_weight)} on test", f"{summary.test_value:.4f}{spread}"),
         ("winner", f"rank {summary.winner} of {summary.from_study}, epochs of training: {summary.epochs}, seed {summary.seed}"),
