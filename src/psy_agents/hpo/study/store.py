@@ -148,7 +148,7 @@ def _prepare_sqlite(path: Path) -> None:
     if kind is not None:
         raise UserError(
             f"The study store {path} lies on a network file system ({kind}), where sqlite loses data: give study_store in the "
-            f"catalog a path on a local disk, or a PostgreSQL database (docs/search.md)."
+            f"catalog a path on a local disk, or a PostgreSQL database (docs/how_to/run_a_search.md)."
         )
     if path.exists() and not path.is_file():
         raise UserError(f"The study store {path} is no file: choose another path.")
