@@ -264,6 +264,45 @@ def test_the_commands_name_stages_seeds_environment_and_agreement(trained):
     ]
 
 
+def of_two_seeds(summary: dict) -> dict:
+    """A summary whose winner was trained for good with two seeds."""
+    finals = [{"seed": seed, "test_value": value, "test_metrics": {}} for seed, value in ((11, 0.5), (23, 0.61))]
+    mean = {"value": 0.555, "low": 0.41, "high": 0.66}
+    spread = [{"metric": "macro_f1", "values": [0.5, 0.61], "mean": mean, "standard_deviation": 0.0778}]
+    return {**summary, "finals": finals, "spread": spread}
+
+
+def test_the_spread_over_seeds_stands_beside_the_model_that_was_named_beforehand(trained):
+    made = trained("share")
+    card = model_card(made.facts(summary=of_two_seeds(made.summary)), made.model, {})
+    assert rows(card, "### Other seeds") == {"macro-F1 of criteria": ["0.555 [0.410, 0.660]", "0.078", "0.500", "0.610"]}
+    assert "| Figure | mean [95 % interval] | SD | seed 11 | seed 23 |" in card
+    assert "with the seeds 11, 23, and each model was tested once. The model handed over is that of the first seed, 11." in card
+    assert "It was named before any of them was tested, so test chose nothing." in card
+    assert "test was predicted once by each final model." in card
+    alone = model_card(made.facts(), made.model, {})
+    assert "One model was trained on train + validation and tested, with the seed 11" in alone and "test was predicted once." in alone
+
+
+def test_the_card_of_an_ensemble_says_that_the_spread_is_not_the_ensembles(together, trained):
+    folder, facts = together
+    summary = of_two_seeds(facts.summary.model_dump(mode="json"))
+    card = model_card(trained("share").facts(summary=summary), folder, {})
+    assert "The winner alone is that of the first seed, 11." in card and "The other figures of this card are those of the ensemble." in card
+
+
+def test_the_card_says_what_the_search_gained(trained):
+    made = trained("criteria")
+    untuned = {
+        "params": made.summary["params"], "study": "a", "final_study": "b", "is_winner": False, "mean": 0.4, "epochs": 2,
+        "test_value": 0.4321, "test_metrics": {},
+    }  # fmt: skip
+    card = model_card(made.facts(summary={**made.summary, "untuned": untuned}), made.model, {})
+    assert "the parameters of the search's first trial have 0.4321 on test: the difference is what the search gained." in card
+    card = model_card(made.facts(summary={**made.summary, "untuned": {**untuned, "is_winner": True}}), made.model, {})
+    assert "The winner has the parameters of the search's first trial: the search gained nothing." in card and "0.4321" not in card
+
+
 def test_a_refit_with_resplits_and_halving_is_described_and_can_be_repeated(trained):
     made = trained("criteria")
     facts = made.facts(summary={**made.summary, "resplit": True, "folds": 2, "halving": [1, 1]})

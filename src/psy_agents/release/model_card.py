@@ -38,6 +38,7 @@ def model_card(facts: ReleaseFacts, folder: Path, exported: Mapping[str, FormatR
     """
     summary, evaluation = facts.summary, facts.evaluation
     baseline_heads, baseline_rows = _baseline_table(facts)
+    seeds = [each.seed for each in summary.finals]
     return render_markdown(
         "model_card.md",
         facts=facts,
@@ -53,6 +54,12 @@ def model_card(facts: ReleaseFacts, folder: Path, exported: Mapping[str, FormatR
         exported=list(exported.values()),
         split_rows=[(name, each.posts, each.pairs, each.positives) for name, each in facts.quality.splits.items()],
         figure_rows=[(SUMMARY[name].card_title, each) for name, each in _card_estimates(evaluation).items()],
+        seeds=seeds,
+        spread_heads=("Figure", "mean [95 % interval]", "SD", *(f"seed {seed}" for seed in seeds)),
+        spread_rows=[
+            (SUMMARY[each.metric].card_title, each.mean, *map(_shown, (each.standard_deviation, *each.values)))
+            for each in facts.report.final_models
+        ],
         criterion_heads=(
             "Criterion",
             "positive in training",
@@ -66,7 +73,7 @@ def model_card(facts: ReleaseFacts, folder: Path, exported: Mapping[str, FormatR
         comparison_rows=[
             (
                 each.second, TITLES[each.metric], each.difference, p_text(each.p_holm), verdict(each),
-                None if each.detectable is None else estimate_text(each.detectable),
+                _shown(each.detectable),
             )
             for each in facts.report.comparisons
             if each.with_baseline
@@ -84,6 +91,10 @@ def model_card(facts: ReleaseFacts, folder: Path, exported: Mapping[str, FormatR
         bundled_encoder=facts.encoder == BUNDLED_ENCODER,
         adapters=has_adapters(folder),
     )
+
+
+def _shown(value: float | None) -> str | None:
+    return None if value is None else estimate_text(value)
 
 
 def _title(facts: ReleaseFacts) -> str:
