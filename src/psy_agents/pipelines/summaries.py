@@ -9,7 +9,7 @@ SUMMARIES = {
     "hpo_stage1": "coarse: 20 x 10, builds on stage 0",
     "hpo_stage2": "fine: 50 x 15, builds on stage 1",
     "maximal_hpo": "one large search: 600 to 1,200 trials an agent",
-    "refit": "the best trials over several seeds; the winner trained again and tested once",
+    "refit": "the best trials over several seeds; the winner trained again and tested",
     "cross_validation": "search, refit and test of each fold",
     "leaderboard": "the best trial of each agent, stage and encoder",
     "report": "agents and baselines on test, for a paper",
