@@ -1,9 +1,10 @@
-"""The container's recipe and the Slurm script: linted, and the script's four jobs run the four agents."""
+"""The container's recipe and the Slurm script: linted, built where there is an engine, and the script's four jobs run the four agents."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,29 @@ def test_what_the_recipe_copies_is_there_and_reaches_the_build():
     allowed = re.findall(r"^!(.+)$", (ROOT / "container" / "Dockerfile.dockerignore").read_text(), re.M)
     assert set(copied) == set(allowed) and len(copied) == 5
     assert all((ROOT / name).exists() for name in copied)
+
+
+@pytest.fixture(scope="module")
+def engine() -> str:
+    """A program whose engine answers; a client alone does not build."""
+    for name in filter(shutil.which, ("docker", "podman")):
+        if subprocess.run([name, "info"], capture_output=True, timeout=60).returncode == 0:
+            return name
+    pytest.skip("no container engine answers")
+
+
+def test_the_image_builds_and_runs_the_clone_as_another_user(engine):
+    image = f"psy-agents-test-{os.getpid()}"
+    recipe = ["--file", DOCKERFILE, "--tag", image]
+    built = subprocess.run([engine, "build", *recipe, ROOT], capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    try:
+        # Read-only, because listing pipelines needs no place to write, and the other user owns nothing here.
+        listed = [engine, "run", "--rm", "--user", "1234:1234", "--volume", f"{ROOT}:/project:ro", image, "kedro", "registry", "list"]
+        ran = subprocess.run(listed, capture_output=True, text=True)
+        assert ran.returncode == 0 and "- full_hpo_all" in ran.stdout, ran.stdout + ran.stderr
+    finally:
+        subprocess.run([engine, "image", "rm", "--force", image], capture_output=True, check=True)
 
 
 @pytest.fixture
