@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 from support.finished_results import REPORT, TOP_KS, latest, loaded, table, top_k_path
+from support.reporting.metric_names import raw_metric_names
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.baselines.systems.embedding import Embedding
@@ -27,6 +28,7 @@ def test_the_report_has_every_file_for_every_agent_and_no_agent_is_missing(finis
     assert [e["name"] for e in report["evaluations"] if e["kind"] == "agent"] == list(AGENTS)
     page = latest(finished.folder, f"{REPORT}/report.html").read_text(encoding="utf-8")
     assert all(agent in page for agent in AGENTS)
+    assert raw_metric_names(page) == raw_metric_names(finished.ended.stdout + finished.ended.stderr) == set()
 
 
 @pytest.mark.parametrize("agent", AGENTS)

@@ -22,6 +22,7 @@ from psy_agents.evaluation.evaluate import evaluate
 from psy_agents.evaluation.gains import gains
 from psy_agents.evaluation.intervals import sample_deviation
 from psy_agents.evaluation.metrics.criteria.brier import BRIER
+from psy_agents.evaluation.metrics.registry import TITLES
 from psy_agents.evaluation.predictions import GOLD, gold_table
 from psy_agents.evaluation.results import (
     AgentDecisions,
@@ -89,7 +90,7 @@ def build_report(
     ratings: pd.DataFrame,
     git_commit: str,
 ) -> Report:
-    """Report on the refits made on this corpus. Log a warning for each other refit, and for each alarm.
+    """Report on the refits made on this corpus. Log a warning for each other refit.
 
     Args:
         store: address of the studies.
@@ -103,14 +104,7 @@ def build_report(
     report = evaluate_systems(corpus, corpus.fingerprint, chosen, stage_costs(studies), config, baselines)
     made = Provenance(corpus=config.corpus, environment=config.environment, git_commit=git_commit, made_at=datetime.now(UTC))
     added = {"annotators": annotator_agreement(ratings, corpus), "backbones": tuple(compared_backbones(studies, summaries))}
-    report = report.model_copy(update={**added, "provenance": made})
-    for alarm in report.alarms:
-        log.warning(
-            "ALARM: %s is %s the baseline %s in %s on test: difference %+.4f, p (Holm) %.3f",
-            alarm.agent, "worse than" if alarm.worse else "not shown to be better than", alarm.baseline, alarm.metric,
-            alarm.difference.value, alarm.p_holm,
-        )  # fmt: skip
-    return report
+    return report.model_copy(update={**added, "provenance": made})
 
 
 def evaluate_systems(
@@ -208,7 +202,7 @@ def _check_one_refit(evaluation: Evaluation, summary: RefitSummary) -> None:
     for name, value in computed.items():
         if abs(saved[name] - value) > TOLERANCE:
             raise UserError(
-                f"The predictions of {summary.agent} give {name} {value:.6f} on test, its summary says {saved[name]:.6f}: the "
+                f"The predictions of {summary.agent} give {TITLES[name]} {value:.6f} on test, its summary says {saved[name]:.6f}: the "
                 f"files are of two refits. Run the pipeline refit again."
             )
 

@@ -28,6 +28,8 @@ AGENT_FIGURES = (
 def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
     """``tables`` and ``figures``, each by the name of its file such as ``criteria`` and ``share_history``, ``latex`` and ``page``.
 
+    The page's alarms and headline are logged too.
+
     Args:
         store: address of the studies.
         summaries: agent -> summary of its refit, None without a refit.
@@ -37,7 +39,7 @@ def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[s
     from psy_agents.reporting.figure_style import empty_figure
     from psy_agents.reporting.latex import latex_tables
     from psy_agents.reporting.report_page.figures import report_figures
-    from psy_agents.reporting.report_page.page import headline, report_page
+    from psy_agents.reporting.report_page.page import alarms, headline, report_page
     from psy_agents.reporting.search.studies import FIGURE_TITLES, agent_studies, search_figures
     from psy_agents.reporting.texts import readable_name
 
@@ -51,6 +53,8 @@ def report_outputs(report: Report, store: str, summaries: Mapping[str, Mapping[s
     figures = report_figures(report)
     titled = {agent: [(FIGURE_TITLES[name], plot) for name, plot in plots.items()] for agent, plots in searches.items()}
     page = report_page(report, figures, titled)
+    for sentence in alarms(report):
+        log.warning("ALARM: %s", sentence)
     for sentence in headline(report):
         log.info("%s", sentence)
     return {

@@ -87,9 +87,9 @@ def test_a_list_without_the_first_trial_leaves_the_untuned_agent_out_with_a_warn
     assert summary.untuned is None and output.untuned.empty
     assert "run hpo_stage2 again to have it" in caplog.text
     first, second = (each.test_value for each in summary.finals)
-    assert f"criteria: {first:.4f} on test, with seed 11; the other final models: {second:.4f} with seed 23" in caplog.text
+    assert f"criteria: macro-F1 {first:.4f} on test, with seed 11; the other final models: {second:.4f} with seed 23" in caplog.text
     winner = summary.candidates[summary.winner - 1]
-    chosen = f"the best of 2 candidates by the mean over the held-out posts of 2 seeds: {winner.mean:.4f}"
+    chosen = f"the best of 2 candidates by the mean macro-F1 over the held-out posts of 2 seeds: {winner.mean:.4f}"
     assert chosen in caplog.text and "too high on average because it chose" in caplog.text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from support.reporting.metric_names import raw_metric_names
 from support.small_search import CANARY, build_corpus, training_settings
 
 from psy_agents.baselines.config import BaselinesConfig
@@ -79,6 +80,7 @@ def test_the_table_has_every_score_and_the_page_no_text(report):
     assert "criteria-stage3-final-2" in page and "Forman" not in page
     assert "2 annotators agree with each other with a macro-F1 of 1.000" in page and "with a token-F1 of 1.000" in page
     assert "one annotator against another" in page
+    assert raw_metric_names(page) == set() and headline(report).startswith("criteria: macro-F1 0.")
     assert CANARY not in page and CANARY not in headline(report)
     assert "3 folds (40 posts, each tested once); objective by fold: mean 0.700, standard deviation 0.200" in headline(report)
 

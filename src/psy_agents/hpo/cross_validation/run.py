@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 from pydantic import Field, FiniteFloat
 
+from psy_agents.agents.registry import spec
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.corpus.splitting.resplits import cross_validation_fold
 from psy_agents.files.schema import Schema
@@ -71,6 +72,7 @@ def cross_validate(agent: str, corpus: Corpus, search: FoldSearch, callbacks: Se
         UserError: see `run_stage` and `run_refit`, or the corpus has too few posts for the folds.
     """
     config, paths = search.config, replace(search.paths, measurements=None)  # `log_cost` has said what all folds take.
+    metric = spec(agent).objective_title(search.settings.objective_evidence_weight)
     results, tables = [], []
     for number in range(config.folds):
         fold = cross_validation_fold(corpus, config.folds, number, config.seed)
@@ -84,7 +86,7 @@ def cross_validate(agent: str, corpus: Corpus, search: FoldSearch, callbacks: Se
         refitted = run_refit(agent, fold, search.refit, search.settings, best, paths, callbacks)
         tables.append(refitted.predictions)
         results.append(_result(number, fold, best, RefitSummary.model_validate(refitted.summary)))
-        log.info("%s: fold %d of %d: %.4f on its test posts", agent, number + 1, config.folds, results[-1].test_value)
+        log.info("%s: fold %d of %d: %s %.4f on its test posts", agent, number + 1, config.folds, metric, results[-1].test_value)
     summary = CrossValidationSummary(
         agent=agent, folds=config.folds, seed=config.seed, search=config.search, data_hash=corpus.fingerprint, results=results
     )

@@ -16,6 +16,7 @@ from pydantic import Field, FiniteFloat
 from psy_agents.agents.saved.agent import Decisions
 from psy_agents.agents.saved.base import BASE, locate_base
 from psy_agents.errors import UserError
+from psy_agents.evaluation.metrics.registry import TITLES
 from psy_agents.evaluation.predictions import read_predictions
 from psy_agents.evaluation.results import EnsembleResult, ModelCost
 from psy_agents.evaluation.significance import compare
@@ -143,7 +144,7 @@ def run_ensemble(
     for each in summary.gain:
         log.info(
             "%s: %d members (%s) against the single winner on test: %s %+.4f, 95 %% interval %+.4f to %+.4f",
-            setup.agent, len(every), requested, each.metric, each.difference.value, each.difference.low, each.difference.high,
+            setup.agent, len(every), requested, TITLES[each.metric], each.difference.value, each.difference.low, each.difference.high,
         )  # fmt: skip
     return Ensemble(tested, decisions, summary)
 

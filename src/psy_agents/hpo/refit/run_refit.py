@@ -162,15 +162,15 @@ def run_refit(
         warn_of_flat_probabilities(agent, decisions)
         found = [each.summary(trial) for each, trial in zip(confirmations, chosen, strict=True)]
         log.info(
-            "%s: trial %d of %s is chosen, the best of %d candidates by the mean over the held-out posts of %d seeds: %.4f%s, too high on "
-            "average because it chose; it is trained on train + validation for %d epochs",
-            agent, found[place].trial, top.study, len(found), len(winner.complete), found[place].mean,
+            "%s: trial %d of %s is chosen, the best of %d candidates by the mean %s over the held-out posts of %d seeds: %.4f%s, too high "
+            "on average because it chose; it is trained on train + validation for %d epochs",
+            agent, found[place].trial, top.study, len(found), attributes["metric"], len(winner.complete), found[place].mean,
             "" if found[place].standard_deviation is None else f" (SD over seeds {found[place].standard_deviation:.4f})", last.epochs,
         )  # fmt: skip
         setup = RefitSetup(agent, settings, corpus, candidates, {place: last}, corpora)
         finals = train_finals(engine, setup, study, place)
         final, untuned = finals.first, None
-        log.info("%s: %.4f on test%s", agent, final.value, _others(finals))
+        log.info("%s: %s %.4f on test%s", agent, attributes["metric"], final.value, _others(finals))
         if config.untuned and top.first is None:
             log.warning(
                 "%s: the untuned agent is left out, because the best trials come from a version that did not keep the first trial's "
@@ -179,11 +179,12 @@ def run_refit(
         elif config.untuned:
             untuned = run_untuned(engine, setup, identity, top.first, (study, winner, finals))
             same = ", which is the winner: the search gained nothing" if untuned.summary.is_winner else ""
-            log.info("%s: %.4f on test with the parameters of the search's first trial%s", agent, untuned.record.value, same)
+            value = f"{attributes['metric']} {untuned.record.value:.4f}"
+            log.info("%s: %s on test with the parameters of the search's first trial%s", agent, value, same)
         if config.ensemble != "none":
             ensemble = run_ensemble(engine, setup, study, confirmations, winner, finals)
             final, decisions = ensemble.record, ensemble.decisions
-            log.info("%s: %.4f on test with %d members", agent, final.value, len(ensemble.summary.members))
+            log.info("%s: %s %.4f on test with %d members", agent, attributes["metric"], final.value, len(ensemble.summary.members))
     summary = RefitSummary(
         agent=agent,
         from_study=top.study,

@@ -17,11 +17,13 @@ from psy_agents.corpus.splitting.resplits import cross_validation_fold
 from psy_agents.errors import UserError
 from psy_agents.evaluation.agreement import annotator_agreement
 from psy_agents.evaluation.evaluate import evaluate
+from psy_agents.evaluation.metrics.registry import TITLES
 from psy_agents.evaluation.results import Comparison, Evaluation
 from psy_agents.evaluation.significance import compare
 from psy_agents.files.schema import Schema
 from psy_agents.hpo.cross_validation.run import CrossValidationSummary, in_order_of_pairs
 from psy_agents.reporting.config import ReportConfig
+from psy_agents.reporting.texts import estimate_with_interval
 
 TEST = "test"
 
@@ -87,7 +89,7 @@ def build_cross_validation(
 def headline(report: CrossValidationReport) -> str:
     """The cross-validation in one sentence."""
     done, agent = report.summary, report.evaluations[0]
-    pooled = ", ".join(f"{metric} {value:.3f}" for metric, value in agent.objectives.items())
+    pooled = ", ".join(f"{TITLES[metric]} {estimate_with_interval(agent.estimate(metric))}" for metric in agent.objectives)
     return (
         f"{done.agent}: {pooled} on the pooled predictions of {done.folds} folds ({report.posts:,} posts, each tested once); "
         f"objective by fold: mean {report.mean:.3f}, standard deviation {report.standard_deviation:.3f}, which is no standard error"
