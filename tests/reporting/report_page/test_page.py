@@ -6,11 +6,8 @@ from html.parser import HTMLParser
 import plotly.graph_objects as go
 import pytest
 from support.browser import needs_browser
-from support.reporting.metric_names import raw_metric_names
 
-from psy_agents.agents.registry import AGENTS
 from psy_agents.corpus.quality_figures import AnnotatorFigures
-from psy_agents.reporting.outputs import report_outputs
 from psy_agents.reporting.report_page.figures import report_figures
 from psy_agents.reporting.report_page.page import alarms, headline, no_alarm, notes, origin, report_page
 from psy_agents.reporting.tables import estimate_text, verdict
@@ -191,15 +188,6 @@ def test_the_page_opens_with_its_origin_alarms_summary_and_one_figure_and_the_re
     calm = render(report.model_copy(update={"alarms": ()}))
     assert 'id="alarms"' not in calm
     assert "No alarm: better than every baseline are criteria in macro-F1, share in macro-F1 and token-F1, " in calm
-
-
-def test_metrics_have_their_titles_on_the_page_in_the_log_and_in_latex(report, html, tmp_path, caplog):
-    caplog.set_level("INFO")
-    shown = report_outputs(report.model_copy(update={"missing": AGENTS}), f"sqlite:///{tmp_path}/studies.db", {})
-    assert {raw_metric_names(each) == set() for each in (Page(html).text, html, caplog.text, shown["latex"])} == {True}
-    alarm, *sentences = caplog.messages
-    assert (alarm, sentences) == (f"ALARM: {alarms(report)[0]}", headline(report)), "those of the page"
-    assert "in macro-F1" in alarm and raw_metric_names("macro_f1 and evidence\\_exact\\_match") == {"macro_f1", "evidence_exact_match"}
 
 
 def test_no_sentence_names_a_metric_that_an_agent_does_not_have(report):
