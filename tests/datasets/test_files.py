@@ -26,16 +26,15 @@ def test_each_name_is_a_versioned_file_and_private_ones_are_their_owners(tmp_pat
 
 
 def test_best_trials_are_a_table_for_kedro_viz(tmp_path, monkeypatch):
-    trials = [
-        {"rank": 1, "value": 0.51234567, "best_epoch": 2, "epochs_run": 3, "metrics": {"token_f1": 0.5}, "params": {"dropout": 0.1}},
-        {"rank": 2, "value": 0.4, "best_epoch": 1, "epochs_run": 3, "metrics": {"token_f1": None}, "params": {"focal_gamma": 2}},
-    ]
+    first = {"rank": 1, "trial": 7, "value": 0.51234567, "best_epoch": 2, "epochs_run": 3, "metrics": {"token_f1": 0.5}}
+    second = {"rank": 2, "trial": 3, "value": 0.4, "best_epoch": 1, "epochs_run": 3, "metrics": {"token_f1": None}}
+    trials = [{**first, "params": {"dropout": 0.1}}, {**second, "params": {"focal_gamma": 2}}]
     dataset = TopKDataset(filepath=str(tmp_path / "topk.json"))
     assert dataset.preview()["data"] == [], "the stage has not run"
     monkeypatch.setattr(dataset, "load", lambda: {"trials": trials})
     assert dataset.preview() == {
         "index": [0, 1],
-        "columns": ["rank", "value", "best_epoch", "epochs_run", "token_f1", "dropout", "focal_gamma"],
-        "data": [[1, 0.5123, 2, 3, 0.5, 0.1, None], [2, 0.4, 1, 3, None, None, 2]],
+        "columns": ["rank", "trial", "value", "best_epoch", "epochs_run", "token_f1", "dropout", "focal_gamma"],
+        "data": [[1, 7, 0.5123, 2, 3, 0.5, 0.1, None], [2, 3, 0.4, 1, 3, None, None, 2]],
     }
     assert inspect.signature(dataset.preview).return_annotation.__name__ == "TablePreview"

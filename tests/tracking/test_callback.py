@@ -94,6 +94,16 @@ def test_a_stage_is_a_run_with_a_run_for_each_trial_and_the_best_metrics(experim
         assert (run.data.metrics["best_objective"], run.data.metrics["raw_objective"]) == (0.6, 0.55)
 
 
+def test_the_step_of_a_stages_metrics_is_the_number_of_the_best_trial(experiment):
+    callback = MlflowCallback({})
+    with mlflow.start_run():
+        callback.stage_started(info())
+        best = trial(callback, replace(RUNNING, index=1, number=4), (0.9,), metrics={"token_f1": 0.9})
+        callback.stage_finished(StageResult(STUDY, (trial(callback, RUNNING), best)))
+    (stage,) = runs(experiment, "stage")
+    assert [(m.step, m.value) for m in mlflow.MlflowClient().get_metric_history(stage.info.run_id, "token_f1")] == [(4, 0.9)]
+
+
 def test_a_failed_trial_keeps_its_reason(experiment):
     callback = MlflowCallback({})
     with mlflow.start_run():

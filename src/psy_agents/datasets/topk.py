@@ -21,10 +21,10 @@ class TopKDataset(CheckedJSONDataset):
         super().__init__(filepath=filepath, model=model, optional=True, version=version, metadata=metadata)
 
     def preview(self) -> TablePreview:
-        """Rank, value, epochs, metrics and hyper-parameters of each trial, a trial a row."""
+        """Rank, number, value, epochs, metrics and hyper-parameters of each trial, a trial a row."""
         top = self.load() or {"trials": []}
         names = {kind: list(dict.fromkeys(name for each in top["trials"] for name in each[kind])) for kind in ("metrics", "params")}
-        columns = ["rank", "value", "best_epoch", "epochs_run", *names["metrics"], *names["params"]]
+        columns = ["rank", "trial", "value", "best_epoch", "epochs_run", *names["metrics"], *names["params"]]
         rows = [{**each["params"], **each["metrics"], **each} for each in top["trials"]]
         data = [[_rounded(row.get(name)) for name in columns] for row in rows]
         return TablePreview({"index": list(range(len(data))), "columns": columns, "data": data})

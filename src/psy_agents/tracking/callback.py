@@ -159,7 +159,7 @@ class MlflowCallback:
         record = self._shown(result)
         shown = {} if record is None else self._named({**record.metrics, "best_objective": record.value})
         shown = {name: value for name, value in shown.items() if name != TRAIN_LOSS}
-        step = 0 if record is None else record.index + 1
+        step = 0 if record is None else record.number
         self._log(self._stage, shown, step, {"trials": str(len(result.records)), "epochs_trained": str(result.epochs_trained)})
         self._client.set_terminated(self._stage, "FINISHED")
 

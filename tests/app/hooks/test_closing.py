@@ -12,6 +12,7 @@ from support.small_search import best_trials, build_corpus, training_settings
 
 from psy_agents.app.hooks.closing import ClosingHooks
 from psy_agents.datasets import CheckedJSONDataset
+from psy_agents.hpo.refit.confirming import ConfirmedCandidate
 from psy_agents.hpo.refit.finals import FinalModel
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.pipelines import hpo_stages
@@ -68,9 +69,13 @@ def test_a_run_that_goes_on_says_so(closed):
     assert closed("maximal")["next"].endswith("hpo.refit.stage=maximal")
 
 
-def test_the_box_of_a_refit_names_the_seed_of_each_value_on_test():
+def test_the_box_of_a_refit_names_the_seed_of_each_value_on_test_and_the_winner_by_its_number():
     finals = [FinalModel(seed=seed, test_value=value, test_metrics={}) for seed, value in ((11, 0.5), (23, 0.61))]
+    candidates = [ConfirmedCandidate.model_construct(rank=rank, trial=trial) for rank, trial in ((1, 4), (2, 9))]
     summary = RefitSummary.model_construct(
-        agent="criteria", finals=finals, test_value=0.5, winner=1, from_study="study", epochs=3, seed=11, params={"pooling": "mean"}
-    )
-    assert dict(refit_rows(summary, 0.5))["macro-F1 on test"] == "0.5000; alone 0.5000 with seed 11, 0.6100 with seed 23"
+        agent="criteria", finals=finals, test_value=0.5, candidates=candidates, winner=2, from_study="study", epochs=3, seed=11,
+        params={"pooling": "mean"},
+    )  # fmt: skip
+    rows = dict(refit_rows(summary, 0.5))
+    assert rows["macro-F1 on test"] == "0.5000; alone 0.5000 with seed 11, 0.6100 with seed 23"
+    assert rows["winner"] == "trial 9 of study, epochs of training: 3, seed 11"

@@ -89,6 +89,8 @@ def test_each_complete_trial_is_a_line_through_its_parameters_and_the_best_are_i
     assert heights["rate"] == pytest.approx(rate), "a logarithmic axis"
     assert marks["rate"] == pytest.approx({"1e-05": 0, "0.0001": 0.25, "0.001": 0.5, "0.01": 0.75, "0.1": 1})
     assert {number: marks["loss"][trial.params["loss"]] for number, trial in trials.items()} == heights["loss"]
+    named = {text.partition(":")[0] for trace in figure.data[:-1] for text in trace.text if text}
+    assert named == {f"trial {number}" for number in trials}, "by their numbers in the study, as everywhere else"
     best = figure.data[-2]
     assert best.name == "best fifth (2)" and max(trials, key=lambda number: trials[number].value) in best.customdata
 

@@ -38,9 +38,10 @@ def refit_rows(summary: RefitSummary, evidence_weight: float) -> Rows:
     """The winner of a refit and its value on test."""
     by_seed = ", ".join(f"{each.test_value:.4f} with seed {each.seed}" for each in summary.finals)
     spread = f"; alone {by_seed}" if len(summary.finals) > 1 else ""
+    winner = summary.candidates[summary.winner - 1]
     return [
         (f"{spec(summary.agent).objective_title(evidence_weight)} on test", f"{summary.test_value:.4f}{spread}"),
-        ("winner", f"rank {summary.winner} of {summary.from_study}, epochs of training: {summary.epochs}, seed {summary.seed}"),
+        ("winner", f"trial {winner.trial} of {summary.from_study}, epochs of training: {summary.epochs}, seed {summary.seed}"),
         ("parameters", _shown(summary.params)),
     ]
 

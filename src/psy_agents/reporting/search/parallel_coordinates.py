@@ -137,7 +137,7 @@ class _Axis:
     def text(self, trial: FrozenTrial) -> str:
         """The trial and what it has on this axis."""
         value = f"{trial.value:.4f}" if self.name == VALUE else trial.params.get(self.name, OFF)
-        return f"trial {trial.user_attrs['index'] + 1}: {self.name} = {value}"
+        return f"trial {trial.number}: {self.name} = {value}"
 
 
 def _tick_values(distribution: BaseDistribution, low: float, high: float) -> list[float]:
