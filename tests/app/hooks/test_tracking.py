@@ -16,6 +16,8 @@ from psy_agents.hpo.refit.config import RefitConfig
     [
         ({"pipeline_names": ["hpo_stage0"], "namespaces": ["preprocessing", "evidence"]}, {},
          "kedro run --pipelines hpo_stage0 --params agent=evidence"),
+        ({"pipeline_names": ["hpo_stage0"], "namespaces": ["preprocessing"], "only_missing_outputs": True}, {},
+         "kedro run --pipelines hpo_stage0 --namespaces preprocessing --only-missing-outputs"),
         ({"pipeline_names": ["hpo_stage0", "refit"], "env": "redsm5", "node_names": ["a.b"],
           "runtime_params": {"hpo": {"stage0": {"n_trials": 3}, "encoder": "my encoder"}}},
          {"HPO_EPOCHS": "2", "HOME": "/root"},

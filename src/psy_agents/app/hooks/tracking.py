@@ -68,17 +68,20 @@ def kedro_command(run_params: Mapping[str, Any], environment: Mapping[str, str])
         environment: the environment variables.
     """
     variables = [f"{name}={shlex.quote(environment[name])}" for name in OVERRIDES if environment.get(name)]
-    agents = [name for name in run_params.get("namespaces") or [] if name in AGENTS]
+    namespaces = run_params.get("namespaces") or []
+    agents = [name for name in namespaces if name in AGENTS]
     given = {"agent": "+".join(agents)} if agents else {}
     given |= given_parameters(run_params.get("runtime_params"))
     options = {
         "env": run_params.get("env"),
         "pipelines": ",".join(run_params.get("pipeline_names") or []),
+        "namespaces": "" if agents else ",".join(namespaces),
         **{option: ",".join(run_params.get(name) or []) for option, name in FILTERS.items()},
         "load-versions": ",".join(f"{name}:{version}" for name, version in dict(run_params.get("load_versions") or {}).items()),
         "params": ",".join(f"{name}={parameter_text(value)}" for name, value in given.items()),
     }
-    return " ".join([*variables, "kedro run", *(f"--{name} {shlex.quote(value)}" for name, value in options.items() if value)])
+    flags = ["--only-missing-outputs"] if run_params.get("only_missing_outputs") else []
+    return " ".join([*variables, "kedro run", *(f"--{name} {shlex.quote(value)}" for name, value in options.items() if value), *flags])
 
 
 class NestedRunHooks:
