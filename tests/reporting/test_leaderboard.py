@@ -106,6 +106,8 @@ def test_page_and_terminal_show_every_row(table, capsys):
     print_leaderboard(table)
     printed = capsys.readouterr().out
     assert all(f"{value:.3f}" in printed for value in table["validation"])
+    lines = [line.rpartition(" ")[2] for line in printed.splitlines() if "--params" in line]
+    assert lines == table.groupby("agent", sort=False)["params"].first().tolist(), "each whole in one line, to be copied"
 
 
 def test_without_a_complete_trial_the_leaderboard_is_empty_and_says_so(capsys):

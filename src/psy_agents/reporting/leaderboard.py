@@ -87,34 +87,36 @@ def pinned_parameters(agent: str, encoder: str, params: Mapping[str, Any]) -> st
 
 
 def print_leaderboard(table: pd.DataFrame) -> None:
-    """Print the table to the terminal, agent by agent."""
+    """Print the table to the terminal, agent by agent, and below each the parameters of its first row, to copy."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as TerminalTable
+    from rich.text import Text
 
     console = Console()
     if table.empty:
         console.print("No trial on this corpus has completed: run a stage of the search first.")
-    for caption, rows in _by_agent(table):
+    for caption, rows, best in _by_agent(table):
         shown = TerminalTable(title=caption, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for name in SHOWN:
             shown.add_column(name, overflow="fold")
         for row in rows:
             shown.add_row(*(str(cell) if cell is not None else "" for cell in row))
         console.print(shown)
+        console.print(Text(f"  best parameters: --params {best}\n"), soft_wrap=True)
 
 
 def leaderboard_page(table: pd.DataFrame, data_hash: str) -> str:
     """The table as an HTML page, with the parameters of each row to copy."""
-    tables = [Table(caption, SHOWN, rows) for caption, rows in _by_agent(table)]
+    tables = [Table(caption, SHOWN, rows) for caption, rows, _ in _by_agent(table)]
     commands = [(f"{row.agent}, {row.stage}, {row.encoder}", row.params) for row in table.itertuples()]
     return render("psy_agents.reporting", "leaderboard.html", tables=tables, commands=commands, data_hash=data_hash)
 
 
-def _by_agent(table: pd.DataFrame) -> list[tuple[str, Sequence[Sequence[str | int | None]]]]:
-    """For each agent and objective a caption and the cells of `SHOWN`."""
+def _by_agent(table: pd.DataFrame) -> list[tuple[str, Sequence[Sequence[str | int | None]], str]]:
+    """For each agent and objective a caption, the cells of `SHOWN`, and the parameters of the first row."""
     return [
-        (f"{agent}, {metric}", [_cells(row) for row in rows.itertuples()])
+        (f"{agent}, {metric}", [_cells(row) for row in rows.itertuples()], rows["params"].iloc[0])
         for (agent, metric), rows in table.groupby(["agent", "metric"], sort=False)
     ]
 
