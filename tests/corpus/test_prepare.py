@@ -54,6 +54,15 @@ def test_columns_are_what_the_settings_call_them_and_every_row_is_accounted_for(
         prepared(posts[["body"]].rename(columns={"body": "x"}), rows)
 
 
+def test_criteria_of_whole_numbers_match_as_ids_of_posts_do():
+    posts, rows = corpus()
+    rows["label"] = rows["label"].map({"sleep": "1.0", "mood": "02.0"})
+    rows.loc[0, "label"] = "99.0"
+    done = prepare_corpus(posts, rows, {"1": "Sleeps badly.", "2": "Low mood."}, settings(policies={"labels": {"99": "ignore"}}), "")
+    assert done.pairs.groupby("criterion")["label"].sum().to_dict() == {"1": 10, "2": 9}
+    assert done.account["annotations"]["set_aside"] == {"ignored_label": 1}
+
+
 def test_reasons_of_the_alignment_and_of_the_selection_share_one_ledger():
     posts, rows = corpus()
     rows.loc[0, "sentence"] = "Nothing of the kind is written anywhere here."

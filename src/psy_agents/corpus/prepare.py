@@ -52,6 +52,8 @@ def prepare_corpus(
     all_annotations = check_annotations(annotations_raw, settings.files.annotations, settings.read_columns.annotations)
     all_annotations["post_id"] = match_ids(all_annotations["post_id"], all_posts["post_id"])
     criteria = check_criteria(criteria_raw, settings.files.criteria)
+    labels = pd.Series(list(dict.fromkeys([*criteria, *settings.policies.labels])), dtype=str)
+    all_annotations["criterion"] = match_ids(all_annotations["criterion"], labels)
     chosen = select_rows(
         all_posts, all_annotations, criteria, settings.policies, settings.max_posts, settings.splits.seed
     )

@@ -20,8 +20,8 @@ USED = ""
 ROWS_OF_USED_POSTS = (USED, "repeated", "ignored_label")
 """The reasons of annotations whose post is used. An annotator's row may repeat the row of another one."""
 ROWS_SHOWN = 10
-# The id of an own class is shown in reports and MLflow; longer labels may be text in the wrong column.
 NEARLY_ALL = 0.9  # of the rows; so many have another cause than some missing posts
+# The id of an own class is shown in reports and MLflow; longer labels may be text in the wrong column.
 OWN_CLASS = re.compile(r"[^\r\n]{1,60}")
 
 

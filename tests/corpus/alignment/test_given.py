@@ -32,6 +32,19 @@ def test_sentences_without_a_place_are_searched():
     assert found == (["exact", "given", "not_found", "blank"], ["I get up at three", "I lie awake."])
 
 
+@pytest.mark.parametrize(("start", "end"), [((6, 19), (18, 24)), ((7, 20), (19, 25))])  # In characters, and in UTF-16 units.
+def test_a_windows_line_end_may_count_as_one_character(start, end):
+    text = "😀 Up.\r\nI lie awake.\r\nDown."
+    found = align_given([text], np.zeros(2, dtype=np.int64), ["I lie awake.", "Down."], np.array(start), np.array(end), 0.7)
+    assert [text[a:b] for a, b in zip(found.start, found.end, strict=True)] == ["I lie awake.", "Down."]
+
+
+def test_rows_may_count_in_different_units_where_each_has_one_place():
+    assert given(("I lie awake.", 3, 15), ("I get up", 18, 26)) == (["given", "given"], ["I lie awake.", "I get up"])
+    with pytest.raises(UserError, match=r"in 1 of 3 rows that have them, first in row 3 below"):  # Which unit does the third have?
+        given(("I lie awake.", 3, 15), ("I get up", 18, 26), ("", 5, 9))
+
+
 @pytest.mark.parametrize("row", [("I lie awake.", 4, 16), ("I lie awake.", 3, 99), ("", 60, 70), ("", 2, 3), ("I get", 1, 9)])
 def test_places_that_hold_something_else_are_refused_by_their_row(row):
     with pytest.raises(UserError, match=r"do not hold the sentence in 1 of 2 rows that have them, first in row 2 below") as error:

@@ -63,6 +63,9 @@ def test_a_text_of_white_space_and_invisible_characters_is_blank(text):
         ("I get up at three [...] from the street.", ["I get up at three", "from the street."]),
         ("Up early; Down again.", ["Up early", "Down again."]),
         ("I lie awake.\nI never see my friends.", ["I lie awake.", "I never see my friends."]),
+        ("I never see my friends ... I lie awake\nI get up at three", ["I lie awake", "I get up at three", "I never see my friends"]),
+        ("I get up at three because of. because of the noise.", ["I get up at three because of", "because of the noise"]),
+        ("No food. I lie awake.", ["I lie awake.", "No food.", "No food."]),  # As "No food." alone has both places.
     ],
 )
 def test_a_sentence_joined_from_stretches_of_the_post_has_a_place_for_each(sentence, stretches):
@@ -91,7 +94,7 @@ def test_any_two_stretches_of_a_post_are_found_exactly_where_they_were_cut(data)
         "I lie awake. I see nobody at three.",  # The second part is not there.
         "I get up at three becuse of the noise from the street. I never see my frends",  # Joined and damaged.
         "it was. I lie awake.",  # Two words that are no sentence of the post.
-        "No food. I lie awake.",  # A short part that is there several times.
+        "No food / I lie awake.",  # A short part that also begins a longer sentence.
     ],
 )
 def test_a_sentence_that_is_neither_whole_in_stretches_nor_one_place_is_not_placed(sentence):

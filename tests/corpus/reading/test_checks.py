@@ -90,6 +90,7 @@ def test_a_status_may_be_written_as_a_float_or_a_word(cells):
 
 def test_an_object_of_ids_and_texts_is_a_table_of_posts():
     assert check_posts({"a": "one", "b": "two"}, "f").to_dict("list") == {"post_id": ["a", "b"], "text": ["one", "two"]}
+    assert "the object of one row" in refusal(check_posts, {"post_id": "a", "text": CANARY}, "f.json")
     assert "1 of 2 values are no texts" in refusal(check_posts, {"a": "one", "b": [CANARY]}, "f.json")
     assert "one object, not a table" in refusal(check_annotations, {"a": CANARY}, "f.json")
 

@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import os
 
 import pytest
 from support.corpus.raw_files import BOM, cells
 
 from psy_agents.corpus.reading.frames import UNREADABLE
-from psy_agents.corpus.reading.tables import MOST_KEYS, read_table
+from psy_agents.corpus.reading.tables import MOST_KEYS, read_json, read_table
 from psy_agents.errors import UserError
 
 
@@ -136,6 +137,7 @@ def test_criteria_keep_their_order_and_their_text(read):
         ('{"a": "x",\r\n\r\n"b": zebra-canary}', ["line 3", "not JSON"]),
         ('{"a": "x",\r\r"b": "zebra-canary"', ["line 3", "not JSON"]),
         ("[" * 100_000, ["nested too deeply"]),
+        ('{"a": "x"}\n{"a": "zebra-canary"}\n', ["line 2", "another value follows", ".jsonl"]),
         ('["zebra-canary"]', ["entry 1", "no JSON object"]),
         ('[{"a": "x"}, {"a": "zebra-canary", "a": "y"}]', ["entry 2", "keys 1 and 2 have the same name"]),
         ('"zebra-canary"', ["no object"]),
@@ -164,6 +166,7 @@ def test_an_array_of_objects_is_a_table(read):
         ('"id";"text, all"\n1;x\n', {"id": ["1"], "text, all": ["x"]}),
         ('id\ttext\n1\ta, b\n', {"id": ["1"], "text": ["a, b"]}),
         ('sep=;\nid;text,more\n1;x\n', {"id": ["1"], "text,more": ["x"]}),
+        ("sep=\t\r\nid\ttext;a,b\r\n1\tx\r\n", {"id": ["1"], "text;a,b": ["x"]}),
         ('"SEP=,"\r\nid,text;more\r\n1,x\r\n', {"id": ["1"], "text;more": ["x"]}),
         ("id;x,text\n1,2\n", {"id;x": ["1"], "text": ["2"]}),  # A comma is what the suffix says.
         ("id\n1\n", {"id": ["1"]}),
@@ -175,6 +178,13 @@ def test_the_separator_is_that_of_excels_first_line_or_the_only_one_of_the_heade
 
 def test_a_line_that_names_the_separator_does_not_shift_the_numbers_of_lines(refusal):
     assert "line 3 with 3" in refusal("f.csv", "sep=;\nid;text\n1;zebra;canary\n")
+
+
+@pytest.mark.parametrize("name", ["f.csv", "f.jsonl", "f.json", "f.csv.gz", "f.parquet"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match=f"^{name}: this is no file, but a pipe"):
+        (read_json if name.endswith(".json") else read_table)(tmp_path / name)
 
 
 def test_integers_of_any_length_are_no_text_and_no_crash(read):

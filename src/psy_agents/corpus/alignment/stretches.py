@@ -5,7 +5,7 @@ Each stretch stands in the post's form; what lies between them there is not part
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from itertools import count
 from typing import NamedTuple
@@ -53,7 +53,7 @@ def joined_stretches(post: Post, text: str) -> list[Stretch]:
     """The fewest stretches that make up the sentence; none if some word belongs to no stretch.
 
     A stretch has as many words as chance does not put there (see `words_needed`), or it is a whole part of the sentence and a
-    whole sentence of the post that stands there once. Of several ways to cut, the one that cuts at punctuation is taken.
+    whole sentence of the post wherever it stands there. Of several ways to cut, the one that cuts at punctuation is taken.
 
     Args:
         text: the sentence as annotated, without white space around it.
@@ -112,15 +112,13 @@ def _reach(post: Post, sentence: _Sentence, first: int) -> int:
 
 
 def _is_whole(post: Post, sentence: _Sentence, first: int, end: int) -> bool:
-    """True for a whole part of the sentence that is a whole sentence of the post, and stands there once."""
+    """True for a whole part of the sentence that is a whole sentence of the post wherever it stands there."""
     if first not in sentence.breaks or end not in sentence.breaks:
         return False
-    places = post.places_in_form(sentence.stretch(first, end))
-    if len(places) != 1:
-        return False
+    stretch = _stretch(post, sentence, first, end)
     starts, ends = [word.start for word in post.words], [word.end for word in post.words]
-    begin, stop = bisect_left(starts, places[0][0]), bisect_left(ends, places[0][1])
-    return {begin, stop + 1} <= post.sentence_starts
+    numbers = [(bisect_left(starts, start), bisect_right(ends, stop)) for start, stop in stretch.places]
+    return bool(numbers) and all({begin, after} <= post.sentence_starts for begin, after in numbers)
 
 
 def _stretch(post: Post, sentence: _Sentence, first: int, end: int) -> Stretch:

@@ -133,6 +133,8 @@ def _check_offsets(annotations: pd.DataFrame, source: str, columns: AnnotationCo
 
 def _posts_of_object(texts: Mapping[str, str], source: str, columns: PostColumns) -> pd.DataFrame:
     wrong = sum(not isinstance(text, str) for text in texts.values())
+    if {columns.post_id, columns.text} <= set(texts):
+        raise UserError(f"{source}: the JSON is the object of one row: write an array of one object a post.")
     if wrong or columns.split is not None or columns.group is not None:
         raise UserError(
             f"{source}: a JSON object of posts has ids and texts alone ({wrong} of {len(texts)} values are no texts): write an array of "

@@ -1,4 +1,4 @@
-"""Ids of posts that the two tables write in different forms, as a spreadsheet or pandas does with numbers."""
+"""Ids that two files write in different forms, as a spreadsheet or pandas does with numbers."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ NUMBER = re.compile(r"([0-9]+)(?:\.0+)?")
 LONGEST_FORM = 20
 
 
-def match_ids(ids: pd.Series, post_ids: pd.Series) -> pd.Series:
-    """The ids as the posts have them, where one is the same whole number as that of exactly one post: 0.0 and 0, 001 and 1.
+def match_ids(ids: pd.Series, known: pd.Series) -> pd.Series:
+    """The ids as the known ones are written, where one is the same whole number as exactly one of these: 0.0 and 0, 001 and 1.
 
     Args:
-        ids: of the annotations, str. post_ids: str, each once.
+        ids: of the annotations, str. known: of the posts or criteria, str, each once.
 
     Returns:
-        Ids that a post has, and ids of no post or of several, unchanged.
+        Known ids, and those of no known number or of several, unchanged.
     """
-    unknown = ~ids.isin(post_ids)
+    unknown = ~ids.isin(known)
     if not unknown.any():
         return ids
-    numbers = post_ids.map(_number).dropna()
-    of_number = pd.Series(post_ids[numbers.index].to_numpy(), index=numbers.to_numpy())
+    numbers = known.map(_number).dropna()
+    of_number = pd.Series(known[numbers.index].to_numpy(), index=numbers.to_numpy())
     of_number = of_number[~of_number.index.duplicated(keep=False)].to_dict()
     wanted = ids[unknown].map(_number)
     return ids.where(~unknown, wanted.map(of_number).where(wanted.notna()).fillna(ids[unknown]).reindex(ids.index))

@@ -98,7 +98,10 @@ def _decoded(decoder: json.JSONDecoder, text: str, name: str) -> Any:
     try:
         return decoder.decode(text)
     except json.JSONDecodeError as error:
-        raise UserError(f"{name}, line {error.lineno}: this is not JSON: complete or correct the file.") from None
+        where = f"{name}, line {error.lineno}"
+        if error.msg == "Extra data":
+            raise UserError(f"{where}: another value follows: give a file of one object a line the suffix .jsonl.") from None
+        raise UserError(f"{where}: this is not JSON: complete or correct the file.") from None
     except RecursionError:
         raise UserError(f"{name}: the JSON is nested too deeply: write one object of ids and texts.") from None
 
@@ -119,7 +122,7 @@ def csv_delimiter(lines: Iterator[str], delimiter: str) -> tuple[Iterator[str], 
     Excel writes semicolons where the decimal sign is a comma, and many programs name a file with tabs ``.csv``.
     """
     first = next(lines, "")
-    declared = SEPARATOR_LINE.fullmatch(first.strip().strip('"'))
+    declared = SEPARATOR_LINE.fullmatch(first.strip("\r\n").strip('"'))
     if declared:
         return chain(["\n"], lines), declared[1]  # A blank line, which is skipped, keeps the numbers of the lines.
     unquoted = QUOTED.sub("", first)

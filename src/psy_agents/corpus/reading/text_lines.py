@@ -29,6 +29,8 @@ BOMB_BYTES, BOMB_RATIO = 2**28, 200
 def file_errors(path: Path, name: str) -> Iterator[None]:
     """Turn errors of opening and reading a file into sentences."""
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # Opening a named pipe waits for someone to write.
+            raise UserError(f"{name}: this is no file, but a pipe, a socket or a device: name a file.")
         yield
     except FileNotFoundError:
         raise

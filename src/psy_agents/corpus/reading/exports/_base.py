@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any, NoReturn
 
 import pandas as pd
 
+from psy_agents.corpus.alignment.normalisation import is_blank
+from psy_agents.corpus.reading.tables import UNSAVEABLE
 from psy_agents.corpus.reading.text_lines import file_errors, text_lines
 from psy_agents.errors import UserError
 
@@ -46,8 +49,11 @@ class Export:
 
     def add_post(self, post_id: Any, text: Any, where: str) -> str:
         """Take in a post, also one that is there already; returns its id as text."""
+        if isinstance(post_id, float) and post_id.is_integer():  # As pandas writes whole numbers beside a missing one.
+            post_id = int(post_id)
         if not isinstance(text, str) or not isinstance(post_id, str | int) or isinstance(post_id, bool):
             self.refuse(where, "there is no text with an id")
+        self._check_saveable(where, text, str(post_id))
         if self._texts.setdefault(str(post_id), text) != text:
             self.refuse(where, "an earlier post of the same id has another text")
         return str(post_id)
@@ -66,14 +72,22 @@ class Export:
         """Take in a label of a stretch of the post, or of all of it.
 
         Args:
-            span: start and end, exclusive.
+            span: start and end, exclusive. One of white space alone is left out.
         """
-        if not isinstance(label, str):
+        if not isinstance(label, str | int) or isinstance(label, bool):
             self.refuse(where, "a label is no text")
+        self._check_saveable(where, sentence, str(label), str(annotator))
         start, end = span or ("", "")
-        if span and not all(isinstance(offset, int) and not isinstance(offset, bool) for offset in span):
-            self.refuse(where, "an offset is no whole number")
-        self._rows.append((post_id, sentence, label, str(status), str(start), str(end), str(annotator)))
+        if span:
+            if not all(isinstance(offset, int) and not isinstance(offset, bool) for offset in span):
+                self.refuse(where, "an offset is no whole number")
+            text = self._texts[post_id]
+            if not 0 <= start < end <= len(text) * (2 if sentence else 1):  # UTF-16 units are at most twice as many.
+                self.refuse(where, "an offset is beyond the text, or an end not behind its start")
+            if is_blank(sentence or text[start:end]):
+                self.leave_out("labels of white space")
+                return
+        self._rows.append((post_id, sentence, str(label), str(status), str(start), str(end), str(annotator)))
 
     def leave_out(self, what: str, count: int = 1) -> None:
         """Count what the export holds and nothing reads."""
@@ -83,10 +97,20 @@ class Export:
         """The export, once it has posts; logs what was left out."""
         if not self._texts:
             raise UserError(f"{self._name}: there is no annotated post in this export of {self._tool}: export the finished tasks.")
-        if self._left_out:
-            counts = ", ".join(f"{count} {what}" for what, count in sorted(self._left_out.items()))
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(self._left_out.items()))
+        if not self._rows:
+            unread = f" (not read: {counts})" if counts else ""
+            raise UserError(
+                f"{self._name}: there is no label in this export of {self._tool} of {len(self._texts)} posts{unread}: "
+                f"export the annotations."
+            )
+        if counts:
             log.warning("%s: not read from this export of %s: %s", self._name, self._tool, counts)
         return self
+
+    def _check_saveable(self, where: str, *texts: str) -> None:
+        if any(map(UNSAVEABLE.search, texts)):
+            self.refuse(where, "a text holds half a surrogate pair or a NUL")
 
     def refuse(self, where: str, problem: str) -> NoReturn:
         """Raises `UserError`."""
@@ -104,6 +128,9 @@ def json_entries(path: Path, name: str, tool: str) -> Iterator[tuple[str, dict[s
             value = json.loads(text)
         except json.JSONDecodeError as error:
             raise UserError(f"{name}, line {number + error.lineno - 1}: this is not JSON: export the file again.") from None
+        except ValueError:  # Python reads no whole number of more digits.
+            digits = sys.get_int_max_str_digits()
+            raise UserError(f"{name}, line {number}: a number has more than {digits} digits: export the file again.") from None
         except RecursionError:
             raise UserError(f"{name}, line {number}: the JSON is nested too deeply: export the file again.") from None
         entries = enumerate(value, 1) if whole else [(number, value)]

@@ -8,6 +8,7 @@ from typing import Any
 from psy_agents.corpus.reading.exports._base import Export, json_entries, lists_of
 
 TOOL = "doccano"
+KEYS = ("entities", "label", "labels", "annotations", "cats")  # The last beside entities, in intent detection and slot filling.
 
 
 def read(path: Path, name: str) -> Export:
@@ -15,8 +16,9 @@ def read(path: Path, name: str) -> Export:
     export = Export(name, TOOL)
     for where, entry in json_entries(path, name, TOOL):
         post = export.add_post(entry.get("post_id", entry.get("id")), entry.get("text", entry.get("data")), where)
-        for label in lists_of(entry, "entities", "label", "labels", "annotations"):
-            _add(export, post, label, where)
+        for key in KEYS:
+            for label in lists_of(entry, key):
+                _add(export, post, label, where)
         for other in ("relations", "Comments"):
             if lists_of(entry, other):
                 export.leave_out(other.lower(), len(entry[other]))

@@ -37,6 +37,9 @@ def read(path: Path, name: str) -> Export:
         for span in spans if answer == "accept" else []:
             if not isinstance(span, dict):
                 export.refuse(where, "a span is no object")
+            if span.get("label") is None:
+                export.leave_out("spans without a label")  # Of a pattern that found the example.
+                continue
             sentence = span.get("text") if isinstance(span.get("text"), str) else ""
             export.add_label(
                 post, span.get("label"), where, span=(span.get("start"), span.get("end")), sentence=sentence, annotator=annotator
