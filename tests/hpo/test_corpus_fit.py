@@ -65,6 +65,12 @@ def test_a_tokenizer_with_more_tokens_than_the_encoder_has_embeddings_is_refused
         check(encoder)
 
 
+def test_an_offered_encoder_that_does_not_know_the_words_of_the_criteria_is_refused(encoder):
+    spaces, settings = SPACES.model_validate({"small": {}, "large": {}}), TrainingSettings(fixed={"max_length": 48})
+    with pytest.raises(UserError, match=r"^The tokenizer of foreign reads 2 of the 2 words of the criteria as unknown"):
+        check_criteria_fit({"a": "zu müde"}, {"foreign": encoder}, spaces.space("share", "small", settings), settings, "small")
+
+
 def without_evidence(corpus, split):
     lost = corpus.pairs["post_id"].isin(corpus.members(split)) & (corpus.pairs["label"] == 1)
     return replace(corpus, pairs=corpus.pairs.assign(evidence_known=corpus.pairs["evidence_known"] & ~lost))

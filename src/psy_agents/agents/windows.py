@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psy_agents.agents.encoders.tokenizer import lost_words
+from psy_agents.agents.encoders.tokenizer import Encode, lost_words
 from psy_agents.errors import UserError
 from psy_agents.evaluation.spans import sentence_spans
 
@@ -87,13 +87,13 @@ def too_short_for(max_length: int, tokens: int, positions: int, criterion: str =
     return f"windows of {max_length} tokens are too short, as {which} takes {tokens} tokens{reader} with special tokens: {remedy}"
 
 
-def check_criteria_are_read(tokenizer: PreTrainedTokenizerFast, criteria: Iterable[str]) -> None:
+def check_criteria_are_read(encode: Encode, criteria: Iterable[str], encoder: str = "the encoder") -> None:
     """Refuse an encoder to which most words of the criteria are unknown: it reads a post in their language no better."""
     words = sorted({word for text in set(criteria) for word in re.findall(r"\w+", text)})
-    lost = lost_words(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"], words)
+    lost = lost_words(encode, words)
     if len(lost) > len(words) / 2:
         raise UserError(
-            f"The encoder's tokenizer reads {len(lost)} of the {len(words)} words of the criteria as unknown: use an encoder of their "
+            f"The tokenizer of {encoder} reads {len(lost)} of the {len(words)} words of the criteria as unknown: use an encoder of their "
             "language, or copy all files of its tokenizer to its folder."
         )
 
@@ -117,7 +117,7 @@ def tokenise_pairs(
     special = tokenizer.num_special_tokens_to_add(pair=True)
     longest = special + max(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in set(criteria))
     check_max_length(max_length, longest, positions)
-    check_criteria_are_read(tokenizer, criteria)
+    check_criteria_are_read(lambda text: tokenizer(text, add_special_tokens=False)["input_ids"], criteria)
     stride = int(overlap * (max_length - longest))
     with_types = "token_type_ids" in tokenizer.model_input_names
     sentences = {post: np.array(sentence_spans(post), dtype=np.int32).reshape(-1, 2) for post in set(posts)}

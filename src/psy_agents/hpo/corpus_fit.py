@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from psy_agents.agents.encoders.shape import shape_of
-from psy_agents.agents.encoders.tokenizer import check_vocabulary, criterion_tokens, load_tokenizer, plain_tokenizer
+from psy_agents.agents.encoders.tokenizer import check_vocabulary, criterion_tokens, encode_of, load_tokenizer, plain_tokenizer
 from psy_agents.agents.registry import spec
-from psy_agents.agents.windows import too_short_for
+from psy_agents.agents.windows import check_criteria_are_read, too_short_for
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.errors import ParameterError, UserError
 from psy_agents.hpo.space.fit import bounds_of, key_of
@@ -33,7 +33,7 @@ def check_criteria_fit(
 
     Raises:
         ParameterError: names the criterion, and the least window that fits if the encoder can read it.
-        UserError: a tokenizer cannot be used, or has more tokens than its encoder.
+        UserError: a tokenizer cannot be used, has more tokens than its encoder, or does not know the words of the criteria.
     """
     fixed = settings.hyperparameters({}).model_dump()
     shortest, _ = bounds_of(space, fixed, "max_length")
@@ -42,6 +42,7 @@ def check_criteria_fit(
             load_tokenizer(folder)
         tokenizer, shape = plain_tokenizer(folder), shape_of(folder)
         check_vocabulary(tokenizer, shape.vocabulary, folder)
+        check_criteria_are_read(encode_of(tokenizer), criteria.values(), encoder)
         tokens = criterion_tokens(tokenizer, criteria)
         longest = max(tokens, key=tokens.__getitem__)
         problem = too_short_for(shortest, tokens[longest], shape.positions, longest, encoder)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from psy_agents.agents.encoders.decoders import check_attention
 from psy_agents.agents.encoders.loading import check_encoder, locate_encoder
+from psy_agents.agents.encoders.lora import adapter_targets
 from psy_agents.hpo.protocol import EpochReport, Report, TrialDiverged, TrialOutcome, TrialPruned, TrialSpec
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.training.learning_curve import best_value
+from psy_agents.training.step.checkpointing import check_checkpointing
 from psy_agents.training.trainer import NonFiniteLoss, TrainingData, TrainingRun
 
 
@@ -18,7 +21,7 @@ class AgentObjective:
     def __init__(self, setup: SearchSetup) -> None:
         self.setup = setup
         for encoder in setup.encoders:
-            check_encoder(locate_encoder(encoder))
+            _check_models(setup, encoder)
         self.data = setup.new_training_data()
 
     def __call__(self, spec: TrialSpec, report: Report) -> TrialOutcome:
@@ -27,6 +30,18 @@ class AgentObjective:
         if spec.checkpoint is not None:
             run.save(spec.checkpoint)
         return best_outcome(run, epochs_run)
+
+
+def _check_models(setup: SearchSetup, name: str) -> None:
+    """Refuse an encoder that cannot be loaded, or of which a trial's model cannot be made."""
+    encoder = check_encoder(locate_encoder(name))
+    if setup.settings.gradient_checkpointing:
+        check_checkpointing(encoder)
+    for config in setup.models:
+        if config.encoder == name:
+            check_attention(encoder, config.attention)
+            if config.lora_rank:
+                adapter_targets(encoder, config)
 
 
 def new_run(

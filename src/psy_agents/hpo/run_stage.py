@@ -10,6 +10,7 @@ from typing import Any
 
 import optuna
 
+from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.licences import log_licence
 from psy_agents.agents.encoders.loading import locate_encoder
 from psy_agents.agents.registry import spec
@@ -105,7 +106,7 @@ def run_stage(
         "identity": identity,
     }
     weights = trial_bytes(agent, spaces.ranks(agent, stage.space, settings).items())
-    search = SearchSetup(agent, settings, corpus, encoders=tuple(encoders))
+    search = SearchSetup(agent, settings, corpus, encoders=tuple(encoders), models=models_of(whole, settings))
     with StudyStore(paths.store) as opened:
         studies = opened.studies()
         log_changes(studies, name, identity)
@@ -130,6 +131,14 @@ def run_stage(
         ).run()
         first = parent.first if refinement is not None and parent.data_hash == data else None
         return StageOutput(top_k(opened.study(name), stage.top_k, first), result)
+
+
+def models_of(space: SearchSpace, settings: TrainingSettings) -> tuple[ModelConfig, ...]:
+    """The models of trials, for `SearchSetup.models`."""
+    cases = space.cases(("encoder", "attention", "lora_rank", "lora_targets", "frozen_layers", "reinitialised_layers"))
+    fields = set(ModelConfig.model_fields)
+    configs = (ModelConfig(**settings.hyperparameters(case).model_dump(include=fields)) for case in cases)
+    return tuple(dict.fromkeys(configs))
 
 
 def log_changes(studies: Sequence[optuna.Study], name: str, identity: Identity) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from psy_agents.agents.config import ModelConfig
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.training.config import TrainingSettings
 
@@ -19,12 +20,14 @@ class SearchSetup:
 
     Attributes:
         encoders: all that its trials may have; a worker loads each once before its first trial.
+        models: what its trials' models may be, as far as it depends on the encoder whether one can be made; a worker checks each.
     """
 
     agent: str
     settings: TrainingSettings
     corpus: Corpus
     encoders: tuple[str, ...] = field(default=(), kw_only=True)
+    models: tuple[ModelConfig, ...] = field(default=(), kw_only=True)
 
     def new_training_data(self, corpus: Corpus | None = None, **options: Any) -> TrainingData:
         """The corpus, or a resplit of it, for this process. Options: those of `TrainingData`."""

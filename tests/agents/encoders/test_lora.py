@@ -1,5 +1,6 @@
 """With adapters the encoder's own weights stay as they are; what is trained and saved are the adapters and the heads."""
 
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -191,7 +192,7 @@ def test_layers_without_a_known_name_and_a_missing_package_are_refused(encoders,
     monkeypatch.setattr(lora, "QUERIES_AND_VALUES", frozenset())
     with pytest.raises(UserError, match="use lora_targets: linear"):
         agent_of(encoders["llama"], lora_targets="attention")
-    monkeypatch.setattr(lora.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"need the package peft: pip install -c requirements.lock -e \"\.\[lora\]\""):
         agent_of(encoders["llama"])
 

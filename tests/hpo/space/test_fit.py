@@ -4,8 +4,9 @@ from contextlib import nullcontext
 
 import pytest
 
+from psy_agents.agents.encoders import limits
 from psy_agents.agents.encoders.shape import EncoderShape
-from psy_agents.errors import ParameterError
+from psy_agents.errors import ParameterError, UserError
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.space.fit import advice_on_rates, check_fit
 from psy_agents.training.config import TrainingSettings
@@ -52,6 +53,61 @@ def test_a_first_token_that_has_read_nothing_is_not_pooled(agent, shape, attenti
     space, fixed = space_of({"attention": attention}, pooling={"type": "categorical", "choices": ["mean", "cls"]})
     with pytest.raises(ParameterError, match="has read nothing") if refused else nullcontext():
         check_fit(agent, space, fixed, "small", "big", shape)
+
+
+ADAPTERS = {"lora_rank": {"type": "int", "low": 4, "high": 8}}
+LAYERS = {"type": "int", "low": 0, "high": 2}
+
+
+@pytest.mark.parametrize(
+    ("ranges", "fixed", "key"),
+    [
+        (ADAPTERS | {"reinitialised_layers": LAYERS}, {}, "search_space.small.reinitialised_layers.high"),
+        ({"reinitialised_layers": LAYERS}, {"lora_rank": 8}, "search_space.small.reinitialised_layers.high"),
+        (ADAPTERS, {"reinitialised_layers": 1}, "training.fixed.reinitialised_layers"),
+        (ADAPTERS | {"frozen_layers": {"type": "int", "low": 0, "high": 12}}, {}, "search_space.small.frozen_layers.high"),
+        ({}, {"frozen_layers": 12, "lora_rank": 8}, "training.fixed.frozen_layers"),
+        (ADAPTERS | {"frozen_layers": LAYERS}, {}, None),
+        ({"reinitialised_layers": LAYERS, "frozen_layers": {"type": "int", "low": 0, "high": 12}}, {}, None),
+        # Never together: both have an encoder of their own, or the one is not where the other is.
+        (
+            {
+                "encoder": {"type": "categorical", "choices": ["big", "other"]},
+                "lora_rank": ADAPTERS["lora_rank"] | {"when": {"encoder": ["big"]}},
+                "reinitialised_layers": LAYERS | {"when": {"encoder": ["other"]}},
+            },
+            {},
+            None,
+        ),
+        (
+            {
+                "lora_rank": {"type": "categorical", "choices": [0, 8]},
+                "reinitialised_layers": LAYERS | {"when": {"lora_rank": [0]}},
+            },
+            {},
+            None,
+        ),
+    ],
+)
+def test_adapters_are_refused_beside_layers_that_are_reinitialised_or_frozen_throughout(ranges, fixed, key):
+    with pytest.raises(ParameterError) if key else nullcontext() as refusal:
+        check_fit("share", *space_of(fixed, **ranges), "small", "big", BASE)
+    assert key is None or ".".join(refusal.value.key) == key
+
+
+def test_adapters_without_their_package_are_refused(monkeypatch):
+    monkeypatch.setattr(limits.importlib.util, "find_spec", lambda name: None)
+    check_fit("share", *space_of(), "small", "big", BASE)
+    with pytest.raises(UserError, match="adapters need the package peft"):
+        check_fit("share", *space_of(**ADAPTERS), "small", "big", BASE)
+
+
+def test_a_value_that_only_another_encoder_has_is_not_refused():
+    deep = {"type": "int", "low": 0, "high": 24, "when": {"encoder": ["deep"]}}
+    ranges = {"encoder": {"type": "categorical", "choices": ["big", "deep"]}, "frozen_layers": deep}
+    check_fit("share", *space_of(**ranges), "small", "big", BASE)
+    with pytest.raises(ParameterError, match="24 is too high for deep"):
+        check_fit("share", *space_of(**ranges), "small", "deep", BASE)
 
 
 def test_the_limits_themselves_fit():

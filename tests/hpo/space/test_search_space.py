@@ -29,6 +29,17 @@ def test_only_active_parameters_are_drawn_and_all_lie_in_their_range():
         assert params["layers"] in range(1, 5)
 
 
+def test_cases_are_what_trials_may_have_of_some_parameters_together():
+    assert list(space().cases(["layers"])) == [{"layers": 1}, {"layers": 4}]
+    assert list(space().cases(["gamma", "layers"])) == [
+        {"loss": "plain", "layers": 1}, {"loss": "plain", "layers": 4},
+        {"loss": "focal", "gamma": 0.5, "layers": 1}, {"loss": "focal", "gamma": 0.5, "layers": 4},
+        {"loss": "focal", "gamma": 5.0, "layers": 1}, {"loss": "focal", "gamma": 5.0, "layers": 4},
+    ]  # fmt: skip
+    middle = {"layers": SPACE["layers"], "pooling": {"type": "categorical", "choices": ["cls"], "when": {"layers": [3]}}}
+    assert {"layers": 3, "pooling": "cls"} in space(middle).cases(["pooling"]) and list(space().cases(["dropout"])) == [{}]
+
+
 def test_a_parameter_behind_an_inactive_one_is_inactive():
     chained = {"loss": LOSS, "gamma": GAMMA, "dropout": {"type": "float", "low": 0.0, "high": 0.5, "when": {"gamma": [2.0]}}}
     assert space(chained).complete({"loss": "plain"}) == {"loss": "plain"}

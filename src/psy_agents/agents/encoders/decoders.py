@@ -12,6 +12,15 @@ def causal_layers(encoder: nn.Module) -> list[nn.Module]:
     return [module for module in encoder.modules() if getattr(module, "is_causal", False) is True]
 
 
+def check_attention(encoder: nn.Module, attention: str) -> None:
+    """Refuse ``causal`` for an encoder, whose tokens were trained to read both sides."""
+    if attention == "causal" and not causal_layers(encoder):
+        raise UserError(
+            f"attention is causal, but {encoder.config.model_type} is no decoder: all of its tokens attend to each other; "
+            "use attention: auto."
+        )
+
+
 def set_attention(encoder: nn.Module, attention: str) -> None:
     """Let a decoder's tokens attend to those before them (``causal``) or to all of their window (``bidirectional``).
 
@@ -19,14 +28,10 @@ def set_attention(encoder: nn.Module, attention: str) -> None:
     already. With ``auto`` everything stays as the configuration of the encoder has it.
 
     Raises:
-        UserError: ``causal`` for an encoder, whose tokens were trained to read both sides.
+        UserError: ``causal`` for an encoder.
     """
+    check_attention(encoder, attention)
     layers = causal_layers(encoder)
-    if attention == "causal" and not layers:
-        raise UserError(
-            f"attention is causal, but {encoder.config.model_type} is no decoder: all of its tokens attend to each other; "
-            "use attention: auto."
-        )
     if attention == "causal":
         encoder.config.is_causal = True
     elif attention == "bidirectional" or not getattr(encoder.config, "is_causal", True):

@@ -1,7 +1,11 @@
-"""Whether an encoder's configuration may be built: a folder comes from anybody, and a wrong number would fill the memory."""
+"""Whether an encoder's configuration may be built: a folder comes from anybody, and a wrong number would fill the memory.
+
+And whether its adapters may be: the search's own process, which imports no torch, asks both.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,16 @@ LIMITS = {
 SPARE = 8
 """How many times the bytes of its weights an encoder may take in float32: they may be stored in 8 bits."""
 LARGEST_CONFIG = 16 * 2**20
+
+
+def check_peft() -> None:
+    """Check that peft is installed, which makes adapters.
+
+    Raises:
+        UserError: it is not.
+    """
+    if importlib.util.find_spec("peft") is None:
+        raise UserError("lora_rank is above 0, and adapters need the package peft: pip install -c requirements.lock -e \".[lora]\"")
 
 
 def check_config(folder: Path) -> dict[str, Any]:

@@ -194,8 +194,8 @@ def _transformers_quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-def check_encoder(folder: Path) -> None:
-    """Load an encoder with its tokenizer and drop both: what is wrong shows before the first trial, not in the trial that draws it.
+def check_encoder(folder: Path) -> PreTrainedModel:
+    """Load an encoder with its tokenizer: what is wrong shows before the first trial, not in the trial that draws it.
 
     Raises:
         UserError: weights are missing or cannot be read, layers are shared, or the tokenizer has tokens without embeddings.
@@ -214,6 +214,7 @@ def check_encoder(folder: Path) -> None:
     layers_of(encoder)
     # The configuration beside tokenizer.json may add tokens.
     check_vocabulary(load_tokenizer(folder).backend_tokenizer, encoder.get_input_embeddings().num_embeddings, folder)
+    return encoder
 
 
 def drop_pooler(encoder: PreTrainedModel) -> PreTrainedModel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from psy_agents.agents.config import ModelConfig
 from psy_agents.agents.encoders.dropout import replace_dropouts
+from psy_agents.agents.encoders.limits import check_peft
 from psy_agents.agents.encoders.loading import layers_of
 from psy_agents.errors import UserError
 
@@ -23,21 +23,12 @@ ADAPTERS = "adapter_model.safetensors"
 QUERIES_AND_VALUES = {
     "q_proj", "v_proj",  # Llama, Qwen, Gemma, SmolLM, Mistral, OPT
     "query", "value",  # BERT, RoBERTa, XLM-R, ELECTRA
+    "q", "v",  # MPNet
     "query_proj", "value_proj",  # DeBERTa-v2 and v3
     "q_lin", "v_lin",  # DistilBERT
     "Wqkv", "query_key_value", "qkv_proj", "in_proj", "c_attn",  # ModernBERT, GPT-NeoX and Falcon, Phi-3, DeBERTa, GPT-2: all in one
 }  # fmt: skip
 """Names by which families call the layers that make queries and values."""
-
-
-def check_peft() -> None:
-    """Check that peft is installed.
-
-    Raises:
-        UserError: it is not.
-    """
-    if importlib.util.find_spec("peft") is None:
-        raise UserError("lora_rank is above 0, and adapters need the package peft: pip install -c requirements.lock -e \".[lora]\"")
 
 
 def sharing_copy(encoder: nn.Module) -> nn.Module:
@@ -51,12 +42,9 @@ def add_adapters(encoder: nn.Module, config: ModelConfig) -> None:
     Raises:
         UserError: peft is missing, layers would be re-initialised, or there is nothing that the adapters could be added to.
     """
-    check_peft()
+    names = adapter_targets(encoder, config)
     from peft import LoraConfig, inject_adapter_in_model
 
-    if config.reinitialised_layers:
-        raise UserError("reinitialised_layers is above 0, but with lora_rank the encoder's own layers are not trained: set one to 0.")
-    names = _targets(encoder, config)
     lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, lora_dropout=config.lora_dropout, target_modules=names)
     with _seen_in_float32(encoder):
         inject_adapter_in_model(lora, encoder, adapter_name=ADAPTER)
@@ -76,7 +64,15 @@ def _seen_in_float32(encoder: nn.Module) -> Iterator[None]:
             weight.data = data
 
 
-def _targets(encoder: nn.Module, config: ModelConfig) -> list[str]:
+def adapter_targets(encoder: nn.Module, config: ModelConfig) -> list[str]:
+    """Names of the encoder's layers that get adapters.
+
+    Raises:
+        UserError: as `add_adapters`.
+    """
+    check_peft()
+    if config.reinitialised_layers:
+        raise UserError("reinitialised_layers is above 0, but with lora_rank the encoder's own layers are not trained: set one to 0.")
     from transformers.pytorch_utils import Conv1D
 
     layers = list(layers_of(encoder))[config.frozen_layers :]

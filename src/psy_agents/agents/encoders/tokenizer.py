@@ -91,11 +91,16 @@ def plain_tokenizer(folder: Path) -> Tokenizer:
     tokenizer.no_truncation()  # The file may hold the settings of the last call before the save.
     tokenizer.no_padding()
     with _damage_refused(folder):
-        _check_words(lambda text: tokenizer.encode(text, add_special_tokens=False).ids, folder)
+        _check_words(encode_of(tokenizer), folder)
         closed = closes_both_texts(tokenizer)
     if not closed:  # A decoder's, which transformers and the rule above change.
         tokenizer = load_tokenizer(folder).backend_tokenizer
     return tokenizer
+
+
+def encode_of(tokenizer: Tokenizer) -> Encode:
+    """What gives a text's token ids."""
+    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
 
 
 def criterion_tokens(tokenizer: Tokenizer, criteria: Mapping[str, str]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution
 
+from psy_agents.agents.encoders.limits import check_peft
 from psy_agents.agents.encoders.shape import EncoderShape
 from psy_agents.agents.registry import spec
 from psy_agents.errors import ParameterError
@@ -27,26 +28,41 @@ def check_fit(agent: str, space: SearchSpace, fixed: Mapping[str, Any], name: st
         name: of the space, in the configuration.
 
     Raises:
-        ParameterError: more layers are frozen or re-initialised than there are, windows are longer than the positions, or a decoder's
-            first token is pooled, which has read nothing.
+        ParameterError: more layers are frozen or re-initialised than there are, windows are longer than the positions, a decoder's
+            first token is pooled, which has read nothing, or adapters meet layers that are re-initialised or frozen throughout.
+        UserError: there are adapters, and peft is not installed.
     """
     layers, positions = (shape.layers, "layers"), (shape.positions, "positions")
     limits = {"frozen_layers": layers, "reinitialised_layers": layers, "max_length": positions}
     for parameter, (limit, unit) in limits.items():
-        _, highest = bounds_of(space, fixed, parameter)
+        highest = max(case[parameter] for case in _cases(space, fixed, encoder, parameter))
         if highest > limit:
             raise ParameterError(key_of(space, name, parameter), f"{highest} is too high for {encoder}, which has {limit} {unit}")
-    attentions, poolings = (_values(space, fixed, parameter) for parameter in ("attention", "pooling"))
-    causal = "causal" in attentions or ("auto" in attentions and not spec(agent).predicts_evidence)
-    if shape.causal and causal and spec(agent).reads("pooling") and "cls" in poolings:
-        problem = f"cls is the first token, and that of {encoder} has read nothing: leave cls out, or use hpo.pinned.pooling=last"
-        raise ParameterError(key_of(space, name, "pooling"), problem)
+    causal = ("causal",) if spec(agent).predicts_evidence else ("causal", "auto")
+    for case in _cases(space, fixed, encoder, "attention", "pooling"):
+        if shape.causal and case["attention"] in causal and spec(agent).reads("pooling") and case["pooling"] == "cls":
+            problem = f"cls is the first token, and that of {encoder} has read nothing: leave cls out, or use hpo.pinned.pooling=last"
+            raise ParameterError(key_of(space, name, "pooling"), problem)
+    _check_adapters(space, fixed, name, encoder, shape)
 
 
-def _values(space: SearchSpace, fixed: Mapping[str, Any], parameter: str) -> tuple[Any, ...]:
-    """The choices of a categorical parameter, or its fixed value."""
-    searched = {each.name: each.distribution for each in space.parameters}
-    return searched[parameter].choices if parameter in searched else (fixed[parameter],)
+def _check_adapters(space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: str, shape: EncoderShape) -> None:
+    for case in _cases(space, fixed, encoder, "lora_rank", "reinitialised_layers", "frozen_layers"):
+        if not case["lora_rank"]:
+            continue
+        check_peft()
+        if case["reinitialised_layers"]:
+            problem = f"{case['reinitialised_layers']} with adapters (lora_rank), which leave the encoder's own layers as they are: use 0"
+            raise ParameterError(key_of(space, name, "reinitialised_layers"), problem)
+        if case["frozen_layers"] >= shape.layers:
+            problem = f"{case['frozen_layers']} leaves none of the {shape.layers} layers of {encoder} for adapters (lora_rank): use fewer"
+            raise ParameterError(key_of(space, name, "frozen_layers"), problem)
+
+
+def _cases(space: SearchSpace, fixed: Mapping[str, Any], encoder: str, *parameters: str) -> Iterator[dict[str, Any]]:
+    """The hyper-parameters of trials with the encoder that differ in these parameters, see `SearchSpace.cases`."""
+    cases = space.cases(("encoder", *parameters))
+    return ({**fixed, **case} for case in cases if case.get("encoder", encoder) == encoder)
 
 
 def advice_on_rates(space: SearchSpace, fixed: Mapping[str, Any], name: str, encoder: str, shape: EncoderShape) -> Iterator[str]:

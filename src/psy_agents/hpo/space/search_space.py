@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +97,28 @@ class SearchSpace:
             if parameter.active(params):
                 params[parameter.name] = _suggest(trial, parameter)
         return params
+
+    def cases(self, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+        """What trials may have of some parameters together: each choice, and the ends of each range of numbers.
+
+        Conditions hold, and the parameters that they name are in each case, too.
+        """
+        wanted, named = set(names), defaultdict(set)
+        for parameter in reversed(self.parameters):  # A condition names earlier ones only.
+            for earlier, values in parameter.when.items() if parameter.name in wanted else ():
+                wanted.add(earlier)
+                named[earlier].update(values)
+        found: list[dict[str, Any]] = [{}]
+        for parameter in self.parameters:
+            if parameter.name in wanted:
+                choice = isinstance(parameter.distribution, CategoricalDistribution)
+                values = parameter.distribution.choices if choice else {*parameter.bounds, *named[parameter.name]}
+                found = [
+                    {**case, **each}
+                    for case in found
+                    for each in ([{parameter.name: value} for value in values] if parameter.active(case) else [{}])
+                ]
+        yield from found
 
     def complete(self, given: Mapping[str, Any], place: tuple[str, ...] = ()) -> dict[str, Any]:
         """Check a trial's parameters and add the defaults of missing active ones.

@@ -10,17 +10,19 @@ from psy_agents.agents.encoders.packing import current_packing, packed_attention
 from psy_agents.errors import UserError
 
 
+def check_checkpointing(encoder: nn.Module) -> None:
+    """Refuse an encoder whose family does not support it."""
+    if not getattr(encoder, "supports_gradient_checkpointing", False):
+        raise UserError(f"training.gradient_checkpointing is true, but {encoder.config.model_type} does not support it: set it to false.")
+
+
 def enable_checkpointing(encoder: nn.Module) -> None:
-    """Let the encoder's layers run again in the backward pass.
+    """Let the encoder's layers run again in the backward pass, see `check_checkpointing`.
 
     The backward pass runs outside of the context in which windows are packed, so that each layer remembers its packing. States of a
     random generator are kept only where there is dropout to repeat: a CUDA graph cannot hold them.
-
-    Raises:
-        UserError: the encoder's family does not support it.
     """
-    if not getattr(encoder, "supports_gradient_checkpointing", False):
-        raise UserError(f"training.gradient_checkpointing is true, but {encoder.config.model_type} does not support it: set it to false.")
+    check_checkpointing(encoder)
 
     def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
         packing = current_packing()
