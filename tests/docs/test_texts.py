@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 import shlex
 import tomllib
@@ -19,6 +20,7 @@ from psy_agents.agents.registry import AGENTS
 from psy_agents.app.parameter_errors import RUN_OPTIONS
 from psy_agents.app.parameters import Parameters
 from psy_agents.pipeline_registry import register_pipelines
+from psy_agents.reporting.search.closing_box import print_box
 from psy_agents.training.config import HyperParameters
 
 ROOT = Path(__file__).parents[2]
@@ -125,6 +127,30 @@ def test_the_badges_say_what_the_project_says():
     assert badges.pop("python") == project["requires-python"]
     assert badges.pop("license") == project["license"]
     assert {f"{name}=={version}" for name, version in badges.items()} <= set(project["dependencies"]) and len(badges) > 2
+
+
+def test_the_readme_is_under_two_screens_and_installs_in_three_lines():
+    """Of a terminal of 50 lines and 140 columns."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert sum(max(1, math.ceil(len(line) / 140)) for line in text.splitlines()) < 2 * 50
+    picture, installation, output, table = (text.index(part) for part in ("\n![", "```bash\n", "```text\n", "| I have | run |"))
+    assert picture < installation < output < table < text.index("## What it does")
+    assert len(re.search(r"```bash\n(.+?)```", text, re.S)[1].splitlines()) == 3
+
+
+def test_the_readmes_output_is_as_a_stage_prints_it(capsys, monkeypatch):
+    (printed,) = re.findall(r"```text\n(╭.+?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    top, *lines = printed.splitlines()
+    end = next(place for place, line in enumerate(lines) if line.startswith("╰"))
+    rows = []
+    for name, value in (re.fullmatch(r"│ (.*?) {2,}(\S.*?) *│", line).groups() for line in lines[:end]):
+        if name:
+            rows.append((name, value))
+        else:
+            rows[-1] = (rows[-1][0], f"{rows[-1][1]} {value}")
+    monkeypatch.setenv("COLUMNS", str(len(top)))
+    print_box(top.strip("╭─╮ "), rows, [tuple(line.strip().split(": ", 1)) for line in lines[end + 1 :]])
+    assert capsys.readouterr().out == printed
 
 
 def test_the_changelog_keeps_to_its_format():
