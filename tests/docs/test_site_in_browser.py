@@ -21,3 +21,14 @@ def test_a_page_in_a_folder_searches_and_takes_its_readers_colours(site, tmp_pat
             assert browser.run("document.documentElement.dataset.bsTheme") == colours
         assert browser.complaints() == []
         assert {urlsplit(address).scheme for address in browser.requested()} == {"file"}
+
+
+def test_every_page_fits_a_phone(site, tmp_path):
+    with Browser(tmp_path / "user") as browser:
+        wide = {}
+        for page in sorted(site.rglob("*.html")):
+            browser.open(page, width=400, height=800)
+            width = browser.run("document.scrollingElement.scrollWidth")
+            if width > 400:
+                wide[page.name] = width
+    assert wide == {}
