@@ -14,7 +14,7 @@ COMMANDS = {
     "kedro run --pipeline full_hpo_all --params dry_run=true": "what a search will take; runs nothing",
     "kedro run --pipeline leaderboard": "what the searches have found so far",
     'python -m psy_agents predict MODEL "text of a post"': "one text with a saved model",
-    "kedro viz run": "the pipelines as a graph",
+    "kedro viz run --pipeline full_hpo_all": "the pipelines as a graph that can be read",
     "DO_NOT_TRACK=true mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db": "the runs in MLflow",
 }
 NO_ENVIRONMENTS = {"base", "local", "template"}
