@@ -7,7 +7,9 @@ from support.fuzzed import run
 from support.fuzzed.searches import check_outcome
 
 
-@pytest.mark.parametrize(("part", "number", "refused"), [("models", 12, 6), ("folders", 8, 2), ("topk", 60, 30), ("searches", 12, 4)])
+@pytest.mark.parametrize(
+    ("part", "number", "refused"), [("models", 12, 6), ("folders", 8, 2), ("topk", 60, 30), ("exports", 40, 10), ("searches", 12, 4)]
+)
 def test_altered_files_come_through_or_are_refused_in_one_sentence(tmp_path, capsys, part, number, refused):
     try_one = getattr(run, part)(tmp_path)
     outcomes = Counter(run.outcome_of(part, f"{part}-test-{index}", try_one) for index in range(number))

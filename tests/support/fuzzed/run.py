@@ -1,11 +1,12 @@
 """Altered models, lists of best trials, parameters, corpora and folders: each must come through or be refused in one sentence.
 
-    cd tests && python -m support.fuzzed.run [models topk parameters corpora folders searches] [--number 200] [--seed 0]
+    cd tests && python -m support.fuzzed.run [models topk parameters corpora exports folders searches] [--number 200] [--seed 0]
 
     models       a byte, an entry or a whole file of a saved agent is altered, mostly with its list of checksums made to fit
     topk         a stage's file of best trials is altered; the next stage and the refit read it
     parameters   ``--params`` with a wrong name, type or value; the run ends before its first node
     corpora      tables and bytes of a corpus are damaged (`tests/support/fuzzed`)
+    exports      an export of an annotation tool is damaged
     folders      a saved agent lies in a folder of an odd name, or an entry of it is a folder, a link, a pipe or gone
     searches     a trial is trained on a damaged corpus, with an encoder of which a file is altered or gone
 
@@ -36,12 +37,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from click import ClickException
+from support.fuzzed.exports import exports  # noqa: F401 -- a part, found by its name
 from support.fuzzed.json_damages import damage_json_file
 from support.fuzzed.searches import searches  # noqa: F401 -- a part, found by its name
 
 from psy_agents.errors import UserError
 
-PARTS = ("models", "topk", "parameters", "corpora", "folders", "searches")
+PARTS = ("models", "topk", "parameters", "corpora", "exports", "folders", "searches")
 SECONDS = 60
 LONGEST = 900  # Characters of a refusal.
 POSTS = ["I could not sleep last night. It rained.", "I was tired all day."]
