@@ -4,42 +4,16 @@ import logging
 import shutil
 import sqlite3
 from dataclasses import replace
-from pathlib import Path
 
 import mlflow
 import pytest
-from support.shared import made_once
 
 from psy_agents.hpo.protocol import EpochReport
-from psy_agents.hpo.study.records import Failure, StageInfo, StageResult, TrialRecord
+from psy_agents.hpo.study.records import SCORED_ON, Failure, ScoredOn, StageInfo, StageResult, TrialRecord
 from psy_agents.tracking.callback import MlflowCallback, end_open_child_runs
 
 STUDY = "evidence-stage0-sanity-12345678"
 RUNNING = TrialRecord(index=0, number=0, params={"learning_rate": 1e-4, "span_loss": "marginal"}, seed=5, state="running")
-
-
-def empty_database(folder: Path) -> Path:
-    """MLflow takes seconds to lay out its tables."""
-    database = folder / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{database}").search_experiments()
-    return database
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    database = tmp_path_factory.mktemp("mlruns") / "mlflow.db"
-    shutil.copy(made_once(tmp_path_factory, "mlflow", empty_database), database)
-    return f"sqlite:///{database}"
-
-
-@pytest.fixture
-def experiment(store, request):
-    mlflow.set_tracking_uri(store)
-    name = request.node.name
-    yield mlflow.set_experiment(name).experiment_id
-    while mlflow.active_run():
-        mlflow.end_run()
-    mlflow.set_tracking_uri(None)
 
 
 def info(n_trials=2, done=0):
@@ -287,7 +261,7 @@ def test_metrics_that_only_a_trials_end_knows_are_logged_and_those_of_its_last_e
 def test_figures_of_test_never_have_the_names_of_validation_figures(experiment):
     """A final run reports its training loss each epoch, and its figures on test when it ends. The stage has those of the first model."""
     test = {"macro_f1": 0.4, "token_f1": 0.3, "brier": 0.1}
-    final = replace(info(1), study_name="final", attributes={**info().attributes, "scored_on": "test"})
+    final = replace(info(1), study_name="final", attributes={**info().attributes, SCORED_ON: ScoredOn.TEST})
     with mlflow.start_run():
         callback = MlflowCallback({})
         callback.stage_started(final)
@@ -305,6 +279,18 @@ def test_figures_of_test_never_have_the_names_of_validation_figures(experiment):
     assert stage.data.metrics == {"test/objective": 0.35, "test/macro_f1": 0.4, "test/token_f1": 0.3, "test/brier": 0.1}
 
 
+def test_a_search_after_a_final_stage_has_validation_figures_again(experiment):
+    """One callback follows all folds of a cross-validation: search, refit, the next search."""
+    callback = MlflowCallback({})
+    with mlflow.start_run():
+        callback.stage_started(replace(info(1), study_name="final", attributes={**info().attributes, SCORED_ON: ScoredOn.TEST}))
+        callback.stage_finished(StageResult("final", ()))
+        callback.stage_started(info(1))
+        trial(callback, RUNNING)
+    (run,) = runs(experiment, "trial")
+    assert run.data.metrics["best_objective"] == 0.6 and not any(name.startswith("test/") for name in run.data.metrics)
+
+
 def test_a_trial_has_what_its_model_costs_to_use(experiment):
     cost = {"parameters": 7.0, "trained_parameters": 3.0, "ms_per_post": 1.5}
     with mlflow.start_run():
@@ -316,7 +302,7 @@ def test_a_trial_has_what_its_model_costs_to_use(experiment):
 
 
 def test_a_run_that_is_not_scored_has_no_objective(experiment):
-    member = replace(info(1), study_name="members", attributes={**info().attributes, "scored_on": "training"})
+    member = replace(info(1), study_name="members", attributes={**info().attributes, SCORED_ON: ScoredOn.TRAINING})
     with mlflow.start_run():
         callback = MlflowCallback({})
         callback.stage_started(member)

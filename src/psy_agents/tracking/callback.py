@@ -11,7 +11,7 @@ from typing import Any
 
 from psy_agents.hpo.protocol import EpochReport
 from psy_agents.hpo.refit.runs import STAGE as REFIT_STAGE
-from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResult, TrialRecord
+from psy_agents.hpo.study.records import Callback, Failure, ScoredOn, StageInfo, StageResult, TrialRecord
 from psy_agents.tracking.code_version import git_commit
 from psy_agents.tracking.failures import mlflow_may_fail, warn_of_failure
 from psy_agents.tracking.process_tag import process_tag
@@ -83,7 +83,7 @@ class MlflowCallback:
         self._runs: dict[int, str] = {}
         self._closed: dict[int, int] = {}  # Numbers of the trials whose runs are complete, by index.
         self._reported: dict[int, set[str]] = {}
-        self._scored_on = "validation"
+        self._scored_on = ScoredOn.VALIDATION
         self._closed_stage = False
 
     @_never_raises
@@ -95,7 +95,7 @@ class MlflowCallback:
         if pipeline is None:
             return
         self._client, self._experiment = mlflow.MlflowClient(), pipeline.info.experiment_id
-        self._scored_on = info.attributes.get("scored_on", self._scored_on)
+        self._scored_on = info.scored_on
         command = self._client.get_run(pipeline.info.run_id).data.tags
         self._tags |= {own: command[name] for name, own in COMMAND_TAGS.items() if name in command}
         hashes = {name: str(value) for name, value in info.attributes.items() if name in HASHES}
@@ -165,7 +165,7 @@ class MlflowCallback:
 
     def _shown(self, result: StageResult) -> TrialRecord | None:
         """The trial whose figures the stage's run has: the best, but of several models on test the first, which is handed over."""
-        if self._scored_on != "test":
+        if self._scored_on is not ScoredOn.TEST:
             return result.best
         return next((record for record in result.records if record.index == 0 and record.state == "complete"), None)
 
@@ -215,10 +215,10 @@ class MlflowCallback:
         A run that ends with a test has its figures under ``test/``: the objective's curve is the negative training loss, and is left
         out, as it is for a run that is not scored at all.
         """
-        if self._scored_on not in ("test", "training"):
+        if self._scored_on not in (ScoredOn.TEST, ScoredOn.TRAINING):
             return dict(metrics)
         own = {name: value for name, value in metrics.items() if name == TRAIN_LOSS}
-        if self._scored_on == "training":
+        if self._scored_on is ScoredOn.TRAINING:
             return own
         tested = {name: value for name, value in metrics.items() if name not in (TRAIN_LOSS, "objective", "raw_objective")}
         return own | {f"test/{name.replace('best_objective', 'objective')}": value for name, value in tested.items()}

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.engine.progress import ProgressDisplay
-from psy_agents.hpo.study.records import StageInfo, TrialRecord
+from psy_agents.hpo.study.records import SCORED_ON, ScoredOn, StageInfo, TrialRecord
 from psy_agents.hpo.study.topk import TopK, top_k
 
 STAGE = {"n_trials": 4, "epochs": 5, "spend": "epochs", "objective": "support.search.objectives:Early"}
@@ -103,7 +103,7 @@ def test_epochs_without_a_number_of_trials_are_refused():
 
 
 def test_no_value_on_test_is_called_the_best(caplog):
-    info = StageInfo("final", "stage3", "final", 2, 3, 1, 0, None, {"scored_on": "test"}, 0, None)
+    info = StageInfo("final", "stage3", "final", 2, 3, 1, 0, None, {SCORED_ON: ScoredOn.TEST}, 0, None)
     record = TrialRecord(0, 0, {}, 11, "complete", value=0.4, best_epoch=1, epochs_run=1, final=True)
     with caplog.at_level(logging.INFO, "psy_agents"), ProgressDisplay(Console(file=io.StringIO())) as progress:
         progress.stage_started(info)

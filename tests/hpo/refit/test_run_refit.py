@@ -27,7 +27,8 @@ from psy_agents.hpo.refit.config import RefitConfig
 from psy_agents.hpo.refit.decisions import held_out_by_seed, warn_of_flat_probabilities
 from psy_agents.hpo.refit.objectives import ANSWERS, answers_file
 from psy_agents.hpo.refit.run_refit import RefitSummary, run_refit
-from psy_agents.hpo.study.store import read_studies
+from psy_agents.hpo.study.records import ScoredOn, scored_on
+from psy_agents.hpo.study.store import read_studies, read_study
 from psy_agents.inference.config import PredictConfig
 from psy_agents.inference.predict_file import predict_file
 from psy_agents.training.data import PairData, split_pairs
@@ -74,6 +75,8 @@ def test_the_winner_is_trained_for_the_chosen_epochs_once_with_each_final_seed(r
     assert (final.params, final.user_attrs["seed"]) == ({"candidate": summary.winner - 1}, 11)
     assert final.user_attrs["epochs"]["epoch"] == list(range(1, summary.epochs + 1))
     assert final.value == summary.test_value
+    studies = (read_study(refit.folder / "studies.db", name) for name in (summary.final_study, summary.study))
+    assert [scored_on(study.user_attrs) for study in studies] == [ScoredOn.TEST, ScoredOn.HELD_OUT]
     described = json.loads((refit.output.model / "agent.json").read_text())
     assert described["hyperparameters"]["learning_rate"] == PARAMS[summary.winner - 1]["learning_rate"] == summary.params["learning_rate"]
     for name in ("temperature", "shift", "threshold", "thresholds", "decoding"):

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from psy_agents.files.terminal import new_console, shown_below_logs
 from psy_agents.hpo.protocol import EpochReport
-from psy_agents.hpo.study.records import StageInfo, StageResult, TrialRecord
+from psy_agents.hpo.study.records import ScoredOn, StageInfo, StageResult, TrialRecord
 from psy_agents.training.learning_curve import best_value
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ class ProgressDisplay:
 
     def _note(self) -> str:
         notes = []
-        if self._info.attributes.get("scored_on") != "test":  # There the best would be chosen on test.
+        if self._info.scored_on is not ScoredOn.TEST:  # There the best would be chosen on test.
             notes.append("no value yet" if self._best is None else f"best {self._best:.4f}")
         fresh, left = (0, 0) if self._total is None else (self._done - self._before, self._total - self._done)
         if fresh > 0 and left > 0:

@@ -26,7 +26,7 @@ from psy_agents.hpo.study.checkpoints import Checkpoints
 from psy_agents.hpo.study.history import INFRASTRUCTURE
 from psy_agents.hpo.study.locks import StudyLock
 from psy_agents.hpo.study.observations import Observation
-from psy_agents.hpo.study.records import Callback, Failure, StageInfo, StageResult, best_record, count_epochs
+from psy_agents.hpo.study.records import Callback, Failure, ScoredOn, StageInfo, StageResult, best_record, count_epochs, scored_on
 from psy_agents.hpo.study.store import StudyStore, digest
 from psy_agents.hpo.study.topk import installed_versions
 from psy_agents.hpo.workers.executor import dask_workers
@@ -192,7 +192,7 @@ class StageRunner:
         times = self._worker_clock.time()
         for key, value in (("worker_time", times.to_dict()), ("retried", retried)):
             self.study.set_user_attr(key, value)
-        budget, on_test = self.config.epoch_budget, self.attributes.get("scored_on") == "test"
+        budget, on_test = self.config.epoch_budget, scored_on(self.attributes) is ScoredOn.TEST
         summary = stage_summary(self.study_name, self.config.n_trials, records, retried, times, budget, on_test=on_test)
         for line in summary.splitlines():
             log.info("%s", line)

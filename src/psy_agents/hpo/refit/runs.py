@@ -15,7 +15,7 @@ from psy_agents.hpo.run_stage import log_changes
 from psy_agents.hpo.search_setup import SearchSetup
 from psy_agents.hpo.space.search_space import SearchSpace
 from psy_agents.hpo.study.identity import Identity, study_name
-from psy_agents.hpo.study.records import Callback, TrialRecord
+from psy_agents.hpo.study.records import SCORED_ON, Callback, ScoredOn, TrialRecord
 from psy_agents.hpo.study.store import StudyStore
 from psy_agents.hpo.study.topk import TopK
 from psy_agents.hpo.trials_per_gpu import GpuMeter
@@ -23,14 +23,13 @@ from psy_agents.hpo.trials_per_gpu import GpuMeter
 log = logging.getLogger(__name__)
 
 STAGE = "stage3"
-SCORED_ON = {
-    "ConfirmingObjective": "held_out",
-    "MemberObjective": "training",
-    "FinalObjective": "test",
-    "EnsembleObjective": "test",
+SCORED_BY_OBJECTIVE = {
+    "ConfirmingObjective": ScoredOn.HELD_OUT,
+    "MemberObjective": ScoredOn.TRAINING,
+    "FinalObjective": ScoredOn.TEST,
+    "EnsembleObjective": ScoredOn.TEST,
 }
-"""What the value of a run is of, by its objective: MLflow names a figure of test as such."""
-VALIDATION = "validation"
+"""What the value of a run is of, by its objective."""
 
 
 class Schedule(Protocol):
@@ -117,7 +116,7 @@ class RefitRuns:
             workers=self.config.workers,
         )
         candidate = {"candidate": {"type": "categorical", "choices": list(range(self.n_candidates))}}
-        unscored = {"metric": "negative training loss"} if SCORED_ON[objective] == "training" else {}
+        unscored = {"metric": "negative training loss"} if SCORED_BY_OBJECTIVE[objective] is ScoredOn.TRAINING else {}
         return StageRunner(
             stage,
             SearchSpace.from_config(candidate, {"candidate": 0}),
@@ -129,7 +128,7 @@ class RefitRuns:
             checkpoint_root=self.paths.checkpoints / name,
             seeds=[seed for _, seed in runs],
             callbacks=self.callbacks,
-            attributes={**self.attributes, **unscored, "identity": identity, "scored_on": SCORED_ON[objective]},
+            attributes={**self.attributes, **unscored, "identity": identity, SCORED_ON: SCORED_BY_OBJECTIVE[objective]},
             log_dir=None if self.paths.logs is None else self.paths.logs / name,
             time_on_gpu=self._meter(setup).rates,
         )

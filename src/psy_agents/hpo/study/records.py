@@ -32,6 +32,19 @@ class Failure(StrEnum):
     REPEATED = "the same failure in a row"
 
 
+class ScoredOn(StrEnum):
+    """What the values of a study's trials are of."""
+
+    VALIDATION = "validation"
+    HELD_OUT = "held_out"
+    TEST = "test"
+    TRAINING = "training"
+
+
+SCORED_ON = "scored_on"
+"""The study's attribute with a `ScoredOn`."""
+
+
 @dataclass(frozen=True)
 class TrialRecord:
     """A trial: running, or as it ended.
@@ -97,6 +110,16 @@ class StageInfo:
     attributes: Mapping[str, Any]
     epochs_trained: int
     epoch_budget: int | None
+
+    @property
+    def scored_on(self) -> ScoredOn:
+        """What the trials' values are of; validation unless the study says otherwise."""
+        return scored_on(self.attributes)
+
+
+def scored_on(attributes: Mapping[str, Any]) -> ScoredOn:
+    """What the values of a study with these attributes are of."""
+    return ScoredOn(attributes.get(SCORED_ON, ScoredOn.VALIDATION))
 
 
 @dataclass(frozen=True)
