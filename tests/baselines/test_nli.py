@@ -1,10 +1,14 @@
 """Zero-shot inference by a tiny random cross-encoder."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertConfig, BertForSequenceClassification
+from transformers.utils import logging as transformers_logging
 
 from psy_agents.baselines.config import NliConfig
 from psy_agents.baselines.predict import baseline_table
@@ -53,12 +57,24 @@ def test_its_baselines_read_each_sentence_once_with_the_configured_hypothesis(co
     assert len(seen) == len(set(seen)) and asked == {f"They say: {wording}" for wording in corpus.criteria.values()}
 
 
-def test_what_is_no_nli_model_is_refused_and_without_one_it_is_left_out(corpus, setup_of, encoder, tmp_path):
+def test_loading_shows_no_bar_and_leaves_transformers_as_it_was(classifier, capfd):
+    assert transformers_logging.is_progress_bar_enabled(), "else nothing is shown below"
+    entailment(["a"], ["b"], str(classifier))
+    assert capfd.readouterr().err == "" and transformers_logging.is_progress_bar_enabled()
+
+
+def test_what_is_no_nli_model_is_refused_and_without_one_it_is_left_out(corpus, setup_of, encoder, classifier, tmp_path):
     assert not {"nli", "nli_sentence"} & set(baseline_table(corpus, "validation", setup_of()))
     with pytest.raises(UserError, match="is no folder with a config.json"):
         entailment(["a"], ["b"], str(tmp_path))
     with pytest.raises(UserError, match="has no label 'entailment'"):
         entailment(["a"], ["b"], str(encoder))
+    without_head = shutil.copytree(classifier, tmp_path / "without_head")
+    weights = load_file(without_head / "model.safetensors")
+    rest = {name: weight for name, weight in weights.items() if not name.startswith("classifier.")}
+    save_file(rest, without_head / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"lacks 2 of its weights \(first: classifier.bias\)"):
+        entailment(["a"], ["b"], str(without_head))
     for wrong in ("no criterion", "{criterion} {other}", "{criterion} {criterion}"):
         with pytest.raises(ValidationError, match="must hold"):
             NliConfig(hypothesis=wrong)

@@ -156,7 +156,7 @@ def load_encoder(folder: Path, dropout: float, dtype: torch.dtype | None = None)
         for name in names:
             if getattr(config, name, None) is not None:
                 setattr(config, name, rate)
-    with _transformers_quiet():
+    with transformers_quiet():
         encoder, loading = AutoModel.from_pretrained(
             folder,
             config=config,
@@ -179,7 +179,7 @@ def load_encoder(folder: Path, dropout: float, dtype: torch.dtype | None = None)
 
 
 @contextmanager
-def _transformers_quiet() -> Iterator[None]:
+def transformers_quiet() -> Iterator[None]:
     """Without the bar of loading weights, and without warnings: of a missing pooler; missing weights are checked afterwards."""
     from transformers.utils import logging as transformers_logging
 

@@ -76,24 +76,27 @@ def entailment(premises: Sequence[str], hypotheses: Sequence[str], folder: str) 
         folder: of a sequence classifier with a label ``entailment``, as save_pretrained writes it.
 
     Raises:
-        UserError: there is no such folder, or the model has no such label.
+        UserError: there is no such folder, or the model has no such label or lacks weights.
     """
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils import logging as transformers_logging
 
+    from psy_agents.agents.encoders.loading import transformers_quiet
     from psy_agents.training.batches import token_budget_batches
 
     if not (Path(folder) / "config.json").is_file():
         raise UserError(f"baselines.nli.model '{folder}' is no folder with a config.json: save a cross-encoder there (save_pretrained).")
-    transformers_logging.disable_progress_bar()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    options = {"local_files_only": True, "weights_only": True}
-    model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False, **options).to(device).eval()
+    options = {"local_files_only": True, "weights_only": True, "output_loading_info": True}
+    with transformers_quiet():
+        model, loading = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False, **options)
+    model = model.to(device).eval()
     labels = {str(label).lower(): number for number, label in model.config.id2label.items()}
     if ENTAILMENT not in labels:
         raise UserError(f"The model in baselines.nli.model has no label '{ENTAILMENT}' (it has: {', '.join(labels)}): name an NLI model.")
+    if missing := sorted(loading["missing_keys"]):
+        raise UserError(f"The model in baselines.nli.model lacks {len(missing)} of its weights (first: {missing[0]}): name a whole one.")
     pairs = [(premise, hypothesis) for premise in premises for hypothesis in hypotheses]
     longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", 512))
     encoded = tokenizer(*map(list, zip(*pairs, strict=True)), truncation="longest_first", max_length=longest)
