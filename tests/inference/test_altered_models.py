@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 import psy_agents
 from psy_agents.agents.saved.agent import Decisions
@@ -40,7 +41,19 @@ def cut(file: str) -> Alteration:
     return lambda folder: (folder / file).write_bytes((folder / file).read_bytes()[:-100])
 
 
+def weights_outside(folder: Path) -> None:
+    """The list of the weights' parts names a file beside the model; another file is as large as the weights."""
+    weights = folder / "encoder/model.safetensors"
+    names = list(load_file(weights))
+    shutil.copy(weights, folder.parent / "outside.safetensors")
+    weights.rename(weights.with_name("other.safetensors"))
+    index = {"metadata": {}, "weight_map": dict.fromkeys(names, "../../outside.safetensors")}
+    (folder / "encoder/model.safetensors.index.json").write_text(json.dumps(index))
+
+
 ALTERED = {
+    "weights outside": weights_outside,
+    "quantised weights": entry("encoder/config.json", "quantization_config", value={"quant_method": "fp8"}),
     "temperature 0": entry("agent.json", "temperature", value=0.0),
     "temperature that is no number": entry("agent.json", "temperature", value=float("nan")),
     "threshold of text": entry("agent.json", "threshold", value="x"),

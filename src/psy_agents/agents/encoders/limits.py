@@ -57,10 +57,26 @@ def check_config(folder: Path) -> dict[str, Any]:
             raise UserError(
                 f"Encoder folder '{folder.name}': {name} in config.json is {str(value)[:30]}, not a whole number from 1 to {limit:,}."
             )
+    if config.get("quantization_config") is not None:
+        raise UserError(f"Encoder folder '{folder.name}': its weights are quantised, which are not read: use the whole encoder.")
+    for index in folder.glob("*.index.json"):
+        _check_parts(index)
     stored = sum(path.stat().st_size for kind in ("*.safetensors", "*.bin") for path in folder.glob(kind))
     if stored and _least_bytes(config) > SPARE * stored:
         raise UserError(f"Encoder folder '{folder.name}': config.json describes a far larger encoder than its weights: it was changed.")
     return config
+
+
+def _check_parts(index: Path) -> None:
+    """Refuse a list of parts of the weights that names others than files beside it: transformers would open them wherever they lie."""
+    named = _object(index).get("weight_map")
+    parts = set(map(str, named.values())) if isinstance(named, dict) else {""}
+    wrong = sorted(part for part in parts if Path(part).name != part or not (index.parent / part).is_file())
+    if wrong:
+        raise UserError(
+            f"Encoder folder '{index.parent.name}': {index.name} names a part of the weights that is not in the folder, "
+            f"{wrong[0][:100]!r}: copy all files of the encoder there."
+        )
 
 
 def _object(file: Path) -> dict[str, Any]:
@@ -69,7 +85,7 @@ def _object(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         config = None
     if not isinstance(config, dict):
-        raise UserError(f"Encoder folder '{file.parent.name}': config.json is no JSON object: save the encoder with save_pretrained().")
+        raise UserError(f"Encoder folder '{file.parent.name}': {file.name} is no JSON object: save the encoder with save_pretrained().")
     return config
 
 

@@ -43,6 +43,10 @@ HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_d
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 
 
+# What a configuration may say about loading and running: attention by code of the hub, other files, and batches in parts.
+IGNORED = {"_attn_implementation": None, "_experts_implementation": None, "transformers_weights": None, "chunk_size_feed_forward": 0}
+
+
 def locate_encoder(name: str, *, download: bool = True) -> Path:
     """Return the local folder of an encoder: a folder given by path, the bundled one, or the hub's copy.
 
@@ -150,6 +154,9 @@ def load_encoder(folder: Path, dropout: float, dtype: torch.dtype | None = None)
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if getattr(config, "hidden_size", None) is None or getattr(config, "is_encoder_decoder", False):
         raise UserError(f"Encoder folder '{folder.name}': {config.model_type} is neither an encoder nor a decoder of text alone: use one.")
+    for name, value in IGNORED.items():
+        if hasattr(config, name):
+            setattr(config, name, value)
     if getattr(config, "use_cache", False):
         config.use_cache = False  # A decoder would keep keys and values to write on.
     for names, rate in ((HIDDEN_DROPOUTS, dropout), (ATTENTION_DROPOUTS, 0.0)):
