@@ -2,7 +2,7 @@
 
     python benchmarks/staged_search.py --out FOLDER [--agent criteria] [--stages 8x2,10x3,10x5] [--seeds 3]
         [--methods staged whole random tpe] [--startup 5] [--enqueue 3] [--confirm 3] [--posts 160]
-        [--encoder NAME] [--precision bfloat16] [--workers 2] [--plan] [--table]
+        [--validation 0.15] [--encoder NAME] [--precision bfloat16] [--workers 2] [--plan] [--table]
 
 A stage of `8x2` is 8 trials of 2 epochs. The budget of every method is E, the sum of trials x epochs over the stages:
 
@@ -18,8 +18,9 @@ best trials of a stage run first in the next. Patience equals the epochs. The fi
 that is not refined, so all methods know them. The space is `small`. A stopped trial has no model: its epochs count, its values do not.
 All stages of a run have the same seed. The methods take turns, seed by seed, and start with another one each time.
 
-Values are those of the validation split; the test split is not read. The best value so far counts trials of every stage, also
-those of few epochs. Epochs are counted trial by trial, in the order in which trials ended, although workers run in parallel.
+Values are those of the validation split, which holds --validation of the posts; the test split is not read. The best value
+so far counts trials of every stage, also those of few epochs. Epochs are counted trial by trial, in the order in which trials
+ended, although workers run in parallel.
 Columns of the tables:
 
     after epochs    best value so far at 25, 50, 75 and 100 % of E; a method that has ended keeps its last one
@@ -31,9 +32,10 @@ Columns of the tables:
                     maximum of noisy values and grows with their number; `again` does not
     epochs, wall    medians of trained epochs, and of seconds with the start of workers
 
-Figures are medians over seeds, with the lowest and the highest. Each run is written to FOLDER/runs.jsonl when it ends; the
-same command resumes an interrupted benchmark. --table prints the tables of finished runs, --plan prints the runs and their
-stages as JSON lines; neither runs anything.
+Figures are medians over seeds, with the lowest and the highest. The last table has the differences of the first method to
+each other one, seed by seed, and in how many seeds it was higher, equal and lower. Each run is written to FOLDER/runs.jsonl
+when it ends; the same command resumes an interrupted benchmark. --table prints the tables of finished runs, --plan prints the
+runs and their stages as JSON lines; neither runs anything.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ import optuna
 import yaml
 
 from psy_agents.agents.registry import AGENTS
-from psy_agents.corpus.config import CorpusSettings
+from psy_agents.corpus.config import CorpusSettings, SplitSettings
 from psy_agents.hpo.config import StageConfig
 from psy_agents.hpo.space.config import SearchSpaceConfig
 from psy_agents.hpo.study.store import read_study
@@ -93,6 +95,7 @@ def main() -> None:
     parser.add_argument("--enqueue", type=int, default=3)
     parser.add_argument("--confirm", type=int, default=3)
     parser.add_argument("--posts", type=int)
+    parser.add_argument("--validation", type=float, default=SplitSettings().validation)
     parser.add_argument("--encoder")
     parser.add_argument("--precision", choices=("bfloat16", "float32"), default="bfloat16")
     parser.add_argument("--workers", type=int, default=cpu_cores())
@@ -115,7 +118,7 @@ def main() -> None:
     for seed, method in turns(arguments.seeds, arguments.methods):
         if (seed, method) in done or arguments.table:
             continue
-        corpus = corpus or bundled_corpus(arguments.posts)
+        corpus = corpus or bundled_corpus(arguments.posts, arguments.validation)
         runs.append({"options": options, "seed": seed, "method": method, **search(method, seed, corpus, arguments)})
         with lines.open("a") as file:
             file.write(json.dumps(runs[-1]) + "\n")
@@ -154,13 +157,16 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
-def bundled_corpus(max_posts: int | None) -> Corpus:
+def bundled_corpus(max_posts: int | None, validation: float) -> Corpus:
+    """The bundled corpus; what ``validation`` takes more or less than by default, train has less or more."""
     from psy_agents.corpus.corpus import Corpus
     from psy_agents.corpus.prepare import prepare_corpus, split_corpus
     from psy_agents.corpus.reading.tables import read_json, read_table
 
     folder = PROJECT / "data/01_raw/synthetic"
-    settings = CorpusSettings(max_posts=max_posts)
+    usual = SplitSettings()
+    shares = SplitSettings(train=usual.train + usual.validation - validation, validation=validation, test=usual.test)
+    settings = CorpusSettings(max_posts=max_posts, splits=shares)
     posts, annotations = (read_table(folder / name) for name in (settings.files.posts, settings.files.annotations))
     made = prepare_corpus(posts, annotations, read_json(folder / settings.files.criteria), settings, salt="salt")
     splits = split_corpus(made.posts, made.pairs, settings.splits)
@@ -322,6 +328,22 @@ def show(runs: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> No
         sizes = [(len(run["trials"]), sum(len(values) for values, _ in run["trials"]), run["wall"]) for run in mine]
         trials, epochs, wall = np.median(sizes, axis=0)
         print(f"{method:14}{''.join(map(spread, cells))}{len(mine):>5} {trials:>6.0f} {epochs:>6.0f} {wall:>5.0f}")
+
+    first, *others = methods
+    found = {(run["method"], run["seed"]): run for run in runs}
+    print(f"\n{f'{first} less':14}{'last':22}{'higher, equal, lower':22}{'again':22}{'higher, equal, lower':22}")
+    for method in others:
+        both = [seed for seed in seeds if {(first, seed), (method, seed)} <= set(found)]
+        pairs = [(found[first, seed], found[method, seed]) for seed in both]
+        last = [one["last"] - other["last"] for one, other in pairs]
+        again = [float(np.mean(one["again"]) - np.mean(other["again"])) for one, other in pairs if one["again"]]
+        print(f"{method:14}" + "".join(f"{spread(values)}{counted(values):22}" for values in (last, again)))
+
+
+def counted(differences: Sequence[float]) -> str:
+    """How many differences are above zero, zero, and below."""
+    signs = np.sign(np.round(differences, 9))
+    return ", ".join(str(int(np.sum(signs == sign))) for sign in (1, 0, -1))
 
 
 def spread(values: Sequence[float]) -> str:

@@ -63,12 +63,12 @@ def test_the_best_value_never_falls_and_a_trials_seconds_are_shared_by_its_epoch
     trials = [[[0.2, 0.5], 8.0], [[float("nan")], 2.0], [[0.4, 0.3, 0.7], 6.0]]
     options = {
         "agent": "criteria", "stages": [[1, 1], [1, 2], [1, 3]], "startup": 4, "enqueue": 2, "confirm": 3, "posts": 160,
-        "encoder": None, "precision": "float32", "workers": 2,
+        "validation": 0.15, "encoder": None, "precision": "float32", "workers": 2,
     }  # fmt: skip
     found = {"last": 0.7, "winner": {}, "again": [0.6, 0.5], "wall": 9.0}
     runs = [
         {"options": options, "seed": 0, "method": "staged", "trials": trials, **found},
-        {"options": options, "seed": 0, "method": "tpe", "trials": [trials[1], trials[0]], **found},
+        {"options": options, "seed": 0, "method": "tpe", "trials": [trials[1], trials[0]], **found, "last": 0.5, "again": [0.6]},
         {"options": {**options, "workers": 3}, "seed": 0, "method": "whole", "trials": trials, **found},
     ]
     (tmp_path / "runs.jsonl").write_text("".join(json.dumps(run) + "\n" for run in runs))
@@ -76,13 +76,14 @@ def test_the_best_value_never_falls_and_a_trials_seconds_are_shared_by_its_epoch
     assert ended.returncode == 0, ended.stderr
     assert "E = 6 epochs: 1 x 1, 1 x 2, 1 x 3; one study: 2 x 3" in ended.stdout
     tables = [table.splitlines() for table in ended.stdout.split("\n\n")[1:]]
-    epochs, seconds, end = ({line.split()[0]: line[14:] for line in table} for table in tables)
+    epochs, seconds, end, less = ({line.split()[0]: line[14:] for line in table} for table in tables)
     assert values(epochs["staged"]) == [0.2, 0.5, 0.5, 0.7]  # After 1, 3, 4 and 6 epochs.
     assert values(epochs["tpe"]) == [None, 0.5, 0.5, 0.5]  # Its first epoch failed; it trained three.
     # The least time is 5 s, that of tpe: after 1.25, 2.5, 3.75 and 5 s.
     assert values(seconds["staged"]) == [None, 0.2, 0.2, 0.5]
     assert values(seconds["tpe"]) == [None, None, 0.2, 0.5]
     assert values(end["staged"])[:3] == [0.7, 0.7, 0.55] and end["staged"].split()[-4:] == ["1", "3", "6", "9"]
+    assert less["tpe"].split() == ["0.200", "(0.200-0.200)", "1,", "0,", "0", "-0.050", "(-0.050--0.050)", "0,", "0,", "1"]
     assert "whole" not in epochs
 
 
