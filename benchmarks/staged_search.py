@@ -217,8 +217,8 @@ def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace
 def studies(method: str, seed: int, arguments: argparse.Namespace) -> list[StageConfig]:
     """The stages of a method, first to last."""
     if method in ("random", "tpe"):
-        like = "stage0" if method == "random" else "maximal"
-        return [study(like, method, single_study(arguments.stages), seed, arguments, refine="none", pruner="none")]
+        sampler = "stage0" if method == "random" else "maximal"
+        return [study("stage0", method, single_study(arguments.stages), seed, arguments, sampler_of=sampler)]
     staged = [study(name, name, budget, seed, arguments) for name, budget in zip(STAGES, arguments.stages, strict=True)]
     if method == "whole":
         return [staged[0], *(stage.model_copy(update={"label": "whole", "refine": staged[0].refine}) for stage in staged[1:])]
@@ -226,11 +226,12 @@ def studies(method: str, seed: int, arguments: argparse.Namespace) -> list[Stage
 
 
 def study(
-    like: str, name: str, budget: Budget, seed: int, arguments: argparse.Namespace, **changes: Any
+    like: str, name: str, budget: Budget, seed: int, arguments: argparse.Namespace, sampler_of: str | None = None
 ) -> StageConfig:
-    """A study with the sampler, the refinement and the pruner of one of the configuration's stages."""
-    stage = parameters("hpo")["hpo"][like]
-    sampler, refinement = stage["sampler"], stage["refine"]
+    """A study with the space, the refinement, the pruner and, but for ``sampler_of``, the sampler of a configured stage."""
+    stages = parameters("hpo")["hpo"]
+    stage = stages[like]
+    sampler, refinement = stages[sampler_of or like]["sampler"], stage["refine"]
     if "n_startup_trials" in sampler:
         sampler = sampler | {"n_startup_trials": arguments.startup}
     if refinement not in ("none", {"name": "none"}):
@@ -248,7 +249,7 @@ def study(
         "keep_checkpoints": 0,
         "workers": {"executor": "local", "count": arguments.workers},
     }
-    return StageConfig.model_validate(stage | mine | changes)
+    return StageConfig.model_validate(stage | mine)
 
 
 def of_study(store: Path, output: StageOutput) -> tuple[list[Trial], float]:
@@ -331,13 +332,13 @@ def show(runs: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> No
 
     first, *others = methods
     found = {(run["method"], run["seed"]): run for run in runs}
-    print(f"\n{f'{first} less':14}{'last':22}{'higher, equal, lower':22}{'again':22}{'higher, equal, lower':22}")
+    print(f"\n{f'{first} less':14}{'last':24}{'higher, equal, lower':22}{'again':24}{'higher, equal, lower':22}")
     for method in others:
         both = [seed for seed in seeds if {(first, seed), (method, seed)} <= set(found)]
         pairs = [(found[first, seed], found[method, seed]) for seed in both]
         last = [one["last"] - other["last"] for one, other in pairs]
         again = [float(np.mean(one["again"]) - np.mean(other["again"])) for one, other in pairs if one["again"]]
-        print(f"{method:14}" + "".join(f"{spread(values)}{counted(values):22}" for values in (last, again)))
+        print(f"{method:14}" + "".join(f"{spread(values):23} {counted(values):22}" for values in (last, again)))
 
 
 def counted(differences: Sequence[float]) -> str:

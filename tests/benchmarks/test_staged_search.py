@@ -56,6 +56,7 @@ def test_each_seed_runs_every_method_once_and_only_the_staged_one_refines(tmp_pa
     assert methods["staged"][0] == methods["whole"][0]
     assert [methods[method][-1]["sampler"]["name"] for method in METHODS] == ["gp", "gp", "random", "tpe"]
     assert {stage["seed"] for stages in methods.values() for stage in stages} == {2}
+    assert {stage["space"] for stages in methods.values() for stage in stages} == {"small"}
 
 
 def test_the_best_value_never_falls_and_a_trials_seconds_are_shared_by_its_epochs_and_the_workers(tmp_path):
