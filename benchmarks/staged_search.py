@@ -110,9 +110,10 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     arguments.out.mkdir(parents=True, exist_ok=True)
     lines = arguments.out / "runs.jsonl"
+    lines.touch()
     not_settings = ("out", "seeds", "methods", "plan", "table")  # More seeds and methods may be added in place.
     options = json.loads(json.dumps({k: v for k, v in vars(arguments).items() if k not in not_settings}))
-    runs = [run for run in read_lines(lines) if run["options"] == options and run["seed"] < arguments.seeds]
+    runs = [run for run in map(json.loads, lines.read_text().splitlines()) if run["options"] == options and run["seed"] < arguments.seeds]
     done = {(run["seed"], run["method"]) for run in runs}
     corpus = None
     for seed, method in turns(arguments.seeds, arguments.methods):
@@ -150,11 +151,6 @@ def single_study(stages: Sequence[Budget]) -> Budget:
 def turns(seeds: int, methods: Sequence[str]) -> list[tuple[int, str]]:
     """(seed, method) in the order in which they are run."""
     return [(seed, methods[(seed + place) % len(methods)]) for seed in range(seeds) for place in range(len(methods))]
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The runs of a JSON lines file; none if it does not exist."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 def bundled_corpus(max_posts: int | None, validation: float) -> Corpus:
@@ -198,20 +194,14 @@ def search(method: str, seed: int, corpus: Corpus, arguments: argparse.Namespace
         ended, seconds = of_study(places.store, output)
         trials, wall, parent = trials + ended, wall + seconds, TopK.model_validate(output.top_k)
     winner = parent.trials[0]
-    repeats = arguments.confirm
-    confirmed = []
+    repeats, confirmed = arguments.confirm, []
     if repeats:
         again = study(STAGES[0], "confirm", Budget(repeats, arguments.stages[-1].epochs), CONFIRM_SEED, arguments)
         same = spaces.model_copy(update={"first_trials": {again.space: {arguments.agent: [winner.params] * repeats}}})
         confirmed = run(again, same, None).result.records
         assert all(record.params == winner.params for record in confirmed), "the winner was not trained again"
-    return {
-        "trials": trials,
-        "wall": wall,
-        "last": winner.value,
-        "winner": winner.params,
-        "again": [record.value for record in confirmed],
-    }
+    values = {"last": winner.value, "winner": winner.params, "again": [record.value for record in confirmed]}
+    return {"trials": trials, "wall": wall, **values}
 
 
 def studies(method: str, seed: int, arguments: argparse.Namespace) -> list[StageConfig]:
@@ -225,9 +215,7 @@ def studies(method: str, seed: int, arguments: argparse.Namespace) -> list[Stage
     return staged
 
 
-def study(
-    like: str, name: str, budget: Budget, seed: int, arguments: argparse.Namespace, sampler_of: str | None = None
-) -> StageConfig:
+def study(like: str, name: str, budget: Budget, seed: int, arguments: argparse.Namespace, sampler_of: str | None = None) -> StageConfig:
     """A study with the space, the refinement, the pruner and, but for ``sampler_of``, the sampler of a configured stage."""
     stages = parameters("hpo")["hpo"]
     stage = stages[like]
