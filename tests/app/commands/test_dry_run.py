@@ -45,9 +45,16 @@ def test_a_search_is_counted_and_nothing_is_run_or_written(session, project, row
     changed = {"hpo": {"stage0": {"n_trials": 3}}, "cross_validation": {"folds": 4}}
     folds, _ = rows(session(agent="share", dry_run=True, **changed), "cross_validation")
     assert {stage: row[0] for (_, stage), row in folds.items()} == {"stage0": "12", "stage1": "80", "stage2": "200", "refit": "104"}
-    alone, _ = rows(session(agent="share", dry_run=True), "refit")
-    assert [stage for _, stage in alone] == ["refit"]
+    alone, shown = rows(session(agent="share", dry_run=True), "refit")
+    assert [stage for _, stage in alone] == ["refit"] and "\n36 trainings of refits, each of " in shown
     assert files_of(project) == before
+
+
+def test_a_search_with_an_encoder_that_is_not_here_yet_is_counted_and_nothing_is_downloaded(session, rows):
+    """As README's command for a GPU, before BERT has been downloaded."""
+    found, shown = rows(session(dry_run=True, hpo={"space": "full", "encoder": "nobody/no-such-encoder"}), "full_hpo_all")
+    assert len(found) == 16 and {row[3] for row in found.values()} == {"not known"}
+    assert "312 trials" in shown and "The disk is known once the encoder is on this machine." in shown
 
 
 def test_a_stage_that_time_alone_ends_takes_its_time(session, rows):
@@ -55,7 +62,7 @@ def test_a_stage_that_time_alone_ends_takes_its_time(session, rows):
     found, shown = rows(session(agent="criteria", dry_run=True, hpo={"stage0": stage}), "hpo_stage0")
     assert found["criteria", "stage0"][:3] == ["as time allows", "3 each", "about 1.5 hours"]
     assert re.search(r"^ all +limited by time +about 1\.5 hours ", shown, re.M)
-    assert "as many trials as start within 1.5 hours and 0 trainings of refits" in shown
+    assert "as many trials as start within 1.5 hours, each of at most as many epochs as stand above. Nothing was run." in shown
 
 
 def test_trials_of_adapters_keep_adapters_alone(tiny_encoder):

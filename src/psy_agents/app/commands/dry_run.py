@@ -156,8 +156,10 @@ def print_plan(rows: Sequence[PlannedStage], checkpoints: Path) -> None:
     console = Console()
     console.print(table)
     trainings = sum(row.trials for row in rows if row.stage == REFIT)
+    counts = [counted_trials(rows)] if any(row.stage != REFIT for row in rows) else []
+    counts += [f"{trainings:,} trainings of refits"] if trainings else []
     notes = [
-        f"{counted_trials(rows)} and {trainings:,} trainings of refits, each of at most so many epochs. Nothing was run.",
+        f"{' and '.join(counts)}, each of at most as many epochs as stand above. Nothing was run.",
         f"{decimal(free_bytes(checkpoints))} are free for weights in {checkpoints}.",
     ]
     if time == "not measured":
