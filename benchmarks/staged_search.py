@@ -49,6 +49,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import optuna
 import yaml
+from trials.spread import counted, spread
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.corpus.config import CorpusSettings, SplitSettings
@@ -327,19 +328,6 @@ def show(runs: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> No
         last = [one["last"] - other["last"] for one, other in pairs]
         again = [float(np.mean(one["again"]) - np.mean(other["again"])) for one, other in pairs if one["again"]]
         print(f"{method:14}" + "".join(f"{spread(values):23} {counted(values):22}" for values in (last, again)))
-
-
-def counted(differences: Sequence[float]) -> str:
-    """How many differences are above zero, zero, and below."""
-    signs = np.sign(np.round(differences, 9))
-    return ", ".join(str(int(np.sum(signs == sign))) for sign in (1, 0, -1))
-
-
-def spread(values: Sequence[float]) -> str:
-    """Median, lowest and highest; nothing where a value is not there yet."""
-    if not values or np.isnan(values).any():
-        return f"{'-':22}"
-    return f"{f'{np.median(values):.3f} ({min(values):.3f}-{max(values):.3f})':22}"
 
 
 if __name__ == "__main__":
