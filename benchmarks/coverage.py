@@ -279,7 +279,7 @@ def tests(args: argparse.Namespace) -> None:
         for number in range(args.sets):
             tables, authors = simulate(rng, posts, many, args.author)
             units = authors if args.author > 1 and not args.ignore_authors else None
-            options = {"units": units, "permutations": 500, "resamples": args.resamples, "seed": number}
+            options = {"units": units, "permutations": 500, "seed": number}
             found = compare(tables, texts_of(posts), CRITERIA, baselines={"x", "y", "z"}, **options)
             with_baselines = [each for each in found if each.with_baseline and each.metric == "macro_f1"]
             single.append(np.mean([each.p_value <= ALPHA for each in with_baselines]))
@@ -292,7 +292,7 @@ def tests(args: argparse.Namespace) -> None:
         for _ in range(args.sets):
             tables, authors = simulate(rng, posts, equal | {"agent": better}, args.author)
             units = authors if args.author > 1 and not args.ignore_authors else None
-            found = compare(tables, texts_of(posts), CRITERIA, baselines={"baseline"}, units=units, permutations=500, resamples=0)
+            found = compare(tables, texts_of(posts), CRITERIA, baselines={"baseline"}, units=units, permutations=500)
             stated.append(next(each.p_value for each in found if each.metric == "macro_f1") <= ALPHA)
         print(
             f"{posts} posts, {described(args)}: p <= 0.05 of equal systems {100 * np.mean(single):.1f} %; any of six after Holm "

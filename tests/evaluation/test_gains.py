@@ -56,7 +56,7 @@ def test_the_interval_of_a_gain_is_paired(random_corpus):
     table = chosen_table(made, own={"sleep": 0.52})
     (macro,) = (each for each in gains("share", table, made.texts, made.criteria) if each.metric == "macro_f1")
     whole = evaluate("share", "agent", table, made.texts, made.criteria).criterion.macro.f1
-    assert macro.difference.high - macro.difference.low < (whole.high - whole.low) / 2
+    assert macro.difference.high - macro.difference.low < (whole.high - whole.low) / 3, "of one criterion; the others are as they were"
     assert macro.without.low is None and macro.chosen.low is None, "intervals of both values would suggest an unpaired one"
 
 

@@ -17,6 +17,7 @@ from psy_agents.evaluation.intervals import (
     exact_interval,
     f1_interval,
     mean_interval,
+    paired_correlation,
     ranking_interval,
     ratio_interval,
     wilson_interval,
@@ -148,17 +149,23 @@ def test_the_interval_of_a_mean_of_rare_criterias_f1_holds_the_truth(overlaps):
 
 def test_a_difference_of_perfect_systems_on_few_posts_is_not_known_to_be_zero():
     ends = exact_interval(1.0, 25)
-    low, high = difference_interval(1.0, ends, 1.0, ends, (np.ones(9), np.ones(9)))
-    assert (low, high) == pytest.approx((ends[0] - 1, 1 - ends[0]))
+    correlation = paired_correlation(np.zeros(25), np.zeros(25), 1 / 25)
+    assert difference_interval(1.0, ends, 1.0, ends, correlation) == pytest.approx((ends[0] - 1, 1 - ends[0]))
 
 
 def test_a_paired_difference_is_narrower_if_the_systems_are_right_together():
-    ends, rng = (0.4, 0.6), np.random.default_rng(0)
-    one = rng.normal(0.5, 0.05, 4000)
-    together = difference_interval(0.5, ends, 0.5, ends, (one, one + rng.normal(0, 0.01, 4000)))
-    apart = difference_interval(0.5, ends, 0.5, ends, (one, rng.normal(0.5, 0.05, 4000)))
-    assert apart == pytest.approx((-np.hypot(0.1, 0.1), np.hypot(0.1, 0.1)), abs=0.005)
-    assert together[1] < apart[1] / 3
+    """Hypotenuse of both gaps, less what the correlation takes off: sqrt(0.1^2 + 0.1^2 - 2 * 0.9 * 0.1 * 0.1)."""
+    ends = (0.4, 0.6)
+    assert difference_interval(0.5, ends, 0.5, ends, 0.0) == pytest.approx((-np.hypot(0.1, 0.1), np.hypot(0.1, 0.1)))
+    assert difference_interval(0.5, ends, 0.5, ends, 0.9) == pytest.approx((-np.sqrt(0.002), np.sqrt(0.002)))
+
+
+def test_systems_that_agree_on_all_posts_seen_are_not_taken_to_agree_on_all_others():
+    """Half a post more that only one of them finds, for each: 20 / (20 + 1 / 2) of a correlation of 1."""
+    terms = np.array([1.0, -1.0] * 10)
+    assert paired_correlation(terms, terms, 1.0) == pytest.approx(20 / 20.5)
+    assert paired_correlation(terms, -terms, 1.0) == pytest.approx(-20 / 20.5)
+    assert paired_correlation(np.zeros(20), terms, 1.0) == 0
 
 
 def test_an_interval_by_bootstrap_lies_about_its_value():

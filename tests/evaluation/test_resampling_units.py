@@ -63,7 +63,7 @@ def test_an_interval_on_copies_is_as_wide_as_on_the_posts_that_were_copied(kind)
     assert apart.high - apart.low == pytest.approx(width / np.sqrt(COPIES), rel=0.1), "too narrow: copies are no further evidence"
 
     nothing = table.assign(predicted=True, probability=0.9)
-    options = {"permutations": 2000, "resamples": 100}
+    options = {"permutations": 2000}
     (by_unit,) = compare({"a": table, "b": nothing}, texts, list(CRITERIA), units=copies.resampling_units, **options)
     (by_post,) = compare({"a": table, "b": nothing}, texts, list(CRITERIA), **options)
     assert by_unit.p_value > by_post.p_value

@@ -17,6 +17,7 @@ def alarms(comparisons: Sequence[Comparison]) -> tuple[Alarm, ...]:
             difference=each.difference,
             p_holm=each.p_holm,
             worse=each.worse,
+            same_answers=each.same_answers,
         )
         for each in comparisons
         if each.with_baseline and not each.better

@@ -49,7 +49,7 @@ def gains(
         found += _calibration(agent, pairs, options)
     own_threshold = predictions["threshold"].to_numpy() != predictions["pooled_threshold"].to_numpy()
     if own_threshold.any():
-        found += _thresholds(agent, pairs, criteria, set(pairs.criterion[own_threshold].tolist()), options)
+        found += _thresholds(agent, pairs, criteria, set(pairs.criterion[own_threshold].tolist()))
     return tuple(found)
 
 
@@ -65,11 +65,9 @@ def _calibration(agent: str, pairs: ScoredPairs, options: Mapping[str, int]) -> 
         yield _gain(agent, CALIBRATION, metric, None, found.value[:2], difference)
 
 
-def _thresholds(
-    agent: str, pairs: ScoredPairs, criteria: Sequence[str], with_own_threshold: set[int], options: Mapping[str, int]
-) -> Iterator[Gain]:
+def _thresholds(agent: str, pairs: ScoredPairs, criteria: Sequence[str], with_own_threshold: set[int]) -> Iterator[Gain]:
     chosen, without = (pairs.decision_counts(predicted)[:3] for predicted in (pairs.predicted, pairs.pooled))
-    macro, by_criterion = f1_differences(chosen, without, pairs.units, **options)
+    macro, by_criterion = f1_differences(chosen, without, pairs.units, may_differ=with_own_threshold)
     if macro is None:
         return
     f1 = np.stack([f1_of(*counts.sum(axis=1)) for counts in (without, chosen)])

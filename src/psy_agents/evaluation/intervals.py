@@ -150,7 +150,8 @@ def mean_interval(value: float, values: np.ndarray, ends: np.ndarray, draws: np.
         value: the mean.
         values: (k,) its terms.
         ends: (2, k) the lower and the upper ends.
-        draws: (resamples, k) for the correlations; an estimate that does not vary has none.
+        draws: (rows, k) the terms in each resample, or what each unit adds to them, for the correlations; a term that does not
+            vary has none.
         unknown: (k,) terms of which nothing is known, such as the precision of a criterion that is never predicted: each may be
             anything, so its gaps are added, not their squares. None: there is none.
     """
@@ -165,24 +166,18 @@ def mean_interval(value: float, values: np.ndarray, ends: np.ndarray, draws: np.
 
 
 def _correlation(draws: np.ndarray) -> np.ndarray:
-    """(k, k) over resamples (resamples, k); an estimate that does not vary has none with another."""
+    """(k, k) over rows (rows, k); a term that does not vary has none with another."""
     correlation = pd.DataFrame(draws).corr(min_periods=2).fillna(0.0).to_numpy(copy=True)
     np.fill_diagonal(correlation, 1.0)
     return correlation
 
 
-def difference_interval(
-    first: float, first_ends: Interval, second: float, second_ends: Interval, draws: tuple[np.ndarray, np.ndarray]
-) -> Interval:
-    """The interval of a paired difference, from the interval of each value and their correlation over resamples (Zou 2007).
+def difference_interval(first: float, first_ends: Interval, second: float, second_ends: Interval, correlation: float) -> Interval:
+    """The interval of a paired difference, from the interval of each value and their correlation (Zou 2007).
 
     Newcombe's method for paired proportions ("Improved confidence intervals for the difference between binomial proportions based on
     paired data", Statistics in Medicine 1998) is of this form.
     """
-    defined = ~np.isnan(draws[0]) & ~np.isnan(draws[1])
-    one, other = draws[0][defined], draws[1][defined]
-    varies = len(one) > 1 and np.ptp(one) > TOLERANCE and np.ptp(other) > TOLERANCE
-    correlation = float(np.corrcoef(one, other)[0, 1]) if varies else 0.0
 
     def gap(own: float, others: float) -> float:
         return float(np.sqrt(max(own**2 + others**2 - 2 * correlation * own * others, 0.0)))
@@ -190,6 +185,21 @@ def difference_interval(
     below = gap(first - first_ends[0], second_ends[1] - second)
     above = gap(first_ends[1] - first, second - second_ends[0])
     return first - second - below, first - second + above
+
+
+def paired_correlation(first: np.ndarray, second: np.ndarray, disagreement: float) -> float:
+    """The correlation of two values from what each unit adds to them, with half a unit more that only one of them finds, for each.
+
+    Two systems that agree on all posts seen may still differ on others: a correlation of 1 would make the interval of their difference
+    nearly empty. Half a unit in each cell of the paired table is Agresti and Min's adjustment ("Simple improved confidence intervals for
+    comparing matched proportions", Statistics in Medicine 2005); Newcombe's method has a continuity correction in its place.
+
+    Args:
+        first, second: (units,) the linearised terms; each sums to 0.
+        disagreement: what a unit adds to one value and not to the other if only one finds it; positive.
+    """
+    added = disagreement**2 / 2
+    return float((first @ second) / np.sqrt((first @ first + added) * (second @ second + added)))
 
 
 def bootstrap_interval(value: float, draws: np.ndarray) -> Interval | None:

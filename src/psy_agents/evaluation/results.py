@@ -161,6 +161,7 @@ class Comparison(Schema):
     better: bool = Field(False, description="The first system is shown to be better: p_holm is at most 0.05.")
     worse: bool = Field(False, description="The first system is shown to be worse.")
     detectable: FiniteFloat | None = Field(None, description="The smallest true difference that the test finds with a power of 80 %.")
+    same_answers: bool = Field(False, description="Both have the same decisions, of evidence the same spans, on every test pair.")
     permutations: int
 
 
@@ -173,6 +174,7 @@ class Alarm(Schema):
     difference: Estimate = Field(description="agent minus baseline.")
     p_holm: FiniteFloat
     worse: bool = Field(description="The agent is shown to be worse.")
+    same_answers: bool = Field(False, description="Of agent and baseline on every test pair.")
 
 
 class CriterionThreshold(Schema):

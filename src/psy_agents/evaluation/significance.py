@@ -9,17 +9,18 @@ metric as one family, and those of agents with each other as another.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence, Set
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from psy_agents.evaluation.bootstrap import bootstrap, chunk_rows, estimate_of
+from psy_agents.evaluation.bootstrap import chunk_rows, estimate_of
 from psy_agents.evaluation.classification import mean_of_defined
 from psy_agents.evaluation.evidence import COUNTS
-from psy_agents.evaluation.intervals import Z, difference_interval, mean_interval, ratio_interval
+from psy_agents.evaluation.intervals import Z, difference_interval, mean_interval, paired_correlation, ratio_interval
 from psy_agents.evaluation.metrics.criteria.f1 import f1_of
+from psy_agents.evaluation.metrics.kinds import ratio
 from psy_agents.evaluation.metrics.registry import OBJECTIVES
 from psy_agents.evaluation.results import Comparison, Estimate
 from psy_agents.evaluation.scored_pairs import ScoredPairs
@@ -38,7 +39,6 @@ def compare(
     baselines: Collection[str] = (),
     units: Mapping[str, Hashable] | None = None,
     permutations: int = 10_000,
-    resamples: int = 1000,
     seed: int = 0,
 ) -> tuple[Comparison, ...]:
     """Test the differences of systems in macro-F1 of decisions and in token-F1 of spans: agents with each other and with baselines.
@@ -51,7 +51,6 @@ def compare(
         criteria: ids of the criteria.
         baselines: the names of systems that are baselines, which are not compared with each other.
         units: the resampling unit of each post, by post_id; None: each post is one.
-        resamples: number of resamples for the difference's interval; both systems have the same resamples.
 
     Raises:
         ValueError: the tables differ in their pairs, their order or their annotation, or see
@@ -67,8 +66,9 @@ def compare(
         (OBJECTIVES["criteria"], _decision_counts(systems)),
         (OBJECTIVES["evidence"], _token_counts(systems)),
     ):
+        same = {(a, b) for a, b in combinations(counts, 2) if _same_answers(metric, systems[a], systems[b])}
         agents, others = ([name for name in counts if (name in baselines) == chosen] for chosen in (False, True))
-        options = (metric, counts, of_posts, permutations, resamples, seed)
+        options = (metric, counts, same, of_posts, permutations, seed)
         comparisons += _compare([(agent, baseline) for agent in agents for baseline in others], True, *options)
         comparisons += _compare(list(combinations(agents, 2)), False, *options)
     return tuple(comparisons)
@@ -103,36 +103,46 @@ def detectable_difference(difference: Estimate, tests: int) -> float | None:
 
 
 def f1_differences(
-    first: np.ndarray, second: np.ndarray, units: np.ndarray, *, resamples: int, seed: int
+    first: np.ndarray, second: np.ndarray, units: np.ndarray, *, may_differ: Set[int] | None = None
 ) -> tuple[Estimate | None, list[Estimate | None]]:
     """The paired difference of two systems in the mean F1 of the classes with a gold positive, and in the F1 of each class.
 
     Args:
         first, second: (3, posts, classes) of each system: both, predicted, gold. ``gold`` is the same.
         units: (posts,) the resampling unit of each post.
+        may_differ: the classes in which both could differ on other posts; they are the same in all others by construction. None: all.
 
     Returns:
         first minus second; None where no pair is positive.
     """
-    stacked = np.stack([first, second])
-
-    def statistics(weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {"f1": np.moveaxis(_class_f1(weights @ stacked), 1, 0)}
-
-    f1 = bootstrap(statistics, units, resamples=resamples, seed=seed, width=_width(stacked))["f1"]  # (systems, classes)
-    present = np.flatnonzero(~np.isnan(f1.value[0]))
-    values = f1.value[0] - f1.value[1]
-    if not resamples or not len(present):
-        return estimate_of(mean_of_defined(values), None), [estimate_of(value, None) for value in values]
-    ends = {}
-    for number in present:
+    f1 = np.stack([f1_of(*counts.sum(axis=1)) for counts in (first, second)])  # (systems, classes)
+    values = f1[0] - f1[1]
+    present = np.flatnonzero(~np.isnan(values))
+    if not len(present):
+        return None, [None] * len(values)
+    terms = [_unit_terms(counts, units) for counts in (first, second)]
+    ends = dict.fromkeys(present, (0.0, 0.0))
+    for number in present if may_differ is None else sorted(may_differ & set(present)):
         own = [_f1_interval(counts[:, :, number], units) for counts in (first, second)]
-        draws = (f1.draws[:, 0, number], f1.draws[:, 1, number])
-        ends[number] = difference_interval(f1.value[0, number], own[0], f1.value[1, number], own[1], draws)
+        size = (first[1:, :, number].sum() + second[1:, :, number].sum()) / 2  # Predicted and gold, the mean of both systems.
+        positives = np.bincount(units, first[2, :, number])
+        typical = np.sqrt((positives**2).sum() / (positives > 0).sum())
+        disagreement = min((2 - f1[:, number].mean()) * typical / size, 1.0)  # Of F1 where only one system finds a typical unit.
+        correlation = paired_correlation(terms[0][:, number], terms[1][:, number], disagreement)
+        ends[number] = difference_interval(f1[0, number], own[0], f1[1, number], own[1], correlation)
     both = np.array([ends[number] for number in present]).T
     mean = float(values[present].mean())
-    whole = mean_interval(mean, values[present], both, (f1.draws[:, 0] - f1.draws[:, 1])[:, present])
+    whole = mean_interval(mean, values[present], both, (terms[0] - terms[1])[:, present])
     return estimate_of(mean, whole), [estimate_of(value, ends.get(number)) for number, value in enumerate(values)]
+
+
+def _unit_terms(counts: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """(units, classes) what each unit adds to F1, linearised about its value: (2 TP - F1 (P + G)) / sum of P + G; 0 for a class of none."""
+    both, size = counts[0], counts[1] + counts[2]
+    terms = ratio(2 * both - ratio(2 * both.sum(axis=0), size.sum(axis=0)) * size, np.broadcast_to(size.sum(axis=0), size.shape))
+    summed = np.zeros((int(units.max()) + 1, size.shape[1]))
+    np.add.at(summed, units, terms)
+    return summed
 
 
 def _f1_interval(counts: np.ndarray, units: np.ndarray) -> tuple[float, float]:
@@ -156,6 +166,10 @@ def _check_same_pairs(predictions: Mapping[str, pd.DataFrame], systems: Mapping[
             raise ValueError(f"{names[0]} and {name} do not predict the same pairs in the same order.")
 
 
+def _same_answers(metric: str, a: ScoredPairs, b: ScoredPairs) -> bool:
+    return np.array_equal(a.predicted, b.predicted) if metric == OBJECTIVES["criteria"] else a.spans == b.spans
+
+
 def _decision_counts(systems: Mapping[str, ScoredPairs]) -> dict[str, np.ndarray]:
     counts = {name: pairs.decision_counts()[:3] for name, pairs in systems.items() if not pairs.derived}
     return {name: count for name, count in counts.items() if count[2].any()}
@@ -176,22 +190,23 @@ def _compare(
     with_baseline: bool,
     metric: str,
     counts: Mapping[str, np.ndarray],
+    same: Collection[tuple[str, str]],
     units: np.ndarray,
     permutations: int,
-    resamples: int,
     seed: int,
 ) -> list[Comparison]:
     """Compare pairs of systems in the mean F1 of their classes, as one family.
 
     Args:
         counts: (3, posts, classes) of each system: both, predicted, gold.
+        same: the pairs of systems that have the same answers.
     """
     if not pairs:
         return []
     p_values = _p_values(pairs, counts, units, permutations, seed)
     found = []
     for (a, b), p_value, p_holm in zip(pairs, p_values, holm(p_values), strict=True):
-        difference, _ = f1_differences(counts[a], counts[b], units, resamples=resamples, seed=seed)
+        difference, _ = f1_differences(counts[a], counts[b], units)
         found.append(
             Comparison(
                 metric=metric,
@@ -204,6 +219,7 @@ def _compare(
                 better=bool(difference.value > 0 and p_holm <= ALPHA),
                 worse=bool(difference.value < 0 and p_holm <= ALPHA),
                 detectable=detectable_difference(difference, len(pairs)),
+                same_answers=(a, b) in same or (b, a) in same,
                 permutations=permutations,
             )
         )

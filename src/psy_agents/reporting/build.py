@@ -141,8 +141,9 @@ def evaluate_systems(
     same = untuned_winners(refits)
     compared = {name: table for name, table in tables.items() if name not in {f"{UNTUNED}_{agent}" for agent in same}}
     comparisons = compare(
-        compared, texts, criteria, baselines=compared.keys() & baseline_tables.keys(), permutations=config.permutations, **bootstrap
-    )
+        compared, texts, criteria, baselines=compared.keys() & baseline_tables.keys(), units=units, permutations=config.permutations,
+        seed=config.seed,
+    )  # fmt: skip
     return Report(
         data_hash=data_hash,
         posts=gold["post_id"].nunique(),

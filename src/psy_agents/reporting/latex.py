@@ -146,7 +146,7 @@ def comparisons_latex(report: Report) -> str:
             f"{each.metric} {each.with_baseline}",
             [
                 latex_text(TITLES[each.metric]),
-                f"{latex_text(each.first)} $-$ {latex_text(each.second)}",
+                f"{latex_text(each.first)} $-$ {latex_text(each.second)}{DAGGER if each.same_answers else ''}",
                 _with_interval(each.difference),
                 _p_value(each.p_value),
                 _p_value(each.p_holm),
@@ -159,6 +159,7 @@ def comparisons_latex(report: Report) -> str:
     note = (
         r"Paired permutation tests. Holm's correction is over the comparisons of agents with baselines in one metric, and over those of "
         r"agents with each other. Detectable: the smallest true difference that such a test finds with a power of 80\,\%."
+        + (rf" {DAGGER} the same answers on every pair." if any(each.same_answers for each in report.comparisons) else "")
     )
     return _table(note, "comparisons", "lllrrr", heads, rows)
 

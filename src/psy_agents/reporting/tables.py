@@ -95,13 +95,13 @@ def comparisons_table(report: Report) -> pd.DataFrame:
         [
             (
                 each.metric, each.first, each.second, each.with_baseline, *_estimate_cells(each.difference), each.p_value, each.p_holm,
-                each.better, each.worse, each.detectable, each.permutations,
+                each.better, each.worse, each.detectable, each.same_answers, each.permutations,
             )
             for each in report.comparisons
         ],
         columns=[
             "metric", "first", "second", "with_baseline", "value", "low", "high", "p_value", "p_holm", "better", "worse", "detectable",
-            "permutations",
+            "same_answers", "permutations",
         ],
     ).astype({"low": float, "high": float, "detectable": float})  # fmt: skip
 
@@ -236,6 +236,8 @@ def estimate_text(value: float, low: float | None = None, high: float | None = N
 
 def verdict(comparison: Comparison) -> str:
     """What a comparison shows of its first system."""
+    if comparison.same_answers:
+        return "the same on every pair"
     if comparison.better or comparison.worse:
         return "better" if comparison.better else "worse"
     return "not shown to be better" if comparison.with_baseline else "no difference shown"

@@ -78,8 +78,9 @@ def build_cross_validation(
             *(evaluate(name, "baseline", table, *given, **options) for name, table in compared.items()),
         ],
         comparisons=compare(
-            {done.agent: predictions, **compared}, *given, baselines=set(compared), permutations=config.permutations, **options
-        ),
+            {done.agent: predictions, **compared}, *given, baselines=set(compared), units=corpus.resampling_units,
+            permutations=config.permutations, seed=config.seed,
+        ),  # fmt: skip
         mean=statistics.mean(values),
         standard_deviation=statistics.stdev(values),
         annotators=annotator_agreement(ratings, corpus),

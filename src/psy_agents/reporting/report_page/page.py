@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from psy_agents.corpus.quality_figures import AnnotatorFigures
 from psy_agents.evaluation.calibration import MAX_TEMPERATURE
 from psy_agents.evaluation.metrics.registry import OBJECTIVES, TITLES
-from psy_agents.evaluation.results import Comparison, EvidenceEvaluation, Report
+from psy_agents.evaluation.results import Alarm, Comparison, EvidenceEvaluation, Report
 from psy_agents.evaluation.significance import ALPHA
 from psy_agents.reporting.page_parts import Chart, Section
 from psy_agents.reporting.report_page import results, training
@@ -151,12 +151,15 @@ def alarms(report: Report) -> list[str]:
     groups = dict.fromkeys((alarm.agent, alarm.metric, alarm.worse) for alarm in report.alarms)
     for agent, metric, worse in groups:
         chosen = [each for each in report.alarms if (each.agent, each.metric, each.worse) == (agent, metric, worse)]
-        named = [
-            f"{each.baseline} (difference {estimate_with_interval(each.difference)}, p {_equals(each.p_holm)})" for each in chosen
-        ]
+        named = [f"{each.baseline} ({_alarming(each)})" for each in chosen]
         words = "worse than" if worse else "not shown to be better than"
         sentences.append(f"{agent} is {words} {listed(named)} in {TITLES[metric]}; each p is Holm-corrected.")
     return sentences
+
+
+def _alarming(alarm: Alarm) -> str:
+    same = "the same answers on every pair; " if alarm.same_answers else ""
+    return f"{same}difference {estimate_with_interval(alarm.difference)}, p {_equals(alarm.p_holm)}"
 
 
 def alarmed(report: Report) -> str:
