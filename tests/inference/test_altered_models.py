@@ -101,6 +101,31 @@ def refused(folder: Path) -> None:
     assert len(sentence) < 500 and "\n" not in sentence and sentence.endswith("."), sentence
 
 
+@pytest.mark.parametrize("name", ["criteria", "evidence", "share"])
+@pytest.mark.parametrize(
+    "alter",
+    [
+        entry("encoder/config.json", "layer_norm_eps", value=float("nan")),
+        entry("encoder/config.json", "layer_norm_eps", value=-0.5),
+    ],
+)
+def test_a_model_that_loads_and_gives_no_numbers_ends_in_one_sentence(models, tmp_path, name, alter):
+    folder = Path(shutil.copytree(models(name), tmp_path / "model"))
+    alter(folder)
+    write_checksums(folder)
+    with pytest.raises(UserError, match=f"^'{folder}' (cannot predict|cannot be loaded|gives answers that are not numbers)"):
+        psy_agents.load(folder).predict(["I feel tired.", "A b c d e f g."])
+
+
+@pytest.mark.parametrize("entries", [{"output_hidden_states": "x"}, {"return_dict": False}, {"pad_token_id": -1}])
+def test_what_a_configuration_says_of_outputs_changes_none(models, tmp_path, entries):
+    folder = Path(shutil.copytree(models("criteria"), tmp_path / "model"))
+    for key, value in entries.items():
+        entry("encoder/config.json", key, value=value)(folder)
+    write_checksums(folder)
+    assert psy_agents.load(folder).predict(["I feel tired."]) == psy_agents.load(models("criteria")).predict(["I feel tired."])
+
+
 def listed(folder: Path, name: str) -> None:
     file = folder / "hashes.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {name: "0" * 64}))

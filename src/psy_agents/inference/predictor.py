@@ -19,7 +19,7 @@ from psy_agents.agents.saved.agent import Decisions, InferenceSettings, load_age
 from psy_agents.agents.saved.description import SavedTraining
 from psy_agents.agents.saved.ensemble import is_ensemble, read_ensemble
 from psy_agents.agents.windows import Windows
-from psy_agents.errors import UserError
+from psy_agents.errors import UserError, errors_are_shown, where
 from psy_agents.evaluation.predictions import Prediction
 from psy_agents.evaluation.spans import Span
 from psy_agents.inference.answerer import Answerer
@@ -28,6 +28,7 @@ from psy_agents.training.config import CudaGraphsSetting
 from psy_agents.training.data import PairData, tokenise, tokenise_sentences, unlabelled_pairs
 from psy_agents.training.scoring import Answers
 from psy_agents.training.step.graphs import CudaGraphs, Graphs, why_agent_not_captured
+from psy_agents.training.step.memory import is_out_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -183,6 +184,7 @@ class _Member:
     """
 
     def __init__(self, folder: Path, device: torch.device, graphs: Graphs | None) -> None:
+        self._folder = folder
         agent, self._tokenizer, self.decisions, description = load_agent(folder, to_predict=True)
         self.name: str = description["agent"]
         self.criteria: dict[str, str] = description["criteria"]
@@ -199,8 +201,21 @@ class _Member:
         self._answerer = Answerer(self._agent, self._tokenizer.pad_token_id, device, self._settings, None if reason else graphs)
 
     def answers(self, data: PairData) -> Answers:
-        """The member's uncalibrated answers."""
-        return self._answerer(windows_of(self._agent, self._tokenizer, self._settings, data))
+        """The member's uncalibrated answers.
+
+        Raises:
+            UserError: the model loads and cannot run, or its answers are not numbers.
+        """
+        windows = windows_of(self._agent, self._tokenizer, self._settings, data)
+        try:
+            found = self._answerer(windows)
+        except Exception as error:  # Of libraries that run a changed model.
+            if isinstance(error, UserError) or is_out_of_memory(error) or errors_are_shown():
+                raise
+            raise UserError(f"'{self._folder}' cannot predict ({where(error)}): copy the model again, or refit it.") from None
+        if not found.are_numbers():
+            raise UserError(f"'{self._folder}' gives answers that are not numbers: copy the model again, or refit it.")
+        return found
 
 
 def windows_of(agent: AgentModel, tokenizer: Any, settings: InferenceSettings, data: PairData) -> Windows:

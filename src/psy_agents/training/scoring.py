@@ -40,6 +40,12 @@ class Answers:
         """Log odds of the probabilities."""
         return None if self.probabilities_P is None else log_odds(self.probabilities_P)
 
+    def are_numbers(self) -> bool:
+        """False if a probability or a span's margin is not a number."""
+        arrays = [] if self.probabilities_P is None else [self.probabilities_P]
+        arrays += [] if self.candidates is None else [self.candidates.margin]
+        return not any(np.isnan(array).any() for array in arrays)
+
     def calibrated(self, temperature: float, shift: float) -> Answers:
         """The answers with calibrated probabilities; answers without probabilities do not change."""
         if self.probabilities_P is None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,15 @@ def test_layers_and_positions_are_those_of_the_model(encoders, family):
     vocabulary = model.get_input_embeddings().num_embeddings
     expected = EncoderShape(len(layers_of(model)), max_positions(model), vocabulary, bool(causal_layers(model)))
     assert shape_of(Path(encoders[family])) == expected
+
+
+@pytest.mark.parametrize(("padding", "fits"), [(None, True), (-1, True), (0, True), (-2, False), ("0", False), (10**9, False)])
+def test_the_padding_is_a_token_or_none(encoders, tmp_path, padding, fits):
+    folder = Path(shutil.copytree(encoders["roberta"], tmp_path / "padded"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": padding}))
+    with nullcontext() if fits else pytest.raises(UserError, match="which is none of its tokens"):
+        shape_of(folder)
 
 
 def test_what_the_file_leaves_out_is_the_familys_default(encoders, tmp_path):

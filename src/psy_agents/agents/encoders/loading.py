@@ -43,8 +43,16 @@ HIDDEN_DROPOUTS = ("hidden_dropout_prob", "dropout", "embedding_dropout", "mlp_d
 ATTENTION_DROPOUTS = ("attention_probs_dropout_prob", "attention_dropout", "attn_pdrop")
 
 
-# What a configuration may say about loading and running: attention by code of the hub, other files, and batches in parts.
-IGNORED = {"_attn_implementation": None, "_experts_implementation": None, "transformers_weights": None, "chunk_size_feed_forward": 0}
+IGNORED = {
+    "_attn_implementation": None,
+    "_experts_implementation": None,
+    "transformers_weights": None,
+    "chunk_size_feed_forward": 0,
+    "output_attentions": False,
+    "output_hidden_states": False,
+    "return_dict": True,
+}
+"""What a configuration may say about loading and running: attention by code of the hub, other files, batches in parts, more outputs."""
 
 
 def locate_encoder(name: str, *, download: bool = True) -> Path:

@@ -102,7 +102,7 @@ def _attends_within(reach: Reach, encoder: nn.Module, device: torch.device, prec
 
 def sample_windows(encoder: nn.Module, lengths: tuple[int, ...], device: torch.device) -> tuple[Tensor, Tensor, Packing]:
     """Return windows of random tokens: padded ids and mask (B, T), and their packing."""
-    padding = encoder.config.pad_token_id or 0
+    padding = max(0, encoder.config.pad_token_id or 0)  # Some of Llama's say -1.
     ids = np.random.default_rng(0).integers(0, encoder.config.vocab_size - 1, (len(lengths), max(lengths)))
     mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
     ids_BT = torch.from_numpy(np.where(mask, ids + (ids >= padding), padding)).to(device)

@@ -62,5 +62,8 @@ def shape_of(folder: Path) -> EncoderShape:
     positions, vocabulary = config["max_position_embeddings"], config["vocab_size"]
     if positions is None:
         return EncoderShape(layers, DEFAULT_POSITIONS, vocabulary, causal)
-    unused = config["pad_token_id"] + 1 if family in FIRST_AFTER_PADDING else 0
+    padding = config["pad_token_id"]
+    if padding is not None and not (isinstance(padding, int) and -1 <= padding < max(1, vocabulary)):
+        raise UserError(f"Encoder folder '{folder.name}': pad_token_id in config.json is {str(padding)[:30]}, which is none of its tokens.")
+    unused = (padding or 0) + 1 if family in FIRST_AFTER_PADDING else 0
     return EncoderShape(layers, positions - unused, vocabulary, causal)
