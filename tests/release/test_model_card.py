@@ -194,7 +194,7 @@ def together(trained, tmp_path):
     cost = {"members": 2, "train_seconds": 2.0, "test_seconds": 1.0, "parameters": 10, "disk_bytes": 10}
     gain = {
         "metric": "macro_f1", "first": "ensemble", "second": "single", "difference": {"value": 0.125, "low": -0.25, "high": 0.5},
-        "p_value": 0.5, "p_holm": 0.5, "permutations": 100,
+        "p_value": 0.5, "p_holm": 0.5, "detectable": 0.53, "permutations": 100,
     }  # fmt: skip
     members = [{"rank": 1, "seed": seed, "epochs": 2} for seed in (11, 23)]
     ensemble = {
@@ -213,7 +213,7 @@ def test_the_card_of_an_ensemble_names_its_members_and_its_examples_load_it(toge
             exec(example.replace("path/of/this/folder", str(path)), {})
     assert "It is an ensemble: 2 agents answer together" in card
     assert "of 2 members, all trained in this way: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
-    assert "Gains on test over the winner alone: macro-F1 0.125 [-0.250, 0.500]." in card
+    assert "Gains on test over the winner alone: macro-F1 0.125 [-0.250, 0.500] (detectable: 0.530)." in card
     refit, _ = reproduction_commands(facts.summary, (), CONFIG, "unknown")[-2:]
     assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.resplit=false,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")
 

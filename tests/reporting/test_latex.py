@@ -12,12 +12,13 @@ from psy_agents.reporting.latex import (
     comparisons_latex,
     criteria_latex,
     ensembles_latex,
+    final_models_latex,
     gains_latex,
     intervals_latex,
     latex_tables,
-    latex_text,
     summary_latex,
 )
+from psy_agents.reporting.latex_table import latex_text
 
 NASTY = ["A_B & 50% $x$ #1", "{~^}\\", "[x]", "*", "<b>|\"`", "two\nlines"]
 
@@ -51,7 +52,10 @@ def with_nasty_names(report):
     return report.model_copy(update={"evaluations": tuple(evaluations), "backbones": tuple(backbones)})
 
 
-TABLES = [criteria_latex, intervals_latex, classes_latex, summary_latex, comparisons_latex, gains_latex, ensembles_latex, backbones_latex]
+TABLES = [
+    criteria_latex, intervals_latex, classes_latex, summary_latex, comparisons_latex, final_models_latex, gains_latex, ensembles_latex,
+    backbones_latex,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -142,8 +146,9 @@ def test_latex_sets_the_tables(report, tmp_path):
 
 def test_a_table_without_a_row_is_left_out(report):
     whole = latex_tables(report)
-    bare = latex_tables(report.model_copy(update={"comparisons": [], "gains": [], "ensembles": [], "backbones": ()}))
-    for name in ("comparisons", "gains", "ensembles", "backbones"):
+    nothing = {"comparisons": [], "final_models": (), "gains": [], "ensembles": [], "backbones": ()}
+    bare = latex_tables(report.model_copy(update=nothing))
+    for name in ("comparisons", "final-models", "gains", "ensembles", "backbones"):
         label = rf"\label{{tab:psy-agents-{name}}}"
         assert label in whole and label not in bare
     assert r"\label{tab:psy-agents-summary}" in bare
@@ -157,7 +162,23 @@ def test_gains_and_ensembles_have_a_row_each_and_costs_are_multiples(report):
     assert [row[:4] for row in rows] == [
         ["share", "seeds", "5", "macro-F1"], ["share", "seeds", "5", "token-F1"], ["criteria", "best candidates", "5", "macro-F1"],
     ]  # fmt: skip
-    assert rows[0][5:] == ["$0.080$", r"$\times$5.0", r"$\times$5.0"]
+    assert rows[0][5:] == ["$0.080$", "--", r"$\times$5.0", r"$\times$5.0"]
+    detectable = report.ensembles[0].gain[0].model_copy(update={"detectable": 0.07})
+    powered = report.model_copy(update={"ensembles": [report.ensembles[0].model_copy(update={"gain": (detectable,)})]})
+    assert body(ensembles_latex(powered))[1][6] == "0.070"
+
+
+def test_the_final_models_of_all_seeds_stand_with_their_mean(report):
+    text = final_models_latex(report)
+    assert body(text)[0] == ["Agent", "Metric", "Mean", "SD", "Seed 11", "Seed 23", "Seed 47"]
+    assert body(text)[1] == ["share", "macro-F1", r"$0.553_{[0.410,\,0.660]}$", "0.055", "0.500", "0.610", "0.550"]
+    assert "the first seed's was named beforehand" in text
+
+
+def test_the_caption_says_that_test_chose_the_baseline_that_is_shown(report):
+    sentence = "The baseline is the one of the highest macro-F1 on test."
+    for table in (criteria_latex, intervals_latex, classes_latex):
+        assert sentence in table(report) and sentence not in table(report, ["share", "tfidf_logistic"])
 
 
 def test_backbones_have_the_reports_figures_and_the_caption_says_of_which_machine(report):

@@ -175,7 +175,7 @@ def test_ensembles_stand_with_their_gain_and_both_costs(report):
         ["share", "seeds", "macro_f1"], ["share", "seeds", "token_f1"], ["criteria", "top_k", "macro_f1"],
     ]  # fmt: skip
     assert set(table["members"]) == {5} and (table["train_seconds"] == 5 * table["train_seconds_single"]).all()
-    assert table.loc[0, ["value", "low", "high", "p_value"]].tolist() == [0.021, -0.004, 0.05, 0.08]
+    assert table.loc[0, ["value", "low", "high", "p_value"]].tolist() == [0.021, -0.004, 0.05, 0.08] and table["detectable"].isna().all()
     assert table.loc[0, ["test_seconds_single", "parameters", "disk_bytes"]].tolist() == [2.04, 113_000_000, 455_000_000]
 
 

@@ -7,43 +7,26 @@ means over the criteria with a positive, and NO_SYMPTOMS in none of them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
-from itertools import groupby
-from operator import itemgetter
-
-import pandas as pd
 
 from psy_agents.evaluation.metrics.criteria.f1 import F1
 from psy_agents.evaluation.metrics.registry import CLASS_METRICS, OBJECTIVES, SUMMARY, TITLES, lower_is_better
 from psy_agents.evaluation.results import ClassScores, Estimate, Evaluation, Report
+from psy_agents.reporting.latex_table import NO_HEAD, latex_table, latex_text
 from psy_agents.reporting.tables import NO_SYMPTOMS, agents_then_baselines, class_rows, p_text, summary_estimates
 
 PREAMBLE = r"% Needs \usepackage{booktabs}. A table that is too wide fits in {\small ...} or \resizebox (graphicx)."
 AUTHORS_METRICS, AVERAGES = ("precision", "recall", "f1"), ("micro", "macro", "weighted", "samples")
 ENSEMBLES = {"seeds": "seeds", "top_k": "best candidates"}
 DAGGER = r"$^\dagger$"
-NO_HEAD = "{}"
-"""Upper head of a column without one. pandas would merge it with an empty neighbour."""
-
-# Brackets and stars have a meaning after the end of a row; the others are special characters of TeX.
-_ESCAPES = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\symbol{34}", "[": "{[}", "]": "{]}", "*": "{*}", "`": r"\textasciigrave{}",
-}  # fmt: skip
-
-
-def latex_text(text: str) -> str:
-    """Text escaped for LaTeX. White space, including line ends, becomes single spaces."""
-    return "".join(_ESCAPES.get(letter, letter) for letter in re.sub(r"\s+", " ", text).strip())
 
 
 def latex_tables(report: Report) -> str:
-    """The tables as the text of one file: criteria, their intervals, ReDSM5's classes, summary; comparisons, gains, ensembles
-    and backbones if any."""
+    """The tables as the text of one file: criteria, their intervals, ReDSM5's classes, summary; comparisons, final models,
+    gains, ensembles and backbones if any."""
     tables = [criteria_latex, intervals_latex, classes_latex, summary_latex]
     tables += [comparisons_latex] if report.comparisons else []
+    tables += [final_models_latex] if report.final_models else []
     tables += [gains_latex] if any(each.criterion is None for each in report.gains) else []
     tables += [ensembles_latex] if report.ensembles else []
     tables += [backbones_latex] if report.backbones else []
@@ -75,9 +58,9 @@ def criteria_latex(report: Report, systems: Sequence[str] | None = None) -> str:
     note = (
         rf"Test pairs, by criterion. {latex_text(short)}; best F1 of a row in bold. Macro and micro are of the criteria with a positive, "
         r"without NO\_SYMPTOMS. "
-        rf"{DAGGER} derived: a criterion with a predicted span counts as met."
+        rf"{DAGGER} derived: a criterion with a predicted span counts as met.{_chosen_baseline(evaluations, systems)}"
     )
-    return _table(note, "criteria", "lr" + "r" * len(metrics) * len(evaluations), heads, rows)
+    return latex_table(note, "criteria", "lr" + "r" * len(metrics) * len(evaluations), heads, rows)
 
 
 def intervals_latex(report: Report, systems: Sequence[str] | None = None) -> str:
@@ -90,9 +73,9 @@ def intervals_latex(report: Report, systems: Sequence[str] | None = None) -> str
     heads = ["Criterion", "Support", *map(_system_name, evaluations)]
     note = (
         r"F1 with 95\,\% intervals: Wilson's interval of the overlap TP / (TP + FP + FN), mapped to F1; of the macro mean from Clopper and "
-        r"Pearson's intervals of the criteria's overlaps."
+        rf"Pearson's intervals of the criteria's overlaps.{_chosen_baseline(evaluations, systems)}"
     )
-    return _table(note, "intervals", "lr" + "l" * len(evaluations), heads, rows)
+    return latex_table(note, "intervals", "lr" + "l" * len(evaluations), heads, rows)
 
 
 def classes_latex(report: Report, systems: Sequence[str] | None = None) -> str:
@@ -116,9 +99,9 @@ def classes_latex(report: Report, systems: Sequence[str] | None = None) -> str:
         r"Classes and averages in the terms of Bao, P\'erez and Parapar (ReDSM5, CIKM 2025): the criteria and NO\_SYMPTOMS, a post without "
         r"any criterion, are the classes of one multi-label problem; averages are those of scikit-learn's classification report, where a "
         r"ratio with denominator 0 is 0. Comparable with their table: classes and averages. Not comparable unless the test posts are "
-        r"theirs: the values."
+        rf"theirs: the values.{_chosen_baseline(evaluations, systems)}"
     )
-    return _table(note, "classes", "lr" + "r" * len(AUTHORS_METRICS) * len(evaluations), heads, rows)
+    return latex_table(note, "classes", "lr" + "r" * len(AUTHORS_METRICS) * len(evaluations), heads, rows)
 
 
 def _zero_if_undefined(scores: ClassScores | None, name: str) -> str:
@@ -136,7 +119,7 @@ def summary_latex(report: Report) -> str:
         rows.append((each.kind, [_system_name(each), *(_two_decimals(estimates[name]) if name in estimates else "" for name in SUMMARY)]))
     heads = [("", "System"), *((each.metric.side.capitalize(), latex_text(each.heading)) for each in SUMMARY.values())]
     directions = "; ".join(filter(None, ("All systems on the test pairs", *map(lower_is_better, ("criteria", "evidence")))))
-    return _table(f"{directions}. {DAGGER} criteria derived from spans.", "summary", "l" + "r" * len(SUMMARY), heads, rows)
+    return latex_table(f"{directions}. {DAGGER} criteria derived from spans.", "summary", "l" + "r" * len(SUMMARY), heads, rows)
 
 
 def comparisons_latex(report: Report) -> str:
@@ -150,7 +133,7 @@ def comparisons_latex(report: Report) -> str:
                 _with_interval(each.difference),
                 _p_value(each.p_value),
                 _p_value(each.p_holm),
-                "--" if each.detectable is None else f"{each.detectable:.3f}",
+                _if_any(each.detectable, "{:.3f}"),
             ],
         )
         for each in report.comparisons
@@ -161,7 +144,24 @@ def comparisons_latex(report: Report) -> str:
         r"agents with each other. Detectable: the smallest true difference that such a test finds with a power of 80\,\%."
         + (rf" {DAGGER} the same answers on every pair." if any(each.same_answers for each in report.comparisons) else "")
     )
-    return _table(note, "comparisons", "lllrrr", heads, rows)
+    return latex_table(note, "comparisons", "lllrrr", heads, rows)
+
+
+def final_models_latex(report: Report) -> str:
+    """The final models of all seeds on test, with their mean and deviation; see `AgentSpread`."""
+    seeds = list(dict.fromkeys(seed for each in report.final_models for seed in each.seeds))
+    rows = []
+    for each in report.final_models:
+        by_seed = {seed: f"{value:.3f}" for seed, value in zip(each.seeds, each.values, strict=True)}
+        deviation = _if_any(each.standard_deviation, "{:.3f}")
+        cells = [latex_text(each.agent), latex_text(TITLES[each.metric]), _with_interval(each.mean), deviation]
+        rows.append((each.agent, [*cells, *(by_seed.get(seed, "") for seed in seeds)]))
+    heads = ["Agent", "Metric", "Mean", "SD", *(f"Seed {seed}" for seed in seeds)]
+    note = (
+        "Final models on test, which differ in the seed of their training; the first seed's was named beforehand as the model that the "
+        r"other tables show. Means with 95\,\% intervals over seeds and posts; SD: of the sample ($n - 1$)."
+    )
+    return latex_table(note, "final-models", "ll" + "r" * (2 + len(seeds)), heads, rows)
 
 
 def gains_latex(report: Report) -> str:
@@ -185,7 +185,7 @@ def gains_latex(report: Report) -> str:
         "Choices made on held-out pairs, on test: the calibration of the probabilities, and thresholds by criterion in place of one "
         f"for all; {lower_is_better('criteria')}."
     )
-    return _table(note, "gains", "llrrl", heads, rows)
+    return latex_table(note, "gains", "llrrl", heads, rows)
 
 
 def ensembles_latex(report: Report) -> str:
@@ -200,15 +200,19 @@ def ensembles_latex(report: Report) -> str:
                 latex_text(TITLES[gain.metric]),
                 _with_interval(gain.difference),
                 _p_value(gain.p_value),
+                _if_any(gain.detectable, "{:.3f}"),
                 *(_multiple(getattr(each.cost, name), getattr(each.single_cost, name)) for name in ("train_seconds", "test_seconds")),
             ],
         )
         for each in report.ensembles
         for gain in each.gain
     ]
-    heads = ["Agent", "Of", "Members", "Metric", "Difference", "$p$", "Training", "Prediction"]
-    note = "Ensembles minus the single winner on test; training and prediction in multiples of the winner's seconds."
-    return _table(note, "ensembles", "llrllrrr", heads, rows)
+    heads = ["Agent", "Of", "Members", "Metric", "Difference", "$p$", "Detectable", "Training", "Prediction"]
+    note = (
+        r"Ensembles minus the single winner on test. Detectable: the smallest true difference that such a test finds with a power of "
+        r"80\,\%. Training and prediction in multiples of the winner's seconds."
+    )
+    return latex_table(note, "ensembles", "llrllrrrr", heads, rows)
 
 
 def backbones_latex(report: Report) -> str:
@@ -233,7 +237,7 @@ def backbones_latex(report: Report) -> str:
         "trials there are; median: of the complete trials. Parameters, in millions, and milliseconds to predict all criteria of a post "
         "are those of the best trial, on one machine, that of the search, beside its other trials."
     )
-    return _table(note, "backbones", "llrrrrrr", heads, rows)
+    return latex_table(note, "backbones", "llrrrrrr", heads, rows)
 
 
 def _if_any(value: float | None, form: str, unit: float = 1.0) -> str:
@@ -251,6 +255,12 @@ def _selected(report: Report, systems: Sequence[str] | None) -> list[Evaluation]
         best = sorted(baselines, key=lambda each: each.objectives.get(OBJECTIVES["criteria"], 0.0))[-1:]
         return [*(each for each in with_criteria.values() if each.kind == "agent"), *best]
     return [with_criteria[name] for name in systems]
+
+
+def _chosen_baseline(evaluations: Sequence[Evaluation], systems: Sequence[str] | None) -> str:
+    """What chose the baseline that is shown; empty where none is or the caller named it."""
+    chosen = systems is None and any(each.kind == "baseline" for each in evaluations)
+    return r" The baseline is the one of the highest macro-F1 on test." if chosen else ""
 
 
 def _by_class(evaluations: Sequence[Evaluation]) -> dict[tuple[str, str], list[ClassScores | None]]:
@@ -300,33 +310,3 @@ def _with_interval(estimate: Estimate) -> str:
 
 def _p_value(p: float) -> str:
     return f"${p_text(p)}$"
-
-
-def _table(
-    note: str, label: str, columns: str, heads: Sequence[str] | Sequence[tuple[str, str]], rows: Sequence[tuple[str, list[str]]]
-) -> str:
-    """A floating table. Its cells are LaTeX.
-
-    Args:
-        columns: alignment of each column.
-        heads: head of each column, or pairs of upper and lower head; equal neighbours share an upper head.
-        rows: group and cells. A rule separates groups; macro and micro are one group.
-    """
-    cells = [list(row) for _, row in rows]
-    groups = ["mean" if group in ("macro", "micro") else group for group, _ in rows]
-    for place, row in enumerate(cells):
-        if place and groups[place] != groups[place - 1]:
-            row[0] = f"\\midrule\n{row[0]}"
-    if isinstance(heads[0], tuple):
-        heads = pd.MultiIndex.from_tuples([(heads[0][0], f"{_rules([head for head, _ in heads])}\n{heads[0][1]}"), *heads[1:]])
-    style = pd.DataFrame(cells, columns=heads).style.hide(axis="index")
-    return style.to_latex(
-        hrules=True, column_format=columns, position_float="centering", caption=note, label=f"tab:psy-agents-{label}",
-        multicol_align="c",
-    )  # fmt: skip
-
-
-def _rules(upper: Sequence[str]) -> str:
-    """A rule under each upper head."""
-    groups = [(head, [column for column, _ in group]) for head, group in groupby(enumerate(upper, start=1), key=itemgetter(1))]
-    return " ".join(rf"\cmidrule(lr){{{columns[0]}-{columns[-1]}}}" for head, columns in groups if head not in ("", NO_HEAD))

@@ -123,17 +123,17 @@ def ensembles_table(report: Report) -> pd.DataFrame:
     return pd.DataFrame(
         [
             (
-                each.agent, each.kind, each.cost.members, gain.metric, *_estimate_cells(gain.difference), gain.p_value,
+                each.agent, each.kind, each.cost.members, gain.metric, *_estimate_cells(gain.difference), gain.p_value, gain.detectable,
                 *(getattr(cost, name) for name in costs for cost in (each.cost, each.single_cost)),
             )
             for each in report.ensembles
             for gain in each.gain
         ],
         columns=[
-            "agent", "ensemble", "members", "metric", "value", "low", "high", "p_value",
+            "agent", "ensemble", "members", "metric", "value", "low", "high", "p_value", "detectable",
             *(f"{name}{of}" for name in costs for of in ("", "_single")),
         ],
-    ).astype({"low": float, "high": float})  # fmt: skip
+    ).astype({"low": float, "high": float, "detectable": float})  # fmt: skip
 
 
 def thresholds_table(report: Report) -> pd.DataFrame:

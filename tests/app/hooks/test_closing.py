@@ -55,7 +55,7 @@ def test_the_box_of_a_stage_says_what_was_reached_and_what_to_run(closed):
     box = closed("stage0")
     assert box["best macro-F1 on validation"] == "0.9900"
     assert box["in"] == "trial 11, epoch 1 of 2; 2 trials finished"
-    assert box["best baseline"] == "0.9950, majority: the agent is not above it"
+    assert box["best baseline"] == "0.9950, majority: not below the best trial"
     assert box["parameters"] == "learning_rate 0.000123, pooling mean"
     assert box["open"].endswith(f"/topk.json/{VERSION.save}/topk.json")
     assert shlex.split(box["next"]) == [

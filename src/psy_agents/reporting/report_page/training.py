@@ -124,7 +124,13 @@ def ensembles_section(report: Report) -> Section | None:
     if not report.ensembles:
         return None
     gains: list[list[Cell]] = [
-        [f"{each.agent}, {ENSEMBLES[each.kind]}", TITLES[gain.metric], estimate_cell(gain.difference), p_text(gain.p_value)]
+        [
+            f"{each.agent}, {ENSEMBLES[each.kind]}",
+            TITLES[gain.metric],
+            estimate_cell(gain.difference),
+            p_text(gain.p_value),
+            None if gain.detectable is None else estimate_text(gain.detectable),
+        ]
         for each in report.ensembles
         for gain in each.gain
     ]
@@ -145,7 +151,7 @@ def ensembles_section(report: Report) -> Section | None:
             Table(
                 "Ensemble minus the single winner, on the same test pairs; paired permutation test by post, not corrected for the number "
                 "of tests",
-                ["Ensemble", "Metric", "Difference", "p"],
+                ["Ensemble", "Metric", "Difference", "p", "Detectable"],
                 gains,
             ),
             Table(

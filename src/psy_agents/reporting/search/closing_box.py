@@ -29,8 +29,8 @@ def stage_rows(top: TopK, baselines: Mapping[str, Mapping[str, float]], evidence
     values = baseline_objectives(baselines, described.objective_metrics, evidence_weight)
     if values:
         name = max(values, key=values.__getitem__)
-        side = "above" if best.value > values[name] else "not above"
-        rows.append(("best baseline", f"{values[name]:.4f}, {readable_name(name)}: the agent is {side} it"))
+        side = "below" if values[name] < best.value else "not below"  # Of the trial, since it is no test of the agent.
+        rows.append(("best baseline", f"{values[name]:.4f}, {readable_name(name)}: {side} the best trial"))
     return [*rows, ("parameters", _shown(best.params))]
 
 
