@@ -17,6 +17,11 @@ def test_altered_files_come_through_or_are_refused_in_one_sentence(tmp_path, cap
     assert outcomes["refused"] >= refused
 
 
+def test_without_a_part_all_of_them_run():
+    assert run.arguments_of([]).parts == list(run.PARTS)
+    assert run.arguments_of(["models", "topk"]).parts == ["models", "topk"]
+
+
 def test_a_violation_is_told_from_a_refusal(capsys):
     def fails(random):
         raise KeyError("a mistake of the program")

@@ -54,12 +54,19 @@ class Violation(Exception):
     """A promise that was broken."""
 
 
-def main() -> None:
+def arguments_of(words: list[str] | None = None) -> argparse.Namespace:
+    """The program's arguments; without a part, all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []])  # What argparse checks when there is no part.
     parser.add_argument("--number", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
+    arguments.parts = arguments.parts or list(PARTS)
+    return arguments
+
+
+def main() -> None:
+    arguments = arguments_of()
     logging.disable(logging.WARNING)
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     violations = 0
