@@ -1,5 +1,7 @@
 """The page of evidence as a reader has it: filters and their counts, keys, a phone, light and dark, on paper."""
 
+import json
+
 import pandas as pd
 import pytest
 from support.browser import needs_browser
@@ -210,7 +212,7 @@ def test_the_shown_pairs_are_saved_as_csv_with_hashed_ids_and_with_text_only_fro
     for row in table.to_dict("records"):
         text = texts[ids[row["post"]]]
         assert row["text"] == text.replace("\r\n", "\n")
-        start, end = map(int, row["predicted_spans"].split(" ")[0].split("-"))
+        start, end = json.loads(row["predicted_spans"])[0]
         assert text[start:end] == SENTENCES[1]
 
 

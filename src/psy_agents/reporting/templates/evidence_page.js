@@ -129,11 +129,12 @@ function go(step, selector) {
   next.scrollIntoView({block: "start"});
 }
 
-// The shown pairs, one a line. Offsets count characters of the text, or bars where the page has no text.
+// The shown pairs, one a line. Offsets count characters of the text, or bars where the page has no text; they are lists as in JSON,
+// because a spreadsheet reads 3-12 as a day and 3:12 as a time.
 function csv() {
   const head = ["post", "criterion", "wording", "annotated", "predicted", "probability", ...data.outcomes.filter(name => name !== "neither"),
     "unit", "annotated_spans", "predicted_spans", ...(data.posts[0]?.text === undefined ? [] : ["text"]), "new_label", "comment"];
-  const offsets = (pair, bit) => joined((pair.m || []).filter(([, , kind]) => kind & bit)).map(([from, to]) => `${from}-${to}`).join(" ");
+  const offsets = (pair, bit) => JSON.stringify(joined((pair.m || []).filter(([, , kind]) => kind & bit)));
   const rows = matching.flatMap(([post, pairs]) => pairs.map(pair => {
     const [right, missed, wrong] = pair.o || [0, 0, 0];
     return {
