@@ -52,6 +52,9 @@ def test_a_file_that_would_fill_the_memory_is_refused(refusal, monkeypatch, tmp_
     monkeypatch.setattr(tables, "LONGEST_LINE", 1000)
     for name, start in (("f.csv", b"a,b\n1,"), ("f.jsonl", b'{"a": "1"}\n{"a": "')):
         assert "line 2: the line has more than 1,000 characters" in refusal(name, start + b"x" * 2000)
+    monkeypatch.setattr(text_lines, "LARGEST_VALUE", 1000)
+    for content in (b'{"a": "' + b"x" * 2000 + b'"}', b'{"a":\n' + b'"x"\n' * 400 + b"}", b"[" + b" " * 3000 + b"]"):
+        assert "the file has more than 1,000 characters, which are read at once" in refusal("f.json", content)
 
 
 def test_a_missing_file_is_left_to_the_caller(tmp_path):

@@ -21,6 +21,8 @@ BYTE_ORDER_MARKS = {  # UTF-32 first: its little-endian mark begins with UTF-16'
 CHUNK_BYTES = 2**24
 LONGEST_LINE = 2**26
 """Characters of a row's line: far more than the longest post."""
+LARGEST_VALUE = 2**29
+"""Characters of a file that is one value, which is read as a whole and takes several times its size."""
 BOMB_BYTES, BOMB_RATIO = 2**28, 200
 """A file that unpacks to more bytes and to more times its size is no text, which packs to a tenth."""
 
@@ -61,11 +63,18 @@ def text_lines(path: Path, name: str, longest: int | None = None) -> Iterator[st
     """The file's lines, each with its own line end.
 
     Args:
-        longest: characters that a line may have; None where the file may be a single line.
+        longest: characters that a line may have; None where the file is one value, which has LARGEST_VALUE at most.
     """
+    size = 0
     with TextIOWrapper(_opened(path, name), encoding="utf-8-sig", newline="") as text:
         try:
-            for number, line in enumerate(text if longest is None else iter(lambda: text.readline(longest + 1), ""), 1):
+            for number, line in enumerate(iter(lambda: text.readline((longest or LARGEST_VALUE) + 1), ""), 1):
+                size += len(line)
+                if longest is None and size > LARGEST_VALUE:
+                    raise UserError(
+                        f"{name}: the file has more than {LARGEST_VALUE:,} characters, which are read at once: split it, or write one "
+                        f"object a line (.jsonl)."
+                    )
                 if longest is not None and len(line) > longest:
                     raise UserError(f"{name}, line {number}: the line has more than {longest:,} characters: write one row a line.")
                 if "\0" in line:
