@@ -204,7 +204,7 @@ class Gain(Schema):
     criterion: str | None = Field(description="Set only if the metric is the F1 of a criterion.")
     without: Estimate
     chosen: Estimate
-    difference: Estimate = Field(description="chosen minus without, on the same resamples.")
+    difference: Estimate = Field(description="chosen minus without, paired.")
 
 
 class ModelCost(Schema):
