@@ -22,4 +22,5 @@ def test_figures_of_studies_that_are_gone_say_so(tmp_path, caplog):
     figures = search_figures("share", found["share"], REFIT)
     assert set(figures) == {"history", "expected_best", *DIAGNOSTICS}
     for figure in figures.values():
-        assert any("share-stage2-gone is no longer in the store" in note.text for note in figure.layout.annotations)
+        shown = " ".join(note.text.replace("<br>", " ") for note in figure.layout.annotations)
+        assert "The study share-stage2-gone is no longer in the store." in shown
