@@ -17,7 +17,8 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 class Schema(BaseModel):
     """A pydantic model whose instances are frozen and that refuses unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built at first use: a command reads few of the schemas that it imports.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def parameter_text(value: Any) -> str:
