@@ -212,7 +212,7 @@ def test_the_card_of_an_ensemble_names_its_members_and_its_examples_load_it(toge
         for example in re.findall(r"```python\n(.*?)```", card, re.S):
             exec(example.replace("path/of/this/folder", str(path)), {})
     assert "It is an ensemble: 2 agents answer together" in card
-    assert "of 2 members, all trained in this way: candidate 1 with seed 11, 2 epochs; candidate 1 with seed 23, 2 epochs." in card
+    assert "of 2 members, all trained in this way: trial 4 with seed 11, 2 epochs; trial 4 with seed 23, 2 epochs." in card
     assert "Gains on test over the winner alone: macro-F1 0.125 [-0.250, 0.500] (detectable: 0.530)." in card
     refit, _ = reproduction_commands(facts.summary, (), CONFIG, "unknown")[-2:]
     assert refit.endswith("hpo.refit.n_seeds=2,hpo.refit.resplit=false,hpo.refit.ensemble=seeds,hpo.refit.ensemble_size=2")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -112,3 +113,13 @@ def test_a_folder_with_a_file_that_would_be_unpickled_is_not_exported(trained, t
     refused = pytest.raises(UserError, match=f"{name} is no file of an agent, and opening it could run code")
     with refused, exported_folder(made.facts(), folder):
         raise AssertionError("it was exported")
+
+
+def test_a_damaged_model_is_named_by_its_own_folder_and_not_by_the_copy_that_is_exported(trained, tmp_path):
+    made = trained("criteria")
+    folder = Path(shutil.copytree(made.model, tmp_path / "damaged"))
+    (folder / "encoder" / "config.json").write_text("{}", encoding="utf-8")
+    write_checksums(folder)
+    with pytest.raises(UserError) as refused, exported_folder(made.facts(), folder):
+        raise AssertionError("it was exported")
+    assert re.findall(r"'(.*?)'", str(refused.value)) == [str(folder)]

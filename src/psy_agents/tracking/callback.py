@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -158,7 +159,7 @@ class MlflowCallback:
             return
         record = self._shown(result)
         shown = {} if record is None else self._named({**record.metrics, "best_objective": record.value})
-        shown = {name: value for name, value in shown.items() if name != TRAIN_LOSS}
+        shown = {name: value for name, value in shown.items() if name != TRAIN_LOSS} | self._over_seeds(result)
         step = 0 if record is None else record.number
         self._log(self._stage, shown, step, {"trials": str(len(result.records)), "epochs_trained": str(result.epochs_trained)})
         self._client.set_terminated(self._stage, "FINISHED")
@@ -168,6 +169,17 @@ class MlflowCallback:
         if self._scored_on is not ScoredOn.TEST:
             return result.best
         return next((record for record in result.records if record.index == 0 and record.state == "complete"), None)
+
+    def _over_seeds(self, result: StageResult) -> dict[str, float]:
+        """Mean and standard deviation of each figure on test over several final models, which differ in their seed."""
+        models = [record for record in result.records if record.state == "complete"]
+        if self._scored_on is not ScoredOn.TEST or len(models) < 2:
+            return {}
+        tested = [self._named({**record.metrics, "best_objective": record.value}) for record in models]
+        values = {name: [each.get(name) for each in tested] for name in tested[0] if name != TRAIN_LOSS}
+        known = {name: found for name, found in values.items() if all(value is not None and math.isfinite(value) for value in found)}
+        means = {f"{name}_mean": statistics.fmean(found) for name, found in known.items()}
+        return means | {f"{name}_sd": statistics.stdev(found) for name, found in known.items()}
 
     def _reopen(self) -> None:
         """The stage's run goes on, with the command that continues it."""

@@ -16,7 +16,7 @@ from psy_agents.hpo.refit.confirming import ConfirmedCandidate
 from psy_agents.hpo.refit.finals import FinalModel
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.pipelines import hpo_stages
-from psy_agents.reporting.search.closing_box import refit_rows
+from psy_agents.reporting.search.closing_box import refit_rows, stage_rows
 
 VERSION = Version(None, "2026-01-01T00.00.00.000Z")
 RUN = {"env": "test", "runtime_params": {"training": {"unit": "sentence"}}}
@@ -62,6 +62,12 @@ def test_the_box_of_a_stage_says_what_was_reached_and_what_to_run(closed):
         "kedro", "run", "--env", "test", "--pipeline", "hpo_stage1", "--params", "agent=criteria,training.unit=sentence",
     ]  # fmt: skip
     assert box["a model from here"].endswith("--pipeline refit --params agent=criteria,training.unit=sentence,hpo.refit.stage=stage0")
+
+
+def test_the_box_counts_one_trial_as_one():
+    best = SimpleNamespace(trial=0, value=0.5, best_epoch=1, epochs_run=2, params={"pooling": "mean"})
+    rows = dict(stage_rows(SimpleNamespace(agent="criteria", n_trials=1, trials=[best]), {}, 0.5))
+    assert rows["in"] == "trial 0, epoch 1 of 2; 1 trial finished"
 
 
 def test_a_run_that_goes_on_says_so(closed):

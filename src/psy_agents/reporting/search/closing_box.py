@@ -22,9 +22,10 @@ def stage_rows(top: TopK, baselines: Mapping[str, Mapping[str, float]], evidence
         evidence_weight: weight of token-F1 in the objective of an agent that predicts both.
     """
     best, described = top.trials[0], spec(top.agent)
+    finished = "1 trial" if top.n_trials == 1 else f"{top.n_trials} trials"
     rows = [
         (f"best {described.objective_title(evidence_weight)} on validation", f"{best.value:.4f}"),
-        ("in", f"trial {best.trial}, epoch {best.best_epoch} of {best.epochs_run}; {top.n_trials} trials finished"),
+        ("in", f"trial {best.trial}, epoch {best.best_epoch} of {best.epochs_run}; {finished} finished"),
     ]
     values = baseline_objectives(baselines, described.objective_metrics, evidence_weight)
     if values:
