@@ -68,7 +68,7 @@ def check_config(folder: Path) -> dict[str, Any]:
 
 
 def _check_parts(index: Path) -> None:
-    """Refuse a list of parts of the weights that names others than files beside it: transformers would open them wherever they lie."""
+    """Refuse an index of sharded weights that names anything but a file beside it: transformers would open it."""
     named = _object(index).get("weight_map")
     parts = set(map(str, named.values())) if isinstance(named, dict) else {""}
     wrong = sorted(part for part in parts if Path(part).name != part or not (index.parent / part).is_file())
