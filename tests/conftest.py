@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import importlib.util
 import os
 import shutil
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic.util import pyfiles
 from support.finished_project import Finished, NewSession, build_encoder, build_finished, leave_out_tracking, sessions_of
 from support.project_copy import copy_project, project_environment
 from support.search.postgres import postgres_schema
@@ -24,9 +27,15 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # Kedro tries to import it for each parameter of each session; to look for what is not installed takes a fifth of a session.
 if importlib.util.find_spec("ibis") is None:
     sys.modules["ibis"] = None
+# All that thousands of tests import is looked through at each collection of garbage.
+gc.set_threshold(100_000, 20, 100)
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # Before torch is imported: workers that share cores wait for each other's threads.
 
 Kedro = Callable[..., subprocess.CompletedProcess]
+
+_load_module, _load_revision = pyfiles.load_module_py, functools.cache(pyfiles.load_module_py)
+# Each new database of Optuna or MLflow would read all revisions of its schema, several times.
+pyfiles.load_module_py = lambda name, path: (_load_revision if "versions" in Path(path).parts else _load_module)(name, path)
 
 
 LONGEST = ("test_agents_at_once.py", "test_recipes.py", "test_torture.py")
@@ -36,6 +45,12 @@ LONGEST = ("test_agents_at_once.py", "test_recipes.py", "test_torture.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: one worker begins with them, another takes the rest and then helps, so that both end together."""
     items.sort(key=lambda item: "finished" not in item.fixturenames and item.path.name not in LONGEST)
+
+
+def pytest_collection_finish() -> None:
+    """What stays until the end is never looked through again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -91,7 +106,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Fi
 def copied(finished: Finished, tmp_path: Path) -> Path:
     """A copy of the finished project, without tracking."""
     folder = tmp_path / "copied"
-    shutil.copytree(finished.folder, folder)
+    shutil.copytree(finished.folder, folder, ignore=shutil.ignore_patterns("mlruns"))
     leave_out_tracking(folder)
     return folder
 

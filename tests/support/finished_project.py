@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from kedro.framework.startup import bootstrap_project
+from kedro.framework.project import configure_project
 from support.project_copy import CORPUS, ROOT, copy_project, project_environment
 from support.tiny_bert import build_bert
 
@@ -80,12 +81,18 @@ def training(encoder: Path) -> dict[str, Any]:
     return {"precision": "float32", "fixed": {"encoder": encoder.as_posix(), "max_length": 128}}
 
 
+@cache
+def configured() -> None:
+    """Once in a process: all copies have the same code, and Kedro looks for its settings in every module that is loaded."""
+    configure_project("psy_agents")
+
+
 def sessions_of(project: Path, monkeypatch: pytest.MonkeyPatch) -> NewSession:
     """Makes sessions of a project; their runtime parameters are nested as Kedro nests ``--params``."""
     monkeypatch.chdir(project)
     for name in ("HPO_TRIALS", "HPO_EPOCHS", "HPO_PATIENCE"):
         monkeypatch.delenv(name, raising=False)
-    bootstrap_project(project)
+    configured()
 
     def new(env: str | None = None, **params: Any) -> AgentSession:
         return AgentSession.create(project_path=project, env=env, runtime_params=params)
