@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import importlib.util
 import os
@@ -14,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from alembic.util import pyfiles
 from support.finished_project import Finished, NewSession, build_encoder, build_finished, leave_out_tracking, sessions_of
+from support.once import parse_configuration_once, read_revisions_once
 from support.project_copy import copy_project, project_environment
 from support.search.postgres import postgres_schema
 from support.search.search_process import Search
@@ -27,15 +26,12 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 # Kedro tries to import it for each parameter of each session; to look for what is not installed takes a fifth of a session.
 if importlib.util.find_spec("ibis") is None:
     sys.modules["ibis"] = None
-# All that thousands of tests import is looked through at each collection of garbage.
-gc.set_threshold(100_000, 20, 100)
+gc.disable()  # Until all tests are imported; each collection of garbage would look through what they import.
+read_revisions_once()
+parse_configuration_once()
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # Before torch is imported: workers that share cores wait for each other's threads.
 
 Kedro = Callable[..., subprocess.CompletedProcess]
-
-_load_module, _load_revision = pyfiles.load_module_py, functools.cache(pyfiles.load_module_py)
-# Each new database of Optuna or MLflow would read all revisions of its schema, several times.
-pyfiles.load_module_py = lambda name, path: (_load_revision if "versions" in Path(path).parts else _load_module)(name, path)
 
 
 LONGEST = ("test_agents_at_once.py", "test_recipes.py", "test_torture.py")
@@ -48,9 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What stays until the end is never looked through again."""
+    """What stays until the end is never looked through again, and the rest seldom."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
+    gc.enable()
 
 
 @pytest.fixture

@@ -7,13 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from kedro.framework.project import configure_project
+from support.once import configured
 from support.project_copy import CORPUS, ROOT, copy_project, project_environment
 from support.tiny_bert import build_bert
 
@@ -79,12 +78,6 @@ def watched(environment: dict[str, str], file: Path) -> dict[str, str]:
 def training(encoder: Path) -> dict[str, Any]:
     """The same training parameters for a session in this process: a trial takes a second."""
     return {"precision": "float32", "fixed": {"encoder": encoder.as_posix(), "max_length": 128}}
-
-
-@cache
-def configured() -> None:
-    """Once in a process: all copies have the same code, and Kedro looks for its settings in every module that is loaded."""
-    configure_project("psy_agents")
 
 
 def sessions_of(project: Path, monkeypatch: pytest.MonkeyPatch) -> NewSession:
