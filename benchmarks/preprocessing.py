@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from psy_agents.corpus.synthetic import generate_corpus
+from psy_agents.corpus.synthetic.generator import generate_corpus
 
 MEAN_WORDS, SPREAD, FEWEST, MOST = 295, 0.9, 2, 6990
 POOL = 3000

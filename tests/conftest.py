@@ -14,11 +14,10 @@ from pathlib import Path
 
 import pytest
 from support.finished_project import Finished, NewSession, build_encoder, build_finished, leave_out_tracking, sessions_of
-from support.once import parse_configuration_once, read_revisions_once
 from support.project_copy import copy_project, project_environment
 from support.search.postgres import postgres_schema
 from support.search.search_process import Search
-from support.shared import made_once
+from support.shared import made_once, parse_configuration_once, read_revisions_once
 
 # A shell starts background jobs with SIGINT ignored, and `nohup` with SIGHUP: the commands that tests start would ignore them too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from psy_agents.corpus.synthetic import generate_corpus
-from psy_agents.corpus.synthetic.generator import LABEL_NOISE, annotate
+from psy_agents.corpus.synthetic.generator import LABEL_NOISE, annotate, generate_corpus
 from psy_agents.corpus.synthetic.grammar import as_sentence, expand, parse
 from psy_agents.corpus.synthetic.posts import CRITERION_RATES, NO_CRITERION_RATE, compose_post
 from psy_agents.corpus.synthetic.sentences import (

@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.once import configured
 from support.project_copy import CORPUS, ROOT, copy_project, project_environment
+from support.shared import configured
 from support.tiny_bert import build_bert
 
 from psy_agents.app.session import AgentSession

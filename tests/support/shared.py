@@ -1,16 +1,22 @@
-"""Things that are expensive to make: once for all workers of a test run."""
+"""What is expensive: made once for all workers of a test run, or done once in a process."""
 
 from __future__ import annotations
 
 import fcntl
+import functools
+import io
 import os
 import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from types import ModuleType
+from typing import IO, TypeVar
 
 import pytest
+from alembic.util import pyfiles
+from kedro.framework.project import configure_project
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 Made = TypeVar("Made")
 
@@ -37,3 +43,34 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             partial.write_bytes(pickle.dumps(made))
             partial.replace(result)
         return pickle.loads(result.read_bytes())
+
+
+@functools.cache
+def configured() -> None:
+    """All copies of the project have the same code, and Kedro looks for its settings in every module that is loaded."""
+    configure_project("psy_agents")
+
+
+def read_revisions_once() -> None:
+    """Each new database of Optuna or MLflow would read all revisions of its schema, several times."""
+    load = pyfiles.load_module_py
+    cached = functools.cache(load)
+
+    def load_module_py(name: str, path: Path | str) -> ModuleType:
+        return (cached if "versions" in Path(path).parts else load)(name, path)
+
+    pyfiles.load_module_py = load_module_py
+
+
+def parse_configuration_once() -> None:
+    """Most files of a project's configuration have the same content in each copy; to unpickle it takes a tenth of the time."""
+    load = OmegaConf.load
+
+    @functools.lru_cache(maxsize=200)
+    def parsed(text: str) -> bytes:
+        return pickle.dumps(load(io.StringIO(text)))
+
+    def load_once(file: str | Path | IO[str]) -> DictConfig | ListConfig:
+        return pickle.loads(parsed(file.getvalue())) if isinstance(file, io.StringIO) else load(file)
+
+    OmegaConf.load = staticmethod(load_once)

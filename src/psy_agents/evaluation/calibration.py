@@ -9,13 +9,15 @@ cannot correct that: it only moves log odds to or from 0, a probability of one h
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from psy_agents.evaluation.metrics.kinds import ProbabilityMetric
 from psy_agents.evaluation.metrics.registry import of_kind
-from psy_agents.evaluation.scored_pairs import ScoredPairs
+
+if TYPE_CHECKING:
+    from psy_agents.evaluation.scored_pairs import ScoredPairs
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 """Bounds of T. The optimum is 0 if a logit of 0 separates the validation pairs perfectly, and infinite if their order is random."""
