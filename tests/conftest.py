@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from support.project_copy import copy_project, project_environment
 from support.search.postgres import postgres_schema
 from support.search.search_process import Search
 from support.shared import made_once, parse_configuration_once, read_revisions_once
+
+from psy_agents.hpo.workers.worker import PRELOADED, preload
 
 # A shell starts background jobs with SIGINT ignored, and `nohup` with SIGHUP: the commands that tests start would ignore them too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,6 +51,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
     gc.enable()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # The first search may need little, and each worker of later ones would import torch for itself.
+        preload(PRELOADED)
+        forkserver.ensure_running()
 
 
 @pytest.fixture

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import functools
 import io
 import os
 import pickle
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import IO, TypeVar
 
 import pytest
+import sqlalchemy
 from alembic.util import pyfiles
 from kedro.framework.project import configure_project
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -49,6 +52,7 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 def configured() -> None:
     """All copies of the project have the same code, and Kedro looks for its settings in every module that is loaded."""
     configure_project("psy_agents")
+    _copy_new_databases()
 
 
 def read_revisions_once() -> None:
@@ -74,3 +78,26 @@ def parse_configuration_once() -> None:
         return pickle.loads(parsed(file.getvalue())) if isinstance(file, io.StringIO) else load(file)
 
     OmegaConf.load = staticmethod(load_once)
+
+
+def _copy_new_databases() -> None:
+    """MLflow makes a database by all changes that its schema has ever had; later ones in a process are copies of the first."""
+    from mlflow.store.db import utils as mlflow_database
+
+    make = mlflow_database._initialize_tables
+    made = Path(tempfile.mkdtemp(prefix="mlflow_database")) / "mlflow.db"
+    atexit.register(shutil.rmtree, made.parent, ignore_errors=True)
+
+    def initialize(engine: sqlalchemy.Engine) -> None:
+        file = engine.url.database
+        if engine.url.get_backend_name() != "sqlite" or not file or sqlalchemy.inspect(engine).get_table_names():
+            make(engine)
+        elif made.exists():
+            engine.dispose()
+            shutil.copy(made, file)
+        else:
+            make(engine)
+            with engine.connect() as connection:
+                connection.exec_driver_sql("VACUUM INTO ?", (str(made),))
+
+    mlflow_database._initialize_tables = initialize

@@ -49,10 +49,10 @@ class ConfigLoader(OmegaConfigLoader):
         return read
 
     def _merge_configs(self, config: dict[str, Any], env_config: dict[str, Any], key: str, env_path: str) -> dict[str, Any]:
-        """Put ``conf/local`` between the base and the environment."""
+        """Put ``conf/local`` between the base and the environment; a folder without files of the kind costs no merge."""
         if (files := self._local.get(key)):
             config = super()._merge_configs(config, self._merge_and_resolve(key, files), key, self._get_conf_env_path(LOCAL))
-        return super()._merge_configs(config, env_config, key, env_path)
+        return super()._merge_configs(config, env_config, key, env_path) if env_config else config
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """The configuration of this kind; what a caller changes in it changes no later one."""
