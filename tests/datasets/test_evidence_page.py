@@ -11,7 +11,7 @@ from kedro.io import DatasetError, Version
 
 from psy_agents.agents.registry import AGENTS
 from psy_agents.datasets import EvidencePageDataset
-from psy_agents.reporting.evidence_page.page import EvidencePage
+from psy_agents.reporting.evidence_page.made_page import EvidencePage
 
 OLDER = "2026-01-01T00.00.00.000Z"
 

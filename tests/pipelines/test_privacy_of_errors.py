@@ -48,7 +48,7 @@ class Quoting:
 )
 def test_an_unexpected_error_shows_its_type_and_place_only(session, project, monkeypatch, caplog, capfd, quoting, shown):
     plant(project / "data" / "01_raw" / "synthetic")
-    monkeypatch.setattr("psy_agents.pipelines.preprocessing.nodes.prepare_corpus", quoting)
+    monkeypatch.setattr("psy_agents.corpus.prepare.prepare_corpus", quoting)
     with pytest.raises(ProgramError) as caught:
         session().run(runner=SequentialRunner())  # as the command line does: kedro-viz records no other run
     assert str(caught.value).startswith(shown) and "preprocessing/nodes.py:" in str(caught.value)
@@ -59,16 +59,16 @@ def test_an_unexpected_error_shows_its_type_and_place_only(session, project, mon
 
 
 def test_a_file_that_cannot_be_written_is_named_without_the_cell_at_fault(session, project, monkeypatch):
-    from psy_agents.pipelines.preprocessing import nodes
+    from psy_agents.corpus import prepare
 
     plant(project / "data" / "01_raw" / "synthetic")
-    split = nodes.split_corpus
+    split = prepare.split_corpus
 
     def mixed(posts, pairs, settings):
         splits = split(posts, pairs, settings)
         return splits.assign(split=pd.Series([1, *posts["text"][1:]], dtype=object))
 
-    monkeypatch.setattr(nodes, "split_corpus", mixed)
+    monkeypatch.setattr(prepare, "split_corpus", mixed)
     with pytest.raises(UserError, match=r"splits\.parquet cannot be written \(Arrow\w+\)") as caught:
         session().run()
     assert not any(word in "".join(traceback.format_exception(caught.value)) for word in CANARIES)
@@ -77,7 +77,7 @@ def test_a_file_that_cannot_be_written_is_named_without_the_cell_at_fault(sessio
 
 def test_an_unexpected_error_is_shown_whole_on_request(session, project, monkeypatch):
     plant(project / "data" / "01_raw" / "synthetic")
-    monkeypatch.setattr("psy_agents.pipelines.preprocessing.nodes.prepare_corpus", Quoting.error)
+    monkeypatch.setattr("psy_agents.corpus.prepare.prepare_corpus", Quoting.error)
     monkeypatch.setenv("PSY_AGENTS_SHOW_ERRORS", "1")
     with pytest.raises(ValueError, match=POST):
         session().run(runner=SequentialRunner())

@@ -9,7 +9,6 @@ from functools import cached_property
 import pandas as pd
 
 from psy_agents.corpus.fingerprint import data_hash
-from psy_agents.corpus.splitting.leakage import audit_leakage
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,8 @@ class Corpus:
         Raises:
             UserError: they do.
         """
+        from psy_agents.corpus.splitting.leakage import audit_leakage  # Every pipeline that is listed imports this module.
+
         clusters = self.splits.drop_duplicates("post_id").set_index("post_id")["cluster"]
         audit_leakage(self.posts, self.splits, self.posts["post_id"].map(clusters).to_numpy())
 

@@ -12,7 +12,7 @@ from psy_agents.datasets.local import LocalVersionedDataset, local_path
 from psy_agents.datasets.project import shown_path
 from psy_agents.errors import UserError
 from psy_agents.files.atomic import atomic_write
-from psy_agents.reporting.evidence_page.page import EvidencePage
+from psy_agents.reporting.evidence_page.made_page import EvidencePage
 
 
 class EvidencePageDataset(LocalVersionedDataset[EvidencePage, str]):

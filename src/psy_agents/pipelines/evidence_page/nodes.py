@@ -8,7 +8,7 @@ import pandas as pd
 
 from psy_agents.corpus.corpus import Corpus
 from psy_agents.reporting.config import EvidencePageConfig
-from psy_agents.reporting.evidence_page.page import EvidencePage
+from psy_agents.reporting.evidence_page.made_page import EvidencePage
 
 
 def show_agent(agent: str) -> Callable:

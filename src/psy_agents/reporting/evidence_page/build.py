@@ -14,7 +14,8 @@ from psy_agents.evaluation.predictions import gold_table
 from psy_agents.hpo.refit.run_refit import RefitSummary
 from psy_agents.reporting.build import SPLIT, with_gold
 from psy_agents.reporting.config import EvidencePageConfig
-from psy_agents.reporting.evidence_page.page import EvidencePage, evidence_page
+from psy_agents.reporting.evidence_page.made_page import EvidencePage
+from psy_agents.reporting.evidence_page.page import evidence_page
 
 log = logging.getLogger(__name__)
 

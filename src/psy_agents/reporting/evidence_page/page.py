@@ -17,6 +17,7 @@ from psy_agents.corpus.fingerprint import hashed_id
 from psy_agents.evaluation.scored_pairs import ScoredPairs
 from psy_agents.evaluation.spans import word_spans
 from psy_agents.reporting.config import EvidencePageConfig
+from psy_agents.reporting.evidence_page.made_page import EvidencePage
 from psy_agents.reporting.evidence_page.outcomes import OutcomeCounts, count_outcomes
 from psy_agents.reporting.evidence_page.redaction import WORDS_A_BLOCK, block_flags, character_flags, n_blocks, runs
 from psy_agents.reporting.templating import render
@@ -46,14 +47,6 @@ OUTCOMES = (
     OutcomeFilter("unknown", "Place not known", "?", spans_only=True),
 )
 """The page's script relies on this order."""
-
-
-@dataclass(frozen=True)
-class EvidencePage:
-    """A page, and whether it holds text of posts."""
-
-    html: str
-    reveals_text: bool
 
 
 @dataclass(frozen=True)
