@@ -24,7 +24,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,8 +141,11 @@ def run_all(left: list[Training], arguments: argparse.Namespace) -> None:
     """Train in processes, and write each training as it ends."""
     deadline = float("inf") if arguments.minutes is None else time.monotonic() + 60 * arguments.minutes
     threads = max(1, len(os.sched_getaffinity(0)) // arguments.processes)
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(arguments.processes, mp_context=context, initializer=start_worker, initargs=(arguments, threads))
+    start: dict[str, Any] = {"initializer": start_worker, "initargs": (arguments, threads)}
+    if arguments.processes == 1:
+        pool: Executor = ThreadPoolExecutor(1, **start)
+    else:
+        pool = ProcessPoolExecutor(arguments.processes, mp_context=multiprocessing.get_context("spawn"), **start)
     queue: Iterator[Training] = iter(left)
     running: set[Future] = set()
     with pool, arguments.out.open("a") as table:

@@ -98,7 +98,7 @@ def test_the_new_export_format_is_written_and_described(project):
 def test_the_tests_of_the_recipes_pass_and_their_files_are_clean(tmp_path):
     copy = tmp_path / "project"
     for name in ("src", "tests"):
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.egg-info"))
     for name in ("pyproject.toml", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, copy)
     files = [file for title in RECIPES for file in follow_recipe(title, copy)]
