@@ -47,7 +47,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What stays until the end is never looked through again, and the rest seldom."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
     gc.enable()
@@ -55,6 +54,11 @@ def pytest_collection_finish() -> None:
         # The first search may need little, and each worker of later ones would import torch for itself.
         preload(PRELOADED)
         forkserver.ensure_running()
+
+
+def pytest_sessionfinish() -> None:
+    """pytest looks five times through all that is left."""
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Bars are shown on a terminal alone, and log lines above them."""
+"""Bars are shown on a terminal alone, and log lines above them; tables are as wide as the terminal."""
 
 import os
 import pty
@@ -8,12 +8,14 @@ import sys
 
 import pytest
 
+from psy_agents.files.terminal import WIDE
+
 PROGRAM = """
 import logging
 from rich.progress import Progress
-from psy_agents.files.terminal import new_console, shown_below_logs
+from psy_agents.files.terminal import error_console, shown_below_logs
 logging.basicConfig(format="%(message)s")
-console = new_console()
+console = error_console()
 print(console.is_interactive)
 if console.is_interactive:
     progress = Progress(console=console, auto_refresh=False)
@@ -60,3 +62,15 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines():
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+def width(**environment) -> int:
+    clean = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    program = "from psy_agents.files.terminal import output_console; print(output_console().width)"
+    shown = subprocess.run([sys.executable, "-c", program], env=clean | environment, capture_output=True, text=True, check=True)
+    return int(shown.stdout)
+
+
+def test_a_file_gets_tables_in_their_whole_width_unless_the_user_gives_one():
+    assert width() == WIDE > 150
+    assert width(COLUMNS="90") == 90

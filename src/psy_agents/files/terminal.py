@@ -1,8 +1,9 @@
-"""The terminal: whether bars can be shown on it, and log lines beside them."""
+"""The terminal: its width, whether bars can be shown on it, and log lines beside them."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,8 +11,16 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import Progress
 
+WIDE = 200
+"""Columns for tables that a file or another program gets; a terminal has its own number."""
 
-def new_console() -> Console:
+
+def output_console() -> Console:
+    """The standard output. `COLUMNS` sets its width anywhere."""
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
+
+
+def error_console() -> Console:
     """The error stream; a terminal only where it is one: FORCE_COLOR would otherwise write bars to a file."""
     return Console(stderr=True, force_terminal=sys.stderr.isatty())
 

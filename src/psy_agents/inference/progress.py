@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from psy_agents.files.terminal import new_console, shown_below_logs
+from psy_agents.files.terminal import error_console, shown_below_logs
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class PostsProgress:
 
     def __init__(self, agent: str, total: int, console: Console | None = None) -> None:
         self._agent, self._total, self._done, self._skipped = agent, total, 0, 0
-        self._console = console or new_console()
+        self._console = console or error_console()
         self._progress: Progress | None = None
         self._shown = ExitStack()
 

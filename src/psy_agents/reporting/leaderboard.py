@@ -89,11 +89,12 @@ def pinned_parameters(agent: str, encoder: str, params: Mapping[str, Any]) -> st
 def print_leaderboard(table: pd.DataFrame) -> None:
     """Print the table to the terminal, agent by agent, and below each the parameters of its first row, to copy."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table as TerminalTable
     from rich.text import Text
 
-    console = Console()
+    from psy_agents.files.terminal import output_console
+
+    console = output_console()
     if table.empty:
         console.print("No trial on this corpus has completed: run a stage of the search first.")
     for caption, rows, best in _by_agent(table):

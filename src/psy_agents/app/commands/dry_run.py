@@ -128,10 +128,10 @@ def print_plan(rows: Sequence[PlannedStage], checkpoints: Path) -> None:
         checkpoints: the folder of weights.
     """
     from rich import box
-    from rich.console import Console
     from rich.filesize import decimal
     from rich.table import Table
 
+    from psy_agents.files.terminal import output_console
     from psy_agents.hpo.disk import free_bytes
     from psy_agents.hpo.estimate import duration
     from psy_agents.hpo.plan import counted_trials
@@ -153,7 +153,7 @@ def print_plan(rows: Sequence[PlannedStage], checkpoints: Path) -> None:
             "not measured" if row.hours is None else duration(*row.hours),
             "not known" if row.disk_bytes is None else decimal(row.disk_bytes),
         )
-    console = Console()
+    console = output_console()
     console.print(table)
     trainings = sum(row.trials for row in rows if row.stage == REFIT)
     counts = [counted_trials(rows)] if any(row.stage != REFIT for row in rows) else []

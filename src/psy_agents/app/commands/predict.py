@@ -49,9 +49,10 @@ def _print_json(predicted: list[dict[str, Prediction]]) -> None:
 def _print_table(title: str | None, predicted: Mapping[str, Prediction]) -> None:
     """The probability, decision and quotes of each criterion."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from psy_agents.files.terminal import output_console
 
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("criterion", "predicted", "probability", "evidence"):
@@ -60,4 +61,4 @@ def _print_table(title: str | None, predicted: Mapping[str, Prediction]) -> None
         probability = "" if each.probability is None else f"{each.probability:.3f}"
         quotes = "\n".join(f"“{span.quote}”" for span in each.spans or ())
         table.add_row(Text(criterion), "yes" if each.predicted else "no", probability, Text(quotes))
-    Console().print(table)
+    output_console().print(table)

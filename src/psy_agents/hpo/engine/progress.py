@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from psy_agents.files.terminal import new_console, shown_below_logs
+from psy_agents.files.terminal import error_console, shown_below_logs
 from psy_agents.hpo.protocol import EpochReport
 from psy_agents.hpo.study.records import ScoredOn, StageInfo, StageResult, TrialRecord
 from psy_agents.training.learning_curve import best_value
@@ -27,7 +27,7 @@ class ProgressDisplay:
     """
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or new_console()
+        self._console = console or error_console()
         self._progress: Progress | None = None
         self._shown = ExitStack()
         self._workers: dict[int, TaskID] = {}
