@@ -21,16 +21,8 @@ from psy_agents.hpo.study.records import Failure
 from psy_agents.hpo.workers.start_method import IGNORED_SIGNALS, START_METHOD
 from psy_agents.hpo.workers.worker_process import Message, Reported, WorkerJob, serve
 
-PRELOADED = (
-    "torch",
-    "transformers.modeling_utils",
-    "transformers.models.auto.modeling_auto",
-    "transformers.models.auto.tokenization_auto",
-    "transformers.models.bert.modeling_bert",  # The default encoder's.
-    "psy_agents.hpo.objective",
-    "psy_agents.hpo.refit.objectives",
-)
-"""Modules that the workers of a search or a refit need: imported once, each worker starts a second earlier."""
+PRELOADED = ("torch", "transformers.modeling_utils", "psy_agents.hpo.objective")
+"""Modules that every worker of a search needs."""
 
 
 @dataclass(frozen=True)
