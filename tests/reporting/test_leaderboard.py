@@ -9,7 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from psy_agents.agents.registry import spec
-from psy_agents.reporting.leaderboard import leaderboard_page, leaderboard_table, print_leaderboard
+from psy_agents.reporting.leaderboard import FIRST, SHOWN, leaderboard_page, leaderboard_table, print_leaderboard
 from psy_agents.training.config import TrainingSettings
 
 DISTRIBUTIONS = {"encoder": CategoricalDistribution(["hub/a", "hub/b"]), "learning_rate": FloatDistribution(1e-6, 1e-1)}
@@ -108,6 +108,16 @@ def test_page_and_terminal_show_every_row(table, capsys):
     assert all(f"{value:.3f}" in printed for value in table["validation"])
     lines = [line.rpartition(" ")[2] for line in printed.splitlines() if "--params" in line]
     assert lines == table.groupby("agent", sort=False)["params"].first().tolist(), "each whole in one line, to be copied"
+
+
+@pytest.mark.parametrize(("columns", "names"), [(200, SHOWN), (80, FIRST)])
+def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_header(table, capsys, monkeypatch, columns, names):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_leaderboard(table)
+    lines = capsys.readouterr().out.splitlines()
+    heads = [line.split() for line in lines if line.startswith(" stage ")]
+    assert heads == [list(names)] * table["agent"].nunique()
+    assert max(len(line) for line in lines if "--params" not in line) <= columns
 
 
 def test_without_a_complete_trial_the_leaderboard_is_empty_and_says_so(capsys):

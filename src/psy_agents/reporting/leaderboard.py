@@ -26,6 +26,8 @@ COLUMNS = (
     "trials", "epochs", "hours", "params", "study",
 )  # fmt: skip
 SHOWN = ("stage", "encoder", "validation", "baseline", "test", "parameters", "ms/post", "trials", "epochs", "time")
+FIRST = ("stage", "encoder", "validation", "baseline", "test", "trials")
+"""What a terminal shows that is too narrow for all."""
 
 
 def leaderboard_table(
@@ -97,13 +99,21 @@ def print_leaderboard(table: pd.DataFrame) -> None:
     console = output_console()
     if table.empty:
         console.print("No trial on this corpus has completed: run a stage of the search first.")
-    for caption, rows, best in _by_agent(table):
+
+    def made(caption: str, rows: Sequence[Sequence[str | int | None]], names: Sequence[str]) -> TerminalTable:
         shown = TerminalTable(title=caption, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for name in SHOWN:
+        for name in names:
             shown.add_column(name, overflow="fold")
         for row in rows:
-            shown.add_row(*(str(cell) if cell is not None else "" for cell in row))
-        console.print(shown)
+            cells = dict(zip(SHOWN, row, strict=True))
+            shown.add_row(*("" if cells[name] is None else str(cells[name]) for name in names))
+        return shown
+
+    for caption, rows, best in _by_agent(table):
+        whole = made(caption, rows, SHOWN)
+        # Its least width breaks no word; below it, headers would be cut inside words.
+        fits = console.measure(whole, options=console.options.update(width=10_000)).minimum <= console.width
+        console.print(whole if fits else made(caption, rows, FIRST))
         console.print(Text(f"  best parameters: --params {best}\n"), soft_wrap=True)
 
 
