@@ -28,7 +28,7 @@ for names, params in json.loads(sys.argv[1]):
 
 def run(project: Path, *command: str) -> None:
     """A command in the copy that succeeds."""
-    environment = {name: value for name, value in project_environment(project).items() if not name.startswith("PYTEST_")}
+    environment = project_environment(project)
     environment["PYTHONPATH"] += f":{project / 'tests'}"
     ended = subprocess.run([sys.executable, *command], cwd=project, env=environment, capture_output=True, text=True, timeout=1800)
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]

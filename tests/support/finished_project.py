@@ -57,7 +57,7 @@ def _plant_words(corpus: Path) -> None:
 def run_all(project: Path, encoder: Path) -> subprocess.CompletedProcess:
     """``kedro run --pipelines full_hpo_all`` in the test environment, as a user's shell does."""
     silencing = ("CI", "DO_NOT_TRACK", "KEDRO_DISABLE_TELEMETRY", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY")
-    environment = {name: value for name, value in project_environment(project).items() if name not in silencing and "PYTEST" not in name}
+    environment = {name: value for name, value in project_environment(project).items() if name not in silencing}
     given = f"training.precision=float32,training.fixed.encoder={encoder},training.fixed.max_length=128"
     return subprocess.run(
         [sys.executable, "-m", "kedro", "run", "--env", "test", "--pipelines", "full_hpo_all", "--params", given],

@@ -19,7 +19,8 @@ def copy_project(folder: Path, *, code: bool = False) -> None:
 
 
 def project_environment(folder: Path) -> dict[str, str]:
-    """That of a command in the copy: its own code if it has any, no hub, and nothing that would override parameters."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HPO_", "KEDRO_"))}
+    """That of a command in the copy: its own code if it has any, no hub, and nothing of pytest or that would override parameters."""
+    overriding = ("HPO_", "KEDRO_")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(overriding) and "PYTEST" not in name}
     owner = folder if any((folder / "src").iterdir()) else ROOT
     return {**inherited, "PYTHONPATH": str(owner / "src"), "HF_HUB_OFFLINE": "1"}
