@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+import transformers.modeling_utils  # noqa: F401
+
 from psy_agents.inference import predict_file as predict
 from psy_agents.inference import shards
 from psy_agents.inference.config import PredictConfig

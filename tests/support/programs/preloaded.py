@@ -24,8 +24,6 @@ from typing import NoReturn
 
 from support.waiting import PATIENCE, wait_for
 
-from psy_agents.hpo.workers.worker import PRELOADED
-
 
 def environment(source: Path | None = None) -> dict[str, str]:
     """That of a process which finds this package, or the one in ``source``, and the tests' modules."""
@@ -102,11 +100,7 @@ def _serve() -> None:
                 return
             request = json.loads(line)
             folder = Path(request["folder"])
-            # Imported here, for this and all later children.
-            main = importlib.import_module(request["module"]).main
-            if "torch" in sys.modules:
-                for name in PRELOADED:
-                    importlib.import_module(name)
+            main = importlib.import_module(request["module"]).main  # Imported here, for this and all later children.
             pid = os.fork()
             if pid == 0:
                 _run(main, request["arguments"], folder)

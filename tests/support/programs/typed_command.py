@@ -11,10 +11,10 @@ import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 import optuna  # noqa: F401
 import sklearn.linear_model  # noqa: F401
 import torch  # noqa: F401
-import transformers  # noqa: F401
+import transformers.modeling_utils  # noqa: F401
 from kedro.framework.session import KedroSession  # noqa: F401
 
-from psy_agents.hpo import run_stage  # noqa: F401
+from psy_agents.hpo import objective, run_stage  # noqa: F401
 from psy_agents.hpo.refit import run_refit  # noqa: F401
 from psy_agents.inference import predictor  # noqa: F401
 

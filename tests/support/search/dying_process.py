@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import transformers.modeling_utils  # noqa: F401
 from optuna.trial import FrozenTrial, TrialState
 from support.programs.preloaded import start
 
