@@ -102,15 +102,18 @@ def ensemble(trained, tmp_path):
 
 def test_each_member_of_an_ensemble_has_a_graph_of_its_own(ensemble, trained, monkeypatch):
     before = psy_agents.load(ensemble).predict(TEXTS)
-    first, write = [], onnx._write
+    written, write = [], onnx._write
 
     def write_once(graph, example, target):  # Both members are the same agent, and a graph takes seconds.
-        shutil.copy(first[0], target) if first else write(graph, example, target)
-        first.append(target)
+        if written:
+            shutil.copy(written[0], target)
+        else:
+            write(graph, example, target)
+        written.append(target)
 
     monkeypatch.setattr(onnx, "_write", write_once)
     result = Onnx().export(ensemble)
-    assert result.deviation < 1e-4 and len(set(first)) == 2 and not (ensemble / "model.onnx").exists()
+    assert result.deviation < 1e-4 and len(set(written)) == 2 and not (ensemble / "model.onnx").exists()
     examples = re.findall(r"```python\n(.*?)```", result.text, re.S)
     assert [f"member_{number}" in example for number, example in enumerate(examples, 1)] == [True, True]
     for example in examples:
