@@ -16,9 +16,12 @@ from psy_agents.training.config import TrainingSettings
 N = 4
 
 
-def stage(search, objective, setup, workers=None):
-    """Run N small trials."""
-    given = {"name": "stage0", "label": "gpu", "n_trials": N, "epochs": 1, "patience": 1}
+pytestmark = pytest.mark.usefixtures("cuda")
+
+
+def stage(search, objective, setup, workers=None, n_trials=N):
+    """Run small trials."""
+    given = {"name": "stage0", "label": "gpu", "n_trials": n_trials, "epochs": 1, "patience": 1}
     with StudyStore(search.store) as store:
         runner = StageRunner(
             StageConfig(**given, workers=workers or {"count": 1, "threads": 1}),
@@ -29,13 +32,22 @@ def stage(search, objective, setup, workers=None):
         return runner.run()
 
 
-def test_a_kernel_that_asserts_costs_an_attempt_and_a_fresh_process_but_no_trial(search):
-    stage(search, "Asserting", {"mishaps": [1]})
+@pytest.mark.parametrize("captured", [False, True])
+def test_a_kernel_that_asserts_costs_an_attempt_and_a_fresh_process_but_no_trial(search, captured):
+    stage(search, "Asserting", {"mishaps": [1], "captured": captured})
     assert search.failures() == ["device error"]
     assert [record.state for record in search.records()] == ["complete"] * N
     process = {number: pid for number, pid, _ in search.diary_lines()}
     assert process[0] == process[1] != process[2] == process[3]
     assert not torch.cuda.is_initialized() or torch.ones(1, device="cuda").item() == 1
+
+
+def test_too_little_memory_for_a_graph_is_met_with_half_the_micro_batch_in_a_fresh_process(search):
+    stage(search, "TooLargeForAGraph", {}, n_trials=1)
+    assert search.failures() == ["out of memory"]
+    assert [record.state for record in search.records()] == ["complete"]
+    (_, first, before), (_, second, after) = search.diary_lines()
+    assert (before, after) == (1, 2) and first != second
 
 
 @pytest.fixture

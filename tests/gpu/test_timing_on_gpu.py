@@ -1,5 +1,6 @@
 """What a search times before its first trial, on a device: an epoch, and how many trials run at a time."""
 
+import pytest
 import torch
 from support import tiny_agents
 
@@ -9,6 +10,8 @@ from psy_agents.hpo.workers.resources import visible_gpus
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.timing import steps_per_second, time_epoch
 from psy_agents.training.trainer import TrainingData, TrainingRun
+
+pytestmark = pytest.mark.usefixtures("cuda")
 
 
 def test_an_epoch_is_timed_after_each_shape_was_prepared(encoders, corpus):

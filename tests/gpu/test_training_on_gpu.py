@@ -11,6 +11,8 @@ from psy_agents.inference.predictor import Predictor
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.trainer import TrainingData, TrainingRun
 
+pytestmark = pytest.mark.usefixtures("cuda")
+
 
 def new_run(corpus, encoder, agent, *, epochs=2, settings=None, **changes):
     settings = TrainingSettings(precision="bfloat16", **(settings or {}))

@@ -17,6 +17,7 @@ import torch
 
 from psy_agents.agents.encoders.loading import locate_encoder, max_positions
 from psy_agents.agents.losses import positive_weight
+from psy_agents.agents.model import AgentModel
 from psy_agents.agents.registry import new_agent
 from psy_agents.agents.saved.agent import Decisions, InferenceSettings, save_agent
 from psy_agents.agents.saved.description import SavedTraining
@@ -111,7 +112,7 @@ class TrainingRun:
         elif settings.short_last_layer:
             self.agent.enable_short_last_layer(self.device, self.precision)
         self.agent.cast_base(self.precision)
-        self.graphs = self._new_graphs()
+        self.graphs = new_graphs(self.agent, self.device, settings)
         self.tokenizer = data.tokenizer(folder)
         self.train_tables, self.validation_tables, lengths = data.tables(
             folder, config, max_positions(self.agent.encoders[0]), self.device
@@ -154,18 +155,6 @@ class TrainingRun:
     def _tokens_of_pairs(self) -> np.ndarray:
         """Tokens of all windows of each training pair."""
         return np.add.reduceat(self.train_tables.lengths, self.train_tables.first_window[:-1])
-
-    def _new_graphs(self) -> Graphs | None:
-        if self.device.type != "cuda" or self.settings.cuda_graphs == "off":
-            return None
-        if self.settings.gradient_checkpointing and any(map(has_dropout, self.agent.encoders)):
-            reason: str | None = "gradient checkpointing keeps the states of random generators for its dropout"
-        else:
-            reason = why_agent_not_captured(self.agent)
-        if reason is not None:
-            log.info("%s runs without CUDA graphs: %s", self.agent.encoders[0].config.model_type, reason)
-            return None
-        return CudaGraphs(self.device, "steps", "training.cuda_graphs")
 
     @property
     def train_windows(self) -> Windows:
@@ -307,3 +296,17 @@ class TrainingRun:
             InferenceSettings(self.settings.unit, str(self.precision).removeprefix("torch."), self.settings.evaluation_tokens),
             SavedTraining(corpus=self.data.corpus, posts=self.data.n_posts, date=datetime.now(UTC).date().isoformat()),
         )
+
+
+def new_graphs(agent: AgentModel, device: torch.device, settings: TrainingSettings) -> Graphs | None:
+    """Graphs for a run's steps and evaluation; None where nothing is captured."""
+    if device.type != "cuda" or settings.cuda_graphs == "off":
+        return None
+    if settings.gradient_checkpointing and any(map(has_dropout, agent.encoders)):
+        reason: str | None = "gradient checkpointing keeps the states of random generators for its dropout"
+    else:
+        reason = why_agent_not_captured(agent)
+    if reason is not None:
+        log.info("%s runs without CUDA graphs: %s", agent.encoders[0].config.model_type, reason)
+        return None
+    return CudaGraphs(device, "steps", "training.cuda_graphs")

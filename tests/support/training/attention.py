@@ -18,8 +18,12 @@ def attention_by_mask(monkeypatch):
     def attend(query, key, value, scale, queries, keys, reach=packing.ALL):
         if not isinstance(queries, FixedRow):
             return per_window(query, key, value, scale, queries, keys, reach)
-        assert reach == packing.ALL
         mask = window_of_each_token(queries, query.shape[2]).unsqueeze(1) == window_of_each_token(keys, key.shape[2])
+        if reach != packing.ALL:  # Both have one layout.
+            places = torch.arange(query.shape[2])
+            ahead = places - places.unsqueeze(1)
+            mask &= (ahead >= -(query.shape[2] if reach.before is None else reach.before))
+            mask &= (ahead <= (query.shape[2] if reach.after is None else reach.after))
         return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scale)
 
     for module in (packing, short_last_layer):

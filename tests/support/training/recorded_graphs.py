@@ -10,7 +10,15 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from psy_agents.agents.encoders.capturing import as_if_capturing
 from psy_agents.training.step.graphs import Graphs
+
+
+def _reads_a_value(func: Any, args: tuple) -> bool:
+    """Whether the operator hands Python a tensor's value, or a tensor whose shape depends on values."""
+    if func is torch.ops.aten.index.Tensor:
+        return any(index is not None and index.dtype == torch.bool for index in args[1])
+    return bool({torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape} & set(func.tags))
 
 
 class _Recorder(TorchDispatchMode):
@@ -24,6 +32,8 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
+        if _reads_a_value(func, args):
+            raise RuntimeError(f"operation not permitted when stream is capturing: {func}")
         written = [
             value
             for argument, value in zip(func._schema.arguments, args, strict=False)
@@ -49,7 +59,8 @@ class RecordedGraphs(Graphs):
         captured: number of captures. error: raised in place of the next capture.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "steps", setting: str = "training.cuda_graphs") -> None:
+        super().__init__(what, setting)
         self.captured = 0
         self.replayed = 0
         self.error: BaseException | None = None
@@ -57,19 +68,18 @@ class RecordedGraphs(Graphs):
     def on_stream(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def capture(self, function: Callable[[], Any]) -> Callable[[], Any] | None:
+    def _record(self, function: Callable[[], Any]) -> Callable[[], Any]:
         if self.error is not None:
-            if isinstance(self.error, torch.OutOfMemoryError):
-                raise self.error
-            self.failed = True
-            return None
+            raise self.error
         generator = torch.get_rng_state()
         recorder = _Recorder()
-        with recorder:
-            results = function()
-        torch.set_rng_state(generator)
-        for storage, content in recorder.before.values():
-            storage.copy_(content)
+        try:
+            with as_if_capturing(), recorder:
+                results = function()
+        finally:
+            torch.set_rng_state(generator)
+            for storage, content in recorder.before.values():
+                storage.copy_(content)
         self.captured += 1
 
         def replay() -> Any:

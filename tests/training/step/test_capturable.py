@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.tiny_agents import parameters
 
-from psy_agents.agents.encoders.capturing import META, _as_if_capturing, _CaptureRules
+from psy_agents.agents.encoders.capturing import META, _CaptureRules, as_if_capturing
 from psy_agents.agents.registry import AGENTS
 from psy_agents.training.config import TrainingSettings
 from psy_agents.training.step.buckets import Buckets
@@ -45,7 +45,7 @@ def test_a_captured_function_neither_waits_for_the_gpu_nor_copies_from_the_cpu(
     step = TrainingStep(agent_on_meta, run.optimiser, tables, frozen, config, 1.0, torch.float32)
     forward = Forward(agent_on_meta, tables, 512, torch.float32, frozen)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # It knows no tensors without values.
-    with _as_if_capturing(), _CaptureRules():
+    with as_if_capturing(), _CaptureRules():
         loss = step.add_gradients(tables.fixed_batch(index, bucket, frozen), *counts.unbind())
         output = forward.logits(tables.take_fixed(index, bucket, frozen))
     assert loss.device == META and all(p.grad is not None for p in agent_on_meta.parameters() if p.requires_grad)

@@ -59,7 +59,7 @@ def why_not_captured(encoder: nn.Module, packed: bool) -> str | None:
     weights = {name: tensor.to(META) for name, tensor in chain(encoder.named_parameters(), encoder.named_buffers())}
     attention = packed_attention_in(encoder, packing) if packed else nullcontext()
     try:
-        with attention, _as_if_capturing(), torch.no_grad(), _CaptureRules():
+        with attention, as_if_capturing(), torch.no_grad(), _CaptureRules():
             torch.func.functional_call(encoder, weights, (), inputs)
     except _Uncapturable as reason:
         return str(reason)
@@ -67,7 +67,7 @@ def why_not_captured(encoder: nn.Module, packed: bool) -> str | None:
 
 
 @contextmanager
-def _as_if_capturing() -> Iterator[None]:
+def as_if_capturing() -> Iterator[None]:
     """In this context code that asks torch is answered that a graph is being captured; transformers then omits no mask."""
     before = torch.cuda.is_current_stream_capturing
     torch.cuda.is_current_stream_capturing = lambda: True

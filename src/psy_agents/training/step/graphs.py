@@ -22,16 +22,39 @@ log = logging.getLogger(__name__)
 
 
 class Graphs(ABC):
-    """Captures functions. Once a capture has failed, every function runs as it is."""
+    """Captures functions. Once a capture has failed, every function runs as it is.
 
-    failed = False
+    Args:
+        what: what runs in them, for the log.
+        setting: the name of the setting that turns them off.
+    """
 
-    @abstractmethod
+    def __init__(self, what: str, setting: str) -> None:
+        self._what, self._setting, self.failed = what, setting, False
+
     def capture(self, function: Callable[[], Any]) -> Callable[[], Any] | None:
         """A function that repeats what this one does, and returns the tensors that it returned; None if it cannot be captured.
 
         The capture itself changes no tensor and no generator.
+
+        Raises:
+            RuntimeError: memory ran out. A caller that halves its batches must see this, so it is not a failed capture.
         """
+        try:
+            return self._record(function)
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            # Leaving the graph raises an error of its own; the one behind it says more.
+            cause = error.__context__ or error
+            said = f"{type(cause).__name__}: " + str(cause).strip().partition("\n")[0]
+            log.warning("%s", f"{self._what} run without CUDA graphs ({self._setting}): a capture failed, {said}")
+            self.failed = True
+            return None
+
+    @abstractmethod
+    def _record(self, function: Callable[[], Any]) -> Callable[[], Any]:
+        """See `capture`; raises whatever the capture failed with."""
 
     @abstractmethod
     def on_stream(self) -> AbstractContextManager[None]:
@@ -68,14 +91,11 @@ class CudaGraphs(Graphs):
 
     All run on the same stream: a weight's gradient is added on the stream on which its autograd node was made, and a capture fails if
     that is another one. Sharing the pool is safe in any order of replays, because nothing in it is read after the next replay.
-
-    Args:
-        what: what runs in them, for the log.
-        setting: the name of the setting that turns them off.
     """
 
     def __init__(self, device: torch.device, what: str, setting: str) -> None:
-        self._device, self._what, self._setting = device, what, setting
+        super().__init__(what, setting)
+        self._device = device
         self._stream = torch.cuda.Stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
@@ -96,26 +116,18 @@ class CudaGraphs(Graphs):
         finally:
             current.wait_stream(self._stream)
 
-    def capture(self, function: Callable[[], Any]) -> Callable[[], Any] | None:
-        """See `Graphs.capture`.
-
-        Raises:
-            RuntimeError: memory ran out. A caller that halves its batches must see this, so it is not a failed capture.
-        """
+    def _record(self, function: Callable[[], Any]) -> Callable[[], Any]:
         graph = torch.cuda.CUDAGraph()
         collecting = gc.isenabled()
         gc.disable()  # A collected graph or event of an earlier trial would be destroyed while the stream captures.
         try:
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 results = function()
-        except RuntimeError as error:
+        except RuntimeError:
             # The generator still believes in the capture and would refuse to draw; its copy does not, and draws the same numbers.
             generator = torch.cuda.default_generators[self._stream.device_index]
             generator.graphsafe_set_state(generator.clone_state())
-            if is_out_of_memory(error):
-                raise
-            self._give_up(error)
-            return None
+            raise
         finally:
             if collecting:
                 gc.enable()
@@ -125,13 +137,6 @@ class CudaGraphs(Graphs):
             return results
 
         return replay
-
-    def _give_up(self, error: RuntimeError) -> None:
-        self.failed = True
-        # Leaving the graph raises an error of its own; the one behind it says more.
-        cause = error.__context__ or error
-        said = f"{type(cause).__name__}: " + str(cause).strip().partition("\n")[0]
-        log.warning("%s", f"{self._what} run without CUDA graphs ({self._setting}): a capture failed, {said}")
 
 
 def why_agent_not_captured(agent: AgentModel) -> str | None:
