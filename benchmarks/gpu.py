@@ -1,8 +1,9 @@
 """What a GPU gives: three commands of at most 200 seconds each, so that a borrowed GPU decides everything in fifteen minutes.
 
     python benchmarks/gpu.py steps     what a training step takes, ours beside the Trainer's
-    python benchmarks/gpu.py equal     the losses of a captured trial beside an uncaptured one, the seconds of an epoch by part, and
-                                       the milliseconds a post of captured and uncaptured predictions
+    python benchmarks/gpu.py equal     the losses of a captured trial beside an uncaptured one, the seconds of an epoch by part, the
+                                       share of captures, the milliseconds a post of captured and uncaptured predictions, and the
+                                       hours of 312 trials
     python benchmarks/gpu.py search    trials an hour of whole searches, ours beside the Trainer's
 
 Each prints JSON lines: first the machine, then the measurements, the most telling first, and what was left out for lack of time. The
@@ -17,7 +18,7 @@ installation: `PYTHONPATH=src python benchmarks/gpu.py steps`.
 
 `steps`: ``ms`` is the median of three rounds in which all rows of a shape take turns, batches included; ``share_of_peak`` is that of
 real tokens' operations (`roofline.training_flops`) of the rate of matrix products at the encoder's shapes; ``kernels`` and ``busy_ms``
-are those of one step (torch.profiler).
+are those of one step (torch.profiler). The first agent of each shape runs uncaptured and without determinism too.
 """
 
 from __future__ import annotations

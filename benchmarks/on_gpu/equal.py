@@ -1,64 +1,78 @@
-"""`gpu.py equal`: the losses of one trial on two ways, the seconds of an epoch by part, and what a prediction takes."""
+"""`gpu.py equal`: the losses of one trial on two ways, what an epoch, its captures, a prediction and a night take."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from on_gpu.encoders import make_corpus, mixed_lengths
+from on_gpu.losses import compare, new_run, ways
+from on_gpu.night import night
 from on_gpu.predicting import predict
-from on_gpu.steps import FIXED
 from on_gpu.trainer import left, now
 
 from psy_agents.corpus.corpus import Corpus
-from psy_agents.training.config import TrainingSettings
 from psy_agents.training.step.buckets import Buckets
 from psy_agents.training.timing import time_evaluation
-from psy_agents.training.trainer import TrainingData, TrainingRun
+from psy_agents.training.trainer import TrainingRun
 
 AGENTS = ("share", "joint")
 
 
 def equal(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator[dict[str, Any]]:
-    """Lines of losses, a line of predictions, then a line of an epoch's parts."""
+    """Lines of losses, of an epoch's parts, of captures and of predictions, the most telling first; then those of a night."""
     posts, longest, epochs = (12, 60, 1) if options.tiny else (160, 300, 2)
     corpus = make_corpus(mixed_lengths(posts, longest), mixed_lengths(posts // 3, longest, seed=1), criteria=2 if options.tiny else 4)
     names = options.encoders or (("bert",) if options.tiny else ("bert", "deberta", "modernbert"))
-    for name in names:
-        for agent in AGENTS[:1] if options.tiny or name != names[0] else AGENTS:
-            if left(ends) < 30 * (not options.tiny):
-                yield {"what": "losses", "encoder": name, "agent": agent, "left_out": "no time is left"}
-                continue
-            yield {"what": "losses", "encoder": name, "agent": agent, **compare(agent, folder(name), corpus, epochs, options.device)}
-    if left(ends) > 30 * (not options.tiny):
-        run = new_run("share", folder(names[0]), corpus, options.device, 1)
-        yield {"what": "predict", "encoder": names[0], "agent": "share", **predict(run, corpus, ways(options.device), options.device)}
-    if left(ends) > 15 * (not options.tiny):
-        yield {"what": "epoch", "encoder": names[0], "agent": "share", **parts(folder(names[0]), corpus, options.device)}
+    first, others = names[0], [(name, AGENTS[0]) for name in names[1:]]
+
+    def losses(name: str, agent: str) -> dict[str, Any]:
+        return {"what": "losses", "encoder": name, "agent": agent, **compare(agent, folder(name), corpus, epochs, options.device)}
+
+    def predictions() -> dict[str, Any]:
+        run = new_run("share", folder(first), corpus, options.device, 1)
+        return {"what": "predict", "encoder": first, "agent": "share", **predict(run, corpus, ways(options.device), options.device)}
+
+    plan: list[tuple[float, Callable[[], dict[str, Any]]]] = [
+        (30, lambda: losses(first, AGENTS[0])),
+        (15, lambda: {"what": "epoch", "encoder": first, "agent": "share", **parts(folder(first), corpus, options.device)}),
+        (30, lambda: {"what": "captures", "encoder": first, "agent": "share", **captures(folder(first), corpus, options)}),
+        (30, predictions),
+        *((30, partial(losses, *each)) for each in (*([] if options.tiny else [(first, AGENTS[1])]), *others)),
+    ]
+    for number, (takes, line) in enumerate(plan, start=1):
+        if left(ends) < takes * (not options.tiny):
+            yield {"left_out": f"lines {number} to {len(plan)}: no time is left"}
+            break
+        yield line()
+    yield from night(folder("bert" if options.tiny else "minilm"), options, ends)
 
 
-def ways(device: str) -> dict[str, dict[str, Any]]:
-    """Two settings that must train the same; on a CPU, where nothing is captured, they run the same."""
-    return {"captured" if device == "cuda" else "auto": {"cuda_graphs": "auto"}, "uncaptured": {"cuda_graphs": "off"}}
+def captures(encoder: Path, corpus: Corpus, options: Any) -> dict[str, Any]:
+    """What captures take of a trial of 15 epochs, and of its first three: seconds, their number, and their share."""
+    epochs = (1, 2) if options.tiny else (3, 15)
+    run = new_run("share", encoder, corpus, options.device, epochs[-1])
+    if run.graphs is None:
+        return {"left_out": "nothing is captured"}
+    taken: list[float] = []
+    capture = run.graphs.capture
 
+    def timed(function: Callable[[], Any]) -> Callable[[], Any] | None:
+        begin = now(options.device)
+        replay = capture(function)
+        taken.append(now(options.device) - begin)
+        return replay
 
-def compare(agent: str, encoder: Path, corpus: Corpus, epochs: int, device: str) -> dict[str, Any]:
-    """The losses of both ways, step by step: without dropout, whose masks may differ."""
-    found, seconds = {}, {}
-    for way, settings in ways(device).items():
-        run = new_run(agent, encoder, corpus, device, epochs, encoder_dropout=0.0, head_dropout=0.0, **settings)
-        begin = time.perf_counter()
-        found[way] = np.array([loss for epoch in run.epochs() for loss in epoch.losses])
-        seconds[way] = round(time.perf_counter() - begin, 2)
-        del run
-    first, second = found.values()
-    return {
-        "ways": list(found), "steps": len(first), "largest_difference": float(np.abs(first - second).max()),
-        "last_losses": [round(float(losses[-1]), 5) for losses in (first, second)], "seconds": list(seconds.values()),
-    }  # fmt: skip
+    run.graphs.capture = timed
+    found, begin = [], now(options.device)
+    for epoch in run.epochs():
+        if epoch.number in epochs:
+            whole = now(options.device) - begin
+            found.append((len(taken), round(sum(taken), 3), round(whole, 2), round(sum(taken) / whole, 3)))
+    number, seconds, whole, share = zip(*found, strict=True)
+    return {"epochs": epochs, "captures": number, "seconds": seconds, "of_seconds": whole, "share": share}
 
 
 def parts(encoder: Path, corpus: Corpus, device: str) -> dict[str, Any]:
@@ -85,14 +99,3 @@ def time_batches(run: TrainingRun) -> float:
         else:
             tables.batch(pairs)
     return now(run.device.type) - begin
-
-
-def new_run(
-    agent: str, encoder: Path, corpus: Corpus, device: str, epochs: int, *, batch: int = 16, **changes: Any
-) -> TrainingRun:
-    """A trial; changes are hyper-parameters and settings."""
-    settings = {name: changes.pop(name) for name in [*changes] if name in TrainingSettings.model_fields}
-    fixed = FIXED | {"encoder": str(encoder), "batch_size": batch, "max_length": 256} | changes
-    made = TrainingSettings(precision="bfloat16" if device == "cuda" else "float32", fixed=fixed, **settings)
-    data, config = TrainingData(corpus, agent, made), made.hyperparameters({})
-    return TrainingRun(agent, config, made, data, seed=0, epochs=epochs, patience=epochs, keep_weights=False, device=device)

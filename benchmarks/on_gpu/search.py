@@ -7,6 +7,7 @@ arm runs for some seconds; trials an hour are the complete trials after the proc
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -111,7 +112,9 @@ def trainer(encoder: Path, options: Any, way: str, processes: int, seconds: floa
     """So many processes side by side, each of which runs the Trainer's trials one after another."""
     described = json.dumps({"encoder": str(encoder), "way": way, "seconds": seconds, "device": options.device, "tiny": options.tiny})
     command = [sys.executable, "-c", "import on_gpu.search, sys; on_gpu.search.trainer_process(sys.argv[1])", described]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": Path(__file__).parents[1]}
+    # What is found from here; a relative path in PYTHONPATH too.
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(os.path.abspath(place) for place in sys.path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": environment}
     running = [subprocess.Popen(command, **pipes) for _ in range(processes)]
     try:
         if any(each.stdout.readline().strip() != "ready" for each in running):

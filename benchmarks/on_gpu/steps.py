@@ -21,7 +21,8 @@ from psy_agents.training.trainer import TrainingData, TrainingRun
 AGENTS = ("share", "criteria", "evidence", "joint")
 ROUNDS, STEPS = 3, 12  # Different steps of a shape.
 CRITERIA = 2
-UNCAPTURED = ", uncaptured"
+VARIANTS: dict[str, dict[str, Any]] = {", uncaptured": {"cuda_graphs": "off"}, ", not deterministic": {"determinism": "off"}}
+"""Ways to run the first agent of a shape on a GPU, by how the line names them: settings."""
 FIXED = {"encoder_dropout": 0.1, "head_dropout": 0.1, "pooling": "mean", "max_length": 512, "negative_ratio": 100.0}
 
 
@@ -154,14 +155,15 @@ def steps(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator[
         memory: dict[tuple[str, str], float | None] = {}
         if not installed():
             ways = ()
-        uncaptured = [("ours", f"{agents[0]}{UNCAPTURED}")] if device == "cuda" else []
-        for who, way in [*(("ours", agent) for agent in agents), *uncaptured, *(("trainer", way) for way in ways)]:
-            before, graphs = _reset_memory(device), "off" if way.endswith(UNCAPTURED) else "auto"
-            made = (
-                OurSteps(way.removesuffix(UNCAPTURED), encoder, corpus, shape.windows, device, cuda_graphs=graphs)
-                if who == "ours"
-                else TrainerSteps(encoder, corpus, way, shape.windows, device)
-            )
+        ours = {agent: (agent, {}) for agent in agents}
+        if device == "cuda":
+            ours |= {agents[0] + name: (agents[0], settings) for name, settings in VARIANTS.items()}
+        for who, way in [*(("ours", way) for way in ours), *(("trainer", way) for way in ways)]:
+            before = _reset_memory(device)
+            if who == "ours":
+                made = OurSteps(ours[way][0], encoder, corpus, shape.windows, device, **ours[way][1])
+            else:
+                made = TrainerSteps(encoder, corpus, way, shape.windows, device)
             made.seconds_per_step(3)
             arms[who, way], memory[who, way] = made, _peak_memory(device, before)
         counts = {key: max(2, min(100, round(seconds / arm.seconds_per_step(2)))) for key, arm in arms.items()}

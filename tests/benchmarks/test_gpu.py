@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import os
 import subprocess
@@ -20,15 +21,15 @@ BENCHMARKS = ROOT / "benchmarks"
 def printed() -> list[dict]:
     """The lines of all parts, run as one program."""
     words = [sys.executable, str(BENCHMARKS / "gpu.py"), "steps", "equal", "search", "--tiny"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    ended = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    environment = {**os.environ, "PYTHONPATH": "src"}
+    ended = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert ended.returncode == 0, ended.stderr
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 def test_what_it_imports_leads_to_neither_kedro_nor_mlflow():
     seen, left = set(), [BENCHMARKS / "gpu.py", *sorted((BENCHMARKS / "on_gpu").glob("*.py"))]
-    assert len(left) >= 6
+    assert len(left) >= 8
     while left:
         file = left.pop()
         for name in imported(file):
@@ -75,6 +76,18 @@ def test_two_ways_of_a_trial_have_the_same_losses_and_an_epoch_has_its_parts(pri
     assert all(epoch[part] > 0 for part in ("batches", "steps", "evaluation", "scoring"))
 
 
+def test_a_cpu_captures_nothing(printed):
+    assert [line["left_out"] for line in lines(printed, "equal", what="captures")] == ["nothing is captured"]
+
+
+def test_a_nights_hours_are_those_of_four_agents_stages(printed):
+    *agents, sums = lines(printed, "equal", what="night")
+    assert [line["agent"] for line in agents] == ["criteria", "evidence", "share", "joint"]
+    assert sums["trials"] == 312 and sums["hours"] == pytest.approx(sum(line["hours"] for line in agents), abs=0.003)
+    for line in agents:
+        assert line["hours"] == pytest.approx(line["epochs"] * line["epoch_seconds"] / 3600, rel=0.2, abs=0.002)
+
+
 def test_two_ways_of_a_prediction_are_timed_and_are_the_same(printed):
     (line,) = lines(printed, "equal", what="predict")
     assert len(line["ways"]) == 2 and all(each > 0 for name in ("ms", "ms_alone") for each in line[name])
@@ -83,5 +96,8 @@ def test_two_ways_of_a_prediction_are_timed_and_are_the_same(printed):
 
 def test_a_whole_search_gives_trials_an_hour(printed):
     (ours,) = lines(printed, "search", who="ours")
+    (trainer,) = lines(printed, "search", who="trainer")
+    installed = importlib.util.find_spec("accelerate") is not None
+    assert trainer["trials_per_hour"] > 0 if installed else trainer["left_out"] == "accelerate is not installed"
     assert ours["trials"] == 2 and ours["trials_per_hour"] > 0 and ours["workers"] == 1
     assert [line["part"] for line in printed if "seconds" in line and "what" not in line] == ["steps", "equal", "search"]

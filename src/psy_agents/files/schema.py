@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """A seed: what numpy's older generators take."""
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 """A path as a user writes it: ``~`` is the home folder."""
+UNQUOTED_OFF = BeforeValidator(lambda value: "off" if value is False else value)
+"""For a choice that has ``off``, which YAML reads as false unless it stands in quotes."""
 
 
 class Schema(BaseModel):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from psy_agents.files.schema import Schema, UserPath
+from psy_agents.files.schema import UNQUOTED_OFF, Schema, UserPath
 from psy_agents.training.config import CudaGraphsSetting
 
 
@@ -30,7 +30,7 @@ class PredictConfig(Schema):
         "error", description="Posts without text: refused, or left out of the results and counted."
     )
     quotes: bool = Field(False, description="Whether each span carries its quote; the results then hold post text.")
-    cuda_graphs: CudaGraphsSetting = Field(
+    cuda_graphs: Annotated[CudaGraphsSetting, UNQUOTED_OFF] = Field(
         "auto", description="On a GPU: auto captures batches of recurring shapes in CUDA graphs, filled to a few shapes; off does not."
     )
     longest_post: int = Field(1_000_000, ge=1, description="Characters of the longest allowed post; memory grows with it.")

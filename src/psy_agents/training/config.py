@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from psy_agents.agents.config import LossConfig, ModelConfig
 from psy_agents.agents.registry import SENTENCE_AGENTS
-from psy_agents.files.schema import Schema
+from psy_agents.files.schema import UNQUOTED_OFF, Schema
 
 CudaGraphsSetting = Literal["auto", "off"]
 
@@ -71,13 +71,14 @@ class TrainingSettings(Schema):
         description="Keep each layer's input alone for the backward pass and compute the rest again: less memory, about a third more "
         "time. With dropout in the encoder, steps are then not captured in CUDA graphs.",
     )
-    cuda_graphs: CudaGraphsSetting = Field(
+    cuda_graphs: Annotated[CudaGraphsSetting, UNQUOTED_OFF] = Field(
         "auto",
         description="On a GPU: auto captures steps and evaluation in CUDA graphs, on batches filled to a few shapes; off does not.",
     )
-    determinism: Literal["warn", "strict"] = Field(
+    determinism: Annotated[Literal["off", "warn", "strict"], UNQUOTED_OFF] = Field(
         "warn",
-        description="An operation without a deterministic form on this device: warn runs it and warns (GPU); strict ends the search.",
+        description="warn: on a GPU, operations in their deterministic form, and one without such a form warns. strict: on any device, one "
+        "without such a form ends the search. off: as torch is set; on a GPU the same seed may then give other results.",
     )
     keep_freed_memory: bool = Field(
         True, description="A worker keeps freed memory for the next training step instead of returning it to the system (CPU, glibc)."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import torch
 
@@ -18,18 +19,19 @@ NO_SUCH_FORM = re.compile(r"^(\S+)[^.]* does not have a deterministic implementa
 
 
 @contextmanager
-def deterministic(device: torch.device, strict: bool = False) -> Iterator[None]:
-    """In this context operations on a GPU use their deterministic form; those that have none warn.
+def deterministic(device: torch.device, setting: Literal["off", "warn", "strict"]) -> Iterator[None]:
+    """In this context operations use their deterministic form, unless the setting is off.
 
     New memory is not filled: that is a guard against reading what was never written, and takes a kernel for every tensor.
 
     Args:
-        strict: operations without such a form raise, on a CPU too.
+        setting: `TrainingSettings.determinism`.
 
     Raises:
-        UserError: names such an operation.
+        UserError: an operation has no such form, and the setting is strict.
     """
-    if device.type != "cuda" and not strict:
+    strict = setting == "strict"
+    if setting == "off" or (device.type != "cuda" and not strict):
         yield
         return
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()

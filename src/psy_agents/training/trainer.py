@@ -251,7 +251,7 @@ class TrainingRun:
 
     def deterministic(self) -> AbstractContextManager[None]:
         """A context in which operations are as deterministic as the settings ask."""
-        return deterministic(self.device, strict=self.settings.determinism == "strict")
+        return deterministic(self.device, self.settings.determinism)
 
     @contextmanager
     def as_in_an_epoch(self) -> Iterator[None]:
