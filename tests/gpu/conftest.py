@@ -13,14 +13,17 @@ from support.training import tiny_decoders
 from support.training.attention import attention_by_mask
 from support.training.captured_runs import capture_on_cpu
 
+from psy_agents.training.step.graphs import CudaGraphs
+
 __all__ = ["attention_by_mask"]
 
 
 @pytest.fixture
-def cuda():
-    """The device; without one the test is skipped."""
+def cuda(monkeypatch):
+    """The device, on which no capture has failed before; without one the test is skipped."""
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
+    monkeypatch.setattr(CudaGraphs, "_failed_kinds", set())
     return "cuda"
 
 

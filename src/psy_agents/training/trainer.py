@@ -309,4 +309,5 @@ def new_graphs(agent: AgentModel, device: torch.device, settings: TrainingSettin
     if reason is not None:
         log.info("%s runs without CUDA graphs: %s", agent.encoders[0].config.model_type, reason)
         return None
-    return CudaGraphs(device, "steps", "training.cuda_graphs")
+    kind = f"{agent.encoders[0].config.model_type}, {'packed' if agent.packed else 'padded'}"
+    return CudaGraphs(device, "steps", "training.cuda_graphs", kind)

@@ -22,6 +22,7 @@ def graphs(monkeypatch):
     monkeypatch.setattr(torch.cuda, "CUDAGraph", object)
     monkeypatch.setattr(torch.cuda, "default_generators", [generator])
     monkeypatch.setattr(torch.cuda, "graph", leaving_raises_too)
+    monkeypatch.setattr(CudaGraphs, "_failed_kinds", set())
     return CudaGraphs(torch.device("cpu"), "predictions", "cuda_graphs"), replaced
 
 
@@ -56,3 +57,15 @@ def test_a_copy_has_memory_of_its_own(graphs):
     made, _ = graphs
     copy = pickle.loads(pickle.dumps(made))
     assert type(copy) is CudaGraphs and copy._pool is not made._pool
+
+
+def test_what_failed_once_is_not_captured_again_in_its_process(graphs):
+    def of_trial(kind):
+        return CudaGraphs(torch.device("cpu"), "steps", "training.cuda_graphs", kind)
+
+    first = of_trial("bert")
+    with pytest.raises(torch.AcceleratorError):
+        first.capture(lambda: fail(torch.OutOfMemoryError("CUDA out of memory")))
+    assert not of_trial("bert").failed
+    assert first.capture(lambda: fail(RuntimeError("not permitted"))) is None
+    assert of_trial("bert").failed and not of_trial("roberta").failed and not of_trial(None).failed

@@ -10,7 +10,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -91,17 +91,24 @@ class CudaGraphs(Graphs):
 
     All run on the same stream: a weight's gradient is added on the stream on which its autograd node was made, and a capture fails if
     that is another one. Sharing the pool is safe in any order of replays, because nothing in it is read after the next replay.
+
+    Args:
+        kind: what a process captures again and again, for each trial. Once a capture of it has failed none is tried: torch keeps the
+            memory of a failed one until the process ends. The numbers are the same, as every function runs as it is.
     """
 
-    def __init__(self, device: torch.device, what: str, setting: str) -> None:
+    _failed_kinds: ClassVar[set[str]] = set()
+
+    def __init__(self, device: torch.device, what: str, setting: str, kind: str | None = None) -> None:
         super().__init__(what, setting)
-        self._device = device
+        self._device, self._kind = device, kind
+        self.failed = kind in self._failed_kinds
         self._stream = torch.cuda.Stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
-    def __reduce__(self) -> tuple[type, tuple[torch.device, str, str]]:
+    def __reduce__(self) -> tuple[type, tuple[torch.device, str, str, str | None]]:
         """A copy, which another process may get, has a stream and memory of its own."""
-        return type(self), (self._device, self._what, self._setting)
+        return type(self), (self._device, self._what, self._setting, self._kind)
 
     @contextmanager
     def on_stream(self) -> Iterator[None]:
@@ -123,7 +130,9 @@ class CudaGraphs(Graphs):
         try:
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 results = function()
-        except RuntimeError:
+        except RuntimeError as error:
+            if self._kind is not None and not is_out_of_memory(error):
+                self._failed_kinds.add(self._kind)
             # The generator still believes in the capture and would refuse to draw; its copy does not, and draws the same numbers.
             generator = torch.cuda.default_generators[self._stream.device_index]
             generator.graphsafe_set_state(generator.clone_state())
