@@ -154,14 +154,16 @@ def turns(seeds: int, methods: Sequence[str]) -> list[tuple[int, str]]:
     return [(seed, methods[(seed + place) % len(methods)]) for seed in range(seeds) for place in range(len(methods))]
 
 
-def bundled_corpus(max_posts: int | None, validation: float) -> Corpus:
-    """The bundled corpus; what ``validation`` takes more or less than by default, train has less or more."""
+def bundled_corpus(max_posts: int | None, validation: float | None = None) -> Corpus:
+    """The bundled corpus; what ``validation`` takes more or less than by default, train has less or more. None: the default."""
     from psy_agents.corpus.corpus import Corpus
     from psy_agents.corpus.prepare import prepare_corpus, split_corpus
     from psy_agents.corpus.reading.tables import read_json, read_table
 
     folder = PROJECT / "data/01_raw/synthetic"
     usual = SplitSettings()
+    if validation is None:
+        validation = usual.validation
     shares = SplitSettings(train=usual.train + usual.validation - validation, validation=validation, test=usual.test)
     settings = CorpusSettings(max_posts=max_posts, splits=shares)
     posts, annotations = (read_table(folder / name) for name in (settings.files.posts, settings.files.annotations))
