@@ -44,10 +44,10 @@ ARMS = (
     Arm("ours", "packed", 1),
     Arm("trainer", "dynamic", 1),
     Arm("ours", "packed", "auto", takes=120.0),
+    Arm("trainer", "max_length", 1),
     Arm("trainer", "dynamic", 4),
     Arm("trainer", "dynamic", 8, takes=60.0),
     Arm("trainer", "grouped", 4),
-    Arm("trainer", "max_length", 1),
     Arm("trainer", "dynamic", 2),
 )
 TINY_ARMS = (Arm("ours", "packed", 1), Arm("trainer", "dynamic", 1))

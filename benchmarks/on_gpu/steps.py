@@ -21,8 +21,9 @@ from psy_agents.training.trainer import TrainingData, TrainingRun
 AGENTS = ("share", "criteria", "evidence", "joint")
 ROUNDS, STEPS = 3, 12  # Different steps of a shape.
 CRITERIA = 2
-VARIANTS: dict[str, dict[str, Any]] = {", uncaptured": {"cuda_graphs": "off"}, ", not deterministic": {"determinism": "off"}}
-"""Ways to run the first agent of a shape on a GPU, by how the line names them: settings."""
+UNCAPTURED, NOT_DETERMINISTIC = ", uncaptured", ", not deterministic"
+VARIANTS: dict[str, dict[str, Any]] = {UNCAPTURED: {"cuda_graphs": "off"}, NOT_DETERMINISTIC: {"determinism": "off"}}
+"""Settings of the ways to run a shape's first agent on a GPU, by how a line names them; the second one at each encoder's first shape."""
 FIXED = {"encoder_dropout": 0.1, "head_dropout": 0.1, "pooling": "mean", "max_length": 512, "negative_ratio": 100.0}
 
 
@@ -139,12 +140,17 @@ def steps(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator[
     shapes, seconds = (TINY_SHAPES, 0.05) if options.tiny else (SHAPES, 0.6)
     named = options.encoders or (("bert",) if options.tiny else (*ENCODERS, DECODER))
     names = [name for name in named if name != DECODER]
-    plan: list[tuple[str, Shape, tuple[str, ...], tuple[str, ...]]] = [(name, shapes[0], AGENTS, ("dynamic",)) for name in names[:1]]
-    plan += [(name, shape, AGENTS[:1], ("dynamic",)) for shape in shapes for name in names if (name, shape) != (names[0], shapes[0])]
+    plan: list[tuple[str, Shape, tuple[str, ...], tuple[str, ...]]] = []
+    if names:
+        # The first encoder at all shapes and the others at the first shape come first.
+        first, others = names[0], names[1:]
+        order = [(first, shapes[1]), *((name, shapes[0]) for name in others), *((first, shape) for shape in shapes[2:])]
+        order += [(name, shape) for shape in shapes[1:] for name in others]
+        plan = [(first, shapes[0], AGENTS, ("dynamic",)), *((name, shape, AGENTS[:1], ("dynamic",)) for name, shape in order)]
+        if not options.tiny:
+            plan.insert(5, (first, MIXED, ("criteria",), ("dynamic", "grouped", "max_length")))
     if DECODER in named:
         plan += [(DECODER, shape, ("criteria",), ("dynamic",)) for shape in (shapes[:1] if options.tiny else LORA_SHAPES)]
-    if names and not options.tiny:
-        plan.insert(3, (names[0], MIXED, ("criteria",), ("dynamic", "grouped", "max_length")))
     peaks: dict[str, float] = {}
     for name, shape, agents, ways in plan:
         if left(ends) < 20 * (not options.tiny):
@@ -157,7 +163,8 @@ def steps(options: Any, folder: Callable[[str], Path], ends: float) -> Iterator[
             ways = ()
         ours = {agent: (agent, {}) for agent in agents}
         if device == "cuda":
-            ours |= {agents[0] + name: (agents[0], settings) for name, settings in VARIANTS.items()}
+            variants = VARIANTS if shape == shapes[0] else {UNCAPTURED: VARIANTS[UNCAPTURED]}
+            ours |= {agents[0] + name: (agents[0], settings) for name, settings in variants.items()}
         for who, way in [*(("ours", way) for way in ours), *(("trainer", way) for way in ways)]:
             before = _reset_memory(device)
             if who == "ours":
