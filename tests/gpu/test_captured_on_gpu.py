@@ -17,7 +17,8 @@ from psy_agents.training.step.forward import Forward
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.05}
 LORA = {"lora_rank": 4, "lora_alpha": 8.0, "lora_targets": "linear", "pooling": "last"}
 FAMILIES = [(kind, {}) for kind in tiny_agents.ENCODERS] + [(kind, LORA) for kind in tiny_decoders.DECODERS]
-ON_CUDA = [("cuda", agent, *family) for agent in AGENTS for family in FAMILIES]
+OWN_WAYS = ("deberta-v2", "modernbert")  # Positions from a table, and sliding windows: every agent captures them, as it does BERT.
+ON_CUDA = [("cuda", agent, *family) for agent in AGENTS for family in FAMILIES if agent == "share" or family[0] in OWN_WAYS]
 
 
 def captured_and_plain(*given, steps=STEPS, **changes):
