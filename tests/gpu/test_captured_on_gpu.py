@@ -17,6 +17,8 @@ from psy_agents.training.step.forward import Forward
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.05}
 LORA = {"lora_rank": 4, "lora_alpha": 8.0, "lora_targets": "linear", "pooling": "last"}
 FAMILIES = [(kind, {}) for kind in tiny_agents.ENCODERS] + [(kind, LORA) for kind in tiny_decoders.DECODERS]
+BOTH_PRECISIONS = [("cuda", agent, precision) for agent in AGENTS for precision in TOLERANCE]
+BOTH_PRECISIONS += [*(("stand-in", agent, "float32") for agent in AGENTS), ("stand-in", "share", "bfloat16")]
 OWN_WAYS = ("deberta-v2", "modernbert")  # Positions from a table, and sliding windows: every agent captures them, as it does BERT.
 ON_CUDA = [("cuda", agent, *family) for agent in AGENTS for family in FAMILIES if agent == "share" or family[0] in OWN_WAYS]
 
@@ -33,8 +35,7 @@ def captured_and_plain(*given, steps=STEPS, **changes):
     return runs, losses
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize(("device", "agent", "precision"), BOTH_PRECISIONS, indirect=["device"])
 def test_30_captured_steps_over_two_shapes_train_as_uncaptured_ones_do(encoders, corpus, device, agent, precision):
     runs, losses = captured_and_plain(corpus, encoders["bert"], agent, device, precision, max_grad_norm=0.5)
     assert runs[0].agent.packed == (precision == "bfloat16")
@@ -77,8 +78,7 @@ def test_captured_dropout_draws_the_numbers_of_the_same_steps_uncaptured(encoder
     np.testing.assert_allclose(*found, rtol=1e-3)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize(("device", "agent", "precision"), BOTH_PRECISIONS, indirect=["device"])
 def test_captured_evaluation_answers_as_uncaptured_evaluation_does(encoders, corpus, device, agent, precision):
     run = new_run(corpus, encoders["bert"], agent, "auto", device, precision)
     plain = answers_of(run.agent, run.validation_windows, Forward(run.agent, run.validation_tables, 8192, run.precision))
