@@ -59,7 +59,7 @@ def test_a_copy_has_memory_of_its_own(graphs):
     assert type(copy) is CudaGraphs and copy._pool is not made._pool
 
 
-def test_what_failed_once_is_not_captured_again_in_its_process(graphs):
+def test_what_failed_once_is_not_captured_again_in_its_process(graphs, caplog):
     def of_trial(kind):
         return CudaGraphs(torch.device("cpu"), "steps", "training.cuda_graphs", kind)
 
@@ -68,4 +68,7 @@ def test_what_failed_once_is_not_captured_again_in_its_process(graphs):
         first.capture(lambda: fail(torch.OutOfMemoryError("CUDA out of memory")))
     assert not of_trial("bert").failed
     assert first.capture(lambda: fail(RuntimeError("not permitted"))) is None
-    assert of_trial("bert").failed and not of_trial("roberta").failed and not of_trial(None).failed
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        assert of_trial("bert").failed and not of_trial("roberta").failed and not of_trial(None).failed
+    assert caplog.messages == ["steps run without CUDA graphs: in this process a capture of bert has failed before"]

@@ -103,6 +103,8 @@ class CudaGraphs(Graphs):
         super().__init__(what, setting)
         self._device, self._kind = device, kind
         self.failed = kind in self._failed_kinds
+        if self.failed:
+            log.info("%s run without CUDA graphs: in this process a capture of %s has failed before", what, kind)
         self._stream = torch.cuda.Stream(device)
         self._pool = torch.cuda.graph_pool_handle()
 
