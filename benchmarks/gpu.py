@@ -18,8 +18,8 @@ installation: `PYTHONPATH=src python benchmarks/gpu.py steps`.
 
 `steps`: ``ms`` is the median of three rounds in which all rows of a shape take turns, batches included; ``share_of_peak`` is that of
 real tokens' operations (`roofline.training_flops`) of the rate of matrix products at the encoder's shapes; ``kernels`` and ``busy_ms``
-are those of one step (torch.profiler). The first agent of each shape runs uncaptured too,
-that of each encoder's first shape without determinism.
+are those of one step (torch.profiler). The first agent of each shape runs uncaptured too, and at the first shape of each encoder without
+determinism.
 """
 
 from __future__ import annotations

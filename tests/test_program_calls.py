@@ -59,17 +59,17 @@ def test_calls_give_what_the_function_takes():
         takers = known(path)
         calls = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
         found = ((node, misfit(node, takers[node.func.id])) for node in calls if node.func.id in takers)
-        wrong += [f"{path.relative_to(ROOT)}:{node.lineno}: {node.func.id} {told}" for node, told in found if told]
+        wrong += [f"{path.relative_to(ROOT)}:{node.lineno}: {node.func.id} {problem}" for node, problem in found if problem]
     assert not wrong
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "problem"),
     [
         ("f(1)", "lacks ['b', 'c']"), ("f(1, 2)", "lacks ['c']"), ("f(1, b=2, c=3)", None), ("f(*found)", None), ("f(1, **found)", None),
         ("f(1, 2, 3, c=4)", "gives too many"), ("f(1, 2, c=3, d=4, e=5)", "gives ['e']"),
     ],
 )  # fmt: skip
-def test_a_call_that_does_not_fit_is_told(call, told):
+def test_a_call_that_does_not_fit_is_named(call, problem):
     taken = ast.parse("def f(a, b, *, c, d=1): ...").body[0].args
-    assert misfit(ast.parse(call).body[0].value, taken) == told
+    assert misfit(ast.parse(call).body[0].value, taken) == problem

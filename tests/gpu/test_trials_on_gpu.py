@@ -1,4 +1,4 @@
-"""What one trial leaves to the next on a GPU: nothing. The same seed gives the same trial, and memory that runs out is told."""
+"""A trial on a GPU leaves nothing to the next one: the same seed gives the same trial. Memory that runs out is reported as such."""
 
 import gc
 

@@ -13,7 +13,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 """A path as a user writes it: ``~`` is the home folder."""
 UNQUOTED_OFF = BeforeValidator(lambda value: "off" if value is False else value)
-"""For a choice that has ``off``, which YAML reads as false unless it stands in quotes."""
+"""For a setting that may be ``off``: YAML reads an unquoted ``off`` as false."""
 
 
 class Schema(BaseModel):

@@ -24,11 +24,10 @@ def capture_on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def new_run(
-    corpus: Corpus, encoder: str, agent: str, graphs: str, device: str, precision: str = "bfloat16", **changes
-) -> TrainingRun:
-    """A run; on any device it packs in bfloat16 alone. A large epsilon keeps AdamW from enlarging rounding errors."""
-    settings = TrainingSettings(precision=precision, cuda_graphs=graphs, packing=precision == "bfloat16")
+def new_run(corpus: Corpus, encoder: str, agent: str, graphs: str, device: str, packed: bool, **changes) -> TrainingRun:
+    """A run in float32, but a packed one on a GPU in bfloat16. A large epsilon keeps AdamW from enlarging rounding errors."""
+    precision = "bfloat16" if packed and device == "cuda" else "float32"
+    settings = TrainingSettings(precision=precision, cuda_graphs=graphs, packing=packed, evaluation_tokens=512)
     config = parameters(encoder, **{"batch_size": 4, "adam_epsilon": 1e-3} | changes)
     return TrainingRun(agent, config, settings, TrainingData(corpus, agent, settings), seed=3, epochs=9, patience=9, device=device)
 

@@ -18,7 +18,7 @@ def stand_in(monkeypatch):
 
 
 def start(encoders, corpus, agent, graphs="auto", **changes):
-    return new_run(corpus, encoders["bert"], agent, graphs, "cpu", "float32", **NO_DROPOUT | changes)
+    return new_run(corpus, encoders["bert"], agent, graphs, "cpu", False, **NO_DROPOUT | changes)
 
 
 def test_whole_epochs_with_captured_steps_and_evaluation_give_the_figures_of_plain_ones(encoders, corpus):

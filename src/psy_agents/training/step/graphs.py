@@ -125,6 +125,13 @@ class CudaGraphs(Graphs):
         finally:
             current.wait_stream(self._stream)
 
+    def capture(self, function: Callable[[], Any]) -> Callable[[], Any] | None:
+        """See `Graphs.capture`."""
+        replay = super().capture(function)
+        if self.failed and self._kind is not None:
+            self._failed_kinds.add(self._kind)
+        return replay
+
     def _record(self, function: Callable[[], Any]) -> Callable[[], Any]:
         graph = torch.cuda.CUDAGraph()
         collecting = gc.isenabled()
@@ -132,9 +139,7 @@ class CudaGraphs(Graphs):
         try:
             with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
                 results = function()
-        except RuntimeError as error:
-            if self._kind is not None and not is_out_of_memory(error):
-                self._failed_kinds.add(self._kind)
+        except RuntimeError:
             # The generator still believes in the capture and would refuse to draw; its copy does not, and draws the same numbers.
             generator = torch.cuda.default_generators[self._stream.device_index]
             generator.graphsafe_set_state(generator.clone_state())
